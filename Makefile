@@ -1,0 +1,56 @@
+# Needs Python 3.11 or later, make and git. All paths are relative: a clone may lie in a folder with any name.
+
+PYTHON ?= python3
+bin := .venv/bin
+venv := .venv/installed
+
+# pyright comes whole from its wheel; this keeps it from asking for newer releases.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
+
+.PHONY: test check demo bench soak clean
+
+test: check
+	@echo "== tests"
+	@$(bin)/python -m pytest -n auto --dist worksteal
+
+# mypy starts in src: in the root it would take io/ for the standard library's.
+check: $(venv)
+	@echo "== format"
+	@$(bin)/ruff format --check .
+	@echo "== lint"
+	@$(bin)/ruff check .
+	@echo "== types (pyright)"
+	@$(bin)/pyright
+	@echo "== types (mypy)"
+	@cd src && ../$(bin)/mypy --strict --config-file ../pyproject.toml --cache-dir ../.mypy_cache deltaworks ../examples
+	@echo "== layers"
+	@$(bin)/lint-imports --no-logo
+
+demo: $(venv)
+	@echo "== deltaworks backfill"
+	@cd examples/flights && ../../$(bin)/deltaworks backfill
+	@echo "== deltaworks status"
+	@cd examples/flights && ../../$(bin)/deltaworks status
+	@echo "== deltaworks show trailing_week -n 5"
+	@cd examples/flights && ../../$(bin)/deltaworks show trailing_week -n 5
+	@echo "== next: cd examples/flights && ../../$(bin)/deltaworks why trailing_week --partition 2013-06-15"
+
+bench: $(venv)
+	@echo "== bench"
+	@$(bin)/python bench/backfill.py
+
+soak: $(venv)
+	@echo "== soak"
+	@$(bin)/python -m pytest -m soak
+
+clean:
+	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is touched last, so that a broken installation is made again.
+$(venv): pyproject.toml
+	@echo "== install into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(bin)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(bin)/python -m pip install --quiet --editable . --group dev
+	@touch $@

@@ -1,0 +1,1 @@
+"""What assets are, what is stale, and running it."""

@@ -1,0 +1,1 @@
+"""Values and decorators by which authors say what their tables are."""

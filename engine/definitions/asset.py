@@ -1,0 +1,167 @@
+"""Asset: a table, defined by the typed function that makes its partitions."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
+from deltaworks.engine.definitions.partitions import Partitions, Unpartitioned
+from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
+from deltaworks.errors import DefinitionError, InvalidDefinition, Place
+from deltaworks.io.dtypes import delta_problem
+from deltaworks.validation import declare
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPolicy:
+    """How many partitions one call of an asset's function makes."""
+
+    max_partitions: int = 1
+
+    @classmethod
+    def ranges(cls, max_partitions: int = 100) -> BackfillPolicy:
+        """Call the function for up to `max_partitions` consecutive partitions at once.
+
+        The function sees the union of their inputs and must be right for every partition on it; what it returns is
+        cut to the requested partitions, and each is checked by itself.
+        """
+        if max_partitions < 1:
+            raise InvalidDefinition(f"BackfillPolicy.ranges: max_partitions must be 1 or more, not {max_partitions}")
+        return cls(max_partitions)
+
+
+@dataclass(frozen=True, eq=False)
+class Asset(Generic[P, R]):
+    """A table and how it is made; calling it calls the function, with frames of one's own."""
+
+    key: AssetKey
+    function: Callable[P, R]
+    signature: Signature
+    where: Place
+    partitions: Partitions
+    partition_by: str | None
+    """The column whose value is the partition key; none: the asset is not partitioned."""
+    backfill: BackfillPolicy
+    description: str
+    group: str
+    owners: tuple[str, ...]
+    tags: Mapping[str, str]
+    code_version: str | None
+    """What stands for the function's code instead of its hash, where the author says so."""
+
+    @property
+    def model(self) -> type | None:
+        """The pandera model of the rows; none: any columns."""
+        return self.signature.returns.model
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself; nothing is read, checked or stored."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<asset {self.key} at {self.where}>"
+
+
+def asset(
+    *,
+    name: KeyLike | None = None,
+    partitions: Partitions | None = None,
+    partition_by: str | None = None,
+    backfill: BackfillPolicy | None = None,
+    group: str = "default",
+    owners: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+    code_version: str | None = None,
+) -> Callable[[Callable[P, R]], Asset[P, R]]:
+    """Define a table by the function that makes its partitions.
+
+    Arguments of the function that are frames are upstream assets, by name; `Partition`, `Logger` and resources are
+    injected by type. The docstring describes the table.
+
+    Args:
+        name: the asset key; none: the function's name.
+        partitions: how the rows are cut; none: one table, made as a whole.
+        partition_by: the column of the result that holds the partition; needed with `partitions`.
+        backfill: how many partitions one call may make; one by default.
+        group: a word to select assets by.
+        owners: people or teams.
+        tags: words to select assets by.
+        code_version: what stands for the function's code instead of its hash.
+
+    Raises:
+        DefinitionError: the definition does not make sense; the message has file and line.
+    """
+    scope = sys._getframe(1).f_locals
+
+    def define(function: Callable[P, R]) -> Asset[P, R]:
+        where = place_of(function)
+        key = _named(name if name is not None else function.__name__, where)
+        defined = Asset(
+            key=key,
+            function=function,
+            signature=read_signature(function, str(key), scope),
+            where=where,
+            partitions=partitions if partitions is not None else Unpartitioned(),
+            partition_by=partition_by,
+            backfill=backfill or BackfillPolicy(),
+            description=inspect.getdoc(function) or "",
+            group=group,
+            owners=tuple(owners),
+            tags=dict(tags or {}),
+            code_version=code_version,
+        )
+        problem = _partitioning_problem(defined) or _dtype_problem(defined)
+        if problem:
+            raise InvalidDefinition(f"asset {str(key)!r}: {problem}", where=where, asset=str(key))
+        return defined
+
+    return define
+
+
+def _named(name: KeyLike, where: Place) -> AssetKey:
+    try:
+        return as_key(name)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(error.reason, where=where, asset=str(name)) from error
+
+
+def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
+    if isinstance(asset.partitions, Unpartitioned):
+        if asset.partition_by is not None:
+            return f"partition_by={asset.partition_by!r} is given, but no partitions"
+        if asset.signature.partition is not None:
+            return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
+        return None
+    if asset.partition_by is None:
+        return "partitions are given, but not partition_by: name the column of the result that holds the partition"
+    if asset.model is None:
+        return None
+    columns = {column.name: column for column in declare(asset.model).columns}
+    if asset.partition_by not in columns:
+        return (
+            f"model {asset.model.__name__} has no column {asset.partition_by!r}, which partition_by names; "
+            f"its columns are {', '.join(columns)}"
+        )
+    problem = asset.partitions.column_problem(columns[asset.partition_by].dtype)
+    return f"partition column {asset.partition_by!r} {problem}" if problem else None
+
+
+def _dtype_problem(asset: Asset[..., Any]) -> str | None:
+    if asset.model is None:
+        return None
+    try:
+        declared = declare(asset.model)
+    except DefinitionError as error:
+        return error.reason
+    for column in declared.columns:
+        problem = delta_problem(column.dtype)
+        if problem:
+            return f"column {column.name!r} of model {declared.name} {problem}"
+    return None

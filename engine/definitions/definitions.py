@@ -1,0 +1,92 @@
+"""Definitions: everything that a project defines, as one unit that is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.errors import InvalidDefinition
+
+
+class Definitions:
+    """Assets and the resources that they use.
+
+    Raises:
+        InvalidDefinition: two assets share a key or one key lies inside another, or a resource that an asset asks for
+            is not given.
+    """
+
+    def __init__(self, assets: Iterable[Asset[..., Any]] = (), resources: Mapping[str, Resource] | None = None) -> None:
+        self.assets = tuple(assets)
+        self.resources = dict(resources or {})
+        _refuse_shared_folders(self.assets)
+        for asset in self.assets:
+            for argument, wanted in asset.signature.resources.items():
+                self.resource(asset, argument, wanted)
+
+    @classmethod
+    def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
+        """Collect the assets that stand in a module's namespace, and its resources by the names they have there."""
+        values = vars(module).values()
+        assets = {id(value): value for value in values if isinstance(value, Asset)}
+        named = {name: value for name, value in vars(module).items() if isinstance(value, Resource)}
+        return cls(assets.values(), named | dict(resources or {}))
+
+    @classmethod
+    def merge(cls, *units: Definitions) -> Definitions:
+        """Join several units; a resource name given twice must be the same resource."""
+        resources: dict[str, Resource] = {}
+        for unit in units:
+            for name, resource in unit.resources.items():
+                if resources.setdefault(name, resource) != resource:
+                    raise InvalidDefinition(f"resource {name!r} is defined twice, with different values")
+        assets = {id(asset): asset for unit in units for asset in unit.assets}
+        return cls(assets.values(), resources)
+
+    def resource(self, asset: Asset[..., Any], argument: str, wanted: type[Resource]) -> Resource:
+        """Return the resource for an argument: the one of its type, and of its name where several have the type.
+
+        Raises:
+            InvalidDefinition: there is none, or several and none has the argument's name.
+        """
+        fitting = {name: resource for name, resource in self.resources.items() if isinstance(resource, wanted)}
+        if argument in fitting:
+            return fitting[argument]
+        if len(fitting) == 1:
+            return next(iter(fitting.values()))
+        problem = (
+            f"resources {', '.join(map(repr, fitting))} all fit; name the argument like one of them"
+            if fitting
+            else f"there is none; give Definitions(resources={{{argument!r}: {wanted.__name__}(...)}})"
+        )
+        raise InvalidDefinition(
+            f"asset {str(asset.key)!r} asks for a {wanted.__name__} as {argument!r}, but {problem}",
+            where=asset.where,
+            asset=str(asset.key),
+        )
+
+
+def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
+    by_path: dict[str, Asset[..., Any]] = {}
+    for asset in assets:
+        other = by_path.setdefault(asset.key.path, asset)
+        if other is not asset:
+            raise InvalidDefinition(
+                f"asset {asset.key.path!r} is defined twice; the other definition is at {other.where}",
+                where=asset.where,
+                asset=asset.key.path,
+            )
+    for asset in assets:
+        parts = asset.key.parts
+        for length in range(1, len(parts)):
+            outer = by_path.get("/".join(parts[:length]))
+            if outer is not None:
+                raise InvalidDefinition(
+                    f"asset {asset.key.path!r} would lie inside the table of {outer.key.path!r} ({outer.where}); "
+                    "a vacuum of that table would delete it, so give one of them another name",
+                    where=asset.where,
+                    asset=asset.key.path,
+                )

@@ -1,0 +1,47 @@
+"""The frame types that a signature may name, with the pandera model of their rows.
+
+`LazyFrame[Flight]` is `polars.LazyFrame` to a type checker; the model in the brackets is read when the asset is
+defined. pandera's own generics of the same name are read in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args, get_origin
+
+import polars as pl
+from typing_extensions import TypeAliasType
+
+from deltaworks.validation import is_model
+
+Model = TypeVar("Model")
+
+LazyFrame = TypeAliasType("LazyFrame", pl.LazyFrame, type_params=(Model,))
+"""A lazy frame whose rows fit a pandera model."""
+
+DataFrame = TypeAliasType("DataFrame", pl.DataFrame, type_params=(Model,))
+"""An eager frame whose rows fit a pandera model."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameType:
+    """A frame as a signature declares it."""
+
+    model: type | None
+    """The pandera model of its rows; none: any columns."""
+    is_lazy: bool
+
+
+def read_frame_type(annotation: object) -> FrameType | None:
+    """Return the frame that an annotation declares, or none if it declares something else."""
+    origin = get_origin(annotation) or annotation
+    model = next((argument for argument in get_args(annotation) if is_model(argument)), None)
+    if origin is LazyFrame or _is_subclass(origin, pl.LazyFrame):
+        return FrameType(model, is_lazy=True)
+    if origin is DataFrame or _is_subclass(origin, pl.DataFrame):
+        return FrameType(model, is_lazy=False)
+    return None
+
+
+def _is_subclass(candidate: Any, of: type) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, of)

@@ -1,0 +1,171 @@
+"""Mappings: which upstream partitions a partition is made from.
+
+A mapping is what an author declares. `correspond` resolves it, for the two definitions at hand, to a correspondence
+between ordinals, on which planning works.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import polars as pl
+
+from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions import DailyPartitions, Partitions, Unpartitioned
+from deltaworks.errors import InvalidDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityMapping:
+    """The partition with the same key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindowMapping:
+    """The partitions in a window around the partition, in partitions: `start_offset=-6` is a trailing week of days.
+
+    Both offsets are inclusive. At the borders of the upstream's definition the window is cut.
+    """
+
+    start_offset: int = 0
+    end_offset: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse an empty window."""
+        if self.start_offset > self.end_offset:
+            raise InvalidDefinition(
+                f"TimeWindowMapping: start_offset {self.start_offset} lies after end_offset {self.end_offset}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AllPartitionsMapping:
+    """Every partition that exists when the step starts; it waits for those that the same run makes."""
+
+
+Mapping: TypeAlias = IdentityMapping | TimeWindowMapping | AllPartitionsMapping
+
+
+class Correspondence(Protocol):
+    """Which ordinals of a downstream belong to which of an upstream."""
+
+    needs_each: bool
+    """Whether a partition can only be made when every mapped upstream partition exists."""
+    joins_all: bool
+    """Whether every downstream partition is made from the same upstream partitions."""
+
+    def latest(self, values: pl.Series) -> pl.Series:
+        """Return, for each downstream ordinal, the greatest value over its upstream ordinals; null where none has one."""
+        ...
+
+    def upstream(self, partitions: PartitionSet) -> PartitionSet:
+        """Return the upstream partitions that any of these downstream partitions is made from."""
+        ...
+
+    def downstream(self, partitions: PartitionSet) -> PartitionSet:
+        """Return the downstream partitions that any of these upstream partitions goes into."""
+        ...
+
+    def upstream_range(self, first: int, last: int) -> range:
+        """Return the upstream ordinals of consecutive downstream ordinals, at no cost in the size of the definition."""
+        ...
+
+    def downstream_range(self, ordinal: int) -> range:
+        """Return the downstream ordinals that one upstream ordinal goes into, at no cost in the size of the definition."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Downstream ordinal `d` is made from upstream ordinals `d + first` to `d + last`, where they exist."""
+
+    first: int
+    last: int
+    downstream_size: int
+    upstream_size: int
+    needs_each: bool = True
+    joins_all: bool = False
+
+    def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
+        width = self.last - self.first + 1
+        wanted = self.downstream_size + width - 1
+        if self.downstream_size == 0:
+            return values.clear()
+        before = max(0, -self.first)
+        inside = values.slice(max(0, self.first), max(0, wanted - before))
+        padded = pl.concat([_nulls(before, values.dtype), inside, _nulls(wanted, values.dtype)]).head(wanted)
+        return padded.rolling_max(width, min_samples=1).slice(width - 1) if width > 1 else padded
+
+    def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
+        reverse = Window(-self.last, -self.first, self.upstream_size, self.downstream_size)
+        return reverse.downstream(partitions)
+
+    def downstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
+        return PartitionSet(self.latest(partitions.mask.cast(pl.Int8)).fill_null(0) > 0)
+
+    def upstream_range(self, first: int, last: int) -> range:  # noqa: D102
+        return range(max(0, first + self.first), min(self.upstream_size, last + self.last + 1))
+
+    def downstream_range(self, ordinal: int) -> range:  # noqa: D102
+        return range(max(0, ordinal - self.last), min(self.downstream_size, ordinal - self.first + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """Every downstream partition is made from all upstream partitions."""
+
+    downstream_size: int
+    upstream_size: int
+    needs_each: bool
+    joins_all: bool = True
+
+    def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
+        return pl.repeat(values.max(), self.downstream_size, dtype=values.dtype, eager=True)
+
+    def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
+        return PartitionSet.all(self.upstream_size) if partitions else PartitionSet.none(self.upstream_size)
+
+    def downstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
+        return PartitionSet.all(self.downstream_size) if partitions else PartitionSet.none(self.downstream_size)
+
+    def upstream_range(self, first: int, last: int) -> range:  # noqa: ARG002, D102
+        return range(self.upstream_size)
+
+    def downstream_range(self, ordinal: int) -> range:  # noqa: ARG002, D102
+        return range(self.downstream_size)
+
+
+def infer_mapping(downstream: Partitions, upstream: Partitions) -> Mapping:
+    """Return the mapping of an input that declares none: same key between equal kinds, else everything."""
+    if isinstance(downstream, DailyPartitions) and isinstance(upstream, DailyPartitions):
+        return IdentityMapping()
+    return AllPartitionsMapping()
+
+
+def correspond(mapping: Mapping, downstream: Partitions, upstream: Partitions) -> Correspondence:
+    """Resolve a mapping for two definitions.
+
+    Raises:
+        InvalidDefinition: the mapping cannot join these two kinds of partitions.
+    """
+    match mapping:
+        case AllPartitionsMapping():
+            return Everything(downstream.size, upstream.size, needs_each=isinstance(upstream, Unpartitioned))
+        case IdentityMapping():
+            return _window(mapping, 0, 0, downstream, upstream)
+        case TimeWindowMapping(start_offset, end_offset):
+            return _window(mapping, start_offset, end_offset, downstream, upstream)
+
+
+def _window(mapping: Mapping, first: int, last: int, downstream: Partitions, upstream: Partitions) -> Window:
+    if not isinstance(downstream, DailyPartitions) or not isinstance(upstream, DailyPartitions):
+        raise InvalidDefinition(
+            f"{type(mapping).__name__} joins daily partitions, but here {downstream} are to be made from {upstream}"
+        )
+    shift = (downstream.start - upstream.start).days
+    return Window(shift + first, shift + last, downstream.size, upstream.size)
+
+
+def _nulls(count: int, dtype: pl.DataType) -> pl.Series:
+    return pl.repeat(None, count, dtype=dtype, eager=True)

@@ -1,0 +1,101 @@
+"""Batch: staged partitions of one asset that wait to be committed together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from deltaworks.engine.execution.task import Outcome, StagedOutcome
+from deltaworks.engine.planning.graph import Node
+from deltaworks.io.commit import Committed, commit_partitions
+from deltaworks.io.create import create_table, verify_table
+from deltaworks.io.dtypes import Json
+from deltaworks.io.ledger import RunEntry
+from deltaworks.io.record import Group, Pin, Record
+from deltaworks.io.staged import StagedPartition
+from deltaworks.io.table import Table
+
+ENGINE = "deltaworks"
+
+
+@dataclass
+class Batch:
+    """What has been staged since the last commit of its table."""
+
+    since_s: float
+    """When the first of it arrived, on the monotonic clock."""
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+
+    @property
+    def staged(self) -> Iterator[StagedOutcome]:
+        """The staged partitions."""
+        return (each for outcome in self.outcomes for each in outcome.staged)
+
+    def is_due(self, partitions: int, age_s: float, now_s: float) -> bool:
+        """Return whether the batch is large or old enough to be committed."""
+        return now_s - self.since_s >= age_s or sum(len(outcome.staged) for outcome in self.outcomes) >= partitions
+
+
+def commit_batch(table: Table, node: Node, batch: Batch, decided_at: int, run: RunEntry, now: dt.datetime) -> Committed:
+    """Commit a batch, creating its table first if there is none.
+
+    Raises:
+        TableMismatch: the table cannot take these columns.
+        StorageError: the lake cannot be written.
+    """
+    schema = batch.outcomes[0].schema
+    assert schema is not None, "what was staged has a schema"
+    if not table.exists:
+        create_table(table, schema, node.partition_columns, node.asset.description)
+    for outcome in batch.outcomes:
+        assert outcome.schema is not None, "what was staged has a schema"
+        verify_table(table, outcome.schema, node.partition_columns)
+    by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
+
+    def record_of(partitions: Sequence[StagedPartition]) -> Record:
+        chosen = [by_key[partition.key] for partition in partitions]
+        return Record(
+            run_id=run.run_id,
+            asset=str(node.key),
+            engine=ENGINE,
+            started_at=run.started_at,
+            groups=tuple(_groups(node, chosen)),
+            checks=_checks(chosen),
+        )
+
+    return commit_partitions(
+        table,
+        [each.partition for each in batch.staged],
+        decided_at,
+        record_of,
+        lambda changed: verify_table(changed, schema, node.partition_columns),
+        int(now.timestamp() * 1000),
+    )
+
+
+def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
+    """Yield one group for each set of upstream versions that partitions were made from."""
+    by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
+    for outcome, each in chosen:
+        pins = tuple(
+            (pinned.table_id, Pin(pinned.table, pinned.version))
+            for pinned in outcome.task.inputs.values()
+            if pinned.table_id is not None
+        )
+        by_inputs.setdefault(pins, []).append(each)
+    for pins, members in by_inputs.items():
+        yield Group(
+            keys=tuple(each.partition.key for each in members) if node.partition_columns else None,
+            rows=tuple(each.partition.rows for each in members),
+            source=node.code,
+            override=node.asset.code_version,
+            inputs=dict(pins),
+        )
+
+
+def _checks(chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Mapping[str, Json]:
+    not_passed = [
+        {**result.to_json(), "partition": each.partition.key or None} for _, each in chosen for result in each.warned
+    ]
+    return {"passed": sum(each.passed for _, each in chosen), "not_passed": not_passed}

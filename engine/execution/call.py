@@ -1,0 +1,118 @@
+"""Call: run an asset's function on its pinned inputs, and make sure that what it returns can be stored."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import polars as pl
+
+from deltaworks.engine.definitions.logger import Logger
+from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.task import PinnedInput, Task
+from deltaworks.engine.planning.graph import Node
+from deltaworks.errors import RunError, ValidationFailed
+from deltaworks.io.dtypes import delta_problem
+from deltaworks.io.scan import scan_files
+from deltaworks.io.store import Store
+from deltaworks.validation import Contract, compile_contract, declare
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of an asset's function: the asset, and the task that asks for it."""
+
+    node: Node
+    task: Task
+
+    @property
+    def partition(self) -> Partition:
+        """What the function is asked for; only partitioned assets have one."""
+        return Partition(cast(DailyPartitions, self.node.partitions), self.task.first, self.task.last)
+
+    @property
+    def where(self) -> str:
+        """The asset and its partitions, for messages."""
+        first, last = self.node.partitions.key(self.task.first), self.node.partitions.key(self.task.last)
+        return f"{self.node.key} {first if first == last else f'{first}..{last}'}".rstrip()
+
+    def values(self, ordinal: int) -> dict[str, str]:
+        """Return the values of the partition columns for one partition."""
+        return {column: self.node.partitions.key(ordinal) for column in self.node.partition_columns}
+
+
+def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -> pl.LazyFrame:
+    """Call the function and return its result, lazily; `resources` are by argument name.
+
+    Raises:
+        RunError: the function raised, or did not return a frame.
+    """
+    signature = call.node.asset.signature
+    arguments: dict[str, Any] = dict(resources)
+    for upstream in signature.upstreams:
+        lf = _scan(call, store, call.task.inputs[upstream.argument], upstream.frame.model)
+        arguments[upstream.argument] = lf if upstream.frame.is_lazy else lf.collect()
+    if signature.partition is not None:
+        arguments[signature.partition] = call.partition
+    if signature.logger is not None:
+        arguments[signature.logger] = Logger(call.where)
+    try:
+        result = call.node.asset.function(**arguments)
+    except Exception as error:
+        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
+    if not isinstance(result, pl.LazyFrame | pl.DataFrame):
+        raise RunError(f"{call.where}: the function returned {type(result).__name__}, expected a Polars frame")
+    return _coerced(result.lazy(), call.node.asset.model)
+
+
+def guard(call: Call, lf: pl.LazyFrame) -> Contract:
+    """Check the columns of a result before any row is computed, and return the contract for its rows.
+
+    Raises:
+        RunError: the plan cannot be resolved, or a column has a dtype that Delta does not give back as it was.
+        ValidationFailed: the columns are not those that the model declares.
+    """
+    try:
+        schema = lf.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
+    contract = compile_contract(call.node.asset.model, schema)
+    if contract.problems:
+        raise ValidationFailed(
+            f"{call.where}: the result does not have the columns of its model: {'; '.join(map(str, contract.problems))}",
+            asset=str(call.node.key),
+            partition=None,
+        )
+    for name in call.node.partition_columns:
+        if name not in schema:
+            raise RunError(f"{call.where}: the result has no partition column {name!r}")
+    for name, dtype in schema.items():
+        problem = delta_problem(dtype)
+        if problem:
+            raise RunError(f"{call.where}: column {name!r} of the result {problem}")
+    return contract
+
+
+def describe(error: BaseException, file: str) -> str:
+    """Say in one line what user code raised, and where in the author's file."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    where = f" ({file}:{lines[-1]})" if lines else ""
+    text = " ".join(str(error).split("\n\nResolved plan")[0].split())
+    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
+
+
+def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> pl.LazyFrame:
+    if pinned.schema is not None:
+        return scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
+    if model is None:
+        raise RunError(f"{call.where}: its upstream {pinned.table} has no table yet, and no model says its columns")
+    return pl.LazyFrame(schema=declare(model).schema())
+
+
+def _coerced(lf: pl.LazyFrame, model: type | None) -> pl.LazyFrame:
+    if model is None or not declare(model).coerce:
+        return lf
+    return lf.cast(dict(declare(model).schema()), strict=True)

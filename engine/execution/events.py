@@ -1,0 +1,64 @@
+"""Events: what a run tells while it goes on, for progress bars and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from deltaworks.engine.definitions.keys import AssetKey
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins to carry out a plan."""
+
+    run_id: str
+    planned: Mapping[AssetKey, int]
+    """How many partitions of each asset."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsCommitted:
+    """A commit has made partitions visible."""
+
+    asset: AssetKey
+    version: int
+    partitions: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFailed:
+    """A partition could not be made."""
+
+    asset: AssetKey
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionWarned:
+    """A partition was staged though rules that only warn did not pass."""
+
+    asset: AssetKey
+    key: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionBlocked:
+    """A partition was not tried, since one that it is made from could not be made."""
+
+    asset: AssetKey
+    key: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Somebody asked the run to stop: what runs is finished and committed, nothing more is begun."""
+
+
+Event: TypeAlias = RunStarted | PartitionsCommitted | PartitionFailed | PartitionWarned | PartitionBlocked | Stopping
+EventSink: TypeAlias = Callable[[Event], None]

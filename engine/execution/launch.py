@@ -1,0 +1,101 @@
+"""Launch: start a run of a plan, with everything that it needs checked first."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Mapping
+from threading import Event as Flag
+
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.events import EventSink
+from deltaworks.engine.execution.executor import ThreadExecutor
+from deltaworks.engine.execution.run import Run, RunReport
+from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.plan import Plan
+from deltaworks.io.checkpoint import checkpoint_if_due
+from deltaworks.io.create import verify_table
+from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.store import Store
+from deltaworks.io.table import Table
+from deltaworks.validation import declare
+
+
+def launch(
+    definitions: Definitions,
+    graph: AssetGraph,
+    store: Store,
+    tables: Mapping[AssetKey, Table],
+    plan: Plan,
+    *,
+    workers: int,
+    command: str,
+    environ: Mapping[str, str],
+    now: Callable[[], dt.datetime],
+    tell: EventSink,
+    stop: Flag,
+) -> RunReport:
+    """Carry out a plan on threads of this process.
+
+    Args:
+        definitions: the assets' resources.
+        graph: the assets.
+        store: the lake.
+        tables: every asset's table, as the plan was made on it; advanced by the run.
+        plan: what to do.
+        workers: how many threads.
+        command: what started the run, for the ledger.
+        environ: where resources find their `EnvVar`s.
+        now: the clock.
+        tell: receives what happens.
+        stop: set it to finish what has begun and no more.
+
+    Raises:
+        TableMismatch: a table is not what its asset makes; nothing was written.
+        InvalidSettings: a resource lacks its environment variable; nothing was written.
+        StorageError: the lake cannot be written.
+    """
+    resources = _resources(definitions, graph, plan, environ)
+    for key in plan.planned:
+        _refuse_mismatch(graph, key, tables[key])
+    started = now()
+    entry = RunEntry(_run_id(started), RunStatus.RUNNING, command, started.isoformat())
+    stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources)
+    executor = ThreadExecutor(stager.stage, workers)
+    report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
+    for key in plan.planned:
+        checkpoint_if_due(tables[key])
+    return report
+
+
+def _resources(
+    definitions: Definitions, graph: AssetGraph, plan: Plan, environ: Mapping[str, str]
+) -> dict[str, dict[str, Resource]]:
+    resolved: dict[str, dict[str, Resource]] = {}
+    for key in plan.planned:
+        asset = graph.nodes[key].asset
+        resolved[str(key)] = {
+            argument: definitions.resource(asset, argument, wanted).resolve(environ)
+            for argument, wanted in asset.signature.resources.items()
+        }
+    return resolved
+
+
+def _refuse_mismatch(graph: AssetGraph, key: AssetKey, table: Table) -> None:
+    """Compare a table with what its model declares, before anything is computed for it."""
+    node = graph.nodes[key]
+    if not table.exists or node.asset.model is None:
+        return
+    declared = declare(node.asset.model)
+    schema = dict(declared.schema())
+    if not declared.strict:
+        # Columns beyond the model are known only when the function has run; they are compared then.
+        schema |= {name: dtype for name, dtype in table.schema().items() if name not in schema}
+    verify_table(table, schema, node.partition_columns)
+
+
+def _run_id(started: dt.datetime) -> str:
+    return f"{started.astimezone(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

@@ -1,0 +1,164 @@
+"""Stage: write what an asset's function returns and check it in the same pass.
+
+Nothing staged is visible to any reader. A partition that breaks a rule is dropped; the others of the call stay. Two
+ways lead to the same files: in memory for one partition known to be small, at about half the cost, and streaming, in
+bounded memory, for everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.call import Call, call_function, describe, guard
+from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
+from deltaworks.engine.planning.graph import Node
+from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
+from deltaworks.io.parquet import Staging
+from deltaworks.io.staged import StagedPartition
+from deltaworks.io.statistics import statistics
+from deltaworks.io.store import Store
+from deltaworks.validation import ROWS, Contract
+
+_STRAY = "\0stray"
+
+
+@dataclass(frozen=True)
+class Stager:
+    """What tasks are carried out with."""
+
+    store: Store
+    nodes: Mapping[str, Node]
+    """By asset key."""
+    resources: Mapping[str, Mapping[str, Resource]]
+    """By asset key and argument name."""
+
+    def stage(self, task: Task) -> Outcome:
+        """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
+        call = Call(self.nodes[str(task.asset)], task)
+        staging = Staging(self.store, str(task.asset), task.run_id, task.number)
+        try:
+            lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
+            contract = guard(call, lf)
+            written = (
+                _in_memory(call, staging, lf, contract) if task.is_small else _streaming(call, staging, lf, contract)
+            )
+            return _judge(call, staging, contract, written)
+        except DeltaworksError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
+            reason = f"{call.where}: {describe(error, call.node.asset.where.file)}"
+        for ordinal in task.ordinals:
+            staging.drop(call.values(ordinal))
+        return Outcome(task, failures=dict.fromkeys(task.ordinals, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Rows that lie staged, by ordinal; a partition without rows has no file."""
+
+    measured: Mapping[int, Mapping[str, object]]
+    rows_of: Callable[[int], pl.DataFrame]
+
+
+def _in_memory(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contract) -> _Written:
+    assert call.task.first == call.task.last, "only a single partition is held in memory"
+    ordinal = call.task.first
+    df = lf.collect()
+    _refuse_strays(call, df.select(_stray(call)).item())
+    if df.is_empty():
+        return _Written({}, lambda _: df)
+    staging.write(df, call.values(ordinal))
+    measured = df.select(_aggregates(call, contract)).row(0, named=True)
+    return _Written({ordinal: measured}, lambda _: df)
+
+
+def _streaming(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contract) -> _Written:
+    columns = call.node.partition_columns
+    aggregates = _aggregates(call, contract)
+    # A range call sees the union of its inputs, so its result is cut to the partitions that were asked for.
+    inside = lf.filter(call.partition.contains(columns[0])) if columns else lf
+    measure = inside.group_by(columns).agg(aggregates) if columns else inside.select(aggregates)
+    _, measured, strays = pl.collect_all(
+        [staging.sink(inside, columns), measure, lf.select(_stray(call))], engine="streaming"
+    )
+    _refuse_strays(call, strays.item())
+    by_ordinal = {
+        call.task.first if not columns else _ordinal(call, row[columns[0]]): row
+        for row in measured.iter_rows(named=True)
+        if row[ROWS]
+    }
+    return _Written(by_ordinal, lambda ordinal: staging.read(call.values(ordinal), contract.schema))
+
+
+def _ordinal(call: Call, value: object) -> int:
+    ordinal = call.node.partitions.ordinal(str(value))
+    assert ordinal is not None, "rows were cut to the call's partitions"
+    return ordinal
+
+
+def _aggregates(call: Call, contract: Contract) -> list[pl.Expr]:
+    columns = call.node.partition_columns
+    stored = {name: dtype for name, dtype in contract.schema.items() if name not in columns}
+    return [*contract.aggregates(), *statistics(stored)]
+
+
+def _stray(call: Call) -> pl.Expr:
+    """Count the rows that belong to no partition of the call; of a range call, those that belong to none at all."""
+    if not call.node.partition_columns:
+        return pl.lit(0).alias(_STRAY)
+    column = pl.col(call.node.partition_columns[0])
+    is_stray = column.is_null() if call.task.first != call.task.last else ~call.partition.contains(column)
+    return is_stray.fill_null(True).sum().alias(_STRAY)
+
+
+def _refuse_strays(call: Call, strays: int) -> None:
+    if strays:
+        column = call.node.partition_columns[0]
+        raise RunError(
+            f"{call.where}: {strays} rows lie outside the requested partition by their {column!r}; filter the result, "
+            f"for example by partition.contains({column!r})"
+        )
+
+
+def _judge(call: Call, staging: Staging, contract: Contract, written: _Written) -> Outcome:
+    staged: list[StagedOutcome] = []
+    failures: dict[int, str] = {}
+    for ordinal in call.task.ordinals:
+        measured = written.measured.get(ordinal)
+        try:
+            staged.append(_judge_one(call, staging, contract, ordinal, measured, written.rows_of))
+        except ValidationFailed as error:
+            staging.drop(call.values(ordinal))
+            failures[ordinal] = str(error)
+    return Outcome(call.task, tuple(staged), contract.schema, failures)
+
+
+def _judge_one(
+    call: Call,
+    staging: Staging,
+    contract: Contract,
+    ordinal: int,
+    measured: Mapping[str, object] | None,
+    rows_of: Callable[[int], pl.DataFrame],
+) -> StagedOutcome:
+    values = call.values(ordinal)
+    key = call.node.partitions.key(ordinal)
+    if measured is None:
+        staging.drop(values)
+        verdict, files = contract.judge_no_rows(), ()
+    else:
+        residual = contract.judge_residual(rows_of(ordinal)) if contract.residual else None
+        verdict = contract.judge(measured, residual)
+        files = (staging.staged(values, measured, verdict.rows),) if verdict.ok else ()
+    if not verdict.ok:
+        results = contract.samples(rows_of(ordinal), verdict.failed) if measured is not None else verdict.failed
+        raise ValidationFailed(
+            f"{f'{call.node.key} {key}'.rstrip()}: {'; '.join(map(str, results))}. Nothing was committed for it.",
+            asset=str(call.node.key),
+            partition=key or None,
+        )
+    return StagedOutcome(ordinal, StagedPartition(key, values, verdict.rows, files), verdict.passed, verdict.warned)

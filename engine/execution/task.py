@@ -1,0 +1,74 @@
+"""Task: one call of one asset's function, as an executor carries it; Outcome: what came of it.
+
+Both are plain values that pickle: names, ordinals, pins and file names, never functions or frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.io.log import LiveFile
+from deltaworks.io.staged import StagedPartition
+from deltaworks.validation import RuleResult
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedInput:
+    """An upstream table as one task reads it."""
+
+    table: str
+    table_id: str | None
+    """None: there is no such table yet, so nothing is read."""
+    version: int
+    files: tuple[LiveFile, ...]
+    """Those of the mapped partitions, at the version."""
+    schema: pl.Schema | None
+    partition_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Consecutive partitions of one asset that one call makes."""
+
+    run_id: str
+    number: int
+    """Unique in the run; staged files are named by it."""
+    asset: AssetKey
+    first: int
+    last: int
+    inputs: Mapping[str, PinnedInput]
+    """By argument name."""
+    is_small: bool
+    """Whether the result is known to be small enough to be held in memory."""
+
+    @property
+    def ordinals(self) -> range:
+        """The partitions that the call makes."""
+        return range(self.first, self.last + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedOutcome:
+    """A partition that passed its checks and lies staged."""
+
+    ordinal: int
+    partition: StagedPartition
+    passed: int
+    """How many rules passed."""
+    warned: tuple[RuleResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a task: each of its partitions is either staged or failed."""
+
+    task: Task
+    staged: tuple[StagedOutcome, ...] = ()
+    schema: pl.Schema | None = None
+    """The columns of the result; none: the call failed before they were known."""
+    failures: Mapping[int, str] = field(default_factory=dict[int, str])
+    """By ordinal, one sentence each."""

@@ -1,0 +1,1 @@
+"""Decide what is stale and what must run: pure functions over values."""

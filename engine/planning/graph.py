@@ -1,0 +1,139 @@
+"""AssetGraph: which asset is made from which, and how their partitions correspond."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.mappings import (
+    Correspondence,
+    Mapping as PartitionMapping,
+    correspond,
+    infer_mapping,
+)
+from deltaworks.engine.definitions.partitions import Partitions
+from deltaworks.engine.definitions.signature import Upstream
+from deltaworks.engine.planning.code_version import code_version
+from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An argument of one asset that is another asset's table."""
+
+    upstream: AssetKey
+    downstream: AssetKey
+    argument: Upstream
+    mapping: PartitionMapping
+    correspondence: Correspondence
+
+
+@dataclass(frozen=True)
+class Node:
+    """An asset in the graph, with its partitions as they stand now."""
+
+    asset: Asset[..., Any]
+    partitions: Partitions
+    upstream: tuple[Edge, ...]
+
+    @property
+    def key(self) -> AssetKey:
+        """The asset's key."""
+        return self.asset.key
+
+    @property
+    def partition_columns(self) -> tuple[str, ...]:
+        """The columns that the table is partitioned by; none for an unpartitioned asset."""
+        return () if self.asset.partition_by is None else (self.asset.partition_by,)
+
+    @cached_property
+    def code(self) -> str:
+        """The code version: what the partitions made by this definition are recorded with."""
+        return code_version(self.asset, {edge.argument.argument: edge.mapping for edge in self.upstream})
+
+
+@dataclass(frozen=True)
+class AssetGraph:
+    """All assets of a project."""
+
+    nodes: Mapping[AssetKey, Node]
+    """In an order in which every asset comes after its upstreams."""
+
+    @cached_property
+    def downstream(self) -> Mapping[AssetKey, tuple[Edge, ...]]:
+        """The edges that leave each asset."""
+        edges: dict[AssetKey, list[Edge]] = {key: [] for key in self.nodes}
+        for node in self.nodes.values():
+            for edge in node.upstream:
+                edges[edge.upstream].append(edge)
+        return {key: tuple(leaving) for key, leaving in edges.items()}
+
+    def node(self, key: AssetKey | str) -> Node:
+        """Return an asset of the graph.
+
+        Raises:
+            UnknownAsset: there is none of that key.
+        """
+        found = self.nodes.get(AssetKey(key) if isinstance(key, str) else key)
+        if found is None:
+            raise UnknownAsset(str(key), map(str, self.nodes))
+        return found
+
+
+def build_graph(definitions: Definitions, now: dt.datetime) -> AssetGraph:
+    """Join definitions into a graph.
+
+    Raises:
+        UnknownUpstream: an argument names no asset.
+        InvalidDefinition: assets are made from each other in a circle, or a mapping does not fit its two assets.
+    """
+    assets = {asset.key: asset for asset in definitions.assets}
+    for asset in assets.values():
+        for upstream in asset.signature.upstreams:
+            if upstream.key not in assets:
+                raise UnknownUpstream(str(upstream.key), str(asset.key), map(str, assets), asset.where)
+    partitions = {key: asset.partitions.until(now) for key, asset in assets.items()}
+    return AssetGraph(
+        {
+            key: Node(assets[key], partitions[key], tuple(_edges(assets[key], partitions)))
+            for key in _upstream_first(assets)
+        }
+    )
+
+
+def _upstream_first(assets: Mapping[AssetKey, Asset[..., Any]]) -> Iterable[AssetKey]:
+    sorter = TopologicalSorter(
+        {key: [upstream.key for upstream in asset.signature.upstreams] for key, asset in assets.items()}
+    )
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        circle: list[AssetKey] = error.args[1]
+        first = assets[circle[0]]
+        raise InvalidDefinition(
+            f"assets are made from each other in a circle: {' -> '.join(map(str, circle))}",
+            where=first.where,
+            asset=str(first.key),
+        ) from None
+
+
+def _edges(asset: Asset[..., Any], partitions: Mapping[AssetKey, Partitions]) -> Iterable[Edge]:
+    for upstream in asset.signature.upstreams:
+        here, there = partitions[asset.key], partitions[upstream.key]
+        mapping = upstream.mapping or infer_mapping(here, there)
+        try:
+            correspondence = correspond(mapping, here, there)
+        except InvalidDefinition as error:
+            raise InvalidDefinition(
+                f"asset {str(asset.key)!r}, argument {upstream.argument!r}: {error.reason}",
+                where=asset.where,
+                asset=str(asset.key),
+            ) from error
+        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)

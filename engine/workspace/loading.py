@@ -1,0 +1,85 @@
+"""Loading: import a project's modules and collect what they define."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import ModuleType
+
+from deltaworks import errors
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.errors import DefinitionError, InvalidDefinition, ModuleNotLoaded, Place
+
+_NOT_THE_AUTHORS = (
+    "<frozen",
+    str(Path(errors.__file__).parent),
+    *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
+)
+
+
+def load_modules(names: Iterable[str], folder: Path) -> Definitions:
+    """Import modules by name, with `folder` first on the import path, and join what they define.
+
+    Raises:
+        DefinitionError: a module cannot be imported or defines something wrong; the message has file and line.
+    """
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    modules = [_imported(name, lambda name=name: importlib.import_module(name)) for name in names]
+    return Definitions.merge(*map(_definitions, modules))
+
+
+def load_file(file: Path) -> Definitions:
+    """Import a single file and collect what it defines.
+
+    Raises:
+        DefinitionError: as `load_modules`.
+    """
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise InvalidDefinition(f"there is no Python file {file}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    sys.path.insert(0, str(file.resolve().parent))
+    loader = spec.loader
+
+    def run() -> ModuleType:
+        loader.exec_module(module)
+        return module
+
+    return _definitions(_imported(str(file), run))
+
+
+def _imported(name: str, run: Callable[[], ModuleType]) -> ModuleType:
+    try:
+        return run()
+    except DefinitionError as error:
+        if error.where is not None:
+            raise
+        raise InvalidDefinition(error.reason, where=_last_place(error), asset=error.asset) from error
+    except SyntaxError as error:
+        where = Place(error.filename, error.lineno or 1) if error.filename else None
+        raise ModuleNotLoaded(name, error, where) from error
+    except (Exception, SystemExit) as error:
+        raise ModuleNotLoaded(name, error, _last_place(error)) from error
+
+
+def _last_place(error: BaseException) -> Place | None:
+    """Return the author's line that was being run: the last one that belongs neither to Python nor to a library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_NOT_THE_AUTHORS)]
+    return Place(own[-1].filename, own[-1].lineno or 1) if own else None
+
+
+def _definitions(module: ModuleType) -> Definitions:
+    units = [value for value in vars(module).values() if isinstance(value, Definitions)]
+    if len(units) > 1:
+        raise InvalidDefinition(
+            f"module {module.__name__!r} has {len(units)} Definitions; join them with Definitions.merge"
+        )
+    return units[0] if units else Definitions.from_module(module)

@@ -1,0 +1,1 @@
+"""Delta tables, commit logs, the ledger and the store that holds them."""

@@ -1,0 +1,147 @@
+"""Commit: make staged partitions visible, with their record, in one compare-and-swap.
+
+A commit is the file `<version + 1>.json`, put only if it is not there yet: it succeeds only if nobody committed since
+the version that was looked at. delta-rs' own call reads the table's whole state for each commit (1.2 to 2.3 s at
+100,000 files); this costs about 1 ms at any size. Source: Delta protocol, "Delta Log Entries".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from deltaworks.errors import CommitConflict, StorageError
+from deltaworks.io.dtypes import Json
+from deltaworks.io.log import LiveFile, commit_path, parse_commit
+from deltaworks.io.record import RECORD_KEY, Record
+from deltaworks.io.staged import StagedFile, StagedPartition
+from deltaworks.io.table import Table
+
+MAX_TRIES = 100
+"""How often a commit is tried against other writers, each of which gets through meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did."""
+
+    version: int | None
+    """None: nothing was left to commit."""
+    conflicts: tuple[CommitConflict, ...]
+    """One for each partition that somebody else changed since it was decided on; it was left out."""
+
+
+def commit_partitions(
+    table: Table,
+    staged: Sequence[StagedPartition],
+    decided_at: int,
+    record_of: Callable[[Sequence[StagedPartition]], Record],
+    verify: Callable[[Table], None],
+    now_ms: int,
+) -> Committed:
+    """Replace partitions by staged ones and advance the table to the new version.
+
+    A commit by somebody else in between is looked at: partitions that it did not change are committed with the same
+    files, partitions that it changed are left out and reported.
+
+    Args:
+        table: the table, at any version from `decided_at` on.
+        staged: the new content of each partition.
+        decided_at: the version on which it was decided that these partitions are to be replaced.
+        record_of: makes the record of the partitions that are left.
+        verify: called again when a commit in between changed the table's metadata or protocol.
+        now_ms: the commit's timestamp, in milliseconds since 1970.
+
+    Raises:
+        StorageError: a staged file is not there, or others committed `MAX_TRIES` times in between.
+    """
+    run_id = record_of(staged).run_id
+    _secure_files(table, staged)
+    conflicts: list[CommitConflict] = []
+    left = list(staged)
+    for _ in range(MAX_TRIES):
+        between = table.tail()
+        if any(commit.metadata or commit.protocol for commit in between):
+            verify(table)
+        touched = _touched(table, left, decided_at, run_id)
+        conflicts += [
+            CommitConflict(table.name, [part.key] if part.key else [], decided_at, touched[part.key])
+            for part in left
+            if part.key in touched
+        ]
+        left = [part for part in left if part.key not in touched]
+        if not left:
+            return Committed(None, tuple(conflicts))
+        content = _commit_file(table, left, record_of(left), now_ms)
+        if table.store.put_new(commit_path(table.name, table.version + 1), content):
+            table.apply(parse_commit(table.name, table.version + 1, content))
+            return Committed(table.version, tuple(conflicts))
+    raise StorageError(
+        f"table {table.name}: other writers committed {MAX_TRIES} times in a row while this commit was tried; "
+        "run the command again when they are done"
+    )
+
+
+def _touched(table: Table, staged: Sequence[StagedPartition], decided_at: int, run_id: str) -> dict[str, int]:
+    """Return the partitions that others changed after a version, with the version of the change."""
+    versions = {part.key: table.changed_at(part.key) for part in staged}
+    return {
+        key: version
+        for key, version in versions.items()
+        if version > decided_at and table.writers[version].run_id != run_id
+    }
+
+
+def _secure_files(table: Table, staged: Sequence[StagedPartition]) -> None:
+    for part in staged:
+        for file in part.files:
+            if table.store.size_bytes(f"{table.name}/{file.path}") != file.size_bytes:
+                raise StorageError(
+                    f"table {table.name}: staged file {file.path} is not there as it was written; nothing was "
+                    "committed. Run the command again."
+                )
+    table.store.sync_folders(f"{table.name}/{file.path}" for part in staged for file in part.files)
+
+
+def _commit_file(table: Table, staged: Sequence[StagedPartition], record: Record, now_ms: int) -> bytes:
+    info = {
+        "timestamp": now_ms,
+        "operation": "WRITE",
+        "operationParameters": {"mode": "Overwrite"},
+        "isBlindAppend": False,
+        "engineInfo": record.engine,
+        RECORD_KEY: record.to_json(),
+    }
+    actions: list[Json] = [{"commitInfo": info}]
+    for part in staged:
+        actions += [{"remove": _remove(file, part, now_ms)} for file in table.files([part.key])]
+        actions += [{"add": _add(file, part, now_ms)} for file in part.files]
+    return "\n".join(json.dumps(action, separators=(",", ":")) for action in actions).encode() + b"\n"
+
+
+def _add(file: StagedFile, part: StagedPartition, now_ms: int) -> Json:
+    return {
+        "path": _encoded(file.path),
+        "partitionValues": dict(part.values),
+        "size": file.size_bytes,
+        "modificationTime": now_ms,
+        "dataChange": True,
+        "stats": file.statistics,
+    }
+
+
+def _remove(file: LiveFile, part: StagedPartition, now_ms: int) -> Json:
+    return {
+        "path": file.logged_path,
+        "deletionTimestamp": now_ms,
+        "dataChange": True,
+        "extendedFileMetadata": True,
+        "partitionValues": dict(part.values),
+        "size": file.size_bytes,
+    }
+
+
+def _encoded(path: str) -> str:
+    return quote(path, safe="/=:@!$&'()*+,;~")

@@ -1,0 +1,101 @@
+"""Create a table, or make sure that the one that is there fits.
+
+delta-rs creates tables; what it writes by default would delete records after 30 days, so the properties that keep them
+are set at birth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import DeltaError
+
+from deltaworks.errors import StorageError, TableMismatch
+from deltaworks.io.dtypes import schema_difference, to_delta_schema
+from deltaworks.io.log import commit_path
+from deltaworks.io.table import Table
+
+PROPERTIES = {
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.enableExpiredLogCleanup": "false",
+}
+"""Commits are the record: no log cleanup may remove them."""
+
+_KNOWN_WRITER_FEATURES = frozenset({"timestampNtz", "appendOnly", "invariants"})
+"""Features that ask nothing of a writer beyond what `_foreign_property` refuses."""
+
+
+def create_table(
+    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], description: str
+) -> None:
+    """Create a table and advance to its first version; a table that another run has just created is taken as it is.
+
+    Raises:
+        StorageError: the place cannot be written.
+    """
+    table.store.make_folder(table.name)
+    try:
+        DeltaTable.create(
+            table.store.uri(table.name),
+            Schema.from_json(json.dumps(to_delta_schema(schema))),
+            mode="error",
+            partition_by=list(partition_columns),
+            name=table.name,
+            description=description or None,
+            configuration=PROPERTIES,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+    except (DeltaError, OSError) as error:
+        if not table.store.exists(commit_path(table.name, 0)):
+            raise StorageError(f"cannot create table {table.store.uri(table.name)}: {error}") from error
+    table.store.sync_file(commit_path(table.name, 0))
+    table.store.sync_folders([commit_path(table.name, 0)])
+    table.tail()
+
+
+def verify_table(table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str]) -> None:
+    """Make sure that commits may be written to a table as it is.
+
+    Raises:
+        TableMismatch: its columns, dtypes or partition columns differ from those to be written, or it asks of its
+            writers what this engine does not do.
+    """
+    assert table.metadata is not None, "verify a table that exists"
+    where = f"table {table.store.uri(table.name)} (version {table.version})"
+    difference = schema_difference(schema, table.schema())
+    if difference is not None:
+        raise TableMismatch(
+            f"{where}: its columns differ from what asset {table.name!r} makes: {difference}. Nothing was written. "
+            "Change the asset back, give it another name, or move the table away and materialize it anew."
+        )
+    if tuple(partition_columns) != table.metadata.partition_columns:
+        raise TableMismatch(
+            f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but asset {table.name!r} by "
+            f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
+        )
+    foreign = _foreign_demand(table)
+    if foreign is not None:
+        raise TableMismatch(f"{where}: it {foreign}, which this engine does not do. Nothing was written.")
+
+
+def _foreign_demand(table: Table) -> str | None:
+    assert table.metadata is not None, "a table that exists has metadata"
+    assert table.protocol is not None, "a table that exists has a protocol"
+    configuration = table.metadata.configuration
+    features = table.protocol.writer_features - _KNOWN_WRITER_FEATURES
+    if features:
+        return f"asks its writers for {', '.join(sorted(features))}"
+    if 2 < table.protocol.min_writer_version < 7 or table.protocol.min_writer_version > 7:
+        return f"asks for writer version {table.protocol.min_writer_version}"
+    if configuration.get("delta.appendOnly", "").lower() == "true":
+        return "is append-only, so partitions cannot be replaced,"
+    if "delta.invariants" in table.metadata.schema_string:
+        return "has column invariants"
+    return None
+
+
+def _named(columns: Sequence[str]) -> str:
+    return ", ".join(map(repr, columns)) or "no column"

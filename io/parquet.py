@@ -1,0 +1,99 @@
+"""Parquet: write the final data files of staged partitions into their table's folder.
+
+A file gets its final name at once, so that the commit has nothing to move; no reader sees it until a commit names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from deltaworks.errors import StorageError
+from deltaworks.io.partition_values import folder, serialized, typed
+from deltaworks.io.staged import StagedFile
+from deltaworks.io.statistics import statistics_json
+from deltaworks.io.store import Store
+
+COMPRESSION = "zstd"
+ROW_GROUP_ROWS = 256 * 1024
+"""Polars' streaming sink would otherwise make hundreds of small row groups out of a large partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Where one task's files go: the run's id is in their names, so leftovers can be told from files of live runs."""
+
+    store: Store
+    table: str
+    run_id: str
+    number: int
+    """Unique in the run."""
+
+    def path(self, values: Mapping[str, str | None]) -> str:
+        """Return the path, below the table's folder, of the file for a partition."""
+        return f"{folder(values)}{self.run_id}-{self.number}.parquet"
+
+    def write(self, df: pl.DataFrame, values: Mapping[str, str]) -> None:
+        """Write one partition's rows; partition columns stay out of the file.
+
+        Raises:
+            StorageError: the disk refuses.
+        """
+        target = self._uri(values)
+        try:
+            df.drop(values).write_parquet(target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True)
+        except OSError as error:
+            raise StorageError(f"cannot write {target}: {error}") from error
+
+    def sink(self, lf: pl.LazyFrame, partition_columns: Sequence[str]) -> pl.LazyFrame:
+        """Return the plan that writes all rows, one file for each partition in them, when it is collected."""
+        target: str | pl.PartitionBy = self._uri({})
+        if partition_columns:
+            target = pl.PartitionBy(
+                self.store.uri(self.table),
+                key=list(partition_columns),
+                include_key=False,
+                file_path_provider=self._provided,
+                approximate_bytes_per_file=None,
+            )
+        return lf.sink_parquet(
+            target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True, maintain_order=True, lazy=True
+        )
+
+    def read(self, values: Mapping[str, str], schema: pl.Schema) -> pl.DataFrame:
+        """Read a staged partition back, partition columns included."""
+        constants = [
+            typed(pl.Series(column, [value]), schema[column]).alias(column) for column, value in values.items()
+        ]
+        df = pl.read_parquet(self._uri(values), hive_partitioning=False)
+        return df.with_columns(
+            pl.lit(constant.item()).cast(constant.dtype).alias(constant.name) for constant in constants
+        ).select(schema.names())
+
+    def staged(self, values: Mapping[str, str], measured: Mapping[str, object], rows: int) -> StagedFile:
+        """Sync and describe a file that has been written.
+
+        Args:
+            values: the partition.
+            measured: one row of `statistics` over its rows.
+            rows: how many there are.
+        """
+        path = f"{self.table}/{self.path(values)}"
+        self.store.sync_file(path)
+        size_bytes = self.store.size_bytes(path)
+        assert size_bytes is not None, "a synced file has a size"
+        return StagedFile(self.path(values), size_bytes, statistics_json(measured, rows))
+
+    def drop(self, values: Mapping[str, str | None]) -> None:
+        """Delete a partition's file, if there is one."""
+        self.store.delete(f"{self.table}/{self.path(values)}")
+
+    def _uri(self, values: Mapping[str, str]) -> str:
+        return self.store.uri(f"{self.table}/{self.path(values)}")
+
+    def _provided(self, arguments: Any) -> str:
+        keys: pl.DataFrame = arguments.partition_keys
+        return self.path({column: serialized(keys[column][0]) for column in keys.columns})

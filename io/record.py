@@ -1,0 +1,129 @@
+"""Record: what a commit says about the materializations in it, kept in the commit itself.
+
+It stands under one key of the commit's `commitInfo`, so data and record appear together or not at all. From the
+records of a table's log come its status, its history and what a run still has to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from deltaworks.errors import StorageError
+from deltaworks.io.dtypes import Json
+
+RECORD_KEY = "deltaworks"
+FORMAT = 1
+"""The format that this engine writes, and the newest one that it knows."""
+
+
+class Kind(StrEnum):
+    """What a commit was made for."""
+
+    MATERIALIZE = "materialize"
+    """Partitions were computed and replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The version of an upstream table that was read."""
+
+    asset: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Partitions of one commit that were made by the same code from the same upstream versions."""
+
+    keys: tuple[str, ...] | None
+    """None: the table is not partitioned."""
+    rows: tuple[int, ...]
+    """One count for each key."""
+    source: str
+    """The hash of the code that made them."""
+    override: str | None = None
+    """The code version that the author set instead."""
+    inputs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
+    """By Delta table id: what can make the partitions stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything that a commit says about itself."""
+
+    run_id: str
+    asset: str
+    engine: str
+    started_at: str
+    groups: tuple[Group, ...]
+    checks: Mapping[str, Json]
+    kind: Kind = Kind.MATERIALIZE
+
+    def to_json(self) -> Json:
+        """Return the record as it stands in a commit."""
+        return {
+            "format": FORMAT,
+            "min_engine_format": FORMAT,
+            "engine": self.engine,
+            "run_id": self.run_id,
+            "asset": self.asset,
+            "kind": self.kind.value,
+            "started_at": self.started_at,
+            "groups": [_group_to_json(group) for group in self.groups],
+            "checks": dict(self.checks),
+            "metadata": {},
+        }
+
+
+def read_record(document: Json, table: str) -> Record:
+    """Read a record; keys that this engine does not know are ignored.
+
+    Raises:
+        StorageError: the record was written by an engine that asks for a newer one than this, or is damaged.
+    """
+    try:
+        needed = int(document["min_engine_format"])
+        if needed > FORMAT:
+            raise StorageError(
+                f"{table}: a record asks for format {needed}, this engine knows {FORMAT}; upgrade deltaworks "
+                f"(written by {document.get('engine')})"
+            )
+        return Record(
+            run_id=document["run_id"],
+            asset=document["asset"],
+            engine=document["engine"],
+            started_at=document["started_at"],
+            groups=tuple(_group_from_json(group) for group in document["groups"]),
+            checks=document.get("checks") or {},
+            kind=Kind(document["kind"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{table}: a record of its log is damaged: {type(error).__name__}: {error}") from error
+
+
+def _group_to_json(group: Group) -> Json:
+    return {
+        "keys": None if group.keys is None else list(group.keys),
+        "rows": list(group.rows),
+        "code": {"source": group.source, "columns": None, "override": group.override},
+        "config_hash": None,
+        "inputs": {table_id: {"asset": pin.asset, "version": pin.version} for table_id, pin in group.inputs.items()},
+        "reads": {},
+        "rejects": None,
+        "restored_from": None,
+    }
+
+
+def _group_from_json(document: Json) -> Group:
+    keys, code = document["keys"], document["code"]
+    return Group(
+        keys=None if keys is None else tuple(keys),
+        rows=tuple(document["rows"]),
+        source=code["source"],
+        override=code.get("override"),
+        inputs={
+            table_id: Pin(pin["asset"], int(pin["version"])) for table_id, pin in (document.get("inputs") or {}).items()
+        },
+    )

@@ -1,0 +1,28 @@
+"""Staged: data files that lie in their table's folder but that no commit names yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A data file of a partition."""
+
+    path: str
+    """Below the table's folder."""
+    size_bytes: int
+    statistics: str
+    """The `stats` text of its add action."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPartition:
+    """A partition's whole new content: all of its files."""
+
+    key: str
+    values: Mapping[str, str]
+    """By partition column, as the log writes them; empty for an unpartitioned table."""
+    rows: int
+    files: tuple[StagedFile, ...]

@@ -1,0 +1,73 @@
+"""Statistics of a data file, as the expressions that measure them and as the add action that carries them.
+
+They are measured in the same pass as the checks, so no footer is read again. Source: Delta protocol, "Per-file
+Statistics".
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+
+import polars as pl
+
+from deltaworks.io.dtypes import Json
+
+_MIN, _MAX, _NULLS = "\0min ", "\0max ", "\0nulls "
+
+_LONGEST_TEXT = 32
+"""Longer texts get no minimum and maximum: they would have to be cut, and a cut maximum is wrong."""
+
+_BOUNDED = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Float32, pl.Float64, pl.String, pl.Date, pl.Datetime)
+
+
+def statistics(schema: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """Return the aggregates that measure a file's stored columns; they work in `select` and in `group_by().agg()`."""
+    aggregates: list[pl.Expr] = []
+    for name, dtype in schema.items():
+        column = pl.col(name)
+        if not dtype.is_nested():
+            aggregates.append(column.null_count().alias(_NULLS + name))
+        if isinstance(dtype, _BOUNDED):
+            aggregates += [_bound(column.min(), column, dtype).alias(_MIN + name)]
+            aggregates += [_bound(column.max(), column, dtype).alias(_MAX + name)]
+    return aggregates
+
+
+def statistics_json(measured: Mapping[str, object], rows: int) -> str:
+    """Return the `stats` text of an add action from one row of the aggregates."""
+    bounds: dict[str, dict[str, Json]] = {_MIN: {}, _MAX: {}}
+    nulls: dict[str, Json] = {}
+    for name, value in measured.items():
+        if name.startswith(_NULLS):
+            nulls[name.removeprefix(_NULLS)] = value
+        elif name.startswith((_MIN, _MAX)):
+            written = _written(value)
+            if written is not None:
+                bounds[name[: len(_MIN)]][name[len(_MIN) :]] = written
+    document = {"numRecords": rows, "minValues": bounds[_MIN], "maxValues": bounds[_MAX], "nullCount": nulls}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _bound(bound: pl.Expr, column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype.is_float():
+        # Readers order NaN above all numbers, Polars leaves it out of min and max: no bound is better than a wrong one.
+        return pl.when(column.is_nan().any()).then(None).otherwise(bound)
+    return bound
+
+
+def _written(value: object) -> Json:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return value if len(value) <= _LONGEST_TEXT else None
+        case dt.datetime():
+            text = value.strftime("%Y-%m-%dT%H:%M:%S.%f")
+            return text if value.tzinfo is None else text + "Z"
+        case dt.date():
+            return value.isoformat()
+        case _:
+            return value

@@ -1,0 +1,65 @@
+"""Build tables from typed Polars functions: every table a Delta table, every materialization a commit.
+
+Names are imported on first use, so that `import deltaworks` by itself costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.asset import Asset, BackfillPolicy, asset
+    from deltaworks.engine.definitions.definitions import Definitions
+    from deltaworks.engine.definitions.frames import DataFrame, LazyFrame
+    from deltaworks.engine.definitions.keys import AssetKey
+    from deltaworks.engine.definitions.logger import Logger
+    from deltaworks.engine.definitions.mappings import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
+    from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
+    from deltaworks.engine.definitions.resources import EnvVar, Resource
+    from deltaworks.engine.definitions.signature import Input
+
+__all__ = [
+    "AllPartitionsMapping",
+    "Asset",
+    "AssetKey",
+    "BackfillPolicy",
+    "DailyPartitions",
+    "DataFrame",
+    "Definitions",
+    "EnvVar",
+    "IdentityMapping",
+    "Input",
+    "LazyFrame",
+    "Logger",
+    "Partition",
+    "Resource",
+    "TimeWindowMapping",
+    "asset",
+]
+
+_DEFINITIONS = "deltaworks.engine.definitions"
+_MODULES = {
+    "asset": ("Asset", "BackfillPolicy", "asset"),
+    "definitions": ("Definitions",),
+    "frames": ("DataFrame", "LazyFrame"),
+    "keys": ("AssetKey",),
+    "logger": ("Logger",),
+    "mappings": ("AllPartitionsMapping", "IdentityMapping", "TimeWindowMapping"),
+    "partitions": ("DailyPartitions", "Partition"),
+    "resources": ("EnvVar", "Resource"),
+    "signature": ("Input",),
+}
+_HOMES = {name: f"{_DEFINITIONS}.{module}" for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'deltaworks' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

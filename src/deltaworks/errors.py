@@ -1,0 +1,189 @@
+"""Every error that deltaworks raises on purpose.
+
+    DeltaworksError
+    ├── DefinitionError         the author's code or settings, found at load          exit code 2
+    │   ├── InvalidDefinition   one definition does not make sense by itself
+    │   ├── UnknownUpstream     an argument names an asset that is not defined
+    │   ├── InvalidContract     a pandera model asks for what cannot be enforced
+    │   ├── ModuleNotLoaded     a project module cannot be imported
+    │   └── InvalidSettings     deltaworks.toml, its environment variables, or a missing project
+    ├── RequestError            what was asked for does not exist or cannot be        exit code 2
+    │   ├── UnknownAsset
+    │   └── UnknownPartition
+    ├── ValidationFailed        data that breaks its contract                         exit code 1
+    ├── StorageError            the world: disks, object stores, other writers        exit code 1
+    │   ├── LogGap              a commit file is missing or damaged
+    │   ├── VersionGone         data files that a version needs were removed
+    │   ├── TableMismatch       a table is not what its asset says it is
+    │   └── CommitConflict      somebody else changed what this commit was about
+    └── RunError                user code that raised or gave back the wrong thing    exit code 1
+
+A constructor takes facts, builds the sentence and keeps the facts as attributes. Errors pickle, so that they can
+travel from a worker process to the coordinator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A line of the author's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def _restore(cls: type[DeltaworksError], message: str, state: dict[str, Any]) -> DeltaworksError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class DeltaworksError(Exception):
+    """Anything that deltaworks refuses or could not do, said in one sentence."""
+
+    exit_code = 1
+
+    def __reduce__(self) -> tuple[Callable[..., DeltaworksError], tuple[Any, ...]]:
+        return _restore, (type(self), str(self), self.__dict__)
+
+
+class DefinitionError(DeltaworksError):
+    """The author's code is wrong; nothing was run."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, where: Place | None = None, asset: str | None = None) -> None:
+        self.where, self.asset, self.reason = where, asset, message
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class InvalidDefinition(DefinitionError):
+    """One definition does not make sense by itself or among the others."""
+
+
+class UnknownUpstream(DefinitionError):
+    """An argument of an asset names no asset that is defined."""
+
+    def __init__(self, argument: str, asset: str, known: Iterable[str], where: Place) -> None:
+        self.argument = argument
+        super().__init__(
+            f"asset {asset!r} reads {argument!r}, but no asset has that name.{did_you_mean(argument, known)}",
+            where=where,
+            asset=asset,
+        )
+
+
+class InvalidContract(DefinitionError):
+    """A pandera model asks for what cannot be enforced before a commit."""
+
+    def __init__(self, model: str, problem: str, *, where: Place | None = None) -> None:
+        self.model, self.problem = model, problem
+        super().__init__(f"model {model}: {problem}", where=where)
+
+
+class ModuleNotLoaded(DefinitionError):
+    """A project module cannot be imported."""
+
+    def __init__(self, module: str, cause: BaseException, where: Place | None = None) -> None:
+        self.module = module
+        super().__init__(f"cannot import {module!r}: {type(cause).__name__}: {cause}", where=where)
+
+
+class InvalidSettings(DefinitionError):
+    """The settings file, a variable that overrides it, or the project's place is wrong."""
+
+
+class RequestError(DeltaworksError):
+    """What was asked for does not exist or contradicts itself; nothing was run."""
+
+    exit_code = 2
+
+
+class UnknownAsset(RequestError):
+    """A selection or an argument names an asset that is not defined."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(f"There is no asset {name!r}.{did_you_mean(name, known)}")
+
+
+class UnknownPartition(RequestError):
+    """A partition key is not one of an asset's partitions."""
+
+    def __init__(self, key: str, asset: str, partitions: str) -> None:
+        self.key, self.asset = key, asset
+        super().__init__(f"Asset {asset!r} has no partition {key!r}: its partitions are {partitions}.")
+
+
+class ValidationFailed(DeltaworksError):
+    """A staged result breaks its contract, so it was not committed."""
+
+    def __init__(self, message: str, *, asset: str, partition: str | None) -> None:
+        self.asset, self.partition = asset, partition
+        super().__init__(message)
+
+
+class StorageError(DeltaworksError):
+    """A disk, an object store or a table did not do what it must."""
+
+
+class LogGap(StorageError):
+    """A commit file of a table's log is missing or damaged, so its state cannot be known."""
+
+    def __init__(self, table: str, version: int, problem: str) -> None:
+        self.table, self.version = table, version
+        super().__init__(
+            f"{table}: version {version} of the log {problem}, so nothing can be said about this table's state. "
+            "Restore the commit file from a backup, or move the table away and materialize it anew."
+        )
+
+
+class VersionGone(StorageError):
+    """A table version that was asked for is not there, or no longer."""
+
+    def __init__(self, table: str, version: int, latest: int) -> None:
+        self.table, self.version, self.latest = table, version, latest
+        super().__init__(f"{table} has no version {version}: its versions are 0 to {latest}.")
+
+
+class TableMismatch(StorageError):
+    """A table's schema, partitioning or protocol is not what its asset needs; nothing was written."""
+
+    exit_code = 2
+
+
+class CommitConflict(StorageError):
+    """Other writers changed the partitions that this commit was about."""
+
+    def __init__(self, table: str, partitions: Iterable[str], read_version: int, version: int) -> None:
+        self.table, self.partitions = table, tuple(partitions)
+        self.read_version, self.version = read_version, version
+        named = ", ".join(self.partitions[:5]) or "the whole table"
+        super().__init__(
+            f"{table}: {named} changed at version {version} while this run worked from version {read_version}; "
+            "its result was not committed. Run the same command again to decide on the new state."
+        )
+
+
+class RunError(DeltaworksError):
+    """User code raised, or gave back what cannot be stored."""
+
+    def __init__(self, message: str, *, asset: str | None = None, partition: str | None = None) -> None:
+        self.asset, self.partition = asset, partition
+        super().__init__(message)
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = " `deltaworks list` shows what is defined.") -> str:
+    """Return a sentence that names the closest known name, or says where the known ones are listed."""
+    close = get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else otherwise

@@ -1,0 +1,38 @@
+"""Pandera models compiled to Polars expressions: severities, verdicts and the sentences that explain them.
+
+    declare            what a model says, or why it cannot be enforced
+    compile_contract   a model and a schema -> Contract: problems of the schema, rules, and checks left to pandera
+    Contract           aggregates for the pass that writes the data -> Verdict -> samples of what did not pass
+
+Pandera declares; it does not validate here. Its own validation reads the data once for each rule, and drops or keeps
+wrong rows in silence under several of its options.
+"""
+
+from deltaworks.validation.check import DeclaredCheck
+from deltaworks.validation.compile import compile_contract
+from deltaworks.validation.contract import ROWS, Contract
+from deltaworks.validation.model import Declared, DeclaredColumn, declare, is_model
+from deltaworks.validation.on_fail import Severity
+from deltaworks.validation.problems import SchemaProblem
+from deltaworks.validation.residual import ResidualCheck
+from deltaworks.validation.rules import Rule, RuleKind
+from deltaworks.validation.verdict import RuleRecord, RuleResult, Verdict
+
+__all__ = [
+    "ROWS",
+    "Contract",
+    "Declared",
+    "DeclaredCheck",
+    "DeclaredColumn",
+    "ResidualCheck",
+    "Rule",
+    "RuleKind",
+    "RuleRecord",
+    "RuleResult",
+    "SchemaProblem",
+    "Severity",
+    "Verdict",
+    "compile_contract",
+    "declare",
+    "is_model",
+]

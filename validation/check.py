@@ -1,0 +1,84 @@
+"""Check: a pandera check with the name that people read and the severity that its author gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandera.polars as pa
+
+from deltaworks.validation.on_fail import OnFail, Severity
+from deltaworks.validation.printable import printable, printable_items
+
+_FIELD_WORDS = {
+    "equal_to": "eq",
+    "not_equal_to": "ne",
+    "greater_than": "gt",
+    "greater_than_or_equal_to": "ge",
+    "less_than": "lt",
+    "less_than_or_equal_to": "le",
+}
+"""Check names that ``pa.Field`` spells in another way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeclaredCheck:
+    """One check of a model."""
+
+    label: str
+    """Its author's error text or name, else the rule with its bounds, e.g. ``ge(-120)``."""
+    names: tuple[str, ...]
+    """What ``on_fail`` may call it."""
+    severity: Severity
+    builtin: bool
+    """Pandera's own, hence the same expression whenever its function is called."""
+    check: pa.Check
+
+
+def declare_check(check: pa.Check, on_fail: OnFail) -> DeclaredCheck:
+    """Name a pandera check and find its severity."""
+    given = str(check.name)
+    builtin = _builtin_name(check)
+    names = (given,) if builtin is None else tuple(dict.fromkeys((_FIELD_WORDS.get(builtin, builtin), builtin, given)))
+    severity = on_fail.severity(*names, raise_warning=bool(check.raise_warning))
+    return DeclaredCheck(_label(check, builtin, given), names, severity, builtin is not None, check)
+
+
+def _builtin_name(check: pa.Check) -> str | None:
+    """Return pandera's name of a builtin check, whatever ``name=`` its author gave it; None for an author's check."""
+    name = check.registry_name
+    return name if name is not None and _statistics(check) and pa.Check.is_builtin_check(name) else None
+
+
+def _statistics(check: pa.Check) -> Mapping[str, object]:
+    untyped: Any = check
+    return untyped.statistics
+
+
+def _label(check: pa.Check, builtin: str | None, given: str) -> str:
+    error = check.error if isinstance(check.error, str) else None
+    if builtin is None:
+        return error or given
+    if error is not None and not error.startswith(f"{builtin}("):
+        return error
+    if given != builtin:
+        return given
+    return f"{_FIELD_WORDS.get(builtin, builtin)}({', '.join(_arguments(_statistics(check)))})"
+
+
+def _arguments(statistics: Mapping[str, object]) -> Iterable[str]:
+    """Write a builtin check's bounds as its author would: those given, by keyword where position says too little."""
+    given = {
+        name: value
+        for name, value in statistics.items()
+        if value is not None and not (name.startswith("include_") and value)
+    }
+    one_bound = len(given) == 1 and "exact_value" in statistics and "exact_value" not in given
+    for name, value in given.items():
+        if one_bound or name.startswith("include_"):
+            yield f"{name}={printable(value)}"
+        elif isinstance(value, list | tuple | set | frozenset):
+            yield printable_items(cast(Iterable[object], value))
+        else:
+            yield printable(value)

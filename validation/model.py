@@ -1,0 +1,234 @@
+"""Model: what a pandera model declares, as plain values.
+
+Everything that the rest of the package needs is read off pandera's objects here, once a model. What a model asks for
+and cannot be enforced before a commit is refused here too.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeGuard
+
+import pandera.polars as pa
+import polars as pl
+from pandera.engines import polars_engine
+from pandera.errors import SchemaDefinitionError, SchemaErrors, SchemaInitError
+
+from deltaworks.errors import InvalidContract, Place
+from deltaworks.validation.check import DeclaredCheck, declare_check
+from deltaworks.validation.on_fail import OnFail, read_on_fail
+
+_dtypes: Any = polars_engine  # pandera's dtypes have no types that a checker knows
+_NestedModel: type[Any] = _dtypes.PanderaSchema
+_CHECKED_BY_CASTING: tuple[type[Any], ...] = (_dtypes.PydanticModel, _dtypes.Category)
+
+NOT_NULL = ("not_null", "nullable")
+"""The names of the rule that a column has no nulls: what it says, and the word of ``pa.Field``."""
+UNIQUE = "unique"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredColumn:
+    """A column of a model, or all columns that a pattern names."""
+
+    name: str
+    dtype: pl.DataType
+    nullable: bool
+    required: bool
+    unique: bool
+    coerce: bool
+    """Other dtypes are to be cast to ``dtype``, by whoever writes the data and before a contract is compiled."""
+    checks: tuple[DeclaredCheck, ...]
+    on_fail: OnFail
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a model declares."""
+
+    name: str
+    place: Place | None
+    """Where the class begins; None if it has no source file."""
+    columns: tuple[DeclaredColumn, ...]
+    """Columns with a name of their own, in declaration order."""
+    pattern_columns: tuple[DeclaredColumn, ...]
+    """Columns declared by a regular expression, which is their ``name``. They never speak for ``columns``."""
+    checks: tuple[DeclaredCheck, ...]
+    """Checks of the whole frame."""
+    keys: tuple[tuple[str, ...], ...]
+    """Columns whose values together must be distinct (``Config.unique``)."""
+    on_fail: OnFail
+    """Of ``checks`` and ``keys``."""
+    strict: bool
+    ordered: bool
+    coerce: bool
+    """Every column is cast, not only those that say so."""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The regular expressions that declare columns."""
+        return tuple(column.name for column in self.pattern_columns)
+
+    @property
+    def builtin_only(self) -> bool:
+        """Whether no check calls a function of the author's."""
+        columns = (*self.columns, *self.pattern_columns)
+        checks = (*self.checks, *(check for column in columns for check in column.checks))
+        return all(check.builtin for check in checks)
+
+    def schema(self) -> pl.Schema:
+        """Return the required columns with a name of their own, in declaration order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns if column.required})
+
+
+def is_model(annotation: object) -> TypeGuard[type[pa.DataFrameModel]]:
+    """Tell whether an annotation is a class of pandera's Polars models."""
+    return isinstance(annotation, type) and issubclass(annotation, pa.DataFrameModel)
+
+
+@lru_cache(maxsize=1024)
+def declare(model: type) -> Declared:
+    """Read a pandera model. The answer is kept.
+
+    Raises:
+        InvalidContract: pandera cannot build the model, or it asks for what cannot be enforced before a commit.
+    """
+    assert is_model(model)
+    place = _place(model)
+    try:
+        schema: Any = model.to_schema()
+    except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError, NameError, AttributeError) as cause:
+        raise InvalidContract(model.__name__, f"pandera cannot build it: {cause}", where=place) from cause
+    try:
+        _refuse_rewriting(schema)
+        return _declared(model, schema, place)
+    except ValueError as refusal:
+        raise InvalidContract(model.__name__, str(refusal), where=place) from None
+
+
+def _place(model: type) -> Place | None:
+    try:
+        file = inspect.getsourcefile(model)
+        return Place(file, inspect.getsourcelines(model)[1]) if file else None
+    except (OSError, TypeError):
+        return None
+
+
+def _refuse_rewriting(schema: Any) -> None:
+    """Raise ``ValueError`` for options that change data while it is validated, some of them without a word."""
+    if schema.drop_invalid_rows:
+        raise ValueError(
+            "drop_invalid_rows hides wrong data, and keeps all of it where a column is missing or has another dtype. "
+            "Filter the rows in the asset's function."
+        )
+    if schema.strict == "filter":
+        raise ValueError("strict='filter' removes columns. Select them in the asset's function and set strict=True.")
+    if schema.add_missing_columns:
+        raise ValueError("add_missing_columns invents columns. Add them in the asset's function.")
+    for name, column in schema.columns.items():
+        if column.default is not None:
+            raise ValueError(f"the default of column {name!r} replaces nulls. Fill them in the asset's function.")
+        if isinstance(column.dtype, _NestedModel):
+            _refuse_rewriting(column.dtype.schema)
+
+
+def _declared(model: type[pa.DataFrameModel], schema: Any, place: Place | None) -> Declared:
+    config: Any = model.__config__
+    on_fail = read_on_fail(config.metadata, "the model")
+    columns: dict[str, Any] = schema.columns
+    checks = tuple(declare_check(check, on_fail) for check in schema.checks)
+    keys = _keys(schema.unique, columns)
+    on_fail.refuse_unknown(_rule_names(checks, *([UNIQUE] if keys else [])), "the model")
+    declared = [_column(name, column, schema.dtype) for name, column in columns.items()]
+    if schema.dtype is not None and not declared:
+        raise ValueError("it gives a dtype to all columns but declares none. Declare the columns.")
+    return Declared(
+        name=model.__name__,
+        place=place,
+        columns=tuple(column for column in declared if not columns[column.name].regex),
+        pattern_columns=tuple(column for column in declared if columns[column.name].regex),
+        checks=checks,
+        keys=keys,
+        on_fail=on_fail,
+        strict=bool(schema.strict),
+        ordered=bool(schema.ordered),
+        coerce=bool(schema.coerce),
+    )
+
+
+def _column(name: str, column: Any, frame_dtype: Any) -> DeclaredColumn:
+    owner = f"column {name!r}"
+    if column.regex:
+        _refuse_bad_pattern(name)
+    on_fail = read_on_fail(column.metadata, owner)
+    pandera_dtype = column.dtype if frame_dtype is None else frame_dtype
+    checks = [declare_check(check, on_fail) for check in column.checks]
+    if isinstance(pandera_dtype, _NestedModel):
+        checks.append(declare_check(_nested_check(pandera_dtype), on_fail))
+    own_rules = ([] if column.nullable else [*NOT_NULL]) + ([UNIQUE] if column.unique else [])
+    on_fail.refuse_unknown(_rule_names(checks, *own_rules), owner)
+    return DeclaredColumn(
+        name=name,
+        dtype=_dtype(owner, pandera_dtype),
+        nullable=bool(column.nullable),
+        required=bool(column.required),
+        unique=bool(column.unique),
+        coerce=bool(column.coerce) and not isinstance(pandera_dtype, _NestedModel),
+        checks=tuple(checks),
+        on_fail=on_fail,
+    )
+
+
+def _refuse_bad_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as cause:
+        raise ValueError(f"{pattern!r} is not a regular expression: {cause}.") from None
+
+
+def _rule_names(checks: Iterable[DeclaredCheck], *others: str) -> set[str]:
+    return {name for check in checks for name in check.names} | set(others)
+
+
+def _dtype(owner: str, dtype: Any) -> pl.DataType:
+    if isinstance(dtype, _CHECKED_BY_CASTING):
+        raise ValueError(f"{owner} has dtype {dtype}, whose values are only checked by casting. Use a Polars dtype.")
+    declared: Any = None if dtype is None else dtype.type
+    if isinstance(declared, pl.Array) and len(declared.shape) > 1:
+        raise ValueError(f"{owner} is an array of several dimensions, whose shape pandera misreads. Use pl.List.")
+    if isinstance(declared, pl.DataType):
+        return declared
+    try:
+        return declared()
+    except TypeError:
+        raise ValueError(f"{owner} has no complete dtype, but {declared}. Write e.g. pl.List(pl.Int64).") from None
+
+
+def _keys(unique: Any, columns: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+    if not unique:
+        return ()
+    groups: list[list[str]] = [unique] if all(isinstance(name, str) for name in unique) else unique
+    patterns = [name for name, column in columns.items() if column.regex]
+    for name in (name for group in groups for name in group):
+        if name not in columns and not any(re.fullmatch(pattern, name) for pattern in patterns):
+            raise ValueError(f"Config.unique names {name!r}, which is not one of its columns.")
+    return tuple(tuple(group) for group in groups)
+
+
+def _nested_check(dtype: Any) -> pa.Check:
+    """Return a check that the structs of a column keep the nested model that is their dtype."""
+    schema: Any = dtype.schema
+
+    def keeps_nested_model(data: pa.PolarsData) -> bool:
+        structs = data.lazyframe.select(data.key).drop_nulls().collect()
+        try:
+            schema.validate(structs.unnest(data.key), lazy=True)
+        except SchemaErrors:
+            return False
+        return True
+
+    return pa.Check(keeps_nested_model, name=f"model {schema.name}")

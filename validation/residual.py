@@ -1,0 +1,73 @@
+"""Residual: checks that do not compile, run one by one by pandera on an eager frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+from deltaworks.validation.capture import NotCaptured
+from deltaworks.validation.on_fail import Severity
+from deltaworks.validation.printable import printable
+from deltaworks.validation.verdict import RuleResult
+
+_SAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResidualCheck:
+    """A check that cannot join the one pass, so that it costs a frame in memory."""
+
+    column: str | None
+    """None: the whole frame."""
+    name: str
+    """Unique among the rules of the column."""
+    severity: Severity
+    reason: str
+    """Ends a sentence like "it is run apart because it ..."."""
+    broken: bool
+    """It cannot hold for any data of this schema, which is worth saying before there is any."""
+    check: pa.Check
+    sees_only_its_column: bool
+    """As pandera does it for columns that are declared by a pattern."""
+
+    def judge(self, df: pl.DataFrame) -> RuleResult | None:
+        """Run the check; None: it passed. One that raises fails, as for pandera, even if it was only to warn."""
+        lf = df.lazy()
+        try:
+            outcome: Any = self.check(lf.select(self.column) if self.sees_only_its_column else lf, self.column)
+            if outcome.check_passed.collect().item():
+                return None
+            kept = outcome.check_output.collect().to_series()
+            offending: pl.DataFrame | None = None
+            if outcome.failure_cases is not None:
+                offending = outcome.failure_cases.drop(kept.name, strict=False).head(_SAMPLES).collect()
+        except Exception as error:  # noqa: BLE001 - an author's function may raise anything, as part of its verdict
+            return self._raised(error)
+        if offending is None or kept.len() != df.height:
+            return self._failed()
+        values = offending.to_series().to_list() if self.column is not None else offending.to_dicts()
+        return self._failed(kept.not_().sum(), tuple(printable(value) for value in values))
+
+    def _failed(self, failed_rows: int | None = None, samples: tuple[str, ...] = ()) -> RuleResult:
+        more = failed_rows is not None and failed_rows > len(samples)
+        return RuleResult(self.column, self.name, self.severity, failed_rows, samples, more_samples=more)
+
+    def _raised(self, error: Exception) -> RuleResult:
+        first_line = (str(error).splitlines() or [""])[0]
+        problem = f"{type(error).__name__}: {first_line}"
+        return RuleResult(self.column, self.name, Severity.FAIL, failed_rows=None, problem=problem)
+
+
+def runnable(check: pa.Check, why: NotCaptured) -> pa.Check:
+    """Return a check that pandera can run; a function that gives back a bare expression is told to select it."""
+    expression = why.expression
+    if expression is None:
+        return check
+
+    def selected(data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(expression)
+
+    return pa.Check(selected, name=check.name, ignore_na=check.ignore_na)
