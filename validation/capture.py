@@ -16,6 +16,14 @@ import polars as pl
 
 from deltaworks.validation.rules import RuleKind
 
+_MISFITS = (
+    pl.exceptions.ColumnNotFoundError,
+    pl.exceptions.DuplicateError,
+    pl.exceptions.InvalidOperationError,
+    pl.exceptions.SchemaError,
+)
+"""What Polars raises for an expression that no rows of the schema could satisfy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Captured:
@@ -140,8 +148,10 @@ def _captured(selection: _Selection, frame: pl.LazyFrame, *, null_passes: bool) 
     # Resolving the schema finds most mistakes; some, e.g. comparing an Enum with a value that it lacks, take a run.
     try:
         outputs = frame.select(expressions).collect().schema
-    except pl.exceptions.PolarsError as error:
+    except _MISFITS as error:
         return NotCaptured(f"does not fit the schema: {str(error).splitlines()[0]}", broken=True)
+    except pl.exceptions.PolarsError as error:
+        return NotCaptured(f"cannot be evaluated without rows: {str(error).splitlines()[0]}")
     for dtype in outputs.dtypes():
         if dtype != pl.Boolean:
             return NotCaptured(f"does not give Booleans but {dtype}")

@@ -44,7 +44,7 @@ class AllPartitionsMapping:
     """Every partition that exists when the step starts; it waits for those that the same run makes."""
 
 
-Mapping: TypeAlias = IdentityMapping | TimeWindowMapping | AllPartitionsMapping
+PartitionMapping: TypeAlias = IdentityMapping | TimeWindowMapping | AllPartitionsMapping
 
 
 class Correspondence(Protocol):
@@ -136,14 +136,14 @@ class Everything:
         return range(self.downstream_size)
 
 
-def infer_mapping(downstream: Partitions, upstream: Partitions) -> Mapping:
+def infer_mapping(downstream: Partitions, upstream: Partitions) -> PartitionMapping:
     """Return the mapping of an input that declares none: same key between equal kinds, else everything."""
     if isinstance(downstream, DailyPartitions) and isinstance(upstream, DailyPartitions):
         return IdentityMapping()
     return AllPartitionsMapping()
 
 
-def correspond(mapping: Mapping, downstream: Partitions, upstream: Partitions) -> Correspondence:
+def correspond(mapping: PartitionMapping, downstream: Partitions, upstream: Partitions) -> Correspondence:
     """Resolve a mapping for two definitions.
 
     Raises:
@@ -158,7 +158,7 @@ def correspond(mapping: Mapping, downstream: Partitions, upstream: Partitions) -
             return _window(mapping, start_offset, end_offset, downstream, upstream)
 
 
-def _window(mapping: Mapping, first: int, last: int, downstream: Partitions, upstream: Partitions) -> Window:
+def _window(mapping: PartitionMapping, first: int, last: int, downstream: Partitions, upstream: Partitions) -> Window:
     if not isinstance(downstream, DailyPartitions) or not isinstance(upstream, DailyPartitions):
         raise InvalidDefinition(
             f"{type(mapping).__name__} joins daily partitions, but here {downstream} are to be made from {upstream}"

@@ -17,7 +17,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.definitions.mappings import Mapping as PartitionMapping
+from deltaworks.engine.definitions.mappings import PartitionMapping
 from deltaworks.validation import declare
 
 SCHEME = "1"

@@ -14,7 +14,7 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings import (
     Correspondence,
-    Mapping as PartitionMapping,
+    PartitionMapping,
     correspond,
     infer_mapping,
 )

@@ -279,6 +279,11 @@ class Odd(pa.DataFrameModel):
     def mapped(cls, data: pa.PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(pl.col(data.key).map_batches(lambda column: column > 0, return_dtype=pl.Boolean))
 
+    @pa.check("number")
+    @classmethod
+    def below_limits(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key) < pl.lit(pl.Series([5, 5, 5, 5])))
+
     @pa.dataframe_check
     @classmethod
     def nothing_is_null(cls, _data: pa.PolarsData) -> pl.Expr:
@@ -297,6 +302,7 @@ def test_what_does_not_compile_says_why():
         "is_even": "calls Python for every value",
         "few": "uses LazyFrame.collect",
         "mapped": "calls a Python function",
+        "below_limits": "cannot be evaluated without rows: zip node received non-equal length inputs",
         "nothing_is_null": "selects columns without naming them",
         "divides": "raised ZeroDivisionError when it was read: by nothing",
     }
@@ -313,7 +319,7 @@ def test_what_does_not_compile_is_run_by_pandera():
         "number: mapped failed for 1 row (samples: -4)",
         "table: divides could not be checked: ZeroDivisionError: by nothing",
     }
-    assert verdict.passed == 2
+    assert verdict.passed == 3
 
 
 def test_a_check_that_fits_no_data_of_the_schema_is_broken():
