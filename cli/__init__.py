@@ -1,1 +1,5 @@
-"""The deltaworks command."""
+"""The `deltaworks` command: parse, call, render. Decisions are the engine's."""
+
+from deltaworks.cli.app import main
+
+__all__ = ["main"]

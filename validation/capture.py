@@ -61,7 +61,7 @@ def capture(check: pa.Check, frame: pl.LazyFrame, column: str | None) -> Capture
     except _Untaken as untaken:
         return NotCaptured(str(untaken))
     except Exception as error:  # noqa: BLE001 - an author's function, called with a frame that it does not expect
-        return NotCaptured(f"raised {type(error).__name__} when it was read: {error}")
+        return NotCaptured(f"raised {type(error).__name__} when it was read: {_first_line(error)}")
     null_passes = bool(check.ignore_na)
     match answer:
         case _Selection():
@@ -139,6 +139,10 @@ def _expression(part: object) -> pl.Expr:
             raise _Untaken(f"selects a {type(part).__name__}")
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _captured(selection: _Selection, frame: pl.LazyFrame, *, null_passes: bool) -> Captured | NotCaptured:
     expressions = selection.expressions
     expression = expressions[0] if len(expressions) == 1 else pl.all_horizontal(expressions)
@@ -149,9 +153,9 @@ def _captured(selection: _Selection, frame: pl.LazyFrame, *, null_passes: bool) 
     try:
         outputs = frame.select(expressions).collect().schema
     except _MISFITS as error:
-        return NotCaptured(f"does not fit the schema: {str(error).splitlines()[0]}", broken=True)
+        return NotCaptured(f"does not fit the schema: {_first_line(error)}", broken=True)
     except pl.exceptions.PolarsError as error:
-        return NotCaptured(f"cannot be evaluated without rows: {str(error).splitlines()[0]}")
+        return NotCaptured(f"cannot be evaluated without rows: {_first_line(error)}")
     for dtype in outputs.dtypes():
         if dtype != pl.Boolean:
             return NotCaptured(f"does not give Booleans but {dtype}")

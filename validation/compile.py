@@ -59,14 +59,12 @@ def _parts(declared: Declared, schema: pl.Schema) -> Iterator[Rule | ResidualChe
     empty = pl.LazyFrame(schema=schema)
     for column in declared.columns:
         if column.name in schema:
-            yield from _column_rules(column, column.name, schema)
-            for check in column.checks:
-                yield _check_part(check, column.name, empty)
+            yield from _column_parts(column, column.name, empty)
+    # Pandera shows a pattern's check the whole frame, but only its own column if the model has nothing but patterns.
+    alone = not declared.columns
     for pattern in declared.pattern_columns:
         for name in matched_columns(pattern, declared, schema):
-            yield from _column_rules(pattern, name, schema)
-            for check in pattern.checks:
-                yield _check_part(check, name, empty.select(name), sees_only_its_column=True)
+            yield from _column_parts(pattern, name, empty.select(name) if alone else empty, sees_only_its_column=alone)
     for key in declared.keys:
         columns = tuple(name for name in key if name in schema)
         if columns:
@@ -76,12 +74,16 @@ def _parts(declared: Declared, schema: pl.Schema) -> Iterator[Rule | ResidualChe
         yield _check_part(check, None, empty)
 
 
-def _column_rules(column: DeclaredColumn, name: str, schema: pl.Schema) -> Iterator[Rule]:
+def _column_parts(
+    column: DeclaredColumn, name: str, visible: pl.LazyFrame, *, sees_only_its_column: bool = False
+) -> Iterator[Rule | ResidualCheck]:
     on_fail = column.on_fail
     if not column.nullable:
-        yield Rule(name, NOT_NULL[0], RuleKind.ROW, on_fail.severity(*NOT_NULL), not_null(name, schema[name]))
+        yield Rule(name, NOT_NULL[0], RuleKind.ROW, on_fail.severity(*NOT_NULL), not_null(name, column.dtype))
     if column.unique:
         yield Rule(name, UNIQUE, RuleKind.UNIQUE, on_fail.severity(UNIQUE), distinct((name,)))
+    for check in column.checks:
+        yield _check_part(check, name, visible, sees_only_its_column=sees_only_its_column)
 
 
 def _check_part(

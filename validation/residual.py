@@ -31,7 +31,7 @@ class ResidualCheck:
     """It cannot hold for any data of this schema, which is worth saying before there is any."""
     check: pa.Check
     sees_only_its_column: bool
-    """As pandera does it for columns that are declared by a pattern."""
+    """Pandera shows it no other column of the frame."""
 
     def judge(self, df: pl.DataFrame) -> RuleResult | None:
         """Run the check; None: it passed. One that raises fails, as for pandera, even if it was only to warn."""
@@ -56,7 +56,7 @@ class ResidualCheck:
         return RuleResult(self.column, self.name, self.severity, failed_rows, samples, more_samples=more)
 
     def _raised(self, error: Exception) -> RuleResult:
-        first_line = (str(error).splitlines() or [""])[0]
+        first_line = str(error).partition("\n")[0]
         problem = f"{type(error).__name__}: {first_line}"
         return RuleResult(self.column, self.name, Severity.FAIL, failed_rows=None, problem=problem)
 

@@ -65,7 +65,7 @@ def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -
         raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
     if not isinstance(result, pl.LazyFrame | pl.DataFrame):
         raise RunError(f"{call.where}: the function returned {type(result).__name__}, expected a Polars frame")
-    return _coerced(result.lazy(), call.node.asset.model)
+    return _conformed(result.lazy(), call)
 
 
 def guard(call: Call, lf: pl.LazyFrame) -> Contract:
@@ -75,10 +75,7 @@ def guard(call: Call, lf: pl.LazyFrame) -> Contract:
         RunError: the plan cannot be resolved, or a column has a dtype that Delta does not give back as it was.
         ValidationFailed: the columns are not those that the model declares.
     """
-    try:
-        schema = lf.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
+    schema = _schema(call, lf)
     contract = compile_contract(call.node.asset.model, schema)
     if contract.problems:
         raise ValidationFailed(
@@ -112,7 +109,20 @@ def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> 
     return pl.LazyFrame(schema=declare(model).schema())
 
 
-def _coerced(lf: pl.LazyFrame, model: type | None) -> pl.LazyFrame:
-    if model is None or not declare(model).coerce:
+def _conformed(lf: pl.LazyFrame, call: Call) -> pl.LazyFrame:
+    """Cast where the model asks for it, and put the declared columns first, in their order."""
+    if call.node.asset.model is None:
         return lf
-    return lf.cast(dict(declare(model).schema()), strict=True)
+    declared = declare(call.node.asset.model)
+    names = _schema(call, lf).names()
+    columns = {column.name: column.dtype for column in declared.columns if column.name in names}
+    if declared.coerce:
+        lf = lf.cast(columns)
+    return lf.select([*columns, *(name for name in names if name not in columns)])
+
+
+def _schema(call: Call, lf: pl.LazyFrame) -> pl.Schema:
+    try:
+        return lf.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error

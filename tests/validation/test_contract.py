@@ -84,6 +84,15 @@ def test_as_many_samples_as_wanted_are_shown():
     assert str(result) == "dep_delay: ge(-120) failed for 4 rows (samples: -500.0, -400.0, ...)"
 
 
+def test_all_samples_are_said_to_be_all():
+    df = flights(dep_delay=[-500.0, -400.0, 0.0, 0.0])
+    contract = compile_contract(Flight, df.schema)
+
+    (result,) = contract.samples(df, judge(Flight, df).results, n=2)
+
+    assert str(result) == "dep_delay: ge(-120) failed for 2 rows (samples: -500.0, -400.0)"
+
+
 def test_a_record_of_a_result_holds_no_values_of_rows():
     df = flights(carrier=["secret"] * 4)
     (result,) = compile_contract(Flight, df.schema).samples(df, judge(Flight, df).results)
@@ -451,3 +460,34 @@ def test_a_pattern_speaks_for_the_columns_that_match_and_have_no_declaration():
     df = pl.DataFrame({"hour_0": [-5], "hour_1": [1], "hour_2": [-2]})
 
     assert sentences(Wide, df) == ["hour_2: ge(0) failed for 1 row (samples: -2)"]
+
+
+class Hours(pa.DataFrameModel):
+    hours: int = pa.Field(alias=r"hour_\d+", regex=True)
+
+    @pa.check(r"hour_\d+")
+    @classmethod
+    def below_the_day(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key) < pl.col("day"))
+
+
+def test_a_check_of_a_pattern_sees_the_other_columns():
+    class HoursOfDay(Hours):
+        day: int
+
+    df = pl.DataFrame({"day": [9, 9], "hour_1": [1, 9]})
+
+    assert sentences(HoursOfDay, df) == ["hour_1: below_the_day failed for 1 row (samples: 9)"]
+    with pytest.raises(pa.errors.SchemaErrors, match="below_the_day"):
+        HoursOfDay.validate(df, lazy=True)
+
+
+def test_a_check_of_a_model_of_patterns_sees_no_other_column_as_pandera_has_it():
+    df = pl.DataFrame({"day": [9], "hour_1": [1]})
+    contract = compile_contract(Hours, df.schema)
+
+    (check,) = contract.residual
+    assert (check.column, check.name, check.broken) == ("hour_1", "below_the_day", True)
+    assert not judge_by(contract, df).ok
+    with pytest.raises(pa.errors.SchemaErrors, match="CHECK_ERROR"):
+        Hours.validate(df, lazy=True)

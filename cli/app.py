@@ -1,0 +1,48 @@
+"""App: the command line as a whole, with every command under its name.
+
+Importing it must stay cheap: `deltaworks --help` loads neither Polars nor pandera nor deltalake. Commands import what
+they work with when they run.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from deltaworks.cli.commands import backfill, check, list_, materialize, plan, show, status
+
+app = typer.Typer(
+    name="deltaworks",
+    help="Build tables from typed Polars functions; every materialization is a Delta commit.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deltaworks {version('deltaworks')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Build tables from typed Polars functions; every materialization is a Delta commit."""
+
+
+for command in (check, list_, status, plan, materialize, backfill, show):
+    command.add_to(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,122 @@
+"""Command: what all commands have in common: options, the project, errors and exit codes.
+
+A command is a function of `Session` and its own arguments that returns an exit code. `add` gives it the shared options,
+loads nothing by itself, and turns errors into one sentence.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.output import Output, output
+from deltaworks.errors import DeltaworksError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.workspace.project import Project
+
+
+class ExitCode(IntEnum):
+    """What a command tells its caller."""
+
+    DONE = 0
+    """It did what was asked."""
+    FAILED = 1
+    """It ran, and something failed."""
+    REFUSED = 2
+    """The request or the definitions are wrong; nothing was run."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One invocation of a command."""
+
+    folder: Path | None
+    file: Path | None
+    module: str | None
+    lake: str | None
+    output: Output
+
+    def load(self) -> Project:
+        """Load the project that the options name.
+
+        Raises:
+            DefinitionError: its settings or its code are wrong.
+        """
+        # Imported here: a project needs Polars and pandera, --help must not.
+        from deltaworks.engine.workspace.project import Origin, load_project
+
+        return load_project(Origin(self.folder, self.file, self.module, self.lake), os.environ, self.now())
+
+    def now(self) -> dt.datetime:
+        """Return the current instant, in UTC."""
+        return dt.datetime.now(dt.UTC)
+
+
+_PROJECT = Annotated[
+    Path | None, typer.Option("--project", metavar="DIR", help="The project's folder; else found upward from here.")
+]
+_FILE = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE.py", help="Load a single file instead.")]
+_MODULE = Annotated[str | None, typer.Option("--module", "-m", metavar="MODULE", help="Load a single module instead.")]
+_LAKE = Annotated[str | None, typer.Option("--lake", metavar="URI", help="The lake, instead of the project's.")]
+_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_DEBUG = Annotated[bool, typer.Option("--debug", help="Add a traceback to errors.")]
+
+SelectArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[SELECT]...", help="a  a+  +a  group:g  *; none: every asset.")
+]
+PartitionOption = Annotated[
+    list[str] | None, typer.Option("--partition", metavar="KEY", help="A partition; may be given several times.")
+]
+FromOption = Annotated[str | None, typer.Option("--from", metavar="KEY", help="First partition of a range.")]
+ToOption = Annotated[str | None, typer.Option("--to", metavar="KEY", help="Last partition of a range, included.")]
+
+
+def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
+    """Add a command to the app; the first line of the docstring of `run` is its help.
+
+    `run` takes a `Session` first; its other parameters become the command's arguments and options.
+    """
+    own = list(inspect.signature(run, eval_str=True).parameters.values())[1:]
+    shared = [
+        _option("project", _PROJECT, None),
+        _option("file", _FILE, None),
+        _option("module", _MODULE, None),
+        _option("lake", _LAKE, None),
+        _option("as_json", _JSON, False),
+        _option("debug", _DEBUG, False),
+    ]
+
+    def invoke(**arguments: Any) -> None:
+        folder, file, module, lake, as_json, debug = (arguments.pop(option.name) for option in shared)
+        session = Session(folder, file, module, lake, output(as_json=as_json))
+        try:
+            code = run(session, **arguments)
+        except DeltaworksError as error:
+            if debug:
+                traceback.print_exc()
+            session.output.error(str(error))
+            code = error.exit_code
+        except BrokenPipeError:
+            # The reader of our output has gone, as `| head` does; there is nobody left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = ExitCode.DONE
+        raise typer.Exit(int(code))
+
+    invoke.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    invoke.__doc__ = run.__doc__
+    app.command(name)(invoke)
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

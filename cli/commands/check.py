@@ -1,0 +1,59 @@
+"""`deltaworks check`: prove what can be proved without data and without a lake."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.output import Cell, View
+from deltaworks.errors import DefinitionError
+
+
+def check(session: Session) -> ExitCode:
+    """Check definitions and contracts, without data and without a lake."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.planning.contracts import check_contracts
+
+    try:
+        project = session.load()
+    except DefinitionError as error:
+        session.output.show(_view([_as_problem(error)], 0))
+        return ExitCode.REFUSED
+    problems = [
+        {
+            "kind": problem.kind,
+            "asset": problem.asset,
+            "message": problem.message,
+            "file": problem.file,
+            "line": problem.line,
+        }
+        for problem in check_contracts(project.graph)
+    ]
+    session.output.show(_view(problems, len(project.graph.nodes)))
+    return ExitCode.REFUSED if problems else ExitCode.DONE
+
+
+def _as_problem(error: DefinitionError) -> dict[str, Any]:
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+    file, line = (error.where.file, error.where.line) if error.where else (None, None)
+    return {"kind": kind, "asset": error.asset, "message": error.reason, "file": file, "line": line}
+
+
+def _view(problems: list[dict[str, Any]], assets: int) -> View:
+    if not problems:
+        return View({"ok": True, "problems": []}, (Cell(f"{assets} assets: no problems found", "good"),))
+    lines = [Cell(f"{_place(problem)}{problem['message']}", "bad") for problem in problems]
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return View({"ok": False, "problems": problems}, (*lines, Cell(f"{count} found", "strong")))
+
+
+def _place(problem: dict[str, Any]) -> str:
+    return f"{problem['file']}:{problem['line']}: " if problem["file"] else ""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "check", check)

@@ -1,0 +1,79 @@
+"""`deltaworks list`: what a project defines."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.output import Cell, Table, View
+
+if TYPE_CHECKING:
+    from deltaworks.engine.planning.graph import Node
+    from deltaworks.engine.workspace.project import Project
+
+
+class Listed(StrEnum):
+    """What can be listed."""
+
+    ASSETS = "assets"
+    RESOURCES = "resources"
+
+
+def list_(
+    session: Session, what: Annotated[Listed, typer.Argument(metavar="[assets|resources]")] = Listed.ASSETS
+) -> ExitCode:
+    """List what is defined: assets, or resources."""
+    project = session.load()
+    session.output.show(_assets(project) if what is Listed.ASSETS else _resources(project))
+    return ExitCode.DONE
+
+
+def _assets(project: Project) -> View:
+    nodes = list(project.graph.nodes.values())
+    rows = [
+        (
+            Cell(str(node.key), "strong"),
+            node.asset.group,
+            str(node.partitions),
+            ", ".join(str(edge.upstream) for edge in node.upstream) or Cell("-", "quiet"),
+            Cell(_first_line(node), "quiet"),
+        )
+        for node in nodes
+    ]
+    table = Table(("asset", "group", "partitions", "made from", "description"), rows)
+    return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
+
+
+def _asset_json(node: Node) -> dict[str, Any]:
+    asset = node.asset
+    return {
+        "asset": str(node.key),
+        "group": asset.group,
+        "partitions": {"total": node.partitions.size, "partition_by": asset.partition_by},
+        "upstream": [str(edge.upstream) for edge in node.upstream],
+        "model": None if asset.model is None else asset.model.__name__,
+        "owners": list(asset.owners),
+        "tags": dict(asset.tags),
+        "description": asset.description,
+        "code_version": node.code,
+        "file": asset.where.file,
+        "line": asset.where.line,
+    }
+
+
+def _first_line(node: Node) -> str:
+    return node.asset.description.partition("\n")[0]
+
+
+def _resources(project: Project) -> View:
+    resources = {name: type(resource).__name__ for name, resource in project.definitions.resources.items()}
+    document = {"resources": [{"resource": name, "type": kind} for name, kind in resources.items()]}
+    return View(document, (Table(("resource", "type"), list(resources.items())),))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "list", list_)

@@ -1,0 +1,72 @@
+"""`deltaworks plan`: what a backfill would run, and why; nothing runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
+from deltaworks.cli.only import OnlyOption, read_only
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import left_out_json, left_out_lines, partitions_json, partitions_text
+
+if TYPE_CHECKING:
+    from deltaworks.engine.planning.graph import AssetGraph
+    from deltaworks.engine.planning.plan import Plan
+
+
+def plan(
+    session: Session,
+    select: SelectArgument = None,
+    partition: PartitionOption = None,
+    from_: FromOption = None,
+    to: ToOption = None,
+    only: OnlyOption = None,
+) -> ExitCode:
+    """Show what a backfill would run, why, and how much; nothing runs."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.observe import observe
+    from deltaworks.engine.planning import plan as planning, selection
+    from deltaworks.engine.planning.request import request
+
+    project = session.load()
+    asked = request(project.graph, selection.select(project.graph, select or ()), partition or (), from_, to)
+    decided = planning.plan(project.graph, observe(project.graph, project.store).status, asked, read_only(only))
+    session.output.show(plan_view(decided, project.graph))
+    return ExitCode.DONE
+
+
+def plan_view(decided: Plan, graph: AssetGraph) -> View:
+    """Show a plan."""
+    document = {
+        "steps": [
+            {
+                "asset": str(step.asset),
+                "partitions": partitions_json(step.partitions, graph.nodes[step.asset].partitions),
+                "reasons": list(step.reasons),
+            }
+            for step in decided.steps
+        ],
+        "totals": {"assets": len(decided.planned), "partitions": decided.partition_count},
+        "left_out": left_out_json(decided, graph),
+    }
+    lines = left_out_lines(decided, graph)
+    if not decided.steps:
+        return View(document, (Cell("Nothing to do: everything asked for is up to date.", "good"), *lines))
+    rows = [
+        (
+            Cell(str(step.asset), "strong"),
+            f"{len(step.partitions):,}",
+            partitions_text(step.partitions, graph.nodes[step.asset].partitions),
+            "; ".join(step.reasons),
+        )
+        for step in decided.steps
+    ]
+    total = f"{decided.partition_count:,} partitions of {len(decided.planned)} assets"
+    return View(document, (Table(("asset", "count#", "partitions", "because"), rows), *lines, Cell(total, "strong")))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "plan", plan)

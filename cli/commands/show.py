@@ -1,0 +1,85 @@
+"""`deltaworks show`: look at the rows of a table."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
+from deltaworks.cli.output import Cell, View
+from deltaworks.errors import RequestError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def show(
+    session: Session,
+    asset: Annotated[str, typer.Argument(metavar="ASSET[@vN]", help="An asset, or one version of its table.")],
+    rows: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many rows.")] = 10,
+    partition: PartitionOption = None,
+    sql: Annotated[
+        str | None, typer.Option("--sql", metavar="QUERY", help="A query over the table, under its name.")
+    ] = None,
+) -> ExitCode:
+    """Look at the rows of a table."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.workspace.reading import read_asset
+
+    project = session.load()
+    name, version = split_version(asset)
+    lf = read_asset(project.graph, project.store, name, version=version, partitions=partition or None)
+    df, total = _query(name, lf, sql, rows)
+    columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
+    document = {"asset": name, "version": version, "columns": columns, "rows": json.loads(df.write_json())}
+    session.output.show(View(document, (_drawn(df), Cell(f"{df.height:,} of {total:,} rows", "quiet"))))
+    return ExitCode.DONE
+
+
+def split_version(asset: str) -> tuple[str, int | None]:
+    """Split `asset@v12` into its parts; without a version, none.
+
+    Raises:
+        RequestError: what follows the `@` is no version.
+    """
+    name, at, version = asset.partition("@")
+    if not at:
+        return name, None
+    number = re.fullmatch(r"v(\d+)", version)
+    if number is None:
+        raise RequestError(f"{asset!r}: a version is written {name}@v12.")
+    return name, int(number[1])
+
+
+def _query(name: str, lf: pl.LazyFrame, sql: str | None, rows: int) -> tuple[pl.DataFrame, int]:
+    import polars as pl
+
+    try:
+        if sql is not None:
+            lf = pl.SQLContext({name.rpartition("/")[2]: lf}).execute(sql, eager=False)
+        df, total = pl.collect_all([lf.head(rows), lf.select(pl.len())])
+    except pl.exceptions.PolarsError as error:
+        raise RequestError(f"the query cannot be answered: {str(error).splitlines()[0]}") from error
+    return df, total.item()
+
+
+def _drawn(df: pl.DataFrame) -> str:
+    import polars as pl
+
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_hide_dataframe_shape=True,
+        tbl_width_chars=160,
+        fmt_str_lengths=60,
+        tbl_formatting="UTF8_BORDERS_ONLY",
+    ):
+        return str(df)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "show", show)

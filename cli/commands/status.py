@@ -1,0 +1,117 @@
+"""`deltaworks status`: what is fresh, stale, missing and external, computed from the commit logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import partitions_json, range_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deltaworks.engine.definitions.partition_set import PartitionSet
+    from deltaworks.engine.planning.status import AssetStatus, LakeStatus, StatusRange
+
+_TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}
+
+
+def status(
+    session: Session,
+    select: SelectArgument = None,
+    partition: PartitionOption = None,
+    partitions: Annotated[bool, typer.Option("--partitions", help="Show ranges of partitions with causes.")] = False,
+) -> ExitCode:
+    """Show what is fresh, stale, missing and external, from the commit logs."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.observe import observe
+    from deltaworks.engine.planning import selection
+    from deltaworks.engine.planning.request import request
+
+    project = session.load()
+    asked = request(project.graph, selection.select(project.graph, select or ()), partition or ()).partitions
+    lake = observe(project.graph, project.store).status
+    chosen = [(lake[key], within) for key, within in asked.items()]
+    session.output.show(_view(chosen, lake, in_ranges=partitions or bool(partition)))
+    return ExitCode.DONE
+
+
+def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, *, in_ranges: bool) -> View:
+    from deltaworks.engine.planning.status import status_ranges
+
+    documents: list[dict[str, Any]] = []
+    counts: list[tuple[str | Cell, ...]] = []
+    ranged: list[tuple[str | Cell, ...]] = []
+    causes: list[Cell] = []
+    for found, within in chosen:
+        numbers = _numbers(found, within)
+        document: dict[str, Any] = {
+            "asset": str(found.node.key),
+            "version": found.state.version,
+            "partitions": {**numbers, "undefined": found.state.undefined},
+        }
+        ranges = list(status_ranges(found, lake, within))
+        if in_ranges:
+            document["ranges"] = [_range_json(found, each) for each in ranges]
+            ranged += [_range_row(found, each) for each in ranges]
+        documents.append(document)
+        counts.append(_count_row(found, numbers))
+        causes += _telling(found, ranges)
+    headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
+    if in_ranges:
+        return View({"assets": documents}, (Table(("asset", "partitions", "#", "status", "because"), ranged),))
+    return View({"assets": documents}, (Table(headings, counts), *causes))
+
+
+def _numbers(found: AssetStatus, within: PartitionSet) -> dict[str, int]:
+    from deltaworks.engine.planning.status import Status
+
+    counts = {each.word: len(found.having(each) & within) for each in Status}
+    return {"total": len(within), **counts, "failed": len(found.state.failed & within)}
+
+
+def _count_row(found: AssetStatus, numbers: dict[str, int]) -> tuple[str | Cell, ...]:
+    version = Cell("-", "quiet") if found.state.version is None else str(found.state.version)
+    columns = ("fresh", "stale", "missing", "external", "failed")
+    cells = (Cell(f"{numbers[name]:,}", _TONES[name]) if numbers[name] else Cell("0", "quiet") for name in columns)
+    return (Cell(str(found.node.key), "strong"), version, f"{numbers['total']:,}", *cells)
+
+
+def _telling(found: AssetStatus, ranges: Sequence[StatusRange]) -> list[Cell]:
+    """Say the first cause of staleness of each asset under the table, so that a number never stands unexplained."""
+    stale = [each for each in ranges if each.status.word == "stale"]
+    if not stale:
+        return []
+    first = stale[0]
+    more = f" (and {len(stale) - 1} more ranges: --partitions)" if len(stale) > 1 else ""
+    where = range_text(first.first, first.last, found.node.partitions)
+    return [Cell(f"{found.node.key} {where} is stale: {'; '.join(first.causes)}{more}", "stale")]
+
+
+def _range_row(found: AssetStatus, each: StatusRange) -> tuple[str | Cell, ...]:
+    return (
+        Cell(str(found.node.key), "strong"),
+        range_text(each.first, each.last, found.node.partitions),
+        f"{each.last - each.first + 1:,}",
+        Cell(each.status.word, _TONES[each.status.word]),
+        "; ".join(each.causes),
+    )
+
+
+def _range_json(found: AssetStatus, each: StatusRange) -> dict[str, Any]:
+    from deltaworks.engine.definitions.partition_set import PartitionSet
+
+    span = PartitionSet.span(each.first, each.last, found.node.partitions.size)
+    return {
+        "status": each.status.word,
+        "partitions": partitions_json(span, found.node.partitions),
+        "causes": list(each.causes),
+    }
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "status", status)

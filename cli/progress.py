@@ -1,0 +1,82 @@
+"""Progress: what a run tells while it goes on, as bars on a terminal and as lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from deltaworks.cli.output import Output
+
+if TYPE_CHECKING:
+    from deltaworks.engine.execution.events import Event
+
+SHOWN_REASONS = 5
+"""How many failures are spelled out while a run goes on; the report at its end has more."""
+
+
+@contextmanager
+def progress(output: Output) -> Iterator[Callable[[Event], None]]:
+    """Yield where a run's events go."""
+    logger = logging.getLogger("deltaworks.asset")
+    if output.is_terminal and sys.stderr.isatty():
+        # Imported here: rich's progress bars are needed only on a terminal.
+        from deltaworks.cli.bars import bars
+
+        with bars() as (tell, handler), _logging(logger, handler):
+            yield tell
+    else:
+        with _logging(logger, logging.StreamHandler(sys.stderr)):
+            yield Lines()
+
+
+class Lines:
+    """One line for each commit and failure."""
+
+    def __init__(self) -> None:
+        self._planned: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._failures = 0
+
+    def __call__(self, event: Event) -> None:
+        """Print an event."""
+        # Imported here: events belong to the engine, which --help must not load.
+        from deltaworks.engine.execution import events
+
+        match event:
+            case events.RunStarted(run_id, planned):
+                self._planned = {str(asset): count for asset, count in planned.items()}
+                self._print(f"run {run_id}: {sum(planned.values()):,} partitions of {len(planned)} assets")
+            case events.PartitionsCommitted(asset, version, partitions, rows):
+                name = str(asset)
+                self._done[name] = self._done.get(name, 0) + partitions
+                of = f"{self._done[name]:,}/{self._planned[name]:,}"
+                self._print(f"{name}: {of} committed (version {version}: {partitions:,} partitions, {rows:,} rows)")
+            case events.PartitionFailed(reason=reason):
+                self._failures += 1
+                if self._failures <= SHOWN_REASONS:
+                    self._print(f"failed: {reason}")
+            case events.PartitionWarned(asset, key, warnings):
+                self._print(f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}")
+            case events.Stopping():
+                self._print("stopping: what has begun is finished and committed; Ctrl-C again ends at once")
+            case events.PartitionBlocked():
+                pass  # counted in the report
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _logging(logger: logging.Logger, handler: logging.Handler) -> Iterator[None]:
+    """Show what asset functions log while a run goes on."""
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

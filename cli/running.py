@@ -1,0 +1,142 @@
+"""Running: carry out a plan from the command line, with progress, Ctrl-C and a report at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event as Flag
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.progress import progress
+from deltaworks.cli.wording import left_out_json, left_out_lines
+
+if TYPE_CHECKING:
+    from deltaworks.engine.execution.observe import Observation
+    from deltaworks.engine.execution.run import RunReport
+    from deltaworks.engine.planning.plan import Plan
+    from deltaworks.engine.workspace.project import Project
+    from deltaworks.io.ledger import Failure
+
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
+
+SHOWN_FAILURES = 10
+"""How many failures stand in the report for people; the ledger and --json have them all."""
+
+
+def run_plan(
+    session: Session, project: Project, observation: Observation, plan: Plan, workers: int | None, command: str
+) -> ExitCode:
+    """Carry out a plan and show how it ended."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.launch import launch
+
+    if not plan.planned:
+        session.output.show(_nothing_to_do(project, plan))
+        return ExitCode.DONE
+    with _stoppable() as stop, progress(session.output) as tell:
+        report = launch(
+            project.definitions,
+            project.graph,
+            project.store,
+            observation.tables,
+            plan,
+            workers=workers or project.executor.workers,
+            command=command,
+            environ=os.environ,
+            now=session.now,
+            tell=tell,
+            stop=stop,
+        )
+    session.output.show(_report(project, plan, report))
+    return ExitCode.DONE if report.entry.status == "success" else ExitCode.FAILED
+
+
+@contextmanager
+def _stoppable() -> Iterator[Flag]:
+    """Turn the first Ctrl-C into a request to stop; a second one ends the process at once."""
+    stop = Flag()
+
+    def ask(_signal: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _nothing_to_do(project: Project, plan: Plan) -> View:
+    totals = {"materialized": 0, "failed": 0, "skipped": plan.left_out_count, "commits": 0}
+    left_out = left_out_json(plan, project.graph)
+    document = {"run_id": None, "status": "success", "totals": totals, "failures": [], "left_out": left_out}
+    done = Cell("Nothing to do: everything asked for is up to date.", "good")
+    return View(document, (done, *left_out_lines(plan, project.graph)))
+
+
+def _report(project: Project, plan: Plan, report: RunReport) -> View:
+    entry = report.entry
+    document: dict[str, Any] = {
+        "run_id": entry.run_id,
+        "status": entry.status.value,
+        "totals": {
+            "materialized": entry.materialized,
+            "failed": entry.failed,
+            "skipped": entry.skipped,
+            "commits": entry.commits,
+        },
+        "failures": [
+            {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
+            for failure in entry.failures
+        ],
+        "blocked": [
+            {"asset": str(blocked.asset), "partition": blocked.key or None, "because": blocked.because}
+            for blocked in report.blocked
+        ],
+        "left_out": left_out_json(plan, project.graph),
+    }
+    tone = "good" if entry.status == "success" else "bad"
+    summary = (
+        f"{entry.status.value}: {entry.materialized:,} partitions in {entry.commits:,} commits, {entry.failed:,} failed, "
+        f"{entry.skipped:,} skipped (run {entry.run_id})"
+    )
+    return View(
+        document,
+        (
+            *_failure_lines(entry.failures),
+            *_blocked_lines(report),
+            *left_out_lines(plan, project.graph),
+            Cell(summary, tone),
+            *_next_lines(report),
+        ),
+    )
+
+
+def _failure_lines(failures: Sequence[Failure]) -> Iterator[Cell]:
+    for failure in failures[:SHOWN_FAILURES]:
+        yield Cell(f"failed: {failure.error}", "bad")
+    if len(failures) > SHOWN_FAILURES:
+        yield Cell(f"failed: {len(failures) - SHOWN_FAILURES:,} more; --json lists them all", "bad")
+
+
+def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
+    causes = Counter((str(blocked.asset), blocked.because) for blocked in report.blocked)
+    for (asset, because), count in list(causes.items())[:SHOWN_FAILURES]:
+        yield Cell(f"skipped: {count:,} partitions of {asset}, since {because} was not made", "stale")
+    if len(causes) > SHOWN_FAILURES:
+        yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
+
+
+def _next_lines(report: RunReport) -> Iterator[Cell]:
+    if report.entry.status == "failure":
+        yield Cell("Mend the cause and run the same command again: it makes only what is left.", "quiet")
+    elif report.entry.status == "canceled":
+        yield Cell("Stopped; what is committed stays. Run the same command again to go on.", "quiet")

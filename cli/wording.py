@@ -1,0 +1,67 @@
+"""Wording: engine values as the texts and JSON that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deltaworks.cli.output import Cell
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.partition_set import PartitionSet
+    from deltaworks.engine.definitions.partitions import Partitions
+    from deltaworks.engine.planning.graph import AssetGraph
+    from deltaworks.engine.planning.plan import Plan
+
+SHOWN_RANGES = 4
+"""How many ranges of partitions stand in a line for people; the rest is counted."""
+
+
+def partitions_json(partitions: PartitionSet, definition: Partitions) -> dict[str, Any]:
+    """Return a set of partitions as count and ranges; a single key is a range of itself."""
+    ranges = [[definition.key(first), definition.key(last)] for first, last in partitions.ranges()]
+    return {"count": len(partitions), "ranges": ranges}
+
+
+def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
+    """Return a set of partitions in one line."""
+    ranges = partitions.ranges()
+    spelled = [range_text(first, last, definition) for first, last in ranges[:SHOWN_RANGES]]
+    if len(ranges) > SHOWN_RANGES:
+        spelled.append(f"and {len(ranges) - SHOWN_RANGES} more ranges")
+    return ", ".join(spelled)
+
+
+def range_text(first: int, last: int, definition: Partitions) -> str:
+    """Return consecutive partitions in a few words."""
+    start, end = definition.key(first), definition.key(last)
+    if not start:
+        return "whole table"
+    return start if first == last else f"{start} .. {end}"
+
+
+def left_out_lines(plan: Plan, graph: AssetGraph) -> list[Cell]:
+    """Say what of a request cannot be made and what would change that."""
+    lines: list[Cell] = []
+    for left in plan.left_out:
+        definition = graph.nodes[left.asset].partitions
+        lines.append(
+            Cell(
+                f"left out: {left.asset} {partitions_text(left.partitions, definition)}: {left.upstream} is missing; "
+                f"`{left.command}` makes both",
+                "stale",
+            )
+        )
+    return lines
+
+
+def left_out_json(plan: Plan, graph: AssetGraph) -> list[dict[str, Any]]:
+    """Return the same as JSON."""
+    return [
+        {
+            "asset": str(left.asset),
+            "partitions": partitions_json(left.partitions, graph.nodes[left.asset].partitions),
+            "upstream": str(left.upstream),
+            "command": left.command,
+        }
+        for left in plan.left_out
+    ]

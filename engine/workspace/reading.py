@@ -1,0 +1,43 @@
+"""Reading: an asset's rows as a lazy frame, at any version that is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.request import request
+from deltaworks.errors import RequestError
+from deltaworks.io.scan import scan_table
+from deltaworks.io.store import Store
+from deltaworks.io.table import Table
+
+
+def read_asset(
+    graph: AssetGraph,
+    store: Store,
+    name: str | AssetKey,
+    *,
+    version: int | None = None,
+    partitions: Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """Return the rows of an asset's table, or of some of its partitions.
+
+    Columns: those of the table's schema, partition columns included. Row order is not defined.
+
+    Raises:
+        UnknownAsset: there is no such asset.
+        UnknownPartition: it has no such partition.
+        RequestError: it has not been materialized yet.
+        VersionGone: its table has no such version.
+    """
+    node = graph.node(str(name))
+    table = Table.read(store, str(node.key), version)
+    if not table.exists:
+        raise RequestError(f"{node.key} has no table yet: `deltaworks backfill +{node.key}` makes it.")
+    if partitions is None:
+        return scan_table(table)
+    asked = request(graph, [node.key], partitions).partitions[node.key]
+    return scan_table(table, [node.partitions.key(ordinal) for ordinal in asked])
