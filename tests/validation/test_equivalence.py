@@ -57,7 +57,7 @@ def test_a_contract_fails_the_same_rules_for_the_same_number_of_rows(seed):
     assert verdict.passed + len(verdict.results) == len(contract.rules) + len(contract.residual)
 
 
-@pytest.mark.parametrize("seed", range(0, CASES, 4))
+@pytest.mark.parametrize("seed", range(0, CASES, 6))
 def test_a_contract_judges_groups_as_it_judges_each_of_them_alone(seed):
     case = Case(random.Random(seed))
     df = case.df.with_columns(
@@ -71,7 +71,7 @@ def test_a_contract_judges_groups_as_it_judges_each_of_them_alone(seed):
         assert {row["part"]: contract.judge(row) for row in grouped.to_dicts()} == alone
 
 
-@pytest.mark.parametrize("seed", range(0, CASES, 4))
+@pytest.mark.parametrize("seed", range(0, CASES, 6))
 def test_the_problems_of_a_schema_are_those_that_pandera_sees(seed):
     case = Case(random.Random(seed), strict=True)
     df = case.deformed()
@@ -85,7 +85,7 @@ def test_the_problems_of_a_schema_are_those_that_pandera_sees(seed):
 
 def test_the_cases_are_worth_running():
     met = Counter[str]()
-    for seed in range(100):
+    for seed in range(60):
         case = Case(random.Random(seed))
         contract = compile_contract(model_of(case.schema), case.df.schema)
         kinds = {(rule.column, rule.name): rule.kind for rule in contract.rules}
@@ -96,13 +96,13 @@ def test_the_cases_are_worth_running():
         met["residual"] += len(contract.residual)
         met["pattern"] += sum((rule.column or "").startswith("x_") for rule in contract.rules)
 
-    assert met["row failed"] > 100
-    assert met["aggregate failed"] > 5
-    assert met["unique failed"] > 10
-    assert met["residual failed"] > 10
+    assert met["row failed"] > 60
+    assert met["aggregate failed"] > 3
+    assert met["unique failed"] > 6
+    assert met["residual failed"] > 6
     assert met["residual"] > met["residual failed"]
-    assert met["pattern"] > 30
-    assert met["passed"] > 250
+    assert met["pattern"] > 15
+    assert met["passed"] > 150
 
 
 def verdict_on(contract: Contract, df: pl.DataFrame):

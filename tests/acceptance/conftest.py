@@ -1,0 +1,107 @@
+"""A project in a folder of its own, worked on through the real command line in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """The error, which must be one line without a traceback."""
+        assert "Traceback" not in self.err
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, self.err
+        return lines[0].removeprefix("error: ")
+
+
+@dataclass(frozen=True)
+class Project:
+    folder: Path
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "lake"
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.folder / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        self.write(name, text.replace(old, new))
+
+    def run(self, *arguments: str, **environ: str) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "deltaworks", *arguments],
+            cwd=self.folder,
+            env={**os.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def status(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        """The status document of each asset."""
+        result = self.run("status", "--json", *arguments)
+        assert result.code == 0, result.err
+        return {each["asset"]: each for each in result.json["assets"]}
+
+    def interrupt_backfill(self, after_commits: int) -> Result:
+        """Start a backfill and press Ctrl-C once after some commits."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "deltaworks", "backfill", "--json"],
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            seen: list[str] = []
+            deadline = time.monotonic() + 60
+            while sum("committed" in line for line in seen) < after_commits:
+                assert time.monotonic() < deadline, "".join(seen)
+                seen.append(process.stderr.readline())
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+            return Result(process.returncode, out, "".join(seen) + err)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project folder, with a space in its name."""
+    folder = tmp_path / "a project"
+    folder.mkdir()
+    return Project(folder)
+
+
+def copy_example(folder: Path) -> Project:
+    """Copy the flights example, without any lake."""
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("lake", "__pycache__"))
+    return Project(folder)

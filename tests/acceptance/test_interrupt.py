@@ -1,0 +1,44 @@
+"""Ctrl-C ends a run between two partitions, and the next run goes on from there."""
+
+from __future__ import annotations
+
+from tests.acceptance.conftest import Project
+
+MODULE = """
+import time
+import pandera.polars as pa
+import polars as pl
+import deltaworks as dw
+from deltaworks import LazyFrame
+
+days = dw.DailyPartitions(start="2024-01-01", end="2025-01-01")
+
+class Row(pa.DataFrameModel):
+    day: pl.Date
+    n: int
+
+@dw.asset(partitions=days, partition_by="day")
+def slow(partition: dw.Partition) -> LazyFrame[Row]:
+    time.sleep(0.05)
+    return pl.LazyFrame({"day": [partition.start], "n": [1]})
+"""
+
+
+def test_ctrl_c_commits_what_has_begun_and_the_next_run_does_the_rest(project: Project) -> None:
+    project.write("deltaworks.toml", 'modules = ["slow_"]\n')
+    project.write("slow_.py", MODULE)
+
+    stopped = project.interrupt_backfill(after_commits=1)
+
+    assert stopped.code == 1
+    assert "Traceback" not in stopped.err
+    assert stopped.json["status"] == "canceled"
+    made = stopped.json["totals"]["materialized"]
+    assert 0 < made < 366
+    partitions = project.status()["slow"]["partitions"]
+    assert (partitions["fresh"], partitions["missing"], partitions["failed"]) == (made, 366 - made, 0)
+    files = list((project.lake / "slow").rglob("*.parquet"))
+    assert len(files) == made, "nothing staged is left behind"
+    project.edit("slow_.py", "    time.sleep(0.05)\n", "    _ = time\n")
+    rest = project.run("backfill", "--only", "missing", "--json")
+    assert rest.json["totals"]["materialized"] == 366 - made
