@@ -73,7 +73,7 @@ _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Add a traceback to errors.")]
 
 SelectArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[SELECT]...", help="a  a+  +a  group:g  *; none: every asset.")
+    list[str] | None, typer.Argument(metavar="SELECT", help="a  a+  +a  group:g  *; none: every asset.")
 ]
 PartitionOption = Annotated[
     list[str] | None, typer.Option("--partition", metavar="KEY", help="A partition; may be given several times.")

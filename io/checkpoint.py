@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from deltalake import DeltaTable
 
+from deltaworks.errors import StorageError
 from deltaworks.io.log import last_checkpoint
 from deltaworks.io.table import Table
 
@@ -15,10 +16,27 @@ DUE_BYTES = 1024 * 1024
 
 
 def checkpoint_if_due(table: Table) -> bool:
-    """Write a checkpoint if the commits since the last one hold enough bytes; return whether it did."""
+    """Write a checkpoint if the commits since the last one hold enough bytes; return whether it did.
+
+    A table whose properties let old commits be deleted gets none: delta-rs deletes them, and the records in them, when
+    it has written a checkpoint.
+
+    Raises:
+        StorageError: it cannot be written; no table's content depends on it.
+    """
     last = last_checkpoint(table.store, table.name)
     since = sum(writer.size_bytes for version, writer in table.writers.items() if version > last)
-    if since < DUE_BYTES:
+    if since < DUE_BYTES or not _keeps_commits(table):
         return False
-    DeltaTable(table.store.uri(table.name)).create_checkpoint()
+    try:
+        DeltaTable(table.store.uri(table.name)).create_checkpoint()
+    except Exception as error:  # delta-rs raises bare ones too
+        reason = " ".join(str(error).split())
+        raise StorageError(f"cannot write a checkpoint of {table.store.uri(table.name)}: {reason}") from error
     return True
+
+
+def _keeps_commits(table: Table) -> bool:
+    if table.metadata is None:
+        return False
+    return table.metadata.configuration.get("delta.enableExpiredLogCleanup", "true").lower() == "false"

@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from deltaworks.errors import CommitConflict, StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.log import LiveFile, commit_path, parse_commit
-from deltaworks.io.record import RECORD_KEY, Record
+from deltaworks.io.log import Commit, LiveFile, commit_path, parse_commit
+from deltaworks.io.record import FORMAT, RECORD_KEY, Record
 from deltaworks.io.staged import StagedFile, StagedPartition
 from deltaworks.io.table import Table
 
@@ -51,19 +51,20 @@ def commit_partitions(
         staged: the new content of each partition.
         decided_at: the version on which it was decided that these partitions are to be replaced.
         record_of: makes the record of the partitions that are left.
-        verify: called again when a commit in between changed the table's metadata or protocol.
+        verify: called again when a commit in between changed what the table asks of its writers.
         now_ms: the commit's timestamp, in milliseconds since 1970.
 
     Raises:
         StorageError: a staged file is not there, or others committed `MAX_TRIES` times in between.
     """
+    assert len({part.key for part in staged}) == len(staged), "a partition is staged once"
     run_id = record_of(staged).run_id
     _secure_files(table, staged)
     conflicts: list[CommitConflict] = []
     left = list(staged)
     for _ in range(MAX_TRIES):
         between = table.tail()
-        if any(commit.metadata or commit.protocol for commit in between):
+        if any(_changes_demands(commit) for commit in between):
             verify(table)
         touched = _touched(table, left, decided_at, run_id)
         conflicts += [
@@ -82,6 +83,11 @@ def commit_partitions(
         f"table {table.name}: other writers committed {MAX_TRIES} times in a row while this commit was tried; "
         "run the command again when they are done"
     )
+
+
+def _changes_demands(commit: Commit) -> bool:
+    is_newer = commit.record is not None and commit.record.needs_format > FORMAT
+    return commit.metadata is not None or commit.protocol is not None or is_newer
 
 
 def _touched(table: Table, staged: Sequence[StagedPartition], decided_at: int, run_id: str) -> dict[str, int]:
@@ -116,9 +122,11 @@ def _commit_file(table: Table, staged: Sequence[StagedPartition], record: Record
     }
     actions: list[Json] = [{"commitInfo": info}]
     for part in staged:
-        actions += [{"remove": _remove(file, part, now_ms)} for file in table.files([part.key])]
+        actions += [{"remove": _remove(file, now_ms)} for file in table.files([part.key])]
         actions += [{"add": _add(file, part, now_ms)} for file in part.files]
-    return "\n".join(json.dumps(action, separators=(",", ":")) for action in actions).encode() + b"\n"
+    # NaN is no JSON: other readers could not open the table any more.
+    lines = (json.dumps(action, separators=(",", ":"), allow_nan=False) for action in actions)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _add(file: StagedFile, part: StagedPartition, now_ms: int) -> Json:
@@ -132,13 +140,13 @@ def _add(file: StagedFile, part: StagedPartition, now_ms: int) -> Json:
     }
 
 
-def _remove(file: LiveFile, part: StagedPartition, now_ms: int) -> Json:
+def _remove(file: LiveFile, now_ms: int) -> Json:
     return {
         "path": file.logged_path,
         "deletionTimestamp": now_ms,
         "dataChange": True,
         "extendedFileMetadata": True,
-        "partitionValues": dict(part.values),
+        "partitionValues": dict(file.partition_values),
         "size": file.size_bytes,
     }
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.exceptions import DeltaError
 
 from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.dtypes import schema_difference, to_delta_schema
 from deltaworks.io.log import commit_path
+from deltaworks.io.protocol import writer_demand
+from deltaworks.io.record import FORMAT
 from deltaworks.io.table import Table
 
 PROPERTIES = {
@@ -24,9 +25,6 @@ PROPERTIES = {
 }
 """Commits are the record: no log cleanup may remove them."""
 
-_KNOWN_WRITER_FEATURES = frozenset({"timestampNtz", "appendOnly", "invariants"})
-"""Features that ask nothing of a writer beyond what `_foreign_property` refuses."""
-
 
 def create_table(
     table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], description: str
@@ -34,7 +32,7 @@ def create_table(
     """Create a table and advance to its first version; a table that another run has just created is taken as it is.
 
     Raises:
-        StorageError: the place cannot be written.
+        StorageError: the place cannot be written, or Delta does not take the columns.
     """
     table.store.make_folder(table.name)
     try:
@@ -48,9 +46,10 @@ def create_table(
             configuration=PROPERTIES,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
-    except (DeltaError, OSError) as error:
+    except Exception as error:  # delta-rs raises bare ones too
         if not table.store.exists(commit_path(table.name, 0)):
-            raise StorageError(f"cannot create table {table.store.uri(table.name)}: {error}") from error
+            reason = " ".join(str(error).split())
+            raise StorageError(f"cannot create table {table.store.uri(table.name)}: {reason}") from error
     table.store.sync_file(commit_path(table.name, 0))
     table.store.sync_folders([commit_path(table.name, 0)])
     table.tail()
@@ -64,6 +63,7 @@ def verify_table(table: Table, schema: Mapping[str, pl.DataType], partition_colu
             writers what this engine does not do.
     """
     assert table.metadata is not None, "verify a table that exists"
+    assert table.protocol is not None, "verify a table that exists"
     where = f"table {table.store.uri(table.name)} (version {table.version})"
     difference = schema_difference(schema, table.schema())
     if difference is not None:
@@ -76,25 +76,14 @@ def verify_table(table: Table, schema: Mapping[str, pl.DataType], partition_colu
             f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but asset {table.name!r} by "
             f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
         )
-    foreign = _foreign_demand(table)
-    if foreign is not None:
-        raise TableMismatch(f"{where}: it {foreign}, which this engine does not do. Nothing was written.")
-
-
-def _foreign_demand(table: Table) -> str | None:
-    assert table.metadata is not None, "a table that exists has metadata"
-    assert table.protocol is not None, "a table that exists has a protocol"
-    configuration = table.metadata.configuration
-    features = table.protocol.writer_features - _KNOWN_WRITER_FEATURES
-    if features:
-        return f"asks its writers for {', '.join(sorted(features))}"
-    if 2 < table.protocol.min_writer_version < 7 or table.protocol.min_writer_version > 7:
-        return f"asks for writer version {table.protocol.min_writer_version}"
-    if configuration.get("delta.appendOnly", "").lower() == "true":
-        return "is append-only, so partitions cannot be replaced,"
-    if "delta.invariants" in table.metadata.schema_string:
-        return "has column invariants"
-    return None
+    demand = writer_demand(table.protocol, table.metadata.configuration, table.metadata.schema_string)
+    if demand is not None:
+        raise TableMismatch(f"{where}: it {demand}, which this engine does not do. Nothing was written.")
+    if table.needs_format > FORMAT:
+        raise TableMismatch(
+            f"{where}: a newer deltaworks wrote to it, in record format {table.needs_format}, and this one knows "
+            f"{FORMAT}. Nothing was written. Upgrade deltaworks."
+        )
 
 
 def _named(columns: Sequence[str]) -> str:

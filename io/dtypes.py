@@ -37,12 +37,14 @@ _INSTEAD: Mapping[type[pl.DataType], str] = {
     pl.UInt64: "Decimal(20, 0)",
     pl.Int128: "Decimal(38, 0)",
     pl.UInt128: "Decimal(38, 0)",
+    pl.Float16: "Float32",
     pl.Categorical: "String",
     pl.Enum: "String, with isin as a check",
     pl.Duration: "Int64, with the unit in the column's name",
     pl.Time: "Int64 (nanoseconds since midnight) or String",
     pl.Null: "the dtype that the column will have",
     pl.Array: "List",
+    pl.Map: "List of Struct",
     pl.Object: "a dtype that Parquet knows",
 }
 
@@ -57,9 +59,11 @@ def delta_problem(dtype: pl.DataType) -> str | None:
         case pl.List(inner=inner):
             return delta_problem(_instance(inner))
         case pl.Struct(fields=fields):
+            if not fields:
+                return "is a struct without fields, which Parquet does not know; give it one"
             problems = (delta_problem(_instance(field.dtype)) for field in fields)
             return next((f"is a struct, one field of which {problem}" for problem in problems if problem), None)
-        case pl.Decimal(precision=precision) if precision is None or precision > 38:
+        case pl.Decimal(precision=precision) if precision > 38:
             return f"has dtype {dtype}: Delta keeps at most 38 digits; use Decimal(38, scale)"
         case pl.Decimal():
             return None
@@ -88,7 +92,7 @@ def from_delta_schema(schema_string: str) -> pl.Schema:
 
 
 def schema_difference(expected: Mapping[str, pl.DataType], found: Mapping[str, pl.DataType]) -> str | None:
-    """Say in what two schemas differ, or none if columns and dtypes are the same; the order of columns does not count."""
+    """Say in what two schemas differ, or none if columns and dtypes are the same, in whatever order."""
     differences: list[str] = []
     for name, dtype in expected.items():
         if name not in found:
@@ -102,7 +106,8 @@ def schema_difference(expected: Mapping[str, pl.DataType], found: Mapping[str, p
 
 
 def _instance(dtype: Any) -> pl.DataType:
-    return dtype() if isinstance(dtype, type) else dtype
+    instance: pl.DataType = dtype() if isinstance(dtype, type) else dtype
+    return instance
 
 
 def _field(name: str, dtype: pl.DataType) -> Json:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from deltaworks.errors import StorageError
+from deltaworks.io.dtypes import Json
 from deltaworks.io.store import Store
 
 _RUNS = "_deltaworks/ledger/runs"
@@ -67,24 +67,45 @@ def write_run(store: Store, entry: RunEntry) -> None:
     store.put(_path(entry.run_id, entry.started_at), json.dumps(asdict(entry), indent=1).encode())
 
 
-def read_runs(store: Store) -> Iterator[RunEntry]:
-    """Yield all runs, oldest first.
+def read_runs(store: Store) -> list[RunEntry]:
+    """Return all runs, oldest first.
 
     Raises:
         StorageError: an entry cannot be read; it can be deleted without harm to any table.
     """
-    for path in sorted(path for path in store.list(_RUNS) if path.endswith(".json")):
-        content = store.read(path)
+    entries: list[tuple[dt.datetime, str, RunEntry]] = []
+    for path in store.list(_RUNS):
+        content = store.read(path) if path.endswith(".json") else None
         if content is None:
             continue
         try:
-            document = json.loads(content)
-            failures = tuple(Failure(**failure) for failure in document.pop("failures"))
-            yield RunEntry(**{**document, "status": RunStatus(document["status"]), "failures": failures})
-        except (ValueError, TypeError, KeyError) as error:
+            entry = _from_json(json.loads(content))
+            entries.append((dt.datetime.fromisoformat(entry.started_at), entry.run_id, entry))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StorageError(
-                f"ledger entry {store.uri(path)} is damaged ({error}); delete it: only this run's history is lost"
+                f"ledger entry {store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it: only this "
+                "run's history is lost"
             ) from error
+    return [entry for _, _, entry in sorted(entries, key=lambda each: each[:2])]
+
+
+def _from_json(document: Json) -> RunEntry:
+    """Read an entry; keys that this engine does not know are ignored."""
+    return RunEntry(
+        run_id=document["run_id"],
+        status=RunStatus(document["status"]),
+        command=document["command"],
+        started_at=document["started_at"],
+        ended_at=document["ended_at"],
+        materialized=int(document["materialized"]),
+        failed=int(document["failed"]),
+        skipped=int(document["skipped"]),
+        commits=int(document["commits"]),
+        failures=tuple(
+            Failure(each["asset"], each["partition"], each["error"], int(each["table_version"]))
+            for each in document["failures"]
+        ),
+    )
 
 
 def _path(run_id: str, started_at: str) -> str:

@@ -6,10 +6,12 @@ Listing a log or asking delta-rs for its history reads every file of it; opening
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 import polars as pl
@@ -17,6 +19,7 @@ import polars as pl
 from deltaworks.errors import LogGap, TableMismatch
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.partition_values import partition_key
+from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import RECORD_KEY, Record, read_record
 from deltaworks.io.store import Store
 
@@ -32,6 +35,27 @@ class LiveFile:
     size_bytes: int
     partition_values: Mapping[str, str | None]
     has_deletion_vector: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A file that a commit added."""
+
+    key: str
+    """Of its partition."""
+    file: LiveFile
+    changes_data: bool
+    """False for what only moves rows from file to file, such as a compaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A file that a commit removed."""
+
+    key: str | None
+    """None: the action does not name its partition; it is that of the add."""
+    path: str
+    changes_data: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +80,21 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """What a table asks of its readers and writers."""
-
-    min_reader_version: int
-    min_writer_version: int
-    reader_features: frozenset[str]
-    writer_features: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Commit:
     """One version of a table: what it changed and what it says about itself."""
 
     version: int
+    digest: bytes
+    """Of the commit file: tells the commits of two tables that lay in the same place apart."""
     size_bytes: int
     timestamp_ms: int
     operation: str
     engine_info: str
     record: Record | None
     """None: an outside write."""
-    added: tuple[tuple[str, LiveFile], ...]
-    """Partition key and file, in the order of the commit."""
-    removed: tuple[tuple[str | None, str], ...]
-    """Partition key, where the action names it, and path."""
-    changed_keys: frozenset[str]
-    """Partitions with an action that changes data."""
-    removed_unnamed: frozenset[str]
-    """Paths removed with a change of data by actions that do not name their partition."""
+    removed: tuple[Removed, ...]
+    added: tuple[Added, ...]
+    """In the order of the commit, like `removed`; a file in both was added again with other properties."""
     metadata: Metadata | None
     protocol: Protocol | None
 
@@ -94,20 +105,25 @@ def commit_path(table: str, version: int) -> str:
 
 
 def tail(store: Store, table: str, after: int, up_to: int | None = None) -> Iterator[Commit]:
-    """Yield the commits after a version, ascending; at most one look-up finds nothing.
+    """Yield the commits after a version, ascending.
+
+    Cost: one read a commit; three look-ups find nothing. From the beginning (`after` -1), the log is listed once.
 
     Raises:
-        LogGap: a commit file is absent though later ones are known, or cannot be read as commits are.
+        LogGap: a commit file is absent though a later version is known, or cannot be read as commits are.
     """
     version = after + 1
     while up_to is None or version <= up_to:
         content = store.read(commit_path(table, version))
         if content is None:
-            break
+            if not _goes_on(store, table, version, thorough=after < 0):
+                return
+            # Others may have committed this version and the next between the two looks.
+            content = store.read(commit_path(table, version))
+        if content is None:
+            raise LogGap(table, version, "is absent though a later one exists")
         yield parse_commit(table, version, content)
         version += 1
-    if up_to is None and last_checkpoint(store, table) >= version:
-        raise LogGap(table, version, "is absent though a later checkpoint exists")
 
 
 def parse_commit(table: str, version: int, content: bytes) -> Commit:
@@ -115,55 +131,57 @@ def parse_commit(table: str, version: int, content: bytes) -> Commit:
 
     Raises:
         LogGap: it is empty, cut off or has no action.
+        StorageError: the record in it cannot be read.
     """
-    info: Json = None
+    info: Json = {}
     metadata, protocol = None, None
-    added: list[tuple[str, LiveFile]] = []
-    removed: list[tuple[str | None, str]] = []
-    changed: set[str] = set()
-    unnamed: set[str] = set()
+    added: list[Added] = []
+    removed: list[Removed] = []
     try:
-        actions = [json.loads(line) for line in content.splitlines() if line.strip()]
+        actions: list[Json] = [json.loads(line) for line in content.splitlines() if line.strip()]
         for action in actions:
-            if "add" in action:
-                file = _live_file(action["add"])
-                key = partition_key(file.partition_values)
-                added.append((key, file))
-                if action["add"]["dataChange"]:
-                    changed.add(key)
-            elif "remove" in action:
-                remove = action["remove"]
-                path, values = unquote(remove["path"]), remove.get("partitionValues")
-                key = None if values is None else partition_key(values)
-                removed.append((key, path))
-                if remove["dataChange"]:
-                    unnamed.add(path) if key is None else changed.add(key)
-            elif "commitInfo" in action:
-                info = action["commitInfo"]
-            elif "metaData" in action:
-                metadata = _metadata(action["metaData"])
-            elif "protocol" in action:
-                protocol = _protocol(action["protocol"])
+            match action:
+                case {"add": add}:
+                    file = _live_file(add)
+                    added.append(Added(partition_key(file.partition_values), file, add["dataChange"]))
+                case {"remove": remove}:
+                    values = remove.get("partitionValues")
+                    key = None if values is None else partition_key(values)
+                    removed.append(Removed(key, unquote(remove["path"]), remove["dataChange"]))
+                case {"commitInfo": found}:
+                    info = found
+                case {"metaData": found}:
+                    metadata = _metadata(found)
+                case {"protocol": found}:
+                    protocol = _protocol(found)
+                case dict():
+                    pass  # a txn, a domain, or what a later protocol adds: no partition's content
+                case _:
+                    raise TypeError("an action is not an object")
+        document = info.get(RECORD_KEY)
+        timestamp_ms = int(info.get("timestamp") or 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LogGap(table, version, f"cannot be read ({type(error).__name__}: {error})") from error
     if not actions:
         raise LogGap(table, version, "is empty")
-    info = info or {}
-    document = info.get(RECORD_KEY)
     return Commit(
         version=version,
+        digest=digest(content),
         size_bytes=len(content),
-        timestamp_ms=int(info.get("timestamp") or 0),
+        timestamp_ms=timestamp_ms,
         operation=str(info.get("operation") or "unknown"),
         engine_info=str(info.get("engineInfo") or "unknown"),
         record=None if document is None else read_record(document, table),
-        added=tuple(added),
         removed=tuple(removed),
-        changed_keys=frozenset(changed),
-        removed_unnamed=frozenset(unnamed),
+        added=tuple(added),
         metadata=metadata,
         protocol=protocol,
     )
+
+
+def digest(content: bytes) -> bytes:
+    """Return a hash of a commit file."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def last_checkpoint(store: Store, table: str) -> int:
@@ -175,12 +193,24 @@ def last_checkpoint(store: Store, table: str) -> int:
         return -1  # a hint that cannot be read says nothing; the commit files do
 
 
+def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:
+    """Return whether a version is known that is later than an absent one, or a checkpoint of that one itself."""
+    if last_checkpoint(store, table) >= version or store.exists(commit_path(table, version + 1)):
+        return True
+    names = (PurePosixPath(path).name for path in store.list(f"{table}/_delta_log")) if thorough else ()
+    return any(int(name[:20]) >= version for name in names if _VERSION.fullmatch(name))
+
+
+_VERSION = re.compile(r"\d{20}\.(json|checkpoint\..*)")
+
+
 def _live_file(add: Json) -> LiveFile:
     return LiveFile(
         path=unquote(add["path"]),
         logged_path=add["path"],
         size_bytes=int(add["size"]),
-        partition_values=add["partitionValues"],
+        # The protocol writes null as the empty string, most writers as null.
+        partition_values={column: value or None for column, value in add["partitionValues"].items()},
         has_deletion_vector=add.get("deletionVector") is not None,
     )
 
@@ -194,7 +224,7 @@ def _metadata(action: Json) -> Metadata:
     )
 
 
-def _protocol(action: Mapping[str, Any]) -> Protocol:
+def _protocol(action: Json) -> Protocol:
     return Protocol(
         min_reader_version=int(action["minReaderVersion"]),
         min_writer_version=int(action["minWriterVersion"]),

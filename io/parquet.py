@@ -5,19 +5,23 @@ A file gets its final name at once, so that the commit has nothing to move; no r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import errno
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import polars as pl
+from polars.io.partition import FileProviderArgs
 
-from deltaworks.errors import StorageError
+from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.partition_values import folder, serialized, typed
 from deltaworks.io.staged import StagedFile
 from deltaworks.io.statistics import statistics_json
 from deltaworks.io.store import Store
 
-COMPRESSION = "zstd"
+COMPRESSION: Final = "zstd"
 ROW_GROUP_ROWS = 256 * 1024
 """Polars' streaming sink would otherwise make hundreds of small row groups out of a large partition."""
 
@@ -41,15 +45,24 @@ class Staging:
 
         Raises:
             StorageError: the disk refuses.
+            TableMismatch: there is no other column, so a file could not say how many rows it has.
         """
         target = self._uri(values)
+        self._refuse_no_columns(df.columns, values)
         try:
             df.drop(values).write_parquet(target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True)
-        except OSError as error:
-            raise StorageError(f"cannot write {target}: {error}") from error
+        except (OSError, pl.exceptions.ComputeError) as error:
+            raise disk_refusal(error) or StorageError(f"cannot write {target}: {error}") from error
 
     def sink(self, lf: pl.LazyFrame, partition_columns: Sequence[str]) -> pl.LazyFrame:
-        """Return the plan that writes all rows, one file for each partition in them, when it is collected."""
+        """Return the plan that writes all rows, one file for each partition in them, when it is collected.
+
+        What collecting it raises may be a `disk_refusal`.
+
+        Raises:
+            TableMismatch: there are no columns but the partition's, so a file could not say how many rows it has.
+        """
+        self._refuse_no_columns(lf.collect_schema().names(), partition_columns)
         target: str | pl.PartitionBy = self._uri({})
         if partition_columns:
             target = pl.PartitionBy(
@@ -68,7 +81,7 @@ class Staging:
         constants = [
             typed(pl.Series(column, [value]), schema[column]).alias(column) for column, value in values.items()
         ]
-        df = pl.read_parquet(self._uri(values), hive_partitioning=False)
+        df = pl.read_parquet(self._uri(values), glob=False, hive_partitioning=False)
         return df.with_columns(
             pl.lit(constant.item()).cast(constant.dtype).alias(constant.name) for constant in constants
         ).select(schema.names())
@@ -94,6 +107,27 @@ class Staging:
     def _uri(self, values: Mapping[str, str]) -> str:
         return self.store.uri(f"{self.table}/{self.path(values)}")
 
-    def _provided(self, arguments: Any) -> str:
-        keys: pl.DataFrame = arguments.partition_keys
+    def _refuse_no_columns(self, columns: Collection[str], partition_columns: Collection[str]) -> None:
+        if set(columns) <= set(partition_columns):
+            raise TableMismatch(
+                f"table {self.table}: all of its columns are partition columns, and those are not stored in data "
+                "files; add another column"
+            )
+
+    def _provided(self, arguments: FileProviderArgs) -> str:
+        keys = arguments.partition_keys
         return self.path({column: serialized(keys[column][0]) for column in keys.columns})
+
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
+
+
+def disk_refusal(error: Exception) -> StorageError | None:
+    """Return what Polars raised as one sentence if it was the disk that refused, or none.
+
+    Polars raises an OSError without `errno` or a ComputeError, by where in the file the disk was full.
+    """
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    if found is None or int(found[1]) not in _DISK:
+        return None
+    return StorageError(f"a data file cannot be written: {os.strerror(int(found[1]))}")

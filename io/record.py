@@ -60,12 +60,14 @@ class Record:
     groups: tuple[Group, ...]
     checks: Mapping[str, Json]
     kind: Kind = Kind.MATERIALIZE
+    needs_format: int = FORMAT
+    """An engine that knows no format as new as this may read the table and not write to it."""
 
     def to_json(self) -> Json:
         """Return the record as it stands in a commit."""
         return {
             "format": FORMAT,
-            "min_engine_format": FORMAT,
+            "min_engine_format": self.needs_format,
             "engine": self.engine,
             "run_id": self.run_id,
             "asset": self.asset,
@@ -81,15 +83,9 @@ def read_record(document: Json, table: str) -> Record:
     """Read a record; keys that this engine does not know are ignored.
 
     Raises:
-        StorageError: the record was written by an engine that asks for a newer one than this, or is damaged.
+        StorageError: it is damaged, or not written in a form that this engine knows.
     """
     try:
-        needed = int(document["min_engine_format"])
-        if needed > FORMAT:
-            raise StorageError(
-                f"{table}: a record asks for format {needed}, this engine knows {FORMAT}; upgrade deltaworks "
-                f"(written by {document.get('engine')})"
-            )
         return Record(
             run_id=document["run_id"],
             asset=document["asset"],
@@ -98,9 +94,13 @@ def read_record(document: Json, table: str) -> Record:
             groups=tuple(_group_from_json(group) for group in document["groups"]),
             checks=document.get("checks") or {},
             kind=Kind(document["kind"]),
+            needs_format=int(document["min_engine_format"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise StorageError(f"{table}: a record of its log is damaged: {type(error).__name__}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StorageError(
+            f"{table}: a record of its log cannot be read ({type(error).__name__}: {error}). If a newer deltaworks "
+            "wrote it, upgrade this one; else move the table away and materialize it anew."
+        ) from error
 
 
 def _group_to_json(group: Group) -> Json:
@@ -117,13 +117,14 @@ def _group_to_json(group: Group) -> Json:
 
 
 def _group_from_json(document: Json) -> Group:
-    keys, code = document["keys"], document["code"]
+    keys, rows, code = document["keys"], document["rows"], document["code"]
+    if len(rows) != (1 if keys is None else len(keys)):
+        raise ValueError(f"{len(rows)} row counts do not fit its keys")
+    inputs: dict[str, Json] = document.get("inputs") or {}
     return Group(
         keys=None if keys is None else tuple(keys),
-        rows=tuple(document["rows"]),
+        rows=tuple(rows),
         source=code["source"],
         override=code.get("override"),
-        inputs={
-            table_id: Pin(pin["asset"], int(pin["version"])) for table_id, pin in (document.get("inputs") or {}).items()
-        },
+        inputs={table_id: Pin(pin["asset"], int(pin["version"])) for table_id, pin in inputs.items()},
     )

@@ -7,6 +7,7 @@ the whole state of the table first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import quote
 
 import polars as pl
 
@@ -15,6 +16,18 @@ from deltaworks.io.log import LiveFile
 from deltaworks.io.partition_values import folder, typed
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+
+_PATH = "\0path"
+
+_CASTS = pl.ScanCastOptions(
+    integer_cast="upcast",
+    float_cast=["upcast", "downcast"],
+    datetime_cast=["nanosecond-downcast", "millisecond-upcast", "convert-timezone"],
+    missing_struct_fields="insert",
+    extra_struct_fields="ignore",
+    categorical_to_string="allow",
+)
+"""How files by other writers may differ from the table's schema; as in `pl.scan_delta`."""
 
 
 def scan_files(
@@ -26,33 +39,42 @@ def scan_files(
     Cost: no I/O before collect; then these files only.
 
     Raises:
-        TableMismatch: a file has a deletion vector, which is not read here.
+        TableMismatch: a file has a deletion vector or binary partition values, which are not read here.
     """
     if not files:
         return pl.LazyFrame(schema=schema)
     marked = next((file.path for file in files if file.has_deletion_vector), None)
     if marked is not None:
         raise TableMismatch(f"table {name}: file {marked} has a deletion vector; rewrite the table without them first")
-    stored = pl.Schema({column: dtype for column, dtype in schema.items() if column not in partition_columns})
+    for column in partition_columns:
+        if schema[column] == pl.Binary:
+            raise TableMismatch(f"table {name}: partition column {column!r} is binary, which cannot be read here")
     paths = [store.uri(f"{name}/{file.path}") for file in files]
-    if all(file.path.startswith(folder(file.partition_values)) for file in files):
+    if _are_in_hive_folders(store.uri(name), files, partition_columns):
         lf = pl.scan_parquet(
             paths,
+            glob=False,
             schema=schema,
             hive_partitioning=bool(partition_columns),
-            hive_schema={column: schema[column] for column in partition_columns} if partition_columns else None,
+            hive_schema={column: schema[column] for column in partition_columns} or None,
             missing_columns="insert",
+            extra_columns="ignore",
+            cast_options=_CASTS,
         )
         return lf.select(schema.names())
-    # Another writer laid these files out its own way: their partitions are known from the log alone.
-    values = pl.DataFrame(
-        {"\0path": paths} | {column: _column(files, column, schema[column]) for column in partition_columns}
-    )
-    stored = pl.Schema({column: dtype for column, dtype in schema.items() if column not in partition_columns})
+    # Their partitions are known from the log alone.
+    values = pl.DataFrame({_PATH: paths} | {column: _values(files, column, schema) for column in partition_columns})
     lf = pl.scan_parquet(
-        paths, schema=stored, hive_partitioning=False, missing_columns="insert", include_file_paths="\0path"
+        paths,
+        glob=False,
+        schema={column: dtype for column, dtype in schema.items() if column not in partition_columns},
+        hive_partitioning=False,
+        missing_columns="insert",
+        extra_columns="ignore",
+        cast_options=_CASTS,
+        include_file_paths=_PATH,
     )
-    return lf.join(values.lazy(), on="\0path").select(schema.names())
+    return lf.join(values.lazy(), on=_PATH).select(schema.names())
 
 
 def scan_table(table: Table, keys: Iterable[str] | None = None) -> pl.LazyFrame:
@@ -62,5 +84,14 @@ def scan_table(table: Table, keys: Iterable[str] | None = None) -> pl.LazyFrame:
     return scan_files(table.store, table.name, files, table.schema(), table.metadata.partition_columns)
 
 
-def _column(files: Sequence[LiveFile], column: str, dtype: pl.DataType) -> pl.Series:
-    return typed(pl.Series([file.partition_values.get(column) for file in files], dtype=pl.String), dtype)
+def _are_in_hive_folders(root: str, files: Sequence[LiveFile], partition_columns: Sequence[str]) -> bool:
+    """Return whether Polars can tell the partitions by the paths; it takes any folder with a `=` for a partition."""
+    plain = all(quote(column, safe=" ") == column for column in partition_columns)
+    return not partition_columns or (
+        "=" not in root and plain and all(file.path.startswith(folder(file.partition_values)) for file in files)
+    )
+
+
+def _values(files: Sequence[LiveFile], column: str, schema: pl.Schema) -> pl.Series:
+    texts = pl.Series([file.partition_values.get(column) for file in files], dtype=pl.String)
+    return typed(texts, schema[column])

@@ -20,6 +20,9 @@ _MIN, _MAX, _NULLS = "\0min ", "\0max ", "\0nulls "
 _LONGEST_TEXT = 32
 """Longer texts get no minimum and maximum: they would have to be cut, and a cut maximum is wrong."""
 
+_YEARS = (1, 9999)
+"""Dates beyond these get no minimum and maximum: neither Python nor ISO 8601 writes them."""
+
 _BOUNDED = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.Float32, pl.Float64, pl.String, pl.Date, pl.Datetime)
 
 
@@ -55,6 +58,8 @@ def _bound(bound: pl.Expr, column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_float():
         # Readers order NaN above all numbers, Polars leaves it out of min and max: no bound is better than a wrong one.
         return pl.when(column.is_nan().any()).then(None).otherwise(bound)
+    if dtype.is_temporal():
+        return pl.when(bound.dt.year().is_between(*_YEARS)).then(bound)
     return bound
 
 
@@ -65,7 +70,7 @@ def _written(value: object) -> Json:
         case str():
             return value if len(value) <= _LONGEST_TEXT else None
         case dt.datetime():
-            text = value.strftime("%Y-%m-%dT%H:%M:%S.%f")
+            text = value.replace(tzinfo=None).isoformat(timespec="microseconds")
             return text if value.tzinfo is None else text + "Z"
         case dt.date():
             return value.isoformat()

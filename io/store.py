@@ -1,17 +1,20 @@
 """Store: the files of a lake, by path below its root.
 
 One store serves a whole lake. What a caller is told was written has been synced to the disk, unless the store was
-opened without durability.
+opened without durability. Whatever the disk refuses is a `StorageError`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 from deltaworks.errors import StorageError
 
@@ -29,13 +32,20 @@ class Store:
         """Open the store at a local path or `file://` URI; nothing is read or created.
 
         Raises:
-            StorageError: the URI names an object store, which this version cannot write to.
+            StorageError: the URI names an object store, which this version cannot write to, or a folder that delta-rs
+                would take for another one.
         """
         scheme = urlsplit(uri).scheme if "://" in uri else ""
         if scheme not in ("", "file"):
             raise StorageError(f"lake {uri}: this version keeps lakes on local disks only; use a path or a file:// URI")
-        path = urlsplit(uri).path if scheme else uri
-        return cls(Path(path).expanduser().resolve(), durable)
+        root = Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser().resolve()
+        escape = re.search("%[0-9A-Fa-f]{2}", str(root))
+        if escape:
+            raise StorageError(
+                f"lake {root}: delta-rs reads {escape.group()!r} in a path as an escaped character and would write "
+                "elsewhere; rename the folder"
+            )
+        return cls(root, durable)
 
     def uri(self, path: str) -> str:
         """Return where a path lies, for Polars and delta-rs."""
@@ -43,26 +53,25 @@ class Store:
 
     def read(self, path: str) -> bytes | None:
         """Return a file's content, or none if there is no such file."""
-        try:
-            return (self.root / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise StorageError(f"cannot read {self.root / path}: {error.strerror or error}") from error
+        target = self.root / path
+        with _sentence("read", target):
+            try:
+                return target.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def exists(self, path: str) -> bool:
         """Return whether there is a file or folder of that name."""
-        return (self.root / path).exists()
+        target = self.root / path
+        with _sentence("look for", target):
+            return target.exists()
 
     def put(self, path: str, content: bytes) -> None:
         """Write a whole file, in place of any that is there; readers see the old or the new one."""
         target = self.root / path
-        try:
-            temporary = self._write_temporary(target, content)
+        with _sentence("write", target), self._temporary(target, content) as temporary:
             temporary.replace(target)
             self._sync_folder(target.parent)
-        except OSError as error:
-            raise StorageError(f"cannot write {target}: {error.strerror or error}") from error
 
     def put_new(self, path: str, content: bytes) -> bool:
         """Write a whole file unless one of that name is there; return whether this call wrote it.
@@ -70,68 +79,101 @@ class Store:
         The content is on the disk before the name appears, so a crash leaves either no file or the whole one.
         """
         target = self.root / path
-        try:
-            temporary = self._write_temporary(target, content)
+        with _sentence("write", target), self._temporary(target, content) as temporary:
             try:
                 os.link(temporary, target)
             except FileExistsError:
                 return False
-            finally:
-                temporary.unlink()
+        with _sentence("sync the new name", target):
             self._sync_folder(target.parent)
-        except OSError as error:
-            raise StorageError(f"cannot write {target}: {error.strerror or error}") from error
         return True
 
     def sync_file(self, path: str) -> None:
         """Make the content of a file that others wrote survive a power cut."""
-        if self.durable:
-            _fsync(self.root / path)
+        target = self.root / path
+        with _sentence("sync", target):
+            if self.durable:
+                _fsync(target)
 
     def sync_folders(self, paths: Iterable[str]) -> None:
-        """Make the names of files that others wrote, and of the folders that hold them, survive a power cut."""
-        targets = [self.root / path for path in paths]
-        for folder in {target.parent for target in targets} | {target.parent.parent for target in targets}:
-            self._sync_folder(folder)
+        """Make the names of files that others wrote, and of all folders above them, survive a power cut."""
+        for folder in {parent for path in paths for parent in PurePosixPath(path).parents}:
+            with _sentence("sync", self.root / folder):
+                self._sync_folder(self.root / folder)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the paths of all files below a folder, in no order; nothing if there is no such folder."""
         top = self.root / prefix
-        for folder, _, names in os.walk(top):
-            for name in names:
-                yield (Path(folder) / name).relative_to(self.root).as_posix()
+        with _sentence("list", top):
+            for folder, _, names in os.walk(top, onerror=_unless_gone):
+                for name in names:
+                    if not _TEMPORARY.fullmatch(name):
+                        yield (Path(folder) / name).relative_to(self.root).as_posix()
 
     def size_bytes(self, path: str) -> int | None:
         """Return the size of a file, or none if there is no such file."""
-        try:
-            return (self.root / path).stat().st_size
-        except OSError:
-            return None
+        target = self.root / path
+        with _sentence("look for", target):
+            try:
+                return target.stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
-        (self.root / path).unlink(missing_ok=True)
+        target = self.root / path
+        with _sentence("delete", target):
+            target.unlink(missing_ok=True)
 
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it."""
-        try:
-            (self.root / path).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make the folder {self.root / path}: {error.strerror or error}") from error
+        target = self.root / path
+        with _sentence("make the folder", target):
+            self._make_folder(target)
 
-    def _write_temporary(self, target: Path, content: bytes) -> Path:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def _temporary(self, target: Path, content: bytes) -> Generator[Path]:
+        """Write a file beside the target, synced; it is gone at the end unless it was renamed or the process died.
+
+        Its name starts with a dot and ends in `.tmp`, as other Delta writers' do: no reader takes it for a commit.
+        """
+        self._make_folder(target.parent)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            if self.durable:
-                os.fsync(file.fileno())
-        return temporary
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                if self.durable:
+                    os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        made = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in made:
+            self._sync_folder(each.parent)
 
     def _sync_folder(self, folder: Path) -> None:
         if self.durable:
             _fsync(folder)
+
+
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{32}\.tmp", re.DOTALL)
+
+
+@contextmanager
+def _sentence(doing: str, target: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot {doing} {target}: {error.strerror or error}") from error
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _fsync(path: Path) -> None:

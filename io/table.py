@@ -12,9 +12,10 @@ from enum import IntEnum
 
 import polars as pl
 
-from deltaworks.errors import LogGap, TableMismatch, VersionGone
-from deltaworks.io.log import Commit, LiveFile, Metadata, Protocol, tail
-from deltaworks.io.record import Group
+from deltaworks.errors import LogGap, StorageError, TableMismatch, VersionGone
+from deltaworks.io.log import Commit, LiveFile, Metadata, Removed, commit_path, digest, tail
+from deltaworks.io.protocol import Protocol, reader_demand
+from deltaworks.io.record import FORMAT, Group
 from deltaworks.io.store import Store
 
 
@@ -72,10 +73,16 @@ class Table:
         self.materializations: list[Materialization] = []
         self.writers: dict[int, Writer] = {}
         """By version."""
-        self._files: dict[str, dict[str, LiveFile]] = {}
-        self._key_of_path: dict[str, str] = {}
         self.largest_partition_bytes = 0
         """The size of the largest partition that a commit has written."""
+        self.needs_format = FORMAT
+        """The newest record format that one of its records asks its writers for."""
+        self._digest = b""
+        """Of the commit file of `version`."""
+        self._files: dict[str, dict[str, LiveFile]] = {}
+        self._size_bytes: dict[str, int] = {}
+        """Of each partition's live files."""
+        self._key_of_path: dict[str, str] = {}
         self._changed_at: dict[str, int] = {}
         self._changes: dict[str, list[object]] = {column: [] for column in PARTITION_SCHEMA}
 
@@ -105,7 +112,19 @@ class Table:
         return None if self.metadata is None else self.metadata.table_id
 
     def tail(self) -> list[Commit]:
-        """Read and apply what was committed since, and return it."""
+        """Read and apply what was committed since, and return it.
+
+        Raises:
+            StorageError: the table was dropped since, and perhaps made anew.
+            LogGap: a commit is missing or damaged.
+        """
+        if self.exists:
+            content = self.store.read(commit_path(self.name, self.version))
+            if content is None or digest(content) != self._digest:
+                raise StorageError(
+                    f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
+                    "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
+                )
         commits = list(tail(self.store, self.name, after=self.version))
         for commit in commits:
             self.apply(commit)
@@ -114,26 +133,24 @@ class Table:
     def apply(self, commit: Commit) -> None:
         """Advance by the next commit."""
         assert commit.version == self.version + 1, "commits are applied in order"
-        if commit.version == 0 and commit.metadata is None:
+        if commit.version == 0 and (commit.metadata is None or commit.protocol is None):
             raise LogGap(self.name, 0, "does not create a table")
-        self.version = commit.version
+        self.version, self._digest = commit.version, commit.digest
         self.metadata = commit.metadata or self.metadata
         self.protocol = commit.protocol or self.protocol
         run_id = commit.record.run_id if commit.record else None
         self.writers[commit.version] = Writer(
             run_id, commit.operation, commit.engine_info, commit.timestamp_ms, commit.size_bytes
         )
-        changed = commit.changed_keys | {
-            self._key_of_path[path] for path in commit.removed_unnamed if path in self._key_of_path
-        }
-        for key, path in commit.removed:
-            self._remove(key, path)
-        for key, file in commit.added:
-            self._files.setdefault(key, {})[file.path] = file
-            self._key_of_path[file.path] = key
-        for key in {key for key, _ in commit.added}:
-            size_bytes = sum(file.size_bytes for file in self._files[key].values())
-            self.largest_partition_bytes = max(self.largest_partition_bytes, size_bytes)
+        changed: set[str] = set()
+        for removed in commit.removed:
+            key = self._remove(removed)
+            if removed.changes_data and key is not None:
+                changed.add(key)
+        for added in commit.added:
+            self._add(added.key, added.file)
+            if added.changes_data:
+                changed.add(added.key)
         recorded = self._note_record(commit)
         for key in changed - recorded:
             origin = Origin.OUTSIDE if self._files.get(key) else Origin.GONE
@@ -160,20 +177,25 @@ class Table:
         """Return the columns, partition columns included.
 
         Raises:
-            TableMismatch: a column's type cannot be read here, or there is no table.
+            TableMismatch: a column's type or the way that the table's files are written cannot be read here, or there
+                is no table.
         """
-        if self.metadata is None:
+        if self.metadata is None or self.protocol is None:
             raise TableMismatch(f"there is no table {self.name}")
+        demand = reader_demand(self.protocol, self.metadata.configuration)
+        if demand:
+            raise TableMismatch(f"table {self.name} {demand}, which this engine does not do; it cannot be read")
         return self.metadata.schema()
 
     def _note_record(self, commit: Commit) -> set[str]:
         if commit.record is None:
             return set()
+        self.needs_format = max(self.needs_format, commit.record.needs_format)
         recorded: set[str] = set()
         for group in commit.record.groups:
             index = len(self.materializations)
             self.materializations.append(Materialization(commit.version, commit.record.run_id, group))
-            for key, rows in zip(group.keys or ("",), group.rows, strict=True):
+            for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
                 self._note(key, commit.version, Origin.ENGINE, rows, index)
                 recorded.add(key)
         return recorded
@@ -183,7 +205,18 @@ class Table:
         for column, value in zip(self._changes, (key, version, int(origin), rows, materialization), strict=True):
             self._changes[column].append(value)
 
-    def _remove(self, key: str | None, path: str) -> None:
-        known = self._key_of_path.pop(path, key)
-        if known is not None:
-            self._files.get(known, {}).pop(path, None)
+    def _add(self, key: str, file: LiveFile) -> None:
+        self._remove(Removed(key, file.path, changes_data=False))
+        self._files.setdefault(key, {})[file.path] = file
+        self._key_of_path[file.path] = key
+        size_bytes = self._size_bytes.get(key, 0) + file.size_bytes
+        self._size_bytes[key] = size_bytes
+        self.largest_partition_bytes = max(self.largest_partition_bytes, size_bytes)
+
+    def _remove(self, removed: Removed) -> str | None:
+        """Forget a file and return its partition; none if neither the action nor an add names it."""
+        key = self._key_of_path.pop(removed.path, None)
+        if key is None:
+            return removed.key
+        self._size_bytes[key] -= self._files[key].pop(removed.path).size_bytes
+        return key

@@ -13,7 +13,7 @@ from deltaworks.cli.running import WorkersOption, run_plan
 
 def materialize(
     session: Session,
-    select: Annotated[list[str], typer.Argument(metavar="SELECT...", help="a  a+  +a  group:g  *")],
+    select: Annotated[list[str], typer.Argument(metavar="SELECT", help="a  a+  +a  group:g  *")],
     partition: PartitionOption = None,
     from_: FromOption = None,
     to: ToOption = None,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
-from deltaworks.engine.definitions.partitions import Partitions, Unpartitioned
+from deltaworks.engine.definitions.partitions import DailyPartitions, Partitions, Unpartitioned
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
-from deltaworks.errors import DefinitionError, InvalidDefinition, Place
+from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import declare
 
@@ -25,6 +24,11 @@ class BackfillPolicy:
 
     max_partitions: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse a call that would make nothing."""
+        if self.max_partitions < 1:
+            raise InvalidDefinition(f"BackfillPolicy: max_partitions must be 1 or more, not {self.max_partitions}")
+
     @classmethod
     def ranges(cls, max_partitions: int = 100) -> BackfillPolicy:
         """Call the function for up to `max_partitions` consecutive partitions at once.
@@ -32,8 +36,6 @@ class BackfillPolicy:
         The function sees the union of their inputs and must be right for every partition on it; what it returns is
         cut to the requested partitions, and each is checked by itself.
         """
-        if max_partitions < 1:
-            raise InvalidDefinition(f"BackfillPolicy.ranges: max_partitions must be 1 or more, not {max_partitions}")
         return cls(max_partitions)
 
 
@@ -69,6 +71,11 @@ class Asset(Generic[P, R]):
         return f"<asset {self.key} at {self.where}>"
 
 
+@overload
+def asset(function: Callable[P, R], /) -> Asset[P, R]: ...
+
+
+@overload
 def asset(
     *,
     name: KeyLike | None = None,
@@ -79,13 +86,29 @@ def asset(
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     code_version: str | None = None,
-) -> Callable[[Callable[P, R]], Asset[P, R]]:
+) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
+
+
+def asset(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: KeyLike | None = None,
+    partitions: Partitions | None = None,
+    partition_by: str | None = None,
+    backfill: BackfillPolicy | None = None,
+    group: str = "default",
+    owners: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+    code_version: str | None = None,
+) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
     Arguments of the function that are frames are upstream assets, by name; `Partition`, `Logger` and resources are
     injected by type. The docstring describes the table.
 
     Args:
+        function: what `@asset` without parentheses decorates.
         name: the asset key; none: the function's name.
         partitions: how the rows are cut; none: one table, made as a whole.
         partition_by: the column of the result that holds the partition; needed with `partitions`.
@@ -98,17 +121,20 @@ def asset(
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
     """
-    scope = sys._getframe(1).f_locals
+    here = inspect.currentframe()
+    caller = here.f_back if here is not None else None
+    scope = caller.f_locals if caller is not None else {}
 
     def define(function: Callable[P, R]) -> Asset[P, R]:
+        _refuse_no_function(function)
         where = place_of(function)
-        key = _named(name if name is not None else function.__name__, where)
+        key = _named(function.__name__ if name is None else name, where)
         defined = Asset(
             key=key,
             function=function,
             signature=read_signature(function, str(key), scope),
             where=where,
-            partitions=partitions if partitions is not None else Unpartitioned(),
+            partitions=Unpartitioned() if partitions is None else partitions,
             partition_by=partition_by,
             backfill=backfill or BackfillPolicy(),
             description=inspect.getdoc(function) or "",
@@ -117,12 +143,24 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
         )
-        problem = _partitioning_problem(defined) or _dtype_problem(defined)
+        problem = _partitioning_problem(defined) or _column_problem(defined)
         if problem:
             raise InvalidDefinition(f"asset {str(key)!r}: {problem}", where=where, asset=str(key))
         return defined
 
-    return define
+    return define if function is None else define(function)
+
+
+def _refuse_no_function(function: object) -> None:
+    if not inspect.isfunction(function):
+        hint = f"; write @asset(name={function!r})" if isinstance(function, str) else ""
+        raise InvalidDefinition(f"asset decorates a function, not {function!r}{hint}")
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        raise InvalidDefinition(
+            f"asset {function.__name__!r}: the function must return a frame, so it can be neither async nor a generator",
+            where=place_of(function),
+            asset=function.__name__,
+        )
 
 
 def _named(name: KeyLike, where: Place) -> AssetKey:
@@ -133,35 +171,40 @@ def _named(name: KeyLike, where: Place) -> AssetKey:
 
 
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
-    if isinstance(asset.partitions, Unpartitioned):
-        if asset.partition_by is not None:
-            return f"partition_by={asset.partition_by!r} is given, but no partitions"
-        if asset.signature.partition is not None:
-            return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
-        return None
-    if asset.partition_by is None:
-        return "partitions are given, but not partition_by: name the column of the result that holds the partition"
-    if asset.model is None:
-        return None
-    columns = {column.name: column for column in declare(asset.model).columns}
-    if asset.partition_by not in columns:
-        return (
-            f"model {asset.model.__name__} has no column {asset.partition_by!r}, which partition_by names; "
-            f"its columns are {', '.join(columns)}"
-        )
-    problem = asset.partitions.column_problem(columns[asset.partition_by].dtype)
-    return f"partition column {asset.partition_by!r} {problem}" if problem else None
+    match asset.partitions:
+        case Unpartitioned():
+            if asset.partition_by is not None:
+                return f"partition_by={asset.partition_by!r} is given, but no partitions"
+            if asset.signature.partition is not None:
+                return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
+            return None
+        case DailyPartitions():
+            if asset.partition_by is None:
+                return "partitions are given, but not partition_by; name the result's column that holds the key"
+            return None
+        case other:
+            return f"partitions must be a definition such as DailyPartitions(start=...), not {other!r}"
 
 
-def _dtype_problem(asset: Asset[..., Any]) -> str | None:
+def _column_problem(asset: Asset[..., Any]) -> str | None:
+    """Check the models of the signature; one that is wrong by itself raises with its own place."""
+    for upstream in asset.signature.upstreams:
+        if upstream.frame.model is not None:
+            declare(upstream.frame.model)
     if asset.model is None:
         return None
-    try:
-        declared = declare(asset.model)
-    except DefinitionError as error:
-        return error.reason
+    declared = declare(asset.model)
     for column in declared.columns:
         problem = delta_problem(column.dtype)
         if problem:
             return f"column {column.name!r} of model {declared.name} {problem}"
-    return None
+    if asset.partition_by is None:
+        return None
+    columns = {column.name: column for column in declared.columns if column.required}
+    if asset.partition_by not in columns:
+        return (
+            f"model {declared.name} has no required column {asset.partition_by!r}, which partition_by names; "
+            f"its columns are {', '.join(columns)}"
+        )
+    problem = asset.partitions.column_problem(columns[asset.partition_by].dtype)
+    return f"partition column {asset.partition_by!r} {problem}" if problem else None

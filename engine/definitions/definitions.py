@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.definitions.signature import place_of
 from deltaworks.errors import InvalidDefinition
 
 
@@ -15,25 +17,23 @@ class Definitions:
     """Assets and the resources that they use.
 
     Raises:
-        InvalidDefinition: two assets share a key or one key lies inside another, or a resource that an asset asks for
-            is not given.
+        InvalidDefinition: something given is no asset or no resource, two assets share a key, or one key lies inside
+            another.
     """
 
     def __init__(self, assets: Iterable[Asset[..., Any]] = (), resources: Mapping[str, Resource] | None = None) -> None:
-        self.assets = tuple(assets)
+        self.assets = tuple({id(asset): asset for asset in assets}.values())
         self.resources = dict(resources or {})
+        _refuse_others(self.assets, self.resources)
         _refuse_shared_folders(self.assets)
-        for asset in self.assets:
-            for argument, wanted in asset.signature.resources.items():
-                self.resource(asset, argument, wanted)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
         """Collect the assets that stand in a module's namespace, and its resources by the names they have there."""
-        values = vars(module).values()
-        assets = {id(value): value for value in values if isinstance(value, Asset)}
-        named = {name: value for name, value in vars(module).items() if isinstance(value, Resource)}
-        return cls(assets.values(), named | dict(resources or {}))
+        values: dict[str, Any] = vars(module)
+        assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
+        named = {name: value for name, value in values.items() if isinstance(value, Resource)}
+        return cls(assets, named | dict(resources or {}))
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -43,8 +43,17 @@ class Definitions:
             for name, resource in unit.resources.items():
                 if resources.setdefault(name, resource) != resource:
                     raise InvalidDefinition(f"resource {name!r} is defined twice, with different values")
-        assets = {id(asset): asset for unit in units for asset in unit.assets}
-        return cls(assets.values(), resources)
+        return cls((asset for unit in units for asset in unit.assets), resources)
+
+    def refuse_missing_resources(self) -> None:
+        """Check that every asset gets its resources. Only the whole project can say: modules may share them.
+
+        Raises:
+            InvalidDefinition: a resource that an asset asks for is not given.
+        """
+        for asset in self.assets:
+            for argument, wanted in asset.signature.resources.items():
+                self.resource(asset, argument, wanted)
 
     def resource(self, asset: Asset[..., Any], argument: str, wanted: type[Resource]) -> Resource:
         """Return the resource for an argument: the one of its type, and of its name where several have the type.
@@ -67,6 +76,20 @@ class Definitions:
             where=asset.where,
             asset=str(asset.key),
         )
+
+
+def _refuse_others(assets: Iterable[object], resources: Mapping[str, object]) -> None:
+    for asset in assets:
+        if not isinstance(asset, Asset):
+            where = place_of(asset) if inspect.isfunction(asset) else None
+            raise InvalidDefinition(
+                f"{asset!r} among the assets is none; decorate its function with @asset", where=where
+            )
+    for name, resource in resources.items():
+        if not isinstance(resource, Resource):
+            raise InvalidDefinition(
+                f"resource {name!r} must be an instance of a subclass of Resource, not {resource!r}"
+            )
 
 
 def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import polars as pl
 from typing_extensions import TypeAliasType
 
+from deltaworks.errors import InvalidDefinition
 from deltaworks.validation import is_model
 
 Model = TypeVar("Model")
@@ -33,14 +34,27 @@ class FrameType:
 
 
 def read_frame_type(annotation: object) -> FrameType | None:
-    """Return the frame that an annotation declares, or none if it declares something else."""
+    """Return the frame that an annotation declares, or none if it declares something else.
+
+    Raises:
+        InvalidDefinition: what stands in the brackets is no model of `pandera.polars`.
+    """
     origin = get_origin(annotation) or annotation
-    model = next((argument for argument in get_args(annotation) if is_model(argument)), None)
     if origin is LazyFrame or _is_subclass(origin, pl.LazyFrame):
-        return FrameType(model, is_lazy=True)
+        return FrameType(_model(annotation), is_lazy=True)
     if origin is DataFrame or _is_subclass(origin, pl.DataFrame):
-        return FrameType(model, is_lazy=False)
+        return FrameType(_model(annotation), is_lazy=False)
     return None
+
+
+def _model(annotation: object) -> type | None:
+    arguments = get_args(annotation)
+    if not arguments:
+        return None
+    if len(arguments) == 1 and is_model(arguments[0]):
+        return arguments[0]
+    named = ", ".join(getattr(argument, "__name__", str(argument)) for argument in arguments)
+    raise InvalidDefinition(f"{named} in the brackets of a frame is no pandera.polars DataFrameModel")
 
 
 def _is_subclass(candidate: Any, of: type) -> bool:

@@ -42,4 +42,4 @@ KeyLike: TypeAlias = str | AssetKey
 
 def as_key(key: KeyLike) -> AssetKey:
     """Return the key that an author wrote as text or as a key."""
-    return key if isinstance(key, AssetKey) else AssetKey(key)
+    return key if isinstance(key, AssetKey) else AssetKey(str(key))

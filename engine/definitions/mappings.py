@@ -25,7 +25,7 @@ class IdentityMapping:
 class TimeWindowMapping:
     """The partitions in a window around the partition, in partitions: `start_offset=-6` is a trailing week of days.
 
-    Both offsets are inclusive. At the borders of the upstream's definition the window is cut.
+    Both ends are included. At the borders of the upstream's definition the window is cut.
     """
 
     start_offset: int = 0
@@ -50,13 +50,22 @@ PartitionMapping: TypeAlias = IdentityMapping | TimeWindowMapping | AllPartition
 class Correspondence(Protocol):
     """Which ordinals of a downstream belong to which of an upstream."""
 
-    needs_each: bool
-    """Whether a partition can only be made when every mapped upstream partition exists."""
-    joins_all: bool
-    """Whether every downstream partition is made from the same upstream partitions."""
+    @property
+    def needs_each(self) -> bool:
+        """Whether a partition can only be made when every mapped upstream partition exists."""
+        ...
+
+    @property
+    def joins_all(self) -> bool:
+        """Whether every downstream partition is made from the same upstream partitions."""
+        ...
 
     def latest(self, values: pl.Series) -> pl.Series:
-        """Return, for each downstream ordinal, the greatest value over its upstream ordinals; null where none has one."""
+        """Return, for each downstream ordinal, the greatest value over its upstream ordinals; null if none has one."""
+        ...
+
+    def oldest(self, values: pl.Series) -> pl.Series:
+        """Return, for each upstream ordinal, the least value over its downstream ordinals; null if none has one."""
         ...
 
     def upstream(self, partitions: PartitionSet) -> PartitionSet:
@@ -68,11 +77,15 @@ class Correspondence(Protocol):
         ...
 
     def upstream_range(self, first: int, last: int) -> range:
-        """Return the upstream ordinals of consecutive downstream ordinals, at no cost in the size of the definition."""
+        """Return the upstream ordinals of consecutive downstream ones, at no cost in the definition's size."""
         ...
 
     def downstream_range(self, ordinal: int) -> range:
-        """Return the downstream ordinals that one upstream ordinal goes into, at no cost in the size of the definition."""
+        """Return the downstream ordinals that one upstream ordinal goes into, at no cost in the definition's size."""
+        ...
+
+    def cut(self, first: int, last: int) -> Correspondence:
+        """Return the same for the downstream ordinals `first` to `last` and their `upstream_range`, each from 0."""
         ...
 
 
@@ -97,18 +110,28 @@ class Window:
         padded = pl.concat([_nulls(before, values.dtype), inside, _nulls(wanted, values.dtype)]).head(wanted)
         return padded.rolling_max(width, min_samples=1).slice(width - 1) if width > 1 else padded
 
+    def oldest(self, values: pl.Series) -> pl.Series:  # noqa: D102
+        return -self._reverse().latest(-values)
+
     def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
-        reverse = Window(-self.last, -self.first, self.upstream_size, self.downstream_size)
-        return reverse.downstream(partitions)
+        return self._reverse().downstream(partitions)
 
     def downstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
         return PartitionSet(self.latest(partitions.mask.cast(pl.Int8)).fill_null(0) > 0)
 
     def upstream_range(self, first: int, last: int) -> range:  # noqa: D102
-        return range(max(0, first + self.first), min(self.upstream_size, last + self.last + 1))
+        return _inside(first + self.first, last + self.last, self.upstream_size)
 
     def downstream_range(self, ordinal: int) -> range:  # noqa: D102
-        return range(max(0, ordinal - self.last), min(self.downstream_size, ordinal - self.first + 1))
+        return _inside(ordinal - self.last, ordinal - self.first, self.downstream_size)
+
+    def cut(self, first: int, last: int) -> Window:  # noqa: D102
+        upstream = self.upstream_range(first, last)
+        shift = first - upstream.start
+        return Window(self.first + shift, self.last + shift, last - first + 1, len(upstream))
+
+    def _reverse(self) -> Window:
+        return Window(-self.last, -self.first, self.upstream_size, self.downstream_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +146,9 @@ class Everything:
     def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
         return pl.repeat(values.max(), self.downstream_size, dtype=values.dtype, eager=True)
 
+    def oldest(self, values: pl.Series) -> pl.Series:  # noqa: D102
+        return pl.repeat(values.min(), self.upstream_size, dtype=values.dtype, eager=True)
+
     def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
         return PartitionSet.all(self.upstream_size) if partitions else PartitionSet.none(self.upstream_size)
 
@@ -134,6 +160,9 @@ class Everything:
 
     def downstream_range(self, ordinal: int) -> range:  # noqa: ARG002, D102
         return range(self.downstream_size)
+
+    def cut(self, first: int, last: int) -> Everything:  # noqa: D102
+        return Everything(last - first + 1, self.upstream_size, self.needs_each)
 
 
 def infer_mapping(downstream: Partitions, upstream: Partitions) -> PartitionMapping:
@@ -169,3 +198,9 @@ def _window(mapping: PartitionMapping, first: int, last: int, downstream: Partit
 
 def _nulls(count: int, dtype: pl.DataType) -> pl.Series:
     return pl.repeat(None, count, dtype=dtype, eager=True)
+
+
+def _inside(first: int, last: int, size: int) -> range:
+    """Return the ordinals from `first` to `last`, both included, that are below `size`; possibly none."""
+    start = min(max(0, first), size)
+    return range(start, max(start, min(size, last + 1)))

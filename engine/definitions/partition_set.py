@@ -6,7 +6,7 @@ keys that somebody would have to spell out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,7 +14,7 @@ import polars as pl
 
 @dataclass(frozen=True, eq=False, slots=True)
 class PartitionSet:
-    """Partitions of one definition, by ordinal."""
+    """Partitions of one definition, by ordinal. Only sets of the same definition are joined and compared."""
 
     mask: pl.Series
     """Boolean, no nulls, one value for each partition of the definition."""
@@ -31,15 +31,22 @@ class PartitionSet:
 
     @classmethod
     def span(cls, first: int, last: int, size: int) -> PartitionSet:
-        """Return the partitions from `first` to `last`, both included."""
+        """Return the partitions from `first` to `last`, both included; what lies beyond the definition is cut."""
         ordinals = pl.int_range(size, eager=True)
         return cls((ordinals >= first) & (ordinals <= last))
 
     @classmethod
     def of(cls, ordinals: Iterable[int], size: int) -> PartitionSet:
-        """Return exactly these ordinals."""
-        mask = pl.repeat(False, size, dtype=pl.Boolean, eager=True)
-        return cls(mask.scatter(pl.Series(list(ordinals), dtype=pl.UInt32), True))
+        """Return exactly these ordinals; a Series is taken as it is."""
+        chosen = ordinals if isinstance(ordinals, pl.Series) else pl.Series(list(ordinals), dtype=pl.Int64)
+        return cls(pl.repeat(False, size, dtype=pl.Boolean, eager=True).scatter(chosen, True))
+
+    @classmethod
+    def of_ranges(cls, ranges: Sequence[tuple[int, int]], size: int) -> PartitionSet:
+        """Return the partitions of all ranges, both ends included."""
+        bounds = pl.DataFrame(ranges, schema={"first": pl.Int64, "last": pl.Int64}, orient="row")
+        ordinals = bounds.select(pl.int_ranges(pl.col("first"), pl.col("last") + 1).explode()).to_series()
+        return cls.of(ordinals.drop_nulls(), size)
 
     @property
     def size(self) -> int:
@@ -56,13 +63,13 @@ class PartitionSet:
         return list(zip(starts.to_list(), ends.to_list(), strict=True))
 
     def __or__(self, other: PartitionSet) -> PartitionSet:
-        return PartitionSet(self.mask | other.mask)
+        return PartitionSet(self.mask | self._of_same_size(other))
 
     def __and__(self, other: PartitionSet) -> PartitionSet:
-        return PartitionSet(self.mask & other.mask)
+        return PartitionSet(self.mask & self._of_same_size(other))
 
     def __sub__(self, other: PartitionSet) -> PartitionSet:
-        return PartitionSet(self.mask & ~other.mask)
+        return PartitionSet(self.mask & ~self._of_same_size(other))
 
     def __len__(self) -> int:
         return int(self.mask.sum())
@@ -80,3 +87,7 @@ class PartitionSet:
         return isinstance(other, PartitionSet) and self.mask.equals(other.mask)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _of_same_size(self, other: PartitionSet) -> pl.Series:
+        assert self.size == other.size, "sets of different definitions have nothing in common"  # Polars would broadcast
+        return other.mask

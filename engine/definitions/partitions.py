@@ -55,7 +55,10 @@ class Partitions(Protocol):
         ...
 
     def between(self, first: str, last: str) -> range:
-        """Return the ordinals from one key to another, both included, cut to this definition; both must be keys of its kind."""
+        """Return the ordinals from one key to another, both included, cut to this definition.
+
+        Both must be keys of its kind, inside the definition or beyond it.
+        """
         ...
 
     def column_problem(self, dtype: pl.DataType) -> str | None:
@@ -67,7 +70,7 @@ class Partitions(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class DailyPartitions:
     """One partition a day, keyed by its date: `2013-11-01`.
 
@@ -80,18 +83,15 @@ class DailyPartitions:
     timezone: str
 
     def __init__(self, start: str | dt.date, end: str | dt.date | None = None, timezone: str = "UTC") -> None:
-        object.__setattr__(self, "start", _day(start, "start"))
-        object.__setattr__(self, "end", None if end is None else _day(end, "end"))
-        object.__setattr__(self, "timezone", timezone)
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise InvalidDefinition(f"DailyPartitions: there is no time zone {timezone!r}") from error
-        if self.end is not None and self.end <= self.start:
+        first, after = _day(start, "start"), None if end is None else _day(end, "end")
+        if not _is_zone(timezone):
+            raise InvalidDefinition(f"DailyPartitions: there is no time zone {timezone!r}")
+        if after is not None and after <= first:
             raise InvalidDefinition(
-                f"DailyPartitions: end {self.end} is not after start {self.start}; end is exclusive, so one day is "
-                f"start={self.start.isoformat()!r}, end={(self.start + dt.timedelta(days=1)).isoformat()!r}"
+                f"DailyPartitions: end {after} is not after start {first}; end is exclusive, so one day is "
+                f"start={first.isoformat()!r}, end={(first + dt.timedelta(days=1)).isoformat()!r}"
             )
+        self._set(first, after, timezone)
 
     @property
     def size(self) -> int:  # noqa: D102 - see Partitions
@@ -107,8 +107,8 @@ class DailyPartitions:
         if self.end is not None:
             return self
         today = now.astimezone(ZoneInfo(self.timezone)).date()
-        bounded = DailyPartitions(self.start, None, self.timezone)
-        object.__setattr__(bounded, "end", max(today, self.start))  # no day is over yet: no partitions, which is fine
+        bounded = object.__new__(DailyPartitions)  # no day may be over yet: that is no partition, and no mistake
+        bounded._set(self.start, max(today, self.start), self.timezone)
         return bounded
 
     def key(self, ordinal: int) -> str:  # noqa: D102
@@ -119,7 +119,12 @@ class DailyPartitions:
         return days.cast(pl.Date).dt.to_string(_DAY)
 
     def ordinal(self, key: str) -> int | None:  # noqa: D102
-        return self.ordinals(pl.Series([key]))[0]
+        try:
+            day = dt.date.fromisoformat(key)
+        except ValueError:
+            return None
+        ordinal = (day - self.start).days
+        return ordinal if day.isoformat() == key and 0 <= ordinal < self.size else None
 
     def ordinals(self, keys: pl.Series) -> pl.Series:  # noqa: D102
         days = keys.cast(pl.String).str.to_date(_DAY, strict=False)
@@ -129,7 +134,7 @@ class DailyPartitions:
 
     def between(self, first: str, last: str) -> range:  # noqa: D102
         start, stop = ((dt.date.fromisoformat(key) - self.start).days for key in (first, last))
-        return range(max(0, start), min(self.size, stop + 1))
+        return range(max(0, start), max(0, min(self.size, stop + 1)))
 
     def column_problem(self, dtype: pl.DataType) -> str | None:  # noqa: D102
         return None if dtype == pl.Date else f"has dtype {dtype}, but daily partitions need a Date column"
@@ -141,7 +146,13 @@ class DailyPartitions:
     def __str__(self) -> str:
         if self.end is None:
             return f"days from {self.start}"
+        if self.end == self.start:
+            return f"days from {self.start}, none of which is over yet"
         return f"days {self.start} to {self.end - dt.timedelta(days=1)}"
+
+    def _set(self, start: dt.date, end: dt.date | None, timezone: str) -> None:
+        for name, value in (("start", start), ("end", end), ("timezone", timezone)):
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,19 +223,27 @@ class Partition:
         return self.partitions.date(self.last + 1)
 
     def contains(self, column: str | pl.Expr) -> pl.Expr:
-        """Return the claim that a Date or Datetime column lies in this call's partitions."""
+        """Return the claim that a Date or Datetime column lies in this call's partitions.
+
+        A Datetime is read by its own clock: `convert_time_zone` an instant to the time zone of the partitions first.
+        """
         value = pl.col(column) if isinstance(column, str) else column
         return (value >= self.start) & (value < self.end)
 
 
-def _day(value: str | dt.date, name: str) -> dt.date:
-    if isinstance(value, dt.datetime) or not isinstance(value, str | dt.date):
-        raise InvalidDefinition(f"DailyPartitions: {name} must be a date such as '2013-01-01', not {value!r}")
-    if isinstance(value, dt.date):
+def _day(value: object, name: str) -> dt.date:
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
     try:
-        return dt.date.fromisoformat(value)
+        return dt.date.fromisoformat(str(value))
     except ValueError as error:
         raise InvalidDefinition(
             f"DailyPartitions: {name} must be a date such as '2013-01-01', not {value!r}"
         ) from error
+
+
+def _is_zone(name: object) -> bool:
+    try:
+        return isinstance(name, str) and bool(ZoneInfo(name).key)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False

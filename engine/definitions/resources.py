@@ -25,6 +25,15 @@ class EnvVar:
         placeholder.name = name
         return placeholder
 
+    def __getnewargs__(self) -> tuple[str]:
+        return (self.name,)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EnvVar) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def __repr__(self) -> str:
         return f"EnvVar({self.name!r})"
 

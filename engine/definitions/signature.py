@@ -7,10 +7,9 @@ are injected. Everything else is refused, since nobody could fill it in.
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeGuard, get_args, get_origin, get_type_hints
 
 from deltaworks.engine.definitions.frames import FrameType, read_frame_type
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
@@ -19,6 +18,8 @@ from deltaworks.engine.definitions.mappings import PartitionMapping
 from deltaworks.engine.definitions.partitions import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
+
+_INJECTED = (Partition, Logger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,67 +64,114 @@ def read_signature(function: Callable[..., Any], name: str, local_names: Mapping
     Raises:
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
-    where = place_of(function)
     try:
-        hints = get_type_hints(function, localns=dict(local_names), include_extras=True)
+        return _read(function, _hints(function, local_names))
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"asset {name!r}: {error.reason}", where=place_of(function), asset=name) from error
+
+
+def place_of(function: Callable[..., Any]) -> Place:
+    """Return where a function is defined: its file and first line, decorators included."""
+    code = inspect.unwrap(function).__code__
+    return Place(code.co_filename, code.co_firstlineno)
+
+
+def _hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, localns=dict(local_names), include_extras=True)
     except NameError as error:
-        raise InvalidDefinition(
-            f"asset {name!r}: an annotation uses {error.name!r}, which is not defined", where=where, asset=name
-        ) from error
+        raise InvalidDefinition(f"an annotation uses {error.name!r}, which is not defined") from error
+    except (AttributeError, TypeError, SyntaxError) as error:
+        raise InvalidDefinition(f"an annotation cannot be read: {error}") from error
+
+
+def _read(function: Callable[..., Any], hints: Mapping[str, Any]) -> Signature:
     upstreams: list[Upstream] = []
     resources: dict[str, type[Resource]] = {}
     injected: dict[type, str] = {}
     for argument, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise InvalidDefinition(
-                f"asset {name!r}: argument {argument!r} must be a plain, named argument", where=where, asset=name
-            )
+            raise InvalidDefinition(f"argument {argument!r} must be a plain, named argument")
         if argument not in hints:
             raise InvalidDefinition(
-                f"asset {name!r}: argument {argument!r} has no annotation; write LazyFrame[Model] for an upstream "
-                "asset, or Partition, Logger or a Resource",
-                where=where,
-                asset=name,
+                f"argument {argument!r} has no annotation; write LazyFrame[Model] for an upstream asset, or Partition, "
+                "Logger or a Resource"
             )
-        annotation, declared = _split(hints[argument])
-        frame = read_frame_type(annotation)
+        annotation, declared = _split(argument, hints[argument])
+        frame = _frame(f"argument {argument!r}", annotation)
         if frame is not None:
-            key = as_key(declared.asset if declared.asset is not None else argument)
-            upstreams.append(Upstream(argument, key, frame, declared.mapping))
-        elif annotation in (Partition, Logger):
+            upstreams.append(_upstream(argument, frame, declared or Input()))
+        elif declared is not None:
+            raise InvalidDefinition(
+                f"argument {argument!r} has an Input, but is a {_spelled(annotation)}; only frames are read from an "
+                "upstream asset"
+            )
+        elif annotation in _INJECTED:
+            if annotation in injected:
+                both = f"arguments {injected[annotation]!r} and {argument!r}"
+                raise InvalidDefinition(f"{both} are both a {annotation.__name__}; one is enough")
             injected[annotation] = argument
-        elif isinstance(annotation, type) and issubclass(annotation, Resource):
+        elif _is_resource(annotation):
             resources[argument] = annotation
         else:
             raise InvalidDefinition(
-                f"asset {name!r}: argument {argument!r} is a {_spelled(annotation)}; it must be LazyFrame[Model] or "
-                "DataFrame[Model] for an upstream asset, or Partition, Logger or a subclass of Resource",
-                where=where,
-                asset=name,
+                f"argument {argument!r} is a {_spelled(annotation)}; it must be LazyFrame[Model] or DataFrame[Model] "
+                "for an upstream asset, or Partition, Logger or a subclass of Resource"
             )
-    returns = read_frame_type(_split(hints["return"])[0]) if "return" in hints else None
-    if returns is None:
-        raise InvalidDefinition(
-            f"asset {name!r}: the return annotation must be LazyFrame[Model] or DataFrame[Model]"
-            + (f", not {_spelled(hints['return'])}" if "return" in hints else ""),
-            where=where,
-            asset=name,
-        )
-    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), returns)
+    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), _returns(hints))
 
 
-def place_of(function: Callable[..., Any]) -> Place:
-    """Return where a function is defined: its `def` line's file and first line, decorators included."""
-    code = inspect.unwrap(function).__code__
-    return Place(code.co_filename, code.co_firstlineno)
+def _upstream(argument: str, frame: FrameType, declared: Input) -> Upstream:
+    try:
+        key = as_key(argument if declared.asset is None else declared.asset)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"argument {argument!r}: {error.reason}") from error
+    return Upstream(argument, key, frame, declared.mapping)
 
 
-def _split(annotation: Any) -> tuple[Any, Input]:
-    if get_origin(annotation) is Annotated:
-        inner, *extras = get_args(annotation)
-        return inner, next((extra for extra in extras if isinstance(extra, Input)), Input())
-    return annotation, Input()
+def _returns(hints: Mapping[str, Any]) -> FrameType:
+    expected = "the return annotation must be LazyFrame[Model] or DataFrame[Model]"
+    if "return" not in hints:
+        raise InvalidDefinition(f"{expected}; there is none")
+    annotation, _ = _split("return", hints["return"])
+    frame = _frame("the return annotation", annotation)
+    if frame is None:
+        raise InvalidDefinition(f"{expected}, not {_spelled(annotation)}")
+    return frame
+
+
+def _frame(subject: str, annotation: object) -> FrameType | None:
+    try:
+        return read_frame_type(annotation)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"{subject}: {error.reason}") from error
+
+
+def _split(argument: str, annotation: Any) -> tuple[Any, Input | None]:
+    """Return the type in an annotation, and the `Input` beside it."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, None
+    inner, *extras = get_args(annotation)
+    for extra in extras:
+        if extra is Input or isinstance(extra, PartitionMapping):
+            raise InvalidDefinition(f"argument {argument!r}: write Input(mapping=...) beside the frame, not {extra!r}")
+        if isinstance(extra, Input):
+            _refuse_odd_mapping(argument, extra.mapping)
+            return inner, extra
+    return inner, None
+
+
+def _refuse_odd_mapping(argument: str, mapping: object) -> None:
+    if mapping is not None and not isinstance(mapping, PartitionMapping):
+        known = "IdentityMapping(), TimeWindowMapping(...) or AllPartitionsMapping()"
+        raise InvalidDefinition(f"argument {argument!r}: mapping must be {known}, not {mapping!r}")
+
+
+def _is_resource(annotation: object) -> TypeGuard[type[Resource]]:
+    return isinstance(annotation, type) and issubclass(annotation, Resource)
 
 
 def _spelled(annotation: object) -> str:
-    return getattr(annotation, "__name__", None) or typing.cast(str, repr(annotation))
+    if isinstance(annotation, type) and not get_args(annotation):
+        return "None" if annotation is type(None) else annotation.__qualname__
+    return str(annotation).replace("typing.", "")

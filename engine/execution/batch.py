@@ -28,9 +28,10 @@ class Batch:
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
     @property
-    def staged(self) -> Iterator[StagedOutcome]:
-        """The staged partitions."""
-        return (each for outcome in self.outcomes for each in outcome.staged)
+    def staged(self) -> list[StagedOutcome]:
+        """The staged partitions, in the order of the definition."""
+        staged = [each for outcome in self.outcomes for each in outcome.staged]
+        return sorted(staged, key=lambda each: each.ordinal)
 
     def is_due(self, partitions: int, age_s: float, now_s: float) -> bool:
         """Return whether the batch is large or old enough to be committed."""

@@ -79,7 +79,7 @@ def guard(call: Call, lf: pl.LazyFrame) -> Contract:
     contract = compile_contract(call.node.asset.model, schema)
     if contract.problems:
         raise ValidationFailed(
-            f"{call.where}: the result does not have the columns of its model: {'; '.join(map(str, contract.problems))}",
+            f"{call.where}: the result does not have the columns of its model: {'; '.join(problem.message for problem in contract.problems)}",
             asset=str(call.node.key),
             partition=None,
         )

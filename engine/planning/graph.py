@@ -18,10 +18,13 @@ from deltaworks.engine.definitions.mappings import (
     correspond,
     infer_mapping,
 )
+from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions import Partitions
 from deltaworks.engine.definitions.signature import Upstream
 from deltaworks.engine.planning.code_version import code_version
 from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream
+
+_SHOWN_RANGES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,19 @@ class Node:
         """The columns that the table is partitioned by; none for an unpartitioned asset."""
         return () if self.asset.partition_by is None else (self.asset.partition_by,)
 
+    def spelled(self, partitions: PartitionSet) -> str:
+        """Name the asset and some of its partitions in a sentence: the first ranges, and how many more there are."""
+        if not self.partition_columns:
+            return str(self.key)
+        ranges = partitions.ranges()
+        shown = [
+            self.partitions.key(first) + ("" if first == last else f"..{self.partitions.key(last)}")
+            for first, last in ranges[:_SHOWN_RANGES]
+        ]
+        more = len(ranges) - len(shown)
+        tail = f" and {more} more {'range' if more == 1 else 'ranges'}" if more else ""
+        return f"{self.key} {', '.join(shown)}{tail}".rstrip()
+
     @cached_property
     def code(self) -> str:
         """The code version: what the partitions made by this definition are recorded with."""
@@ -81,7 +97,7 @@ class AssetGraph:
         Raises:
             UnknownAsset: there is none of that key.
         """
-        found = self.nodes.get(AssetKey(key) if isinstance(key, str) else key)
+        found = next((node for node in self.nodes.values() if str(node.key) == str(key)), None)
         if found is None:
             raise UnknownAsset(str(key), map(str, self.nodes))
         return found
@@ -92,13 +108,17 @@ def build_graph(definitions: Definitions, now: dt.datetime) -> AssetGraph:
 
     Raises:
         UnknownUpstream: an argument names no asset.
-        InvalidDefinition: assets are made from each other in a circle, or a mapping does not fit its two assets.
+        InvalidDefinition: assets are made from each other in a circle, a mapping does not fit its two assets, or an
+            asset's resource is missing.
     """
     assets = {asset.key: asset for asset in definitions.assets}
     for asset in assets.values():
         for upstream in asset.signature.upstreams:
+            if upstream.key == asset.key:
+                raise _refusal(asset, "it reads itself; a table made from its own earlier rows is not supported yet")
             if upstream.key not in assets:
                 raise UnknownUpstream(str(upstream.key), str(asset.key), map(str, assets), asset.where)
+    definitions.refuse_missing_resources()
     partitions = {key: asset.partitions.until(now) for key, asset in assets.items()}
     return AssetGraph(
         {
@@ -115,13 +135,11 @@ def _upstream_first(assets: Mapping[AssetKey, Asset[..., Any]]) -> Iterable[Asse
     try:
         return list(sorter.static_order())
     except CycleError as error:
-        circle: list[AssetKey] = error.args[1]
-        first = assets[circle[0]]
-        raise InvalidDefinition(
-            f"assets are made from each other in a circle: {' -> '.join(map(str, circle))}",
-            where=first.where,
-            asset=str(first.key),
-        ) from None
+        found: list[AssetKey] = error.args[1]  # each is read by the next; the last is the first again
+        readers = found[:0:-1]
+        start = readers.index(min(readers, key=list(assets).index))
+        circle = [*readers[start:], *readers[: start + 1]]
+        raise _refusal(assets[circle[0]], f"it is made from itself: {' reads '.join(map(str, circle))}") from None
 
 
 def _edges(asset: Asset[..., Any], partitions: Mapping[AssetKey, Partitions]) -> Iterable[Edge]:
@@ -131,9 +149,9 @@ def _edges(asset: Asset[..., Any], partitions: Mapping[AssetKey, Partitions]) ->
         try:
             correspondence = correspond(mapping, here, there)
         except InvalidDefinition as error:
-            raise InvalidDefinition(
-                f"asset {str(asset.key)!r}, argument {upstream.argument!r}: {error.reason}",
-                where=asset.where,
-                asset=str(asset.key),
-            ) from error
+            raise _refusal(asset, f"argument {upstream.argument!r}: {error.reason}") from error
         yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)
+
+
+def _refusal(asset: Asset[..., Any], problem: str) -> InvalidDefinition:
+    return InvalidDefinition(f"asset {str(asset.key)!r}: {problem}", where=asset.where, asset=str(asset.key))

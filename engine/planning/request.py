@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -61,5 +63,4 @@ def _resolve(node: Node, named: Sequence[str], from_key: str | None, to_key: str
     if from_key is not None and to_key is not None:
         between = node.partitions.between(from_key, to_key)
         return PartitionSet.span(between.start, between.stop - 1, size)
-    ordinals = (node.partitions.ordinal(key) for key in named)
-    return PartitionSet.of((ordinal for ordinal in ordinals if ordinal is not None), size)
+    return PartitionSet.of(node.partitions.ordinals(pl.Series(named, dtype=pl.String)).drop_nulls(), size)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.errors import InvalidDefinition, RequestError, UnknownAsset, did_you_mean
+from deltaworks.errors import RequestError, did_you_mean
 
 
 def select(graph: AssetGraph, arguments: Sequence[str]) -> tuple[AssetKey, ...]:
@@ -33,20 +33,13 @@ def _select_one(graph: AssetGraph, argument: str) -> set[AssetKey]:
         return set(graph.nodes)
     above, below = argument.startswith("+"), argument.endswith("+")
     name = argument.removeprefix("+").removesuffix("+")
-    chosen = _group(graph, name.removeprefix("group:")) if name.startswith("group:") else {_named(graph, name)}
+    chosen = _group(graph, name.removeprefix("group:")) if name.startswith("group:") else {graph.node(name).key}
     reached = set(chosen)
     if above:
         reached |= _reach(chosen, lambda key: [edge.upstream for edge in graph.nodes[key].upstream])
     if below:
         reached |= _reach(chosen, lambda key: [edge.downstream for edge in graph.downstream[key]])
     return reached
-
-
-def _named(graph: AssetGraph, name: str) -> AssetKey:
-    try:
-        return graph.node(name).key
-    except InvalidDefinition:
-        raise UnknownAsset(name, map(str, graph.nodes)) from None
 
 
 def _group(graph: AssetGraph, name: str) -> set[AssetKey]:

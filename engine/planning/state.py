@@ -74,5 +74,6 @@ def _asset_state(node: Node, table: Table, failures: Mapping[str, int]) -> Asset
 
 
 def _failed(node: Node, table: Table, failures: Mapping[str, int]) -> PartitionSet:
-    ordinals = (node.partitions.ordinal(key) for key, version in failures.items() if table.changed_at(key) <= version)
-    return PartitionSet.of((ordinal for ordinal in ordinals if ordinal is not None), node.partitions.size)
+    keys = [key for key, version in failures.items() if table.changed_at(key) <= version]
+    ordinals = node.partitions.ordinals(pl.Series(keys, dtype=pl.String))
+    return PartitionSet.of(ordinals.drop_nulls(), node.partitions.size)

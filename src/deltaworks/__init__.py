@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.signature import Input
+    from deltaworks.engine.execution.run import RunReport
+    from deltaworks.engine.workspace.api import materialize, read
 
 __all__ = [
     "AllPartitionsMapping",
@@ -34,23 +36,27 @@ __all__ = [
     "Logger",
     "Partition",
     "Resource",
+    "RunReport",
     "TimeWindowMapping",
     "asset",
+    "materialize",
+    "read",
 ]
 
-_DEFINITIONS = "deltaworks.engine.definitions"
-_MODULES = {
-    "asset": ("Asset", "BackfillPolicy", "asset"),
-    "definitions": ("Definitions",),
-    "frames": ("DataFrame", "LazyFrame"),
-    "keys": ("AssetKey",),
-    "logger": ("Logger",),
-    "mappings": ("AllPartitionsMapping", "IdentityMapping", "TimeWindowMapping"),
-    "partitions": ("DailyPartitions", "Partition"),
-    "resources": ("EnvVar", "Resource"),
-    "signature": ("Input",),
+_NAMES = {
+    "definitions.asset": ("Asset", "BackfillPolicy", "asset"),
+    "definitions.definitions": ("Definitions",),
+    "definitions.frames": ("DataFrame", "LazyFrame"),
+    "definitions.keys": ("AssetKey",),
+    "definitions.logger": ("Logger",),
+    "definitions.mappings": ("AllPartitionsMapping", "IdentityMapping", "TimeWindowMapping"),
+    "definitions.partitions": ("DailyPartitions", "Partition"),
+    "definitions.resources": ("EnvVar", "Resource"),
+    "definitions.signature": ("Input",),
+    "execution.run": ("RunReport",),
+    "workspace.api": ("materialize", "read"),
 }
-_HOMES = {name: f"{_DEFINITIONS}.{module}" for module, names in _MODULES.items() for name in names}
+_HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

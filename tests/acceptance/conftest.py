@@ -95,8 +95,8 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """An empty project folder, with a space in its name."""
-    folder = tmp_path / "a project"
+    """An empty project folder."""
+    folder = tmp_path / "project"
     folder.mkdir()
     return Project(folder)
 

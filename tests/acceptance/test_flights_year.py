@@ -31,10 +31,14 @@ def source() -> pl.LazyFrame:
 
 
 def expected_daily_carrier() -> pl.LazyFrame:
-    return source().group_by("flight_date", "carrier").agg(
-        flights=pl.len().cast(pl.Int64),
-        mean_dep_delay=pl.col("dep_delay").mean(),
-        cancelled_share=pl.col("dep_time").is_null().mean(),
+    return (
+        source()
+        .group_by("flight_date", "carrier")
+        .agg(
+            flights=pl.len().cast(pl.Int64),
+            mean_dep_delay=pl.col("dep_delay").mean(),
+            cancelled_share=pl.col("dep_time").is_null().mean(),
+        )
     )
 
 
@@ -98,8 +102,10 @@ def test_flights_equal_the_source(year: Project) -> None:
 
 def test_delta_rs_reads_what_polars_reads(year: Project) -> None:
     path = str(year.lake / "trailing_week")
-    counted = QueryBuilder().register("t", DeltaTable(path)).execute(
-        "select count(*) as n, sum(flights_7d) as flights from t"
+    counted = (
+        QueryBuilder()
+        .register("t", DeltaTable(path))
+        .execute("select count(*) as n, sum(flights_7d) as flights from t")
     )
 
     found = pl.DataFrame(counted.read_all())

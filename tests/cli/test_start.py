@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("polars", "pandera", "deltalake", "obstore", "pydantic", "rich")
+HEAVY = ("polars", "pandera", "deltalake", "obstore", "rich")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flights"
 
 

@@ -1,0 +1,78 @@
+"""The flights backfill beside the same job in plain scripts: `make bench`.
+
+Three daily tables over 365 days, validated, by three ways in turn: the engine, a loop that overwrites one partition a
+commit, and a script with one commit a table. Every round runs all three, so their ratios hold on a noisy machine. A way
+whose result differs from the others' stops the bench.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import deltalake
+import polars as pl
+from measure import Measurement, measure
+
+HERE = Path(__file__).parent
+EXAMPLE = HERE.parent / "examples" / "flights"
+ENGINE, LOOP, SCRIPT = "deltaworks", "plain loop, one commit a partition", "plain script, one commit a table"
+TABLES = ("flights", "daily_carrier", "trailing_week")
+
+
+def main() -> None:
+    """Run the rounds and print a row a run, then the table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    machine = {
+        "python": platform.python_version(),
+        "polars": pl.__version__,
+        "deltalake": deltalake.__version__,
+        "machine": platform.machine(),
+    }
+    print(json.dumps(machine))
+    runs: dict[str, list[Measurement]] = {ENGINE: [], LOOP: [], SCRIPT: []}
+    prints: set[tuple[float, ...]] = set()
+    for number in range(rounds):
+        for way, done in runs.items():
+            with tempfile.TemporaryDirectory() as folder:
+                lake = Path(folder)
+                done.append(measure(command(way, lake), EXAMPLE, {"DELTAWORKS_LAKE": str(lake)}))
+                prints.add(fingerprint(lake))
+            print(json.dumps({"round": number, "way": way, **asdict(done[-1])}), flush=True)
+    if len(prints) != 1:
+        raise SystemExit(f"the ways disagree: {prints}")
+    show(runs)
+
+
+def command(way: str, lake: Path) -> list[str]:
+    """Return the command of a way, as a user would type it."""
+    if way == ENGINE:
+        return [sys.executable, "-m", "deltaworks", "backfill", *TABLES]
+    return [sys.executable, str(HERE / "plain.py"), "loop" if way == LOOP else "script", str(lake)]
+
+
+def fingerprint(lake: Path) -> tuple[float, ...]:
+    """Return what equal tables agree in: rows and sums, the latter without the digits that parallel sums differ in."""
+    df = pl.read_delta(str(lake / "trailing_week"))
+    sums = df.select(pl.col("days", "flights_7d", "mean_dep_delay_7d", "cancelled_share_7d").sum()).row(0)
+    return (df.height, *(round(value, 4) for value in sums))
+
+
+def show(runs: dict[str, list[Measurement]]) -> None:
+    """Print medians, and the engine's ratio to each way round by round."""
+    print(f"\n{'way':40} {'CPU s':>8} {'wall s':>8} {'peak MiB':>9} {'engine CPU / this':>18}")
+    for way, done in runs.items():
+        ratio = statistics.median(ours.cpu_s / theirs.cpu_s for ours, theirs in zip(runs[ENGINE], done, strict=True))
+        cpu_s, wall_s, peak = (
+            statistics.median(getattr(run, name) for run in done) for name in ("cpu_s", "wall_s", "peak_mib")
+        )
+        print(f"{way:40} {cpu_s:8.1f} {wall_s:8.1f} {peak:9.0f} {ratio:18.2f}")
+
+
+if __name__ == "__main__":
+    main()

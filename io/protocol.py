@@ -1,0 +1,72 @@
+"""Protocol: what a table asks of its readers and writers, and what of it this engine does not do.
+
+Source: Delta protocol, "Requirements for Writers" and "Requirements for Readers".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deltaworks.io.dtypes import Json
+
+_READER_FEATURES = frozenset(
+    {"timestampNtz", "deletionVectors", "columnMapping", "v2Checkpoint", "vacuumProtocolCheck"}
+)
+"""Features that ask nothing of a reader of commits, or are looked at table by table or file by file."""
+
+_WRITER_FEATURES = frozenset({"timestampNtz", "appendOnly", "invariants"})
+"""Features that ask nothing of a writer, or are looked at table by table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """The versions and features that a table's readers and writers must know."""
+
+    min_reader_version: int
+    min_writer_version: int
+    reader_features: frozenset[str]
+    writer_features: frozenset[str]
+
+
+def reader_demand(protocol: Protocol, configuration: Mapping[str, str]) -> str | None:
+    """Say what a table asks of its readers that is not done here, or none if it can be read."""
+    if protocol.min_reader_version > 3:
+        return f"asks for reader version {protocol.min_reader_version}"
+    features = protocol.reader_features - _READER_FEATURES
+    if features:
+        return f"asks its readers for {', '.join(sorted(features))}"
+    if configuration.get("delta.columnMapping.mode", "none").lower() != "none":
+        return "maps its columns to other names in its files"
+    return None
+
+
+def writer_demand(protocol: Protocol, configuration: Mapping[str, str], schema_string: str) -> str | None:
+    """Say what a table asks of its writers that is not done here, or none if it can be written."""
+    features = protocol.writer_features - _WRITER_FEATURES
+    if features:
+        return f"asks its writers for {', '.join(sorted(features))}"
+    if protocol.min_writer_version not in (1, 2, 7):
+        return f"asks for writer version {protocol.min_writer_version}"
+    if configuration.get("delta.appendOnly", "").lower() == "true":
+        return "is append-only, so its partitions cannot be replaced"
+    if "delta.invariants" in schema_string:
+        return "has column invariants"
+    required = _required(schema_string)
+    return f"demands that {', '.join(required)} be not null" if required else None
+
+
+def _required(schema_string: str) -> list[str]:
+    """Return the fields that the schema does not allow to be null, nested ones included."""
+    required: list[str] = []
+
+    def note(document: dict[str, Json]) -> dict[str, Json]:
+        if document.get("nullable") is False:
+            required.append(repr(document["name"]))
+        if document.get("containsNull") is False:
+            required.append("the elements of a list")
+        return document
+
+    json.loads(schema_string, object_hook=note)
+    return required

@@ -1,0 +1,183 @@
+"""Staging in memory and streaming must give the same files, counts and verdicts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import deltaworks as dw
+from deltaworks import LazyFrame
+from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.planning.graph import build_graph
+from deltaworks.io.store import Store
+
+days = dw.DailyPartitions(start="2024-01-01", end="2024-01-11")
+
+
+class Row(pa.DataFrameModel):
+    day: pl.Date
+    n: int = pa.Field(ge=0, unique=True)
+    text: str = pa.Field(nullable=True)
+
+    @pa.check("n")
+    def even(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        # group_by cannot be compiled, so pandera runs this one on the rows
+        return data.lazyframe.with_columns(pl.col("n") % 2 == 0).select("n")
+
+
+def rows(of: dt.date, count: int = 3, **columns: pl.Expr) -> pl.DataFrame:
+    """Rows of a day; numbers are even and unique within it."""
+    df = pl.DataFrame({"n": pl.int_range(count, eager=True) * 2}).with_columns(day=pl.lit(of), text=pl.lit("x"))
+    return df.with_columns(**columns).select("day", "n", "text")
+
+
+def stage(tmp_path: Path, asset: Asset[..., Any], first: int, last: int, *, is_small: bool) -> Outcome:
+    graph = build_graph(dw.Definitions([asset]), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
+    stager = Stager(Store.at(str(tmp_path)), {str(key): node for key, node in graph.nodes.items()}, {})
+    return stager.stage(Task("run", 1, asset.key, first, last, {}, is_small))
+
+
+def written(tmp_path: Path, asset: Asset[..., Any]) -> list[str]:
+    return sorted(path.parent.name for path in (tmp_path / str(asset.key)).rglob("*.parquet"))
+
+
+@pytest.fixture(params=[True, False], ids=["in memory", "streaming"])
+def is_small(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+def make(df: pl.DataFrame) -> Asset[..., Any]:
+    @dw.asset(name="table", partitions=days, partition_by="day")
+    def table(partition: dw.Partition) -> LazyFrame[Row]:
+        return df.lazy()
+
+    return table
+
+
+def test_a_partition_is_staged_without_its_partition_column_and_with_statistics(tmp_path: Path, is_small: bool) -> None:
+    asset = make(rows(dt.date(2024, 1, 2)))
+
+    outcome = stage(tmp_path, asset, 1, 1, is_small=is_small)
+
+    (staged,) = outcome.staged
+    (file,) = staged.partition.files
+    assert (staged.partition.key, staged.partition.rows) == ("2024-01-02", 3)
+    assert file.path == "day=2024-01-02/run-1.parquet"
+    stored = pl.read_parquet(tmp_path / "table" / file.path, hive_partitioning=False)
+    assert_frame_equal(stored, rows(dt.date(2024, 1, 2)).drop("day"), check_row_order=False)
+    assert json.loads(file.statistics) == {
+        "numRecords": 3,
+        "minValues": {"n": 0, "text": "x"},
+        "maxValues": {"n": 4, "text": "x"},
+        "nullCount": {"n": 0, "text": 0},
+    }
+    assert file.size_bytes == (tmp_path / "table" / file.path).stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"n": pl.lit(-2, dtype=pl.Int64)}, "n: ge(0) failed for 3 rows"),
+        ({"n": pl.lit(2, dtype=pl.Int64)}, "n: unique failed for 2 rows"),
+        ({"n": pl.lit(None, dtype=pl.Int64)}, "n: not_null failed for 3 rows"),
+        ({"n": pl.col("n") + 1}, "n: even failed for 3 rows"),
+        ({"day": pl.lit(dt.date(2024, 1, 5))}, "3 rows lie outside the requested partition"),
+        ({"day": pl.lit(None, dtype=pl.Date)}, "3 rows lie outside the requested partition"),
+        ({"n": pl.lit(1.5)}, "column 'n' is Float64"),
+    ],
+)
+def test_what_breaks_the_contract_is_not_staged(
+    tmp_path: Path, is_small: bool, change: dict[str, pl.Expr], told: str
+) -> None:
+    asset = make(rows(dt.date(2024, 1, 2), **change))
+
+    outcome = stage(tmp_path, asset, 1, 1, is_small=is_small)
+
+    assert outcome.staged == ()
+    assert told in outcome.failures[1]
+    assert written(tmp_path, asset) == []
+
+
+def test_a_partition_without_rows_is_staged_without_a_file(tmp_path: Path, is_small: bool) -> None:
+    asset = make(rows(dt.date(2024, 1, 2), count=0))
+
+    outcome = stage(tmp_path, asset, 1, 1, is_small=is_small)
+
+    (staged,) = outcome.staged
+    assert (staged.partition.rows, staged.partition.files) == (0, ())
+    assert written(tmp_path, asset) == []
+
+
+def test_a_range_is_cut_to_its_partitions_and_judged_one_by_one(tmp_path: Path) -> None:
+    bad = rows(dt.date(2024, 1, 4), n=pl.lit(-2, dtype=pl.Int64))
+    good = [rows(dt.date(2024, 1, day), count=day) for day in (1, 2, 3, 6)]
+    asset = make(pl.concat([*good, bad]))
+
+    outcome = stage(tmp_path, asset, 1, 4, is_small=False)
+
+    counts = {staged.partition.key: staged.partition.rows for staged in outcome.staged}
+    assert counts == {"2024-01-02": 2, "2024-01-03": 3, "2024-01-05": 0}
+    assert set(outcome.failures) == {3}
+    assert "n: ge(0) failed for 3 rows" in outcome.failures[3]
+    assert written(tmp_path, asset) == ["day=2024-01-02", "day=2024-01-03"]
+
+
+def test_numbers_may_repeat_in_another_partition_of_a_range(tmp_path: Path) -> None:
+    asset = make(pl.concat([rows(dt.date(2024, 1, day)) for day in range(1, 11)]))
+
+    ranged = stage(tmp_path / "range", asset, 0, 9, is_small=False)
+    single = [stage(tmp_path / "single", replaced(asset, day), day - 1, day - 1, is_small=True) for day in range(1, 11)]
+
+    assert not ranged.failures
+    assert [each.partition.rows for each in ranged.staged] == [3] * 10
+    assert [one.staged[0].passed for one in single] == [each.passed for each in ranged.staged]
+
+
+def replaced(asset: Asset[..., Any], day: int) -> Asset[..., Any]:
+    return replace(asset, function=make(rows(dt.date(2024, 1, day))).function)
+
+
+def test_an_unpartitioned_table_is_one_file(tmp_path: Path, is_small: bool) -> None:
+    @dw.asset
+    def whole() -> LazyFrame[Row]:
+        return rows(dt.date(2024, 1, 2)).lazy()
+
+    outcome = stage(tmp_path, whole, 0, 0, is_small=is_small)
+
+    (file,) = outcome.staged[0].partition.files
+    assert file.path == "run-1.parquet"
+    assert pl.read_parquet(tmp_path / "whole" / file.path).columns == ["day", "n", "text"]
+
+
+@pytest.mark.parametrize("raised", [ValueError("no such thing"), KeyError("x")])
+def test_a_function_that_raises_fails_with_its_line(tmp_path: Path, raised: Exception) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def broken(partition: dw.Partition) -> LazyFrame[Row]:
+        raise raised
+
+    outcome = stage(tmp_path, broken, 1, 1, is_small=True)
+
+    assert outcome.failures[1].startswith(f"broken 2024-01-02: {type(raised).__name__}: ")
+    assert "test_stage.py:" in outcome.failures[1]
+
+
+def test_a_plan_that_fails_when_it_is_computed_leaves_nothing(tmp_path: Path, is_small: bool) -> None:
+    asset = make(rows(dt.date(2024, 1, 2)).with_columns(text=pl.lit("no number")))
+    strict = replace(
+        asset, function=lambda partition: asset.function(partition).with_columns(n=pl.col("text").cast(pl.Int64))
+    )
+
+    outcome = stage(tmp_path, strict, 1, 1, is_small=is_small)
+
+    assert "InvalidOperationError" in outcome.failures[1]
+    assert written(tmp_path, asset) == []
