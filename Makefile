@@ -11,7 +11,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 test: check
 	@echo "== tests"
-	@$(bin)/python -m pytest -n auto --dist worksteal
+	@$(bin)/python -m pytest -n auto --dist loadgroup
 
 # mypy starts in src: in the root it would take io/ for the standard library's.
 check: $(venv)
@@ -33,7 +33,8 @@ demo: $(venv)
 	@cd examples/flights && ../../$(bin)/deltaworks status
 	@echo "== deltaworks show trailing_week -n 5"
 	@cd examples/flights && ../../$(bin)/deltaworks show trailing_week -n 5
-	@echo "== next: cd examples/flights && ../../$(bin)/deltaworks why trailing_week --partition 2013-06-15"
+	@echo "== next: edit an expression in examples/flights/flights.py, then"
+	@echo "   cd examples/flights && ../../$(bin)/deltaworks plan"
 
 bench: $(venv)
 	@echo "== bench"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from deltaworks.engine.execution import events
 
 
 @contextmanager
-def bars() -> Iterator[tuple[Callable[[events.Event], None], logging.Handler]]:
+def bars() -> Generator[tuple[Callable[[events.Event], None], logging.Handler]]:
     """Yield where events go, and a log handler that prints above the bars."""
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

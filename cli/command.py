@@ -100,6 +100,7 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
     def invoke(**arguments: Any) -> None:
         folder, file, module, lake, as_json, debug = (arguments.pop(option.name) for option in shared)
         session = Session(folder, file, module, lake, output(as_json=as_json))
+        code: int
         try:
             code = run(session, **arguments)
         except DeltaworksError as error:
@@ -111,7 +112,7 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
             # The reader of our output has gone, as `| head` does; there is nobody left to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = ExitCode.DONE
-        raise typer.Exit(int(code))
+        raise typer.Exit(code)
 
     invoke.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     invoke.__doc__ = run.__doc__

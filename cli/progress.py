@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Output
+from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.events import Event
@@ -18,7 +19,7 @@ SHOWN_REASONS = 5
 
 
 @contextmanager
-def progress(output: Output) -> Iterator[Callable[[Event], None]]:
+def progress(output: Output) -> Generator[Callable[[Event], None]]:
     """Yield where a run's events go."""
     logger = logging.getLogger("deltaworks.asset")
     if output.is_terminal and sys.stderr.isatty():
@@ -48,12 +49,13 @@ class Lines:
         match event:
             case events.RunStarted(run_id, planned):
                 self._planned = {str(asset): count for asset, count in planned.items()}
-                self._print(f"run {run_id}: {sum(planned.values()):,} partitions of {len(planned)} assets")
+                what = f"{counted(sum(planned.values()), 'partition')} of {counted(len(planned), 'asset')}"
+                self._print(f"run {run_id}: {what}")
             case events.PartitionsCommitted(asset, version, partitions, rows):
                 name = str(asset)
                 self._done[name] = self._done.get(name, 0) + partitions
                 of = f"{self._done[name]:,}/{self._planned[name]:,}"
-                self._print(f"{name}: {of} committed (version {version}: {partitions:,} partitions, {rows:,} rows)")
+                self._print(f"{name}: {of} committed (version {version}: {counted(rows, 'row')})")
             case events.PartitionFailed(reason=reason):
                 self._failures += 1
                 if self._failures <= SHOWN_REASONS:
@@ -70,7 +72,7 @@ class Lines:
 
 
 @contextmanager
-def _logging(logger: logging.Logger, handler: logging.Handler) -> Iterator[None]:
+def _logging(logger: logging.Logger, handler: logging.Handler) -> Generator[None]:
     """Show what asset functions log while a run goes on."""
     level = logger.level
     logger.addHandler(handler)

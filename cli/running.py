@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,7 @@ import typer
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.progress import progress
-from deltaworks.cli.wording import left_out_json, left_out_lines
+from deltaworks.cli.wording import counted, left_out_json, left_out_lines
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.observe import Observation
@@ -59,7 +59,7 @@ def run_plan(
 
 
 @contextmanager
-def _stoppable() -> Iterator[Flag]:
+def _stoppable() -> Generator[Flag]:
     """Turn the first Ctrl-C into a request to stop; a second one ends the process at once."""
     stop = Flag()
 
@@ -105,8 +105,8 @@ def _report(project: Project, plan: Plan, report: RunReport) -> View:
     }
     tone = "good" if entry.status == "success" else "bad"
     summary = (
-        f"{entry.status.value}: {entry.materialized:,} partitions in {entry.commits:,} commits, {entry.failed:,} failed, "
-        f"{entry.skipped:,} skipped (run {entry.run_id})"
+        f"{entry.status.value}: {counted(entry.materialized, 'partition')} in {counted(entry.commits, 'commit')}, "
+        f"{entry.failed:,} failed, {entry.skipped:,} skipped (run {entry.run_id})"
     )
     return View(
         document,
@@ -130,7 +130,7 @@ def _failure_lines(failures: Sequence[Failure]) -> Iterator[Cell]:
 def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
     causes = Counter((str(blocked.asset), blocked.because) for blocked in report.blocked)
     for (asset, because), count in list(causes.items())[:SHOWN_FAILURES]:
-        yield Cell(f"skipped: {count:,} partitions of {asset}, since {because} was not made", "stale")
+        yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} was not made", "stale")
     if len(causes) > SHOWN_FAILURES:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 

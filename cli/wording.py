@@ -16,6 +16,11 @@ SHOWN_RANGES = 4
 """How many ranges of partitions stand in a line for people; the rest is counted."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s unless there is one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def partitions_json(partitions: PartitionSet, definition: Partitions) -> dict[str, Any]:
     """Return a set of partitions as count and ranges; a single key is a range of itself."""
     ranges = [[definition.key(first), definition.key(last)] for first, last in partitions.ranges()]

@@ -53,7 +53,8 @@ def _builtin_name(check: pa.Check) -> str | None:
 
 def _statistics(check: pa.Check) -> Mapping[str, object]:
     untyped: Any = check
-    return untyped.statistics
+    statistics: Mapping[str, object] = untyped.statistics
+    return statistics
 
 
 def _label(check: pa.Check, builtin: str | None, given: str) -> str:

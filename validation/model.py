@@ -203,9 +203,10 @@ def _dtype(owner: str, dtype: Any) -> pl.DataType:
     if isinstance(declared, pl.DataType):
         return declared
     try:
-        return declared()
+        instance: pl.DataType = declared()
     except TypeError:
         raise ValueError(f"{owner} has no complete dtype, but {declared}. Write e.g. pl.List(pl.Int64).") from None
+    return instance
 
 
 def _keys(unique: Any, columns: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:

@@ -9,6 +9,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.output import Cell, View
+from deltaworks.cli.wording import counted
 from deltaworks.errors import DefinitionError
 
 
@@ -44,10 +45,10 @@ def _as_problem(error: DefinitionError) -> dict[str, Any]:
 
 def _view(problems: list[dict[str, Any]], assets: int) -> View:
     if not problems:
-        return View({"ok": True, "problems": []}, (Cell(f"{assets} assets: no problems found", "good"),))
+        return View({"ok": True, "problems": []}, (Cell(f"{counted(assets, 'asset')}: no problems found", "good"),))
     lines = [Cell(f"{_place(problem)}{problem['message']}", "bad") for problem in problems]
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return View({"ok": False, "problems": problems}, (*lines, Cell(f"{count} found", "strong")))
+    found = Cell(f"{counted(len(problems), 'problem')} found", "strong")
+    return View({"ok": False, "problems": problems}, (*lines, found))
 
 
 def _place(problem: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import typer
 from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import left_out_json, left_out_lines, partitions_json, partitions_text
+from deltaworks.cli.wording import counted, left_out_json, left_out_lines, partitions_json, partitions_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.graph import AssetGraph
@@ -63,7 +63,7 @@ def plan_view(decided: Plan, graph: AssetGraph) -> View:
         )
         for step in decided.steps
     ]
-    total = f"{decided.partition_count:,} partitions of {len(decided.planned)} assets"
+    total = f"{counted(decided.partition_count, 'partition')} of {counted(len(decided.planned), 'asset')}"
     return View(document, (Table(("asset", "count#", "partitions", "because"), rows), *lines, Cell(total, "strong")))
 
 

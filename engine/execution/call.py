@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import polars as pl
 
@@ -19,6 +19,9 @@ from deltaworks.io.dtypes import delta_problem
 from deltaworks.io.scan import scan_files
 from deltaworks.io.store import Store
 from deltaworks.validation import Contract, compile_contract, declare
+
+ContractKey: TypeAlias = tuple[type | None, tuple[tuple[str, pl.DataType], ...]]
+"""A model and the columns that it was compiled for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,18 @@ def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -
     return _conformed(result.lazy(), call)
 
 
-def guard(call: Call, lf: pl.LazyFrame) -> Contract:
+def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -> Contract:
     """Check the columns of a result before any row is computed, and return the contract for its rows.
+
+    `compiled` keeps contracts between calls: an author's own check may cost milliseconds to compile.
 
     Raises:
         RunError: the plan cannot be resolved, or a column has a dtype that Delta does not give back as it was.
         ValidationFailed: the columns are not those that the model declares.
     """
     schema = _schema(call, lf)
-    contract = compile_contract(call.node.asset.model, schema)
+    key = (call.node.asset.model, tuple(schema.items()))
+    contract = compiled.get(key) or compiled.setdefault(key, compile_contract(call.node.asset.model, schema))
     if contract.problems:
         raise ValidationFailed(
             f"{call.where}: the result does not have the columns of its model: {'; '.join(problem.message for problem in contract.problems)}",
@@ -117,7 +123,7 @@ def _conformed(lf: pl.LazyFrame, call: Call) -> pl.LazyFrame:
     names = _schema(call, lf).names()
     columns = {column.name: column.dtype for column in declared.columns if column.name in names}
     if declared.coerce:
-        lf = lf.cast(columns)
+        lf = lf.cast({name: dtype for name, dtype in columns.items()})
     return lf.select([*columns, *(name for name in names if name not in columns)])
 
 

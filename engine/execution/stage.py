@@ -8,17 +8,17 @@ bounded memory, for everything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.call import Call, call_function, describe, guard
+from deltaworks.engine.execution.call import Call, ContractKey, call_function, describe, guard
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging
-from deltaworks.io.staged import StagedPartition
+from deltaworks.io.staged import StagedFile, StagedPartition
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
 from deltaworks.validation import ROWS, Contract
@@ -35,6 +35,8 @@ class Stager:
     """By asset key."""
     resources: Mapping[str, Mapping[str, Resource]]
     """By asset key and argument name."""
+    compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
+    """The contracts of the run so far."""
 
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
@@ -42,7 +44,7 @@ class Stager:
         staging = Staging(self.store, str(task.asset), task.run_id, task.number)
         try:
             lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
-            contract = guard(call, lf)
+            contract = guard(call, lf, self.compiled)
             written = (
                 _in_memory(call, staging, lf, contract) if task.is_small else _streaming(call, staging, lf, contract)
             )
@@ -68,11 +70,11 @@ def _in_memory(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contrac
     assert call.task.first == call.task.last, "only a single partition is held in memory"
     ordinal = call.task.first
     df = lf.collect()
-    _refuse_strays(call, df.select(_stray(call)).item())
+    measured = df.select(*_aggregates(call, contract), _stray(call)).row(0, named=True)
+    _refuse_strays(call, measured[_STRAY])
     if df.is_empty():
         return _Written({}, lambda _: df)
     staging.write(df, call.values(ordinal))
-    measured = df.select(_aggregates(call, contract)).row(0, named=True)
     return _Written({ordinal: measured}, lambda _: df)
 
 
@@ -147,13 +149,15 @@ def _judge_one(
 ) -> StagedOutcome:
     values = call.values(ordinal)
     key = call.node.partitions.key(ordinal)
+    files: tuple[StagedFile, ...] = ()
     if measured is None:
         staging.drop(values)
-        verdict, files = contract.judge_no_rows(), ()
+        verdict = contract.judge_no_rows()
     else:
         residual = contract.judge_residual(rows_of(ordinal)) if contract.residual else None
         verdict = contract.judge(measured, residual)
-        files = (staging.staged(values, measured, verdict.rows),) if verdict.ok else ()
+        if verdict.ok:
+            files = (staging.staged(values, measured, verdict.rows),)
     if not verdict.ok:
         results = contract.samples(rows_of(ordinal), verdict.failed) if measured is not None else verdict.failed
         raise ValidationFailed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -18,7 +18,6 @@ from deltaworks.engine.definitions.mappings import (
     correspond,
     infer_mapping,
 )
-from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions import Partitions
 from deltaworks.engine.definitions.signature import Upstream
 from deltaworks.engine.planning.code_version import code_version
@@ -56,11 +55,10 @@ class Node:
         """The columns that the table is partitioned by; none for an unpartitioned asset."""
         return () if self.asset.partition_by is None else (self.asset.partition_by,)
 
-    def spelled(self, partitions: PartitionSet) -> str:
+    def spelled(self, ranges: Sequence[tuple[int, int]]) -> str:
         """Name the asset and some of its partitions in a sentence: the first ranges, and how many more there are."""
         if not self.partition_columns:
             return str(self.key)
-        ranges = partitions.ranges()
         shown = [
             self.partitions.key(first) + ("" if first == last else f"..{self.partitions.key(last)}")
             for first, last in ranges[:_SHOWN_RANGES]
@@ -97,7 +95,7 @@ class AssetGraph:
         Raises:
             UnknownAsset: there is none of that key.
         """
-        found = next((node for node in self.nodes.values() if str(node.key) == str(key)), None)
+        found = next((node for node in self.nodes.values() if key in (node.key, node.key.path)), None)
         if found is None:
             raise UnknownAsset(str(key), map(str, self.nodes))
         return found

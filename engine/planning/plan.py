@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.left_out import LeftOut, left_out
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_ranges
 from deltaworks.errors import RequestError
@@ -47,18 +48,6 @@ class Step:
     """Why, the most telling first; never empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Partitions that were asked for but cannot be made, since an upstream neither exists nor is planned."""
-
-    asset: AssetKey
-    partitions: PartitionSet
-    upstream: AssetKey
-    upstream_partitions: PartitionSet
-    command: str
-    """What would make the upstream."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """What a request comes to."""
@@ -66,6 +55,7 @@ class Plan:
     steps: tuple[Step, ...]
     """Upstreams first."""
     left_out: tuple[LeftOut, ...]
+    """What was asked for but lacks an upstream."""
     planned: Mapping[AssetKey, PartitionSet] = field(default_factory=dict[AssetKey, PartitionSet])
     """All steps of each asset together, upstreams first; only assets with a step."""
 
@@ -90,21 +80,21 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream.
     """
     steps: list[Step] = []
-    left_out: list[LeftOut] = []
+    lacking: list[LeftOut] = []
     planned: dict[AssetKey, PartitionSet] = {}
     for key, asked in request.partitions.items():
         node, found = graph.nodes[key], status[key]
         wanted = asked & _matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
-        lacking = list(_lacking(node, wanted | moved, status, planned))
-        for left in lacking:
+        for left in left_out(graph, node, wanted | moved, status, planned):
+            lacking.append(left)
             wanted, moved = wanted - left.partitions, moved - left.partitions
-        left_out += lacking
-        steps += _steps(node, found, status, wanted, moved, planned)
+        steps += _steps(found, status, wanted)
+        steps += _moved_steps(node, moved, planned)
         if wanted or moved:
             planned[key] = wanted | moved
-    _refuse_empty(request, left_out, planned)
-    return Plan(tuple(steps), tuple(left_out), planned)
+    _refuse_empty(graph, request, lacking, planned)
+    return Plan(tuple(steps), tuple(lacking), planned)
 
 
 def _matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
@@ -120,66 +110,56 @@ def _matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
 def _moved_by_plan(node: Node, found: AssetStatus, planned: Mapping[AssetKey, PartitionSet]) -> PartitionSet:
     """Return what exists and will be stale once its planned upstreams are made."""
     moved = PartitionSet.none(node.partitions.size)
-    for edge in node.upstream:
-        if edge.upstream in planned:
-            moved = moved | edge.correspondence.downstream(planned[edge.upstream])
+    for upstream in {edge.upstream for edge in node.upstream}:
+        moved = moved | _reached(node, upstream, planned)
     return moved & found.having(Status.FRESH, Status.STALE)
 
 
-def _lacking(
-    node: Node, wanted: PartitionSet, status: LakeStatus, planned: Mapping[AssetKey, PartitionSet]
-) -> Iterator[LeftOut]:
-    for edge in node.upstream:
-        if not edge.correspondence.needs_each:
-            continue
-        absent = status[edge.upstream].having(Status.MISSING)
-        absent = absent - planned.get(edge.upstream, PartitionSet.none(absent.size))
-        lacking = wanted & edge.correspondence.downstream(absent)
-        if lacking:
-            needed = absent & edge.correspondence.upstream(lacking)
-            command = _command(status[edge.upstream].node, edge, needed)
-            yield LeftOut(node.key, lacking, edge.upstream, needed, command)
-
-
-def _command(upstream: Node, edge: Edge, needed: PartitionSet) -> str:
-    command = f"deltaworks backfill +{edge.upstream} {edge.downstream}"
-    if not upstream.partition_columns:
-        return command
-    ranges = needed.ranges()
-    first, last = upstream.partitions.key(ranges[0][0]), upstream.partitions.key(ranges[-1][1])
-    return f"{command} --from {first} --to {last}"
-
-
-def _steps(
-    node: Node,
-    found: AssetStatus,
-    status: LakeStatus,
-    wanted: PartitionSet,
-    moved: PartitionSet,
-    planned: Mapping[AssetKey, PartitionSet],
-) -> Iterator[Step]:
+def _steps(found: AssetStatus, status: LakeStatus, wanted: PartitionSet) -> Iterator[Step]:
     """Yield one step for each set of reasons, in the order in which the first of its partitions comes."""
+    retried = wanted & found.state.failed & found.having(Status.FRESH)
     by_reasons: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-    for each in status_ranges(found, status, wanted):
+    for each in status_ranges(found, status, wanted - retried):
         reasons = each.causes or ("requested",)
         if each.status in (Status.MISSING, Status.EXTERNAL):
             reasons = (f"{each.status.word}: {reasons[0]}",)
         by_reasons.setdefault(reasons, []).append((each.first, each.last))
     for reasons, ranges in by_reasons.items():
-        yield Step(node.key, _union(ranges, wanted.size), reasons)
-    if moved:
-        upstreams = ", ".join(str(edge.upstream) for edge in node.upstream if edge.upstream in planned)
-        yield Step(node.key, moved, (f"upstream: {upstreams} is planned",))
+        yield Step(found.node.key, PartitionSet.of_ranges(ranges, wanted.size), reasons)
+    if retried:
+        yield Step(found.node.key, retried, ("failed: the last attempt failed",))
 
 
-def _union(ranges: Sequence[tuple[int, int]], size: int) -> PartitionSet:
-    return PartitionSet.of((ordinal for first, last in ranges for ordinal in range(first, last + 1)), size)
+def _moved_steps(node: Node, moved: PartitionSet, planned: Mapping[AssetKey, PartitionSet]) -> Iterator[Step]:
+    """Yield one step for each set of planned upstreams that partitions are made from."""
+    by_upstreams: dict[tuple[str, ...], PartitionSet] = {(): moved}
+    for upstream in dict.fromkeys(edge.upstream for edge in node.upstream):
+        reached = _reached(node, upstream, planned)
+        split: dict[tuple[str, ...], PartitionSet] = {}
+        for names, part in by_upstreams.items():
+            split |= {(*names, str(upstream)): part & reached, names: part - reached}
+        by_upstreams = {names: part for names, part in split.items() if part}
+    for names, part in by_upstreams.items():
+        yield Step(node.key, part, (f"upstream: {', '.join(names)} {'is' if len(names) == 1 else 'are'} planned",))
 
 
-def _refuse_empty(request: Request, left_out: Sequence[LeftOut], planned: Mapping[AssetKey, PartitionSet]) -> None:
-    if left_out and (request.names_partitions or not planned):
-        left = left_out[0]
+def _reached(node: Node, upstream: AssetKey, planned: Mapping[AssetKey, PartitionSet]) -> PartitionSet:
+    reached = PartitionSet.none(node.partitions.size)
+    for edge in node.upstream:
+        if edge.upstream == upstream and upstream in planned:
+            reached = reached | edge.correspondence.downstream(planned[upstream])
+    return reached
+
+
+def _refuse_empty(
+    graph: AssetGraph, request: Request, lacking: Sequence[LeftOut], planned: Mapping[AssetKey, PartitionSet]
+) -> None:
+    nodes = graph.nodes
+    named = (left for left in lacking if request.names_partitions and nodes[left.asset].partition_columns)
+    left = next(named, lacking[0] if lacking and not planned else None)
+    if left is not None:
+        made = nodes[left.asset].spelled(left.partitions.ranges())
+        missing = nodes[left.upstream].spelled(left.upstream_partitions.ranges())
         raise RequestError(
-            f"{len(left.partitions)} partitions of {left.asset} cannot be made: {len(left.upstream_partitions)} "
-            f"partitions of their upstream {left.upstream} are missing. Make them too: `{left.command}`"
+            f"Cannot make {made}: it is made from {missing}, which is missing. Make both: `{left.command}`"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -38,6 +39,12 @@ class AssetState:
     def exists(self) -> pl.Series:
         """Whether each partition has content (Boolean): written by the engine, even with no row, or from outside."""
         return self.columns["origin"].fill_null(int(Origin.GONE)) != int(Origin.GONE)
+
+    @cached_property
+    def writer(self) -> pl.Series:
+        """Who made each version, in words, by version."""
+        versions = range(0 if self.version is None else self.version + 1)
+        return pl.Series([str(self.writers[version]) for version in versions], dtype=pl.String)
 
 
 LakeState = Mapping[AssetKey, AssetState]

@@ -100,25 +100,29 @@ def lake_status(graph: AssetGraph, state: LakeState) -> LakeStatus:
 
 
 def status_ranges(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None = None) -> Iterator[StatusRange]:
-    """Yield runs of partitions that have the same status for the same causes, ascending; those of `within` if given."""
-    telling: dict[str, pl.Series] = {"status": status.status, "code": status.code_changed}
+    """Yield runs of partitions that have the same status for the same causes, ascending; those of `within` if given.
+
+    Changes by the same run are one cause, however many commits they took.
+    """
+    state = status.state
+    own = state.columns["version"].set(~status.status.is_in([int(Status.MISSING), int(Status.EXTERNAL)]), None)
+    telling = {"status": status.status, "own": state.writer.gather(own), "code": status.code_changed}
     for number, given in enumerate(status.inputs):
-        telling[f"latest {number}"] = given.latest.set(~given.changed, None)
-        telling[f"pin {number}"] = given.pin.set(~given.changed, None)
+        latest = given.latest.set(~given.changed, None)
+        telling[f"writer {number}"] = lake[given.edge.upstream].state.writer.gather(latest)
         telling[f"replaced {number}"] = given.replaced
         telling[f"stale {number}"] = given.stale
     if within is not None:
         telling["within"] = within.mask
     runs = pl.DataFrame(telling).select(run=pl.struct(pl.all()).rle_id(), ordinal=pl.int_range(pl.len()))
-    for first, last in (
-        runs.group_by("run", maintain_order=True)
-        .agg(first=pl.col("ordinal").first(), last=pl.col("ordinal").last())
-        .select("first", "last")
-        .iter_rows()
-    ):
-        if within is None or first in within:
-            found = Status(status.status[first])
-            yield StatusRange(first, last, found, tuple(_causes(status, found, first, last, lake)))
+    if within is not None:
+        runs = runs.filter(within.mask)
+    bounds = runs.group_by("run", maintain_order=True).agg(
+        first=pl.col("ordinal").first(), last=pl.col("ordinal").last()
+    )
+    for first, last in bounds.select("first", "last").iter_rows():
+        found = Status(status.status[first])
+        yield StatusRange(first, last, found, tuple(_causes(status, found, first, last, lake)))
 
 
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
@@ -146,7 +150,8 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
 
 def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_status: AssetStatus) -> InputStatus:
     made = state.columns["materialization"]
-    pins, replaced = [], []
+    pins: list[int] = []
+    replaced: list[bool] = []
     for each in state.materializations:
         pin = each.group.inputs.get(upstream.table_id or "")
         read_another = any(pin.asset == str(edge.upstream) for pin in each.group.inputs.values())
@@ -164,49 +169,65 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
 
 def _causes(status: AssetStatus, found: Status, first: int, last: int, lake: LakeStatus) -> Iterator[str]:
     state = status.state
-    if found is Status.MISSING and state.columns["origin"][first] == int(Origin.GONE):
-        yield f"emptied at version {_change(state, state.columns['version'][first])}"
-    elif found is Status.MISSING:
-        yield "never materialized"
-    elif found is Status.EXTERNAL:
-        yield f"written at version {_change(state, state.columns['version'][first])}"
-    elif found is Status.STALE:
-        if status.code_changed[first]:
-            yield f"code: {status.node.asset.function.__name__} changed since it was made"
-        for given in status.inputs:
-            yield from _input_causes(given, first, last, lake[given.edge.upstream])
+    versions = state.columns["version"].slice(first, last - first + 1)
+    match found:
+        case Status.MISSING if state.columns["origin"][first] == int(Origin.GONE):
+            yield f"emptied {_at(state, versions)}"
+        case Status.MISSING:
+            yield "never materialized"
+        case Status.EXTERNAL:
+            yield f"written {_at(state, versions)}"
+        case Status.STALE:
+            if status.code_changed[first]:
+                yield f"code: {status.node.asset.function.__name__} changed since it was made"
+            for given in status.inputs:
+                yield from _input_causes(given, first, last, lake[given.edge.upstream])
+        case Status.FRESH:
+            pass
 
 
 def _input_causes(given: InputStatus, first: int, last: int, upstream: AssetStatus) -> Iterator[str]:
-    name = str(given.edge.upstream)
+    """Yield what an upstream did to consecutive partitions; only their own slice of both assets is looked at."""
+    mapped = given.edge.correspondence.upstream_range(first, last)
     if given.replaced[first]:
-        yield f"data: the table of {name} is not the one that was read"
+        fate = "is gone" if upstream.state.version is None else "is not the one that was read"
+        yield f"data: the table of {given.edge.upstream} {fate}"
         return
-    ordinals = given.edge.correspondence.upstream_range(first, last)
-    mapped = PartitionSet.span(ordinals.start, ordinals.stop - 1, upstream.node.partitions.size)
     if given.changed[first]:
-        pin, latest = given.pin[first], given.latest[first]
-        changed = PartitionSet((upstream.state.columns["version"] == latest).fill_null(False)) & mapped
+        pins = given.pin.slice(first, last - first + 1)
+        read = given.edge.correspondence.cut(first, last).oldest(pins)
+        columns = upstream.state.columns.slice(mapped.start, len(mapped))
+        has_changed = (columns["version"] > read).fill_null(False)
+        changed = columns.filter(has_changed)
+        verb = "was emptied" if (changed["origin"] == int(Origin.GONE)).all() else "changed"
         yield (
-            f"data: {name}{_spelled(upstream.node, changed)} changed at version {_change(upstream.state, latest)}"
-            + (f", version {pin} was read" if pin >= 0 else ", it was not read before")
+            f"data: {_named(upstream.node, has_changed, mapped.start)} {verb} {_at(upstream.state, changed['version'])}"
+            f", {_read(pins)}"
         )
     if given.stale[first]:
-        yield f"upstream: {name}{_spelled(upstream.node, upstream.having(Status.STALE) & mapped)} is stale"
+        is_stale = upstream.status.slice(mapped.start, len(mapped)) == int(Status.STALE)
+        yield f"upstream: {_named(upstream.node, is_stale, mapped.start)} is stale"
 
 
-def _change(state: AssetState, version: int) -> str:
-    return f"{version} by {state.writers[version]}" if version in state.writers else str(version)
+def _at(state: AssetState, versions: pl.Series) -> str:
+    """Say at which versions something changed and who made them; the last writer, if there are several."""
+    writers = state.writer.gather(versions.sort())
+    last = "last " if writers.n_unique() > 1 else ""
+    return f"at {_spelled(versions)} {last}by {writers[-1]}"
 
 
-def _spelled(node: Node, partitions: PartitionSet) -> str:
-    """Spell a set of partitions for a sentence: the first ranges, and how many more there are."""
-    if not node.partition_columns:
-        return ""
-    ranges = partitions.ranges()
-    spelled = [
-        node.partitions.key(first) if first == last else f"{node.partitions.key(first)}..{node.partitions.key(last)}"
-        for first, last in ranges[:3]
-    ]
-    more = f" and {len(ranges) - 3} more ranges" if len(ranges) > 3 else ""
-    return " " + ", ".join(spelled) + more
+def _read(pins: pl.Series) -> str:
+    read = pins.filter(pins >= 0)
+    if read.is_empty():
+        return "it was not read before"
+    return f"{_spelled(read)} {'was' if read.n_unique() == 1 else 'were'} read"
+
+
+def _spelled(versions: pl.Series) -> str:
+    least, most = versions.min(), versions.max()
+    return f"version {most}" if least == most else f"versions {least} to {most}"
+
+
+def _named(node: Node, mask: pl.Series, start: int) -> str:
+    """Name the partitions of a mask whose first ordinal is `start`."""
+    return node.spelled([(start + first, start + last) for first, last in PartitionSet(mask).ranges()])

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -30,7 +31,7 @@ def load_modules(names: Iterable[str], folder: Path) -> Definitions:
     """
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    modules = [_imported(name, lambda name=name: importlib.import_module(name)) for name in names]
+    modules = [_imported(name, partial(importlib.import_module, name)) for name in names]
     return Definitions.merge(*map(_definitions, modules))
 
 

@@ -42,11 +42,6 @@ class DailyCarrier(pa.DataFrameModel):
     mean_dep_delay: float = pa.Field(nullable=True)
     cancelled_share: float = pa.Field(ge=0, le=1)
 
-    class Config:
-        """A carrier has one row a day."""
-
-        unique = ["flight_date", "carrier"]  # noqa: RUF012 - pandera reads a plain list
-
 
 class TrailingWeek(pa.DataFrameModel):
     """One carrier's seven days up to and including the day."""

@@ -1,0 +1,59 @@
+"""Partition values: one key for one partition, whoever wrote it and however."""
+
+import datetime as dt
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deltaworks.io.partition_values import NULL_KEY, folder, partition_key, serialized, typed
+
+values = st.dictionaries(st.text(min_size=1, max_size=5), st.none() | st.text(min_size=1, max_size=5), min_size=2)
+
+
+def test_the_key_of_one_column_is_its_value():
+    assert partition_key({"day": "2013-01-01"}) == "2013-01-01"
+    assert partition_key({"day": None}) == partition_key({"day": ""}) == NULL_KEY
+    assert partition_key({}) == ""
+
+
+@given(values)
+def test_the_key_does_not_depend_on_the_order_in_which_a_writer_names_the_columns(several):
+    assert partition_key(several) == partition_key(dict(reversed(several.items())))
+
+
+@given(values, values)
+def test_different_partitions_have_different_keys(one, other):
+    assert (partition_key(one) == partition_key(other)) == (one == other)
+
+
+def test_a_folder_has_the_values_percent_encoded():
+    assert folder({"a b": "1/2 %=ü", "c": None}) == f"a b=1%2F2 %25%3D%C3%BC/c={NULL_KEY}/"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "text"),
+    [
+        (pl.Boolean(), True, "true"),
+        (pl.Int64(), -(2**60), "-1152921504606846976"),
+        (pl.Float64(), 1.5, "1.5"),
+        (pl.Decimal(10, 2), Decimal("1.50"), "1.50"),
+        (pl.String(), "a b", "a b"),
+        (pl.Date(), dt.date(1, 1, 1), "0001-01-01"),
+        (pl.Datetime("us"), dt.datetime(2013, 1, 1), "2013-01-01 00:00:00.000000"),
+        (pl.Datetime("us", "UTC"), dt.datetime(1, 1, 1, 2, tzinfo=dt.UTC), "0001-01-01 02:00:00.000000"),
+    ],
+)
+def test_values_are_written_as_delta_does_and_read_back(dtype, value, text):
+    assert serialized(value) == text
+    assert typed(pl.Series([text, None]), dtype).to_list() == [value, None]
+
+
+def test_instants_are_read_in_every_form_that_the_protocol_allows():
+    texts = ["2013-01-01 00:00:00", "2013-01-01 00:00:00.5", "2013-01-01T00:00:00.000001Z"]
+
+    read = typed(pl.Series(texts), pl.Datetime("us", "UTC"))
+
+    assert read.dt.microsecond().to_list() == [0, 500_000, 1]
