@@ -32,7 +32,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    show_version: Annotated[  # noqa: ARG001 - handled by its callback
+    show_version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:

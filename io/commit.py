@@ -56,6 +56,7 @@ def commit_partitions(
 
     Raises:
         StorageError: a staged file is not there, or others committed `MAX_TRIES` times in between.
+        TableMismatch: `verify` refused what a commit in between made of the table.
     """
     assert len({part.key for part in staged}) == len(staged), "a partition is staged once"
     run_id = record_of(staged).run_id

@@ -26,7 +26,8 @@ def backfill(
     """Make what is missing, stale or failed; --only says otherwise."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.planning import plan as planning, selection
+    from deltaworks.engine.planning import plan as planning
+    from deltaworks.engine.planning import selection
     from deltaworks.engine.planning.request import request
 
     project = session.load()

@@ -27,7 +27,8 @@ def plan(
     """Show what a backfill would run, why, and how much; nothing runs."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.planning import plan as planning, selection
+    from deltaworks.engine.planning import plan as planning
+    from deltaworks.engine.planning import selection
     from deltaworks.engine.planning.request import request
 
     project = session.load()

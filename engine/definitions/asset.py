@@ -157,7 +157,7 @@ def _refuse_no_function(function: object) -> None:
         raise InvalidDefinition(f"asset decorates a function, not {function!r}{hint}")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise InvalidDefinition(
-            f"asset {function.__name__!r}: the function must return a frame, so it can be neither async nor a generator",
+            f"asset {function.__name__!r}: the function must return a frame, so it is neither async nor a generator",
             where=place_of(function),
             asset=function.__name__,
         )
@@ -180,7 +180,7 @@ def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
             return None
         case DailyPartitions():
             if asset.partition_by is None:
-                return "partitions are given, but not partition_by; name the result's column that holds the key"
+                return "partitions are given, but not partition_by, the column of the result that holds the key"
             return None
         case other:
             return f"partitions must be a definition such as DailyPartitions(start=...), not {other!r}"

@@ -84,8 +84,9 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
     key = (call.node.asset.model, tuple(schema.items()))
     contract = compiled.get(key) or compiled.setdefault(key, compile_contract(call.node.asset.model, schema))
     if contract.problems:
+        problems = "; ".join(problem.message for problem in contract.problems)
         raise ValidationFailed(
-            f"{call.where}: the result does not have the columns of its model: {'; '.join(problem.message for problem in contract.problems)}",
+            f"{call.where}: the result does not have the columns of its model: {problems}",
             asset=str(call.node.key),
             partition=None,
         )
@@ -123,7 +124,7 @@ def _conformed(lf: pl.LazyFrame, call: Call) -> pl.LazyFrame:
     names = _schema(call, lf).names()
     columns = {column.name: column.dtype for column in declared.columns if column.name in names}
     if declared.coerce:
-        lf = lf.cast({name: dtype for name, dtype in columns.items()})
+        lf = lf.cast(pl.Schema(columns))
     return lf.select([*columns, *(name for name in names if name not in columns)])
 
 

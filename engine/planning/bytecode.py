@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dis
+import inspect
+import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
 
@@ -47,6 +49,8 @@ def code_chains(code: CodeType) -> Iterator[tuple[str, ...]]:
 
 
 def _docstrings(code: CodeType) -> int:
-    """Return how many constants are docstrings: the first one of a `def`, which is None if it has none."""
+    """Return how many constants are docstrings: before Python 3.14 the first of a `def`, None if it has none."""
+    if sys.version_info >= (3, 14):
+        return int(bool(code.co_flags & inspect.CO_HAS_DOCSTRING))
     first = code.co_consts[0] if code.co_consts else 0
     return int(not code.co_name.startswith("<") and (first is None or isinstance(first, str)))

@@ -132,7 +132,7 @@ def _steps(found: AssetStatus, status: LakeStatus, wanted: PartitionSet) -> Iter
 
 def _moved_steps(node: Node, moved: PartitionSet, planned: Mapping[AssetKey, PartitionSet]) -> Iterator[Step]:
     """Yield one step for each set of planned upstreams that partitions are made from."""
-    by_upstreams: dict[tuple[str, ...], PartitionSet] = {(): moved}
+    by_upstreams: dict[tuple[str, ...], PartitionSet] = {(): moved} if moved else {}
     for upstream in dict.fromkeys(edge.upstream for edge in node.upstream):
         reached = _reached(node, upstream, planned)
         split: dict[tuple[str, ...], PartitionSet] = {}

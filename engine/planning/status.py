@@ -108,10 +108,10 @@ def status_ranges(status: AssetStatus, lake: LakeStatus, within: PartitionSet | 
     own = state.columns["version"].set(~status.status.is_in([int(Status.MISSING), int(Status.EXTERNAL)]), None)
     telling = {"status": status.status, "own": state.writer.gather(own), "code": status.code_changed}
     for number, given in enumerate(status.inputs):
-        latest = given.latest.set(~given.changed, None)
+        latest = given.latest.set(~given.changed | given.replaced, None)
         telling[f"writer {number}"] = lake[given.edge.upstream].state.writer.gather(latest)
         telling[f"replaced {number}"] = given.replaced
-        telling[f"stale {number}"] = given.stale
+        telling[f"stale {number}"] = given.stale & ~given.replaced
     if within is not None:
         telling["within"] = within.mask
     runs = pl.DataFrame(telling).select(run=pl.struct(pl.all()).rle_id(), ordinal=pl.int_range(pl.len()))
@@ -224,7 +224,8 @@ def _read(pins: pl.Series) -> str:
 
 
 def _spelled(versions: pl.Series) -> str:
-    least, most = versions.min(), versions.max()
+    ascending = versions.sort()
+    least, most = ascending[0], ascending[-1]
     return f"version {most}" if least == most else f"versions {least} to {most}"
 
 

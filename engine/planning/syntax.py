@@ -10,7 +10,7 @@ import linecache
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import CodeType, FunctionType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 FunctionTree: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -60,7 +60,7 @@ def chains(node: ast.AST) -> Iterator[tuple[str, ...]]:
     for field, value in ast.iter_fields(inner):
         if field in _SILENT:
             continue
-        for child in value if isinstance(value, list) else [value]:
+        for child in cast(list[object], value) if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield from chains(child)
 
@@ -86,14 +86,16 @@ def spelled(node: object, *, is_root: bool = True) -> str:
         if not isinstance(value, list):
             fields.append(f"{name}={spelled(value, is_root=False)}")
             continue
-        items: list[Any] = _without_docstring(value) if name == "body" and isinstance(node, _HAVE_DOCSTRING) else value
+        items = cast(list[object], value)
+        if name == "body" and isinstance(node, _HAVE_DOCSTRING):
+            items = _without_docstring(items)
         texts = [spelled(item, is_root=False) for item in items]
         if any(texts):
             fields.append(f"{name}=[{','.join(filter(None, texts))}]")
     return f"{type(node).__name__}({','.join(fields)})"
 
 
-def _without_docstring(body: list[Any]) -> list[Any]:
+def _without_docstring(body: list[object]) -> list[object]:
     first = body[0]
     is_docstring = (
         isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
@@ -104,7 +106,8 @@ def _without_docstring(body: list[Any]) -> list[Any]:
 def _module_tree(file: str | None, namespace: Mapping[str, Any]) -> ast.Module | None:
     if file is None:
         return None
-    return _parsed("".join(linecache.getlines(file, dict(namespace))))
+    linecache.checkcache(file)
+    return _parsed("".join(linecache.getlines(file, cast(dict[str, Any], namespace))))
 
 
 @lru_cache(maxsize=64)

@@ -93,9 +93,7 @@ class Lake:
         stored = {name: dtype for name, dtype in df.schema.items() if name not in values}
         staging.write(df, values)
         measured = df.select(statistics(stored)).row(0, named=True)
-        return StagedPartition(
-            partition_key(values), values, df.height, (staging.staged(values, measured, df.height),)
-        )
+        return StagedPartition(partition_key(values), values, df.height, (staging.staged(values, measured, df.height),))
 
 
 def record_of(run_id: str, *, partitioned: bool = True) -> Callable[[Sequence[StagedPartition]], Record]:

@@ -20,8 +20,10 @@ FLAT = [
 flat = st.sampled_from(FLAT)
 nested = st.recursive(
     flat,
-    lambda inner: st.builds(pl.List, inner)
-    | st.dictionaries(st.sampled_from(["a", "b c", "ü"]), inner, min_size=1).map(pl.Struct),
+    lambda inner: (
+        st.builds(pl.List, inner)
+        | st.dictionaries(st.sampled_from(["a", "b c", "ü"]), inner, min_size=1).map(pl.Struct)
+    ),
     max_leaves=4,
 )
 

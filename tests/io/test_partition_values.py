@@ -1,5 +1,7 @@
 """Partition values: one key for one partition, whoever wrote it and however."""
 
+# ruff: noqa: DTZ001 - timestamps without a zone are a dtype of their own
+
 import datetime as dt
 from decimal import Decimal
 

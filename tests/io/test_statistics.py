@@ -1,5 +1,7 @@
 """Statistics are right for every file, and no reader loses a row by them."""
 
+# ruff: noqa: DTZ001 - timestamps without a zone are a dtype of their own
+
 import datetime as dt
 import json
 import math
@@ -7,7 +9,6 @@ import math
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from polars.testing.parametric import dataframes
 
 from deltaworks.io.statistics import statistics, statistics_json

@@ -1,0 +1,116 @@
+"""Rehearsal: call an author's code with nothing at stake, and let nothing that it does leave the process.
+
+What it prints or logs is dropped. Opening a file to write, connecting, starting a program, and Polars' own writers are
+refused. Reading is allowed. What a library writes without Python's knowledge cannot be held back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+_WATCHED = (
+    *((kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith("collect")),
+    *((pl, name) for name in ("collect_all", "collect_all_async")),
+)
+_WRITERS = tuple(
+    (kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith(("sink_", "write_"))
+)
+_REFUSED = frozenset(
+    """
+    os.chmod os.chown os.exec os.fork os.link os.mkdir os.posix_spawn os.remove os.rename os.rmdir os.spawn os.symlink
+    os.system os.truncate os.utime shutil.rmtree socket.bind socket.connect socket.sendto sqlite3.connect
+    subprocess.Popen
+    """.split()  # noqa: SIM905 - names of Python's audit events
+)
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+_one_at_a_time = threading.Lock()
+_here = threading.local()
+
+
+class Refused(PermissionError):
+    """A rehearsed function tried to change something outside of itself."""
+
+
+@dataclass
+class Rehearsal:
+    """What is known of a rehearsal while it lasts."""
+
+    has_collected: bool = False
+    """Whether a frame was computed: what was built from its rows says nothing when there are none."""
+
+    def note(self, name: str) -> None:
+        """Note that a function of Polars was called that may compute a frame."""
+        self.has_collected |= name != "collect_schema"
+
+
+@contextlib.contextmanager
+def rehearsal() -> Generator[Rehearsal]:
+    """Rehearse whatever runs in this context, in this thread."""
+    _guard_process()
+    seen = Rehearsal()
+    with _one_at_a_time, contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)
+        for owner, name in _WATCHED:
+            stack.enter_context(_replaced(owner, name, seen.note))
+        for owner, name in _WRITERS:
+            stack.enter_context(_replaced(owner, name, _refuse))
+        stack.callback(setattr, _here, "is_rehearsing", False)
+        _here.is_rehearsing = True
+        yield seen
+
+
+@contextlib.contextmanager
+def _replaced(owner: object, name: str, first: Callable[[str], None]) -> Generator[None]:
+    """Call `first` before a function of Polars, when this thread rehearses."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        if _is_rehearsing():
+            first(name)
+        return original(*args, **kwargs)
+
+    setattr(owner, name, watched)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)
+
+
+def _refuse(what: str) -> None:
+    raise Refused(f"{what} has no place in a rehearsal")
+
+
+def _is_rehearsing() -> bool:
+    return getattr(_here, "is_rehearsing", False)
+
+
+@functools.cache
+def _guard_process() -> None:
+    """Have Python ask before it opens, connects or starts something. A hook cannot be taken out again."""
+    sys.addaudithook(_ask)
+
+
+def _ask(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _is_rehearsing():
+        return
+    if event in _REFUSED or (event == "open" and arguments[2] & _WRITE_FLAGS):
+        _refuse(event)
