@@ -46,6 +46,8 @@ class _Bars:
                 self._note(str(asset))
             case events.PartitionWarned(asset, key, warnings):
                 self._drawn.console.print(Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow"))
+            case events.RunNoted(note):
+                self._drawn.console.print(Text(f"note: {note}", style="yellow"))
             case events.Stopping():
                 self._drawn.console.print("stopping: what has begun is finished; Ctrl-C again ends at once")
 

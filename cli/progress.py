@@ -62,6 +62,8 @@ class Lines:
                     self._print(f"failed: {reason}")
             case events.PartitionWarned(asset, key, warnings):
                 self._print(f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}")
+            case events.RunNoted(note):
+                self._print(f"note: {note}")
             case events.Stopping():
                 self._print("stopping: what has begun is finished and committed; Ctrl-C again ends at once")
             case events.PartitionBlocked():

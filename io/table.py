@@ -51,7 +51,7 @@ class Writer:
     size_bytes: int
 
     def __str__(self) -> str:
-        return f"run {self.run_id}" if self.run_id else f"outside ({self.operation} by {self.engine_info})"
+        return f"run {self.run_id}" if self.run_id else f"an outside writer ({self.operation}, {self.engine_info})"
 
 
 PARTITION_SCHEMA = pl.Schema(

@@ -60,5 +60,14 @@ class Stopping:
     """Somebody asked the run to stop: what runs is finished and committed, nothing more is begun."""
 
 
-Event: TypeAlias = RunStarted | PartitionsCommitted | PartitionFailed | PartitionWarned | PartitionBlocked | Stopping
+@dataclass(frozen=True, slots=True)
+class RunNoted:
+    """Something that changes nothing about the result but that somebody may want to mend."""
+
+    note: str
+
+
+Event: TypeAlias = (
+    RunStarted | PartitionsCommitted | PartitionFailed | PartitionWarned | PartitionBlocked | Stopping | RunNoted
+)
 EventSink: TypeAlias = Callable[[Event], None]

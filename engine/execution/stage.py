@@ -17,7 +17,7 @@ from deltaworks.engine.execution.call import Call, ContractKey, call_function, d
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
-from deltaworks.io.parquet import Staging
+from deltaworks.io.parquet import Staging, disk_refusal
 from deltaworks.io.staged import StagedFile, StagedPartition
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
@@ -52,7 +52,8 @@ class Stager:
         except DeltaworksError as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
-            reason = f"{call.where}: {describe(error, call.node.asset.where.file)}"
+            refusal = disk_refusal(error)
+            reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
         for ordinal in task.ordinals:
             staging.drop(call.values(ordinal))
         return Outcome(task, failures=dict.fromkeys(task.ordinals, reason))

@@ -81,6 +81,7 @@ def _asset_state(node: Node, table: Table, failures: Mapping[str, int]) -> Asset
 
 
 def _failed(node: Node, table: Table, failures: Mapping[str, int]) -> PartitionSet:
-    keys = [key for key, version in failures.items() if table.changed_at(key) <= version]
+    # An attempt from a later version than there is was made on a table that has been dropped since.
+    keys = [key for key, version in failures.items() if table.changed_at(key) <= version <= table.version]
     ordinals = node.partitions.ordinals(pl.Series(keys, dtype=pl.String))
     return PartitionSet.of(ordinals.drop_nulls(), node.partitions.size)

@@ -12,6 +12,7 @@ from polars.testing.parametric import series
 from deltaworks.io.dtypes import delta_problem, from_delta_schema, schema_difference, to_delta_schema
 from deltaworks.io.scan import scan_table
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FLAT = [
     *(pl.Boolean(), pl.Int8(), pl.Int16(), pl.Int32(), pl.Int64(), pl.Float32(), pl.Float64()),
     *(pl.String(), pl.Binary(), pl.Date(), pl.Datetime("us"), pl.Datetime("us", "UTC")),
@@ -28,13 +29,14 @@ nested = st.recursive(
 )
 
 
+@unhurried
 @given(st.dictionaries(st.text(min_size=1, max_size=5), nested, min_size=1))
 def test_a_schema_comes_back_as_it_was(schema):
     assert [delta_problem(dtype) for dtype in schema.values()] == [None] * len(schema)
     assert from_delta_schema(json.dumps(to_delta_schema(schema))) == pl.Schema(schema)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_values_come_back_from_a_real_table(lake, data):
     dtypes = [*FLAT, data.draw(nested), data.draw(nested)]

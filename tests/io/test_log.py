@@ -110,10 +110,19 @@ def test_actions_and_keys_that_are_not_known_are_ignored(lake, table):
     assert lake.open().materializations == table.materializations
 
 
-def test_a_record_in_an_unknown_form_is_one_sentence(lake, table):
-    edit(table, 4, lambda record: record.update(kind="teleport"))
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda record: record.update(kind="teleport"), "teleport"),
+        (lambda record: record["groups"][0].update(rows=[1, 2]), "2 row counts do not fit"),
+        (lambda record: record.pop("run_id"), "run_id"),
+    ],
+    ids=["kind", "rows", "run id"],
+)
+def test_a_record_in_an_unknown_form_is_one_sentence(lake, table, change, problem):
+    edit(table, 4, change)
 
-    with pytest.raises(StorageError, match=r"^t: a record of its log cannot be read .*teleport.*upgrade"):
+    with pytest.raises(StorageError, match=rf"^t: a record of its log cannot be read .*{problem}.*upgrade"):
         lake.open()
 
 

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deltaworks.io.partition_values import NULL_KEY, folder, partition_key, serialized, typed
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 values = st.dictionaries(st.text(min_size=1, max_size=5), st.none() | st.text(min_size=1, max_size=5), min_size=2)
 
 
@@ -21,11 +22,13 @@ def test_the_key_of_one_column_is_its_value():
     assert partition_key({}) == ""
 
 
+@unhurried
 @given(values)
 def test_the_key_does_not_depend_on_the_order_in_which_a_writer_names_the_columns(several):
     assert partition_key(several) == partition_key(dict(reversed(several.items())))
 
 
+@unhurried
 @given(values, values)
 def test_different_partitions_have_different_keys(one, other):
     assert (partition_key(one) == partition_key(other)) == (one == other)

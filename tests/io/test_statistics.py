@@ -78,6 +78,15 @@ def test_each_kind_of_column_is_written_as_the_protocol_says():
     assert found["nullCount"] == {"year_one": 0, "utc": 0, "day": 0, "none": 1, "long": 0}
 
 
+def test_a_column_with_nan_has_no_bounds_and_infinity_is_none():
+    df = pl.DataFrame({"nan": [1.0, math.nan], "inf": [1.0, math.inf], "all": [-math.inf, math.inf]})
+
+    found = measure(df)
+
+    assert (found["minValues"], found["maxValues"]) == ({"inf": 1.0}, {})
+    assert found["nullCount"] == {"nan": 0, "inf": 0, "all": 0}
+
+
 def test_a_date_that_python_cannot_hold_has_no_bound():
     df = pl.DataFrame({"d": pl.Series([0, 10_000_000], dtype=pl.Int32).cast(pl.Date)})
 

@@ -105,7 +105,7 @@ def test_an_outside_commit_changes_exactly_the_partitions_that_it_writes(lake, r
 
     assert table.version == 2
     assert states(table) == before | {key: (2, origin, None) for key, origin in expected.items()}
-    assert str(table.writers[2]).startswith("outside (")
+    assert str(table.writers[2]).startswith("an outside writer (")
     rows(table)
 
 

@@ -14,7 +14,7 @@ from deltaworks.engine.planning.status import status_ranges
 
 JANUARY = dw.DailyPartitions("2013-01-01", "2013-02-01")
 WEEK = dw.TimeWindowMapping(start_offset=-6)
-OUTSIDE = "outside (WRITE by somebody)"
+OUTSIDE = "an outside writer (WRITE, somebody)"
 
 
 @pytest.fixture
