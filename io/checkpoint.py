@@ -8,7 +8,7 @@ from __future__ import annotations
 from deltalake import DeltaTable
 
 from deltaworks.errors import StorageError
-from deltaworks.io.log import last_checkpoint
+from deltaworks.io.log import commit_path, last_checkpoint
 from deltaworks.io.table import Table
 
 DUE_BYTES = 1024 * 1024
@@ -25,7 +25,8 @@ def checkpoint_if_due(table: Table) -> bool:
         StorageError: it cannot be written; no table's content depends on it.
     """
     last = last_checkpoint(table.store, table.name)
-    since = sum(writer.size_bytes for version, writer in table.writers.items() if version > last)
+    versions = range(last + 1, table.version + 1)
+    since = sum(table.store.size_bytes(commit_path(table.name, version)) or 0 for version in versions)
     if since < DUE_BYTES or not _keeps_commits(table):
         return False
     try:

@@ -98,6 +98,12 @@ class Commit:
     metadata: Metadata | None
     protocol: Protocol | None
 
+    @property
+    def changed_keys(self) -> set[str | None]:
+        """The partitions whose data it changed, as its actions name them; none stands for those they do not name."""
+        actions = (*self.added, *self.removed)
+        return {action.key for action in actions if action.changes_data}
+
 
 def commit_path(table: str, version: int) -> str:
     """Return where a version's commit file lies."""

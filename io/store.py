@@ -119,6 +119,14 @@ class Store:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def stamp(self, path: str) -> str:
+        """Return what changes when a file is replaced, without reading it; empty if there is no such file."""
+        try:
+            found = (self.root / path).stat()
+        except OSError:
+            return ""
+        return f"{found.st_size}-{found.st_mtime_ns}"
+
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
         target = self.root / path

@@ -1,21 +1,23 @@
 """Table: a Delta table as its commit log tells it.
 
-It starts empty and is advanced by reading commits; nothing else is consulted. What it answers: which partitions there
-are, by whom and at which version each was last changed, and which files hold them.
+It starts empty, or where an index has left off, and is advanced by reading commits; nothing else is consulted. What it
+answers: which partitions there are, by whom and at which version each was last changed, and which files hold them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import polars as pl
 
 from deltaworks.errors import LogGap, StorageError, TableMismatch, VersionGone
-from deltaworks.io.log import Commit, LiveFile, Metadata, Removed, commit_path, digest, tail
+from deltaworks.io.live_files import LiveFiles
+from deltaworks.io.log import Commit, LiveFile, Metadata, commit_path, digest, tail
 from deltaworks.io.protocol import Protocol, reader_demand
-from deltaworks.io.record import FORMAT, Group
+from deltaworks.io.record import FORMAT, Pin
 from deltaworks.io.store import Store
 
 
@@ -32,11 +34,16 @@ class Origin(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Materialization:
-    """A group of a record, with the commit that it stands in."""
+    """Partitions of one commit that were made by the same code from the same upstream versions."""
 
     version: int
     run_id: str
-    group: Group
+    source: str
+    """The hash of the code that made them."""
+    override: str | None
+    """The code version that the author set instead."""
+    inputs: Mapping[str, Pin]
+    """By Delta table id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,6 @@ class Writer:
     operation: str
     engine_info: str
     timestamp_ms: int
-    size_bytes: int
 
     def __str__(self) -> str:
         return f"run {self.run_id}" if self.run_id else f"an outside writer ({self.operation}, {self.engine_info})"
@@ -59,6 +65,28 @@ PARTITION_SCHEMA = pl.Schema(
 )
 """One row a partition: its key, the version that last changed it, its origin, its rows and the index of its
 materialization, the last two null for what was written outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """What a table's log comes to at one version, without its files: what an index keeps."""
+
+    version: int
+    digest: bytes
+    """Of the version's commit file."""
+    stamp: str
+    """The commit file's size and time, by which it is recognised without being read."""
+    metadata: Metadata
+    protocol: Protocol
+    needs_format: int
+    """The newest record format that one of the records asks its writers for."""
+    largest_file_bytes: int
+    partitions: pl.DataFrame
+    """Columns: `PARTITION_SCHEMA`; one row a partition."""
+    materializations: tuple[Materialization, ...]
+    """Those that the partitions name."""
+    writers: Mapping[int, Writer]
+    """Of the versions that the partitions name."""
 
 
 class Table:
@@ -73,17 +101,18 @@ class Table:
         self.materializations: list[Materialization] = []
         self.writers: dict[int, Writer] = {}
         """By version."""
-        self.largest_partition_bytes = 0
-        """The size of the largest partition that a commit has written."""
+        self.largest_file_bytes = 0
+        """The size of the largest data file that a commit has added."""
         self.needs_format = FORMAT
         """The newest record format that one of its records asks its writers for."""
-        self._digest = b""
-        """Of the commit file of `version`."""
-        self._files: dict[str, dict[str, LiveFile]] = {}
-        self._size_bytes: dict[str, int] = {}
-        """Of each partition's live files."""
-        self._key_of_path: dict[str, str] = {}
-        self._changed_at: dict[str, int] = {}
+        self.read_bytes = 0
+        """How much log was read to get here; a table that comes from an index starts at 0."""
+        self._digest, self._stamp = b"", ""
+        self._load_files: Callable[[], LiveFiles] = LiveFiles
+        self._live: LiveFiles | None = LiveFiles()
+        """None: not loaded, and behind by the waiting commits."""
+        self._waiting: list[Commit] = []
+        self._known = pl.DataFrame(schema=PARTITION_SCHEMA)
         self._changes: dict[str, list[object]] = {column: [] for column in PARTITION_SCHEMA}
 
     @classmethod
@@ -101,6 +130,42 @@ class Table:
             raise VersionGone(name, version, table.version)
         return table
 
+    @classmethod
+    def restore(cls, store: Store, name: str, state: TableState, load_files: Callable[[], LiveFiles]) -> Table:
+        """Return a table as it was kept; `load_files` is called once, when files are first asked for."""
+        table = cls(store, name)
+        table.version, table._digest, table._stamp = state.version, state.digest, state.stamp
+        table.metadata, table.protocol = state.metadata, state.protocol
+        table.materializations, table.writers = list(state.materializations), dict(state.writers)
+        table.largest_file_bytes, table.needs_format = state.largest_file_bytes, state.needs_format
+        table._load_files, table._live = load_files, None
+        table._known = state.partitions
+        return table
+
+    def state(self) -> TableState:
+        """Return what is known, without files and without what no partition names any more."""
+        assert self.metadata is not None, "a table that exists has metadata"
+        assert self.protocol is not None, "a table that exists has a protocol"
+        partitions = self.partitions()
+        named = partitions["materialization"].unique().drop_nulls().sort()
+        numbers = pl.DataFrame(
+            {"materialization": named, "number": pl.int_range(named.len(), dtype=pl.UInt32, eager=True)}
+        )
+        renumbered = partitions.join(numbers, on="materialization", how="left", maintain_order="left")
+        versions = partitions["version"].unique().to_list()
+        return TableState(
+            version=self.version,
+            digest=self._digest,
+            stamp=self._stamp or self.store.stamp(commit_path(self.name, self.version)),
+            metadata=self.metadata,
+            protocol=self.protocol,
+            needs_format=self.needs_format,
+            largest_file_bytes=self.largest_file_bytes,
+            partitions=renumbered.with_columns(materialization="number").select(PARTITION_SCHEMA.names()),
+            materializations=tuple(self.materializations[index] for index in named),
+            writers={version: self.writers[version] for version in versions},
+        )
+
     @property
     def exists(self) -> bool:
         """Whether there is a table."""
@@ -111,6 +176,15 @@ class Table:
         """The id that Delta gave the table when it was created."""
         return None if self.metadata is None else self.metadata.table_id
 
+    @property
+    def is_same(self) -> bool:
+        """Whether the log still holds the commit that was last read; if not, the table was dropped or put back."""
+        path = commit_path(self.name, self.version)
+        if self._stamp and self.store.stamp(path) == self._stamp:
+            return True
+        content = self.store.read(path)
+        return content is not None and digest(content) == self._digest
+
     def tail(self) -> list[Commit]:
         """Read and apply what was committed since, and return it.
 
@@ -118,13 +192,11 @@ class Table:
             StorageError: the table was dropped since, and perhaps made anew.
             LogGap: a commit is missing or damaged.
         """
-        if self.exists:
-            content = self.store.read(commit_path(self.name, self.version))
-            if content is None or digest(content) != self._digest:
-                raise StorageError(
-                    f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
-                    "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
-                )
+        if self.exists and not self.is_same:
+            raise StorageError(
+                f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
+                "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
+            )
         commits = list(tail(self.store, self.name, after=self.version))
         for commit in commits:
             self.apply(commit)
@@ -135,31 +207,25 @@ class Table:
         assert commit.version == self.version + 1, "commits are applied in order"
         if commit.version == 0 and (commit.metadata is None or commit.protocol is None):
             raise LogGap(self.name, 0, "does not create a table")
-        self.version, self._digest = commit.version, commit.digest
+        self.version, self._digest, self._stamp = commit.version, commit.digest, ""
+        self.read_bytes += commit.size_bytes
         self.metadata = commit.metadata or self.metadata
         self.protocol = commit.protocol or self.protocol
+        self.largest_file_bytes = max(self.largest_file_bytes, *(added.file.size_bytes for added in commit.added), 0)
         run_id = commit.record.run_id if commit.record else None
-        self.writers[commit.version] = Writer(
-            run_id, commit.operation, commit.engine_info, commit.timestamp_ms, commit.size_bytes
-        )
-        changed: set[str] = set()
-        for removed in commit.removed:
-            key = self._remove(removed)
-            if removed.changes_data and key is not None:
-                changed.add(key)
-        for added in commit.added:
-            self._add(added.key, added.file)
-            if added.changes_data:
-                changed.add(added.key)
+        self.writers[commit.version] = Writer(run_id, commit.operation, commit.engine_info, commit.timestamp_ms)
         recorded = self._note_record(commit)
-        for key in changed - recorded:
-            origin = Origin.OUTSIDE if self._files.get(key) else Origin.GONE
+        if self._live is None and commit.changed_keys <= recorded:
+            self._waiting.append(commit)
+            return
+        for key in self._live_files().apply(commit) - recorded:
+            origin = Origin.OUTSIDE if key in self._live_files() else Origin.GONE
             self._note(key, commit.version, origin, None, None)
 
     def partitions(self) -> pl.DataFrame:
         """Return the state of every partition ever changed, in no order. Columns: `PARTITION_SCHEMA`."""
         changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
-        return changes.unique("key", keep="last")
+        return pl.concat([self._known, changes]).unique("key", keep="last")
 
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""
@@ -167,11 +233,15 @@ class Table:
 
     def files(self, keys: Iterable[str]) -> list[LiveFile]:
         """Return the live files of some partitions."""
-        return [file for key in keys for file in self._files.get(key, {}).values()]
+        return self._live_files().of(keys)
 
     def live_keys(self) -> Iterator[str]:
         """Yield the keys of the partitions that have files."""
-        return (key for key, files in self._files.items() if files)
+        return self._live_files().keys()
+
+    def live_files(self) -> Iterator[tuple[str, LiveFile]]:
+        """Yield every live file with the key of its partition."""
+        return iter(self._live_files())
 
     def schema(self) -> pl.Schema:
         """Return the columns, partition columns included.
@@ -187,36 +257,34 @@ class Table:
             raise TableMismatch(f"table {self.name} {demand}, which this engine does not do; it cannot be read")
         return self.metadata.schema()
 
+    @cached_property
+    def _changed_at(self) -> dict[str, int]:
+        known = self.partitions().select("key", "version")
+        return dict(known.iter_rows())
+
+    def _live_files(self) -> LiveFiles:
+        if self._live is None:
+            self._live = self._load_files()
+            for commit in self._waiting:
+                self._live.apply(commit)
+            self._waiting.clear()
+        return self._live
+
     def _note_record(self, commit: Commit) -> set[str]:
         if commit.record is None:
             return set()
         self.needs_format = max(self.needs_format, commit.record.needs_format)
         recorded: set[str] = set()
         for group in commit.record.groups:
-            index = len(self.materializations)
-            self.materializations.append(Materialization(commit.version, commit.record.run_id, group))
+            made = Materialization(commit.version, commit.record.run_id, group.source, group.override, group.inputs)
+            self.materializations.append(made)
             for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
-                self._note(key, commit.version, Origin.ENGINE, rows, index)
+                self._note(key, commit.version, Origin.ENGINE, rows, len(self.materializations) - 1)
                 recorded.add(key)
         return recorded
 
     def _note(self, key: str, version: int, origin: Origin, rows: int | None, materialization: int | None) -> None:
-        self._changed_at[key] = version
+        if "_changed_at" in self.__dict__:
+            self._changed_at[key] = version
         for column, value in zip(self._changes, (key, version, int(origin), rows, materialization), strict=True):
             self._changes[column].append(value)
-
-    def _add(self, key: str, file: LiveFile) -> None:
-        self._remove(Removed(key, file.path, changes_data=False))
-        self._files.setdefault(key, {})[file.path] = file
-        self._key_of_path[file.path] = key
-        size_bytes = self._size_bytes.get(key, 0) + file.size_bytes
-        self._size_bytes[key] = size_bytes
-        self.largest_partition_bytes = max(self.largest_partition_bytes, size_bytes)
-
-    def _remove(self, removed: Removed) -> str | None:
-        """Forget a file and return its partition; none if neither the action nor an add names it."""
-        key = self._key_of_path.pop(removed.path, None)
-        if key is None:
-            return removed.key
-        self._size_bytes[key] -= self._files[key].pop(removed.path).size_bytes
-        return key

@@ -84,10 +84,6 @@ class Correspondence(Protocol):
         """Return the downstream ordinals that one upstream ordinal goes into, at no cost in the definition's size."""
         ...
 
-    def cut(self, first: int, last: int) -> Correspondence:
-        """Return the same for the downstream ordinals `first` to `last` and their `upstream_range`, each from 0."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -125,11 +121,6 @@ class Window:
     def downstream_range(self, ordinal: int) -> range:  # noqa: D102
         return _inside(ordinal - self.last, ordinal - self.first, self.downstream_size)
 
-    def cut(self, first: int, last: int) -> Window:  # noqa: D102
-        upstream = self.upstream_range(first, last)
-        shift = first - upstream.start
-        return Window(self.first + shift, self.last + shift, last - first + 1, len(upstream))
-
     def _reverse(self) -> Window:
         return Window(-self.last, -self.first, self.upstream_size, self.downstream_size)
 
@@ -160,9 +151,6 @@ class Everything:
 
     def downstream_range(self, ordinal: int) -> range:  # noqa: ARG002, D102
         return range(self.downstream_size)
-
-    def cut(self, first: int, last: int) -> Everything:  # noqa: D102
-        return Everything(last - first + 1, self.upstream_size, self.needs_each)
 
 
 def infer_mapping(downstream: Partitions, upstream: Partitions) -> PartitionMapping:

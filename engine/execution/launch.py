@@ -19,6 +19,7 @@ from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.create import verify_table
+from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -68,6 +69,7 @@ def launch(
     executor = ThreadExecutor(stager.stage, workers)
     report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
     for key in plan.planned:
+        save_index_if_due(tables[key])
         try:
             checkpoint_if_due(tables[key])
         except StorageError as error:

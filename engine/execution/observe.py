@@ -9,6 +9,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
+from deltaworks.io.index import load_table, save_index_if_due
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -28,5 +29,7 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
     Raises:
         LogGap: a commit is missing or damaged.
     """
-    tables = {key: Table.read(store, str(key)) for key in graph.nodes}
+    tables = {key: load_table(store, str(key)) for key in graph.nodes}
+    for table in tables.values():
+        save_index_if_due(table)
     return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))

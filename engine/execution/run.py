@@ -151,7 +151,7 @@ class Run:
         sizes = [sum(file.size_bytes for file in pinned.files) for pinned in inputs.values()]
         if not sizes and not table.exists:
             return False  # nothing is known about a source before its first commit
-        return max(sum(sizes), table.largest_partition_bytes) <= SMALL_BYTES
+        return max(sum(sizes), table.largest_file_bytes) <= SMALL_BYTES
 
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset

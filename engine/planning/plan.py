@@ -15,7 +15,7 @@ from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import LeftOut, left_out
 from deltaworks.engine.planning.request import Request
-from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_ranges
+from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
 from deltaworks.errors import RequestError
 
 
@@ -118,14 +118,11 @@ def _moved_by_plan(node: Node, found: AssetStatus, planned: Mapping[AssetKey, Pa
 def _steps(found: AssetStatus, status: LakeStatus, wanted: PartitionSet) -> Iterator[Step]:
     """Yield one step for each set of reasons, in the order in which the first of its partitions comes."""
     retried = wanted & found.state.failed & found.having(Status.FRESH)
-    by_reasons: dict[tuple[str, ...], list[tuple[int, int]]] = {}
-    for each in status_ranges(found, status, wanted - retried):
+    for each in status_groups(found, status, wanted - retried):
         reasons = each.causes or ("requested",)
         if each.status in (Status.MISSING, Status.EXTERNAL):
             reasons = (f"{each.status.word}: {reasons[0]}",)
-        by_reasons.setdefault(reasons, []).append((each.first, each.last))
-    for reasons, ranges in by_reasons.items():
-        yield Step(found.node.key, PartitionSet.of_ranges(ranges, wanted.size), reasons)
+        yield Step(found.node.key, PartitionSet.of_ranges(each.ranges, wanted.size), reasons)
     if retried:
         yield Step(found.node.key, retried, ("failed: the last attempt failed",))
 

@@ -95,6 +95,8 @@ class Reach:
             self.waiting.append((function, owners))
 
     def _chain(self, name: str, attributes: list[str], value: Any, home: Mapping[str, Any]) -> None:
+        if name.startswith("__"):
+            return  # `__file__` and its like say where the project lies
         while attributes and isinstance(value, ModuleType) and self._is_project(value.__name__, _file(value)):
             home, name = vars(value), attributes.pop(0)
             value = home.get(name, _MISSING)

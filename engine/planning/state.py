@@ -42,9 +42,11 @@ class AssetState:
 
     @cached_property
     def writer(self) -> pl.Series:
-        """Who made each version, in words, by version."""
-        versions = range(0 if self.version is None else self.version + 1)
-        return pl.Series([str(self.writers[version]) for version in versions], dtype=pl.String)
+        """Who made each version, in words, by version; null where no partition is of that version."""
+        writers: list[str | None] = [None] * (0 if self.version is None else self.version + 1)
+        for version, writer in self.writers.items():
+            writers[version] = str(writer)
+        return pl.Series(writers, dtype=pl.String)
 
 
 LakeState = Mapping[AssetKey, AssetState]

@@ -6,7 +6,8 @@ version that was read, or when an upstream partition is stale itself. All of it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -88,6 +89,16 @@ class StatusRange:
     """The most telling first; empty for what is fresh."""
 
 
+@dataclass(frozen=True, slots=True)
+class StatusGroup:
+    """Partitions, consecutive or not, with the same status for the same causes."""
+
+    ranges: tuple[tuple[int, int], ...]
+    """First and last ordinal of each run, ascending."""
+    status: Status
+    causes: tuple[str, ...]
+
+
 LakeStatus = Mapping[AssetKey, AssetStatus]
 
 
@@ -104,6 +115,24 @@ def status_ranges(status: AssetStatus, lake: LakeStatus, within: PartitionSet | 
 
     Changes by the same run are one cause, however many commits they took.
     """
+    causes = _Causes(status, lake)
+    for first, last, found, *_ in _runs(status, lake, within).iter_rows():
+        yield StatusRange(first, last, Status(found), tuple(causes.of(Status(found), [(first, last)])))
+
+
+def status_groups(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None = None) -> Iterator[StatusGroup]:
+    """Yield the same with equal runs put together, in the order in which the first of each comes."""
+    causes = _Causes(status, lake)
+    runs = _runs(status, lake, within)
+    alike = [column for column in runs.columns if column not in ("first", "last")]
+    groups = runs.group_by(alike, maintain_order=True).agg("first", "last").select("first", "last", "status")
+    for firsts, lasts, found in groups.iter_rows():
+        ranges = tuple(zip(firsts, lasts, strict=True))
+        yield StatusGroup(ranges, Status(found), tuple(causes.of(Status(found), ranges)))
+
+
+def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None) -> pl.DataFrame:
+    """Return runs of partitions that differ in nothing that is worth a word. Columns: first, last, status, others."""
     state = status.state
     own = state.columns["version"].set(~status.status.is_in([int(Status.MISSING), int(Status.EXTERNAL)]), None)
     telling = {"status": status.status, "own": state.writer.gather(own), "code": status.code_changed}
@@ -112,22 +141,18 @@ def status_ranges(status: AssetStatus, lake: LakeStatus, within: PartitionSet | 
         telling[f"writer {number}"] = lake[given.edge.upstream].state.writer.gather(latest)
         telling[f"replaced {number}"] = given.replaced
         telling[f"stale {number}"] = given.stale & ~given.replaced
-    if within is not None:
-        telling["within"] = within.mask
-    runs = pl.DataFrame(telling).select(run=pl.struct(pl.all()).rle_id(), ordinal=pl.int_range(pl.len()))
-    if within is not None:
-        runs = runs.filter(within.mask)
-    bounds = runs.group_by("run", maintain_order=True).agg(
-        first=pl.col("ordinal").first(), last=pl.col("ordinal").last()
+    mask = PartitionSet.all(len(status.status)).mask if within is None else within.mask
+    numbered = pl.DataFrame(telling).with_columns(
+        run=pl.struct(pl.all(), mask.alias("within")).rle_id(), ordinal=pl.int_range(pl.len())
     )
-    for first, last in bounds.select("first", "last").iter_rows():
-        found = Status(status.status[first])
-        yield StatusRange(first, last, found, tuple(_causes(status, found, first, last, lake)))
+    first, last = pl.col("ordinal").first().alias("first"), pl.col("ordinal").last().alias("last")
+    kept = numbered.filter(mask).group_by("run", maintain_order=True).agg(first, last, pl.col(*telling).first())
+    return kept.drop("run")
 
 
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
     made = state.columns["materialization"]
-    codes = pl.Series([each.group.source for each in state.materializations], dtype=pl.String)
+    codes = pl.Series([each.source for each in state.materializations], dtype=pl.String)
     code_changed = (codes != node.code).gather(made).fill_null(False)
     inputs = tuple(_input_status(edge, state, lake[edge.upstream], done[edge.upstream]) for edge in node.upstream)
     stale = code_changed
@@ -152,11 +177,11 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
     made = state.columns["materialization"]
     pins: list[int] = []
     replaced: list[bool] = []
+    table_id, name = upstream.table_id or "", str(edge.upstream)
     for each in state.materializations:
-        pin = each.group.inputs.get(upstream.table_id or "")
-        read_another = any(pin.asset == str(edge.upstream) for pin in each.group.inputs.values())
+        pin = each.inputs.get(table_id)
         pins.append(-1 if pin is None else pin.version)
-        replaced.append(pin is None and read_another)
+        replaced.append(pin is None and name in (other.asset for other in each.inputs.values()))
     stale_upstream = upstream_status.having(Status.STALE).mask.cast(pl.Int8)
     return InputStatus(
         edge=edge,
@@ -167,68 +192,94 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
     )
 
 
-def _causes(status: AssetStatus, found: Status, first: int, last: int, lake: LakeStatus) -> Iterator[str]:
-    state = status.state
-    versions = state.columns["version"].slice(first, last - first + 1)
-    match found:
-        case Status.MISSING if state.columns["origin"][first] == int(Origin.GONE):
-            yield f"emptied {_at(state, versions)}"
-        case Status.MISSING:
-            yield "never materialized"
-        case Status.EXTERNAL:
-            yield f"written {_at(state, versions)}"
-        case Status.STALE:
-            if status.code_changed[first]:
-                yield f"code: {status.node.asset.function.__name__} changed since it was made"
-            for given in status.inputs:
-                yield from _input_causes(given, first, last, lake[given.edge.upstream])
-        case Status.FRESH:
-            pass
+class _Causes:
+    """The causes of one asset's statuses, in sentences. Ranges may be many and small, so columns become lists once."""
+
+    def __init__(self, status: AssetStatus, lake: LakeStatus) -> None:
+        self._status = status
+        self._inputs = [_InputCauses(given, lake[given.edge.upstream]) for given in status.inputs]
+        self._versions = status.state.columns["version"].to_list()
+
+    def of(self, found: Status, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
+        """Yield why partitions that differ in nothing else have their status, the most telling cause first."""
+        state, first = self._status.state, ranges[0][0]
+        match found:
+            case Status.MISSING if self._versions[first] is None:
+                yield "never materialized"
+            case Status.MISSING | Status.EXTERNAL:
+                verb = "emptied" if found is Status.MISSING else "written"
+                yield f"{verb} {_at(state, {version for each in ranges for version in _slice(self._versions, each)})}"
+            case Status.STALE:
+                if self._status.code_changed[first]:
+                    yield f"code: {self._status.node.asset.function.__name__} changed since it was made"
+                for each in self._inputs:
+                    yield from each.of(ranges)
+            case Status.FRESH:
+                pass
 
 
-def _input_causes(given: InputStatus, first: int, last: int, upstream: AssetStatus) -> Iterator[str]:
-    """Yield what an upstream did to consecutive partitions; only their own slice of both assets is looked at."""
-    mapped = given.edge.correspondence.upstream_range(first, last)
-    if given.replaced[first]:
-        fate = "is gone" if upstream.state.version is None else "is not the one that was read"
-        yield f"data: the table of {given.edge.upstream} {fate}"
-        return
-    if given.changed[first]:
-        pins = given.pin.slice(first, last - first + 1)
-        read = given.edge.correspondence.cut(first, last).oldest(pins)
-        columns = upstream.state.columns.slice(mapped.start, len(mapped))
-        has_changed = (columns["version"] > read).fill_null(False)
-        changed = columns.filter(has_changed)
-        verb = "was emptied" if (changed["origin"] == int(Origin.GONE)).all() else "changed"
-        yield (
-            f"data: {_named(upstream.node, has_changed, mapped.start)} {verb} {_at(upstream.state, changed['version'])}"
-            f", {_read(pins)}"
-        )
-    if given.stale[first]:
-        is_stale = upstream.status.slice(mapped.start, len(mapped)) == int(Status.STALE)
-        yield f"upstream: {_named(upstream.node, is_stale, mapped.start)} is stale"
+class _InputCauses:
+    """What one upstream did to the partitions of an asset."""
+
+    def __init__(self, given: InputStatus, upstream: AssetStatus) -> None:
+        self._given, self._upstream = given, upstream
+        columns = upstream.state.columns
+        changed = given.pin.set(~given.changed, None)
+        since = given.edge.correspondence.oldest(changed)
+        self._changed = (columns["version"] > since).fill_null(False).arg_true().to_list()
+        self._stale = list(upstream.having(Status.STALE))
+        self._versions = columns["version"].to_list()
+        self._is_gone = (columns["origin"] == int(Origin.GONE)).to_list()
+        self._pins = given.pin.to_list()
+        self._has_changed = given.changed.to_list()
+
+    def of(self, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
+        """Yield what happened to the inputs of partitions, the same to all of them."""
+        first, name = ranges[0][0], self._given.edge.upstream
+        if self._given.replaced[first]:
+            fate = "is gone" if self._upstream.state.version is None else "is not the one that was read"
+            yield f"data: the table of {name} {fate}"
+            return
+        if self._has_changed[first]:
+            changed = self._mapped(self._changed, ranges)
+            verb = "was emptied" if all(self._is_gone[ordinal] for ordinal in changed) else "changed"
+            at = _at(self._upstream.state, {self._versions[ordinal] for ordinal in changed})
+            pins = {pin for each in ranges for pin in _slice(self._pins, each)} - {-1}
+            read = f"{_spelled(pins)} {'was' if len(pins) == 1 else 'were'} read" if pins else "it was not read before"
+            yield f"data: {self._named(changed)} {verb} {at}, {read}"
+        if self._given.stale[first]:
+            yield f"upstream: {self._named(self._mapped(self._stale, ranges))} is stale"
+
+    def _mapped(self, ordinals: list[int], ranges: Sequence[tuple[int, int]]) -> list[int]:
+        """Return which of some upstream ordinals, ascending, any of the ranges is made from."""
+        found: list[int] = []
+        for first, last in ranges:
+            mapped = self._given.edge.correspondence.upstream_range(first, last)
+            start = max(mapped.start, found[-1] + 1) if found else mapped.start
+            found += ordinals[bisect_left(ordinals, start) : bisect_left(ordinals, mapped.stop)]
+        return found
+
+    def _named(self, ordinals: list[int]) -> str:
+        runs: list[tuple[int, int]] = []
+        for ordinal in ordinals:
+            if runs and ordinal == runs[-1][1] + 1:
+                runs[-1] = (runs[-1][0], ordinal)
+            else:
+                runs.append((ordinal, ordinal))
+        return self._upstream.node.spelled(runs)
 
 
-def _at(state: AssetState, versions: pl.Series) -> str:
+def _at(state: AssetState, versions: set[int]) -> str:
     """Say at which versions something changed and who made them; the last writer, if there are several."""
-    writers = state.writer.gather(versions.sort())
-    last = "last " if writers.n_unique() > 1 else ""
-    return f"at {_spelled(versions)} {last}by {writers[-1]}"
+    writers = {str(state.writers[version]) for version in versions}
+    last = "last " if len(writers) > 1 else ""
+    return f"at {_spelled(versions)} {last}by {state.writers[max(versions)]}"
 
 
-def _read(pins: pl.Series) -> str:
-    read = pins.filter(pins >= 0)
-    if read.is_empty():
-        return "it was not read before"
-    return f"{_spelled(read)} {'was' if read.n_unique() == 1 else 'were'} read"
-
-
-def _spelled(versions: pl.Series) -> str:
-    ascending = versions.sort()
-    least, most = ascending[0], ascending[-1]
+def _spelled(versions: set[int]) -> str:
+    least, most = min(versions), max(versions)
     return f"version {most}" if least == most else f"versions {least} to {most}"
 
 
-def _named(node: Node, mask: pl.Series, start: int) -> str:
-    """Name the partitions of a mask whose first ordinal is `start`."""
-    return node.spelled([(start + first, start + last) for first, last in PartitionSet(mask).ranges()])
+def _slice(values: list[int], bounds: tuple[int, int]) -> list[int]:
+    return values[bounds[0] : bounds[1] + 1]

@@ -66,7 +66,7 @@ def test_reading_from_the_beginning_gives_what_tailing_gives(lake):
 
     assert states(read) == states(tailed)
     assert sorted(read.live_keys()) == sorted(tailed.live_keys()) == ["a", "c"]
-    assert read.largest_partition_bytes == tailed.largest_partition_bytes
+    assert read.largest_file_bytes == tailed.largest_file_bytes
 
 
 def test_a_table_is_read_at_an_earlier_version(lake):
@@ -138,14 +138,14 @@ def test_a_remove_that_does_not_name_its_partition_is_that_of_its_add(lake, valu
 
 def test_a_file_that_is_added_again_is_there_once(lake, rows):
     table = lake.make(START)
-    size_bytes = table.largest_partition_bytes
+    size_bytes = table.largest_file_bytes
     added = [json.loads(line) for line in table.store.read(commit_path("t", 1)).splitlines()[1:]]
 
     append_commit(table, *({"add": each["add"] | {"dataChange": False}} for each in added))
     table.tail()
 
     assert states(table) == {"a": (1, ENGINE, 2), "b": (1, ENGINE, 1)}
-    assert table.largest_partition_bytes == size_bytes
+    assert table.largest_file_bytes == size_bytes
     assert rows(table) == START.rows()
 
 

@@ -19,6 +19,7 @@ from deltaworks.engine.planning.code_version import code_version, unseen_values
 
 HEAD = """
 import functools
+from pathlib import Path
 import pandera.polars as pa
 import polars as pl
 import deltaworks as dw
@@ -60,6 +61,7 @@ days = dw.DailyPartitions("2013-01-01", "2013-02-01", timezone="UTC")
 LIMIT = 10
 NAMES = {{"b", "a", ("c", frozenset({{"y", "x"}}))}}
 FACTOR = 3
+HERE = Path(__file__).parent
 EXPR = pl.col("delay") * FACTOR
 CASES = {{"mean": lambda c: c.mean()}}
 double, triple = lambda c: c * 2, lambda c: c * 3
@@ -303,6 +305,19 @@ def test_annotations_of_variables_and_layout_of_helpers_do_not_count(version: Ve
     assert version(body, head) == version(body)
 
 
+def test_where_the_project_lies_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = BODY.replace('pl.col("delay") > 1', "pl.col('place') == str(HERE / 'x') + __file__")
+    package = f"project_{next(_numbers)}"
+    versions: list[str] = []
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+        versions.append(_version(_imported(folder, package, body, HEAD, SHARED)))
+
+    assert versions[0] == versions[1]
+
+
 CLOSED = """
 def make(limit):
     @dw.asset
@@ -326,11 +341,10 @@ def test_an_authors_own_version_stands_for_the_code(version: Version) -> None:
     assert version(body) == version(body.replace("> 1", "> 2")) == "override:7"
 
 
-def test_values_that_cannot_be_seen_are_named(version: Version, tmp_path: Path) -> None:
+def test_values_that_cannot_be_seen_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
     body = CLOSED.replace("make(1)", "make(object())")
-    version(body)
-
-    module = next(module for name, module in sys.modules.items() if name.endswith(".tables"))
+    module = _imported(tmp_path, f"project_{next(_numbers)}", body, HEAD, SHARED)
 
     assert unseen_values(module.table) == ("limit",)
 

@@ -37,10 +37,11 @@ class Reading:
             case _:
                 return upstream
 
-    def needs(self, number: int, upstream: list[int]) -> list[int]:
-        """Return what must each exist: nothing in particular where whatever exists is read."""
-        reads_what_exists = isinstance(self.mapping, AllPartitionsMapping) and upstream != [0]
-        return [] if reads_what_exists else self.numbers(number, upstream)
+    def lacks(self, number: int, upstream: list[int], there: set[int]) -> bool:
+        """Tell whether something is missing: all of it, where whatever exists is read; else any of it."""
+        if isinstance(self.mapping, AllPartitionsMapping) and upstream != [0]:
+            return not there
+        return bool(set(self.numbers(number, upstream)) - there)
 
 
 @dataclass
@@ -121,7 +122,7 @@ class Oracle:
         upstream = self.numbers[reading.upstream]
         there = {each for each in upstream if self.status(reading.upstream, each) != "missing"}
         there |= planned.get(reading.upstream, set())
-        return not there or bool(set(reading.needs(number, upstream)) - there)
+        return reading.lacks(number, upstream, there)
 
 
 @st.composite

@@ -1,0 +1,215 @@
+"""Index: what a table's log comes to, kept as two Parquet files so that only newer commits need to be read.
+
+It is a cache: absent, stale, damaged or of another table, it is left aside and the log is read from its beginning. The
+files of the table are a file of their own, read only by those who scan or write.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from deltaworks.errors import StorageError
+from deltaworks.io.dtypes import Json
+from deltaworks.io.live_files import LiveFiles
+from deltaworks.io.log import LiveFile, Metadata
+from deltaworks.io.protocol import Protocol
+from deltaworks.io.record import Pin
+from deltaworks.io.store import Store
+from deltaworks.io.table import PARTITION_SCHEMA, Materialization, Table, TableState, Writer
+
+FOLDER = "_deltaworks/index"
+
+FORMAT = 1
+"""Of the index files. Another one is left aside."""
+
+SAVE_BYTES = 64 * 1024
+"""How much log is read past an index before it is written anew: reading so much costs about as much as writing one."""
+
+_KEY = "deltaworks"
+
+_FILES_SCHEMA = pl.Schema(
+    {
+        "key": pl.String,
+        "path": pl.String,
+        "logged_path": pl.String,
+        "size_bytes": pl.Int64,
+        "partition_values": pl.String,
+        "has_deletion_vector": pl.Boolean,
+    }
+)
+
+
+def load_table(store: Store, name: str) -> Table:
+    """Read a table at its latest version, from its index and the commits after it.
+
+    Cost: the index's state and one read for each commit after it.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+    """
+    state = _read_state(store, name)
+    if state is not None:
+        table = Table.restore(store, name, state, lambda: _read_files(store, name, state.version, state.digest))
+        if table.is_same:
+            table.tail()
+            return table
+    return Table.read(store, name)
+
+
+def save_index(table: Table) -> None:
+    """Write a table's index.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    if not table.exists:
+        return
+    state = table.state()
+    # The state comes last: it is what says that there is an index.
+    files = [
+        (
+            key,
+            file.path,
+            file.logged_path,
+            file.size_bytes,
+            json.dumps(dict(file.partition_values)),
+            file.has_deletion_vector,
+        )
+        for key, file in table.live_files()
+    ]
+    anchor = {"format": FORMAT, "version": state.version, "digest": state.digest.hex()}
+    _write(table.store, _files_path(table.name), pl.DataFrame(files, schema=_FILES_SCHEMA, orient="row"), anchor)
+    _write(table.store, _state_path(table.name), state.partitions, anchor | _state_json(state))
+
+
+def save_index_if_due(table: Table) -> bool:
+    """Write a table's index if much log was read past the one that is there; return whether it was written.
+
+    Who may not write to the lake does without: everything is in the logs.
+    """
+    has_index = table.store.exists(_state_path(table.name))
+    if not table.exists or (has_index and table.read_bytes < SAVE_BYTES):
+        return False
+    try:
+        save_index(table)
+    except StorageError:
+        return False
+    return True
+
+
+def drop_index(store: Store, name: str) -> None:
+    """Delete a table's index."""
+    store.delete(_state_path(name))
+    store.delete(_files_path(name))
+
+
+def _state_path(name: str) -> str:
+    return f"{FOLDER}/{name}.parquet"
+
+
+def _files_path(name: str) -> str:
+    return f"{FOLDER}/{name}.files.parquet"
+
+
+def _write(store: Store, path: str, df: pl.DataFrame, facts: Mapping[str, Json]) -> None:
+    buffer = io.BytesIO()
+    df.write_parquet(buffer, metadata={_KEY: json.dumps(facts)})
+    store.put(path, buffer.getvalue())
+
+
+def _read_state(store: Store, name: str) -> TableState | None:
+    found = _read(store, _state_path(name), PARTITION_SCHEMA)
+    if found is None:
+        return None
+    partitions, facts = found
+    try:
+        return _state(partitions, facts)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _read_files(store: Store, name: str, version: int, digest: bytes) -> LiveFiles:
+    """Return the live files at an index's version; from the log, if the two files of the index are not of one piece."""
+    live = LiveFiles()
+    found = _read(store, _files_path(name), _FILES_SCHEMA)
+    if found is None or (found[1].get("version"), found[1].get("digest")) != (version, digest.hex()):
+        for key, file in Table.read(store, name, version).live_files():
+            live.add(key, file)
+        return live
+    for key, path, logged_path, size_bytes, values, has_deletion_vector in found[0].iter_rows():
+        live.add(key, LiveFile(path, logged_path, size_bytes, json.loads(values), has_deletion_vector))
+    return live
+
+
+def _read(store: Store, path: str, schema: pl.Schema) -> tuple[pl.DataFrame, dict[str, Any]] | None:
+    content = store.read(path)
+    if content is None:
+        return None
+    try:
+        facts: Json = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_KEY])
+        df = pl.read_parquet(io.BytesIO(content))
+    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError):
+        return None
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT or df.schema != schema:
+        return None
+    return df, facts
+
+
+def _state_json(state: TableState) -> dict[str, Json]:
+    metadata, protocol = state.metadata, state.protocol
+    return {
+        "stamp": state.stamp,
+        "needs_format": state.needs_format,
+        "largest_file_bytes": state.largest_file_bytes,
+        "metadata": [
+            metadata.table_id,
+            metadata.schema_string,
+            list(metadata.partition_columns),
+            dict(metadata.configuration),
+        ],
+        "protocol": [
+            protocol.min_reader_version,
+            protocol.min_writer_version,
+            sorted(protocol.reader_features),
+            sorted(protocol.writer_features),
+        ],
+        "materializations": [
+            [
+                made.version,
+                made.run_id,
+                made.source,
+                made.override,
+                {table_id: [pin.asset, pin.version] for table_id, pin in made.inputs.items()},
+            ]
+            for made in state.materializations
+        ],
+        "writers": [
+            [version, writer.run_id, writer.operation, writer.engine_info, writer.timestamp_ms]
+            for version, writer in state.writers.items()
+        ],
+    }
+
+
+def _state(partitions: pl.DataFrame, facts: Mapping[str, Any]) -> TableState:
+    table_id, schema_string, partition_columns, configuration = facts["metadata"]
+    reader_version, writer_version, reader_features, writer_features = facts["protocol"]
+    return TableState(
+        version=facts["version"],
+        digest=bytes.fromhex(facts["digest"]),
+        stamp=facts["stamp"],
+        metadata=Metadata(table_id, schema_string, tuple(partition_columns), configuration),
+        protocol=Protocol(reader_version, writer_version, frozenset(reader_features), frozenset(writer_features)),
+        needs_format=facts["needs_format"],
+        largest_file_bytes=facts["largest_file_bytes"],
+        partitions=partitions,
+        materializations=tuple(
+            Materialization(version, run_id, source, override, {each: Pin(*pin) for each, pin in inputs.items()})
+            for version, run_id, source, override, inputs in facts["materializations"]
+        ),
+        writers={version: Writer(*rest) for version, *rest in facts["writers"]},
+    )

@@ -1,0 +1,416 @@
+"""Contracts: what is found without data, and what is left alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import logging
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+
+import deltaworks as dw
+from deltaworks import DataFrame, LazyFrame
+from deltaworks.engine.planning.contracts import Problem, ProblemKind, check_contracts
+from deltaworks.engine.planning.graph import build_graph
+
+DAYS = dw.DailyPartitions("2013-01-01", "2013-02-01")
+NOW = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
+
+
+class Flight(pa.DataFrameModel):
+    day: pl.Date
+    carrier: str
+    delay: float = pa.Field(nullable=True)
+    seats: int | None
+
+
+class Daily(pa.DataFrameModel):
+    day: pl.Date
+    delay: float = pa.Field(nullable=True)
+
+
+@dw.asset(partitions=DAYS, partition_by="day")
+def flights() -> LazyFrame[Flight]:
+    raise AssertionError("a source is never called")
+
+
+def check(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> tuple[Problem, ...]:
+    return check_contracts(build_graph(dw.Definitions([flights, *assets], resources), NOW))
+
+
+def test_a_project_that_fits_has_no_problems() -> None:
+    @dw.asset(partitions=DAYS, partition_by="day")
+    def daily(flights: LazyFrame[Flight], partition: dw.Partition, log: dw.Logger) -> LazyFrame[Daily]:
+        log.info("making %s", partition.key)
+        assert partition.start == dt.date(2013, 1, 1)
+        return flights.group_by("day").agg(pl.col("delay").mean())
+
+    @dw.asset
+    def year(daily: DataFrame[Daily]) -> pl.DataFrame:
+        return daily.select(pl.len().cast(pl.Int64).alias("days"))
+
+    assert check(daily, year) == ()
+
+
+def reader(model: type) -> dw.Asset[..., Any]:
+    def daily(flights: Any) -> Any:
+        return flights
+
+    daily.__annotations__ = {"flights": LazyFrame[model], "return": pl.LazyFrame}
+    return dw.asset(daily)
+
+
+class Missing(pa.DataFrameModel):
+    tail: str
+
+
+class OptionalTail(pa.DataFrameModel):
+    tail: str | None
+
+
+class Other(pa.DataFrameModel):
+    day: str
+
+
+class OptionalOther(pa.DataFrameModel):
+    day: str | None
+
+
+class Strict(pa.DataFrameModel):
+    delay: float
+
+
+class Sometimes(pa.DataFrameModel):
+    seats: int
+
+
+@pytest.mark.parametrize(
+    ("model", "difference"),
+    [
+        (Missing, "reads column 'tail' of flights as String, but model Flight ({place}) does not have it"),
+        (Other, "reads column 'day' of flights as String, but model Flight ({place}) has it as Date"),
+        (OptionalOther, "reads column 'day' of flights as String, but model Flight ({place}) has it as Date"),
+        (Strict, "reads column 'delay' of flights as Float64, but model Flight ({place}) lets it be null"),
+        (Sometimes, "reads column 'seats' of flights as Int64, but model Flight ({place}) does not always have it"),
+    ],
+)
+def test_a_reader_that_asks_for_more_than_there_is_is_told_both_places(model: type, difference: str) -> None:
+    daily = reader(model)
+
+    (problem,) = check(daily)
+
+    place = f"{__file__}:{inspect.getsourcelines(Flight)[1]}"
+    assert problem == Problem(
+        ProblemKind.CONTRACT,
+        "daily",
+        f"daily ({daily.where}) {difference.format(place=place)}",
+        daily.where.file,
+        daily.where.line,
+    )
+
+
+@pytest.mark.parametrize("model", [Flight, Daily, OptionalTail])
+def test_a_reader_may_ask_for_less(model: type) -> None:
+    assert check(reader(model)) == ()
+
+
+def test_columns_that_a_pattern_offers_can_be_read() -> None:
+    class Wide(pa.DataFrameModel):
+        price: float = pa.Field(alias="price_.*", regex=True)
+
+    class Narrow(pa.DataFrameModel):
+        price_eur: float
+
+    class Wrong(pa.DataFrameModel):
+        price_eur: int
+
+    @dw.asset
+    def prices() -> LazyFrame[Wide]: ...
+    @dw.asset
+    def fits(prices: LazyFrame[Narrow]) -> pl.LazyFrame:
+        return prices.select("price_eur")  # which columns there are is not known, so it is not called
+
+    @dw.asset
+    def does_not(prices: LazyFrame[Wrong]) -> pl.LazyFrame:
+        return prices
+
+    (problem,) = check(prices, fits, does_not)
+    assert (problem.asset, problem.kind) == ("does_not", "contract")
+
+
+def line_of(asset: dw.Asset[..., Any], text: str) -> int:
+    lines, first = inspect.getsourcelines(asset.function)
+    return first + next(number for number, line in enumerate(lines) if text in line)
+
+
+def test_an_error_while_the_plan_is_built_is_placed_on_its_line() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        early = flights.filter(pl.col("delay") < 0)
+        return early.collect_schema() and early.select("delay").collect().lazy().collect().select("late").lazy()
+
+    (problem,) = check(daily)
+
+    assert (problem.kind, problem.asset) == ("function", "daily")
+    assert "ColumnNotFoundError" in problem.message
+    assert (problem.file, problem.line) == (__file__, line_of(daily, 'select("late")'))
+
+
+def _helper(lf: pl.LazyFrame) -> pl.DataFrame:
+    return lf.select("nowhere").collect()
+
+
+def test_an_error_in_a_helper_is_placed_there() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return _helper(flights).lazy()
+
+    (problem,) = check(daily)
+
+    assert (problem.file, problem.line) == (__file__, inspect.getsourcelines(_helper)[1] + 1)
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        (pl.col("late"), "ColumnNotFoundError"),
+        (pl.col("carrier") + 1, "Error"),
+        (pl.col("delay").str.len_chars(), "Error"),
+    ],
+)
+def test_an_error_of_the_plan_is_placed_on_the_function(expression: pl.Expr, name: str) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.select(expression)
+
+    (problem,) = check(daily)
+
+    assert (problem.kind, problem.line) == ("function", daily.where.line)
+    assert problem.message.startswith("the function of daily fails on the columns of its upstreams: ")
+    assert name in problem.message
+    assert "\n" not in problem.message
+
+
+@pytest.mark.parametrize("result", [None, 1, [pl.LazyFrame()], pl.col("x")])
+def test_a_function_returns_a_frame(result: object) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return result
+
+    (problem,) = check(daily)
+
+    assert (problem.kind, problem.message) == (
+        "function",
+        f"the function of daily returned {type(result).__name__}, expected a Polars frame",
+    )
+
+
+def test_a_result_fits_its_model() -> None:
+    @dw.asset(partitions=DAYS, partition_by="day")
+    def daily(flights: LazyFrame[Flight]) -> LazyFrame[Daily]:
+        return flights.select("carrier", delay=pl.col("delay").cast(pl.Int64))
+
+    problems = check(daily)
+
+    assert [(problem.kind, problem.message) for problem in problems] == [
+        ("schema", "the result of daily: column 'day' is missing; Daily declares it as Date."),
+        ("schema", "the result of daily: column 'delay' is Int64, but its model declares Float64."),
+    ]
+    assert {problem.line for problem in problems} == {daily.where.line}
+
+
+def test_what_a_model_casts_is_cast_before_it_is_compared() -> None:
+    class Cast(pa.DataFrameModel):
+        day: pl.Date
+        delay: int = pa.Field(coerce=True, nullable=True)
+
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> LazyFrame[Cast]:
+        return flights.select("day", "delay")
+
+    assert check(daily) == ()
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [(["delay"], "partition column 'day' is missing"), (["day", "delay"], "partition column 'day' has dtype Float64")],
+)
+def test_without_a_model_the_partition_column_is_still_needed(columns: list[str], message: str) -> None:
+    @dw.asset(partitions=DAYS, partition_by="day")
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.select(pl.col("delay").alias(column) for column in columns)
+
+    (problem,) = check(daily)
+
+    assert problem.kind == "schema"
+    assert message in problem.message
+
+
+def test_a_dtype_that_delta_does_not_keep_is_named_with_the_one_to_use() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.group_by("carrier").agg(pl.len(), nothing=pl.lit(None))
+
+    kinds = {(problem.kind, problem.message) for problem in check(daily)}
+
+    assert (
+        "dtype",
+        "the result of daily: column 'len' has dtype UInt32: Delta does not give it back as it was; use Int64",
+    ) in kinds
+    assert len(kinds) == 2
+
+
+def test_what_a_function_returns_is_what_its_readers_read() -> None:
+    @dw.asset
+    def renamed(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.rename({"delay": "minutes"})
+
+    @dw.asset
+    def good(renamed: pl.LazyFrame) -> pl.LazyFrame:
+        return renamed.select("minutes")
+
+    @dw.asset
+    def bad(renamed: Annotated[pl.LazyFrame, dw.Input(asset="renamed")]) -> pl.LazyFrame:
+        return renamed.select("delay")
+
+    assert [problem.asset for problem in check(renamed, good, bad)] == ["bad"]
+
+
+def test_readers_of_what_is_not_known_are_left_alone() -> None:
+    @dw.asset
+    def source() -> pl.LazyFrame: ...
+    @dw.asset
+    def reader(source: pl.LazyFrame) -> pl.LazyFrame:
+        return source.select("whatever")
+
+    assert check(source, reader) == ()
+
+
+def test_a_function_with_a_resource_is_not_called() -> None:
+    class Mail(dw.Resource):
+        host: str = "localhost"
+
+    @dw.asset
+    def daily(flights: LazyFrame[Flight], mail: Mail) -> pl.LazyFrame:
+        raise AssertionError
+
+    assert check(daily, mail=Mail()) == ()
+
+
+def _first_row(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return flights.filter(pl.col("delay") > flights.collect().row(0)[2])
+
+
+def _from_rows(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return pl.LazyFrame([{"name": row[1]} for row in flights.collect().iter_rows()])
+
+
+def _typed_by_rows(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return pl.LazyFrame({"name": [row[1] for row in flights.collect().iter_rows()]})
+
+
+def _needs_a_file(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return flights.join(pl.scan_parquet("/nowhere/x.parquet"), on="carrier")
+
+
+def _greatest(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return flights.filter(pl.col("delay") > flights.collect()["delay"].max() / 2)
+
+
+def _leaves(flights: pl.LazyFrame) -> pl.LazyFrame:
+    sys.exit(3)
+
+
+@pytest.mark.parametrize("body", [_first_row, _from_rows, _typed_by_rows, _needs_a_file, _greatest, _leaves])
+def test_a_body_that_needs_rows_or_files_is_left_alone(body: Callable[[pl.LazyFrame], pl.LazyFrame]) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return body(flights)
+
+    @dw.asset
+    def after(daily: pl.LazyFrame) -> pl.LazyFrame:
+        return daily.select("nothing is known of it")
+
+    assert check(daily, after) == ()
+
+
+def test_a_body_that_collects_and_stays_in_polars_is_checked() -> None:
+    @dw.asset
+    def daily(flights: DataFrame[Flight]) -> LazyFrame[Daily]:
+        return flights.lazy().collect().select("day").lazy()
+
+    (problem,) = check(daily)
+    assert problem.message == "the result of daily: column 'delay' is missing; Daily declares it as Float64."
+
+
+def test_an_interrupt_ends_the_check() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(daily)
+    assert pl.LazyFrame({"a": [1]}).collect().write_csv() == "a\n1\n"
+
+
+def _opens(_: pl.LazyFrame, path: Path) -> None:
+    path.write_text("x")
+
+
+def _makes_a_folder(_: pl.LazyFrame, path: Path) -> None:
+    path.mkdir()
+
+
+def _writes_parquet(lf: pl.LazyFrame, path: Path) -> None:
+    lf.collect().write_parquet(path)
+
+
+def _sinks(lf: pl.LazyFrame, path: Path) -> None:
+    pl.collect_all([lf.sink_csv(path, lazy=True)])
+
+
+def _starts(_: pl.LazyFrame, path: Path) -> None:
+    subprocess.run(["touch", str(path)], check=True)
+
+
+@pytest.mark.parametrize("write", [_opens, _makes_a_folder, _writes_parquet, _sinks, _starts])
+def test_nothing_is_written(write: Callable[[pl.LazyFrame, Path], None], tmp_path: Path) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        write(flights, tmp_path / "x")
+        return flights
+
+    assert check(daily) == ()
+    assert list(tmp_path.iterdir()) == []
+    write(pl.LazyFrame({"a": [1]}), tmp_path / "x")  # afterwards, everything may be written again
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_nothing_is_printed_or_logged(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight], log: dw.Logger) -> pl.LazyFrame:
+        print("out")
+        print("err", file=sys.stderr)
+        log.warning("careful")
+        logging.getLogger("mine").error("broken")
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        return flights.select(pl.col("delay").map_batches(_loud, return_dtype=pl.Float64))
+
+    assert check(daily) == ()
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+    logging.getLogger("mine").error("heard again")
+    assert [record.message for record in caplog.records] == ["heard again"]
+
+
+def _loud(values: pl.Series) -> pl.Series:
+    print("loud")
+    return values
