@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from deltaworks.cli.commands import backfill, check, list_, materialize, plan, show, status
+from deltaworks.cli.commands import (
+    backfill,
+    check,
+    history,
+    init,
+    list_,
+    maintain,
+    materialize,
+    plan,
+    runs,
+    settings,
+    show,
+    status,
+    why,
+)
 
 app = typer.Typer(
     name="deltaworks",
@@ -39,7 +53,7 @@ def _options(
     """Build tables from typed Polars functions; every materialization is a Delta commit."""
 
 
-for command in (check, list_, status, plan, materialize, backfill, show):
+for command in (init, check, list_, settings, status, why, plan, materialize, backfill, runs, history, show, maintain):
     command.add_to(app)
 
 

@@ -44,6 +44,10 @@ class _Bars:
                 self._note(str(asset))
             case events.PartitionBlocked(asset=asset):
                 self._note(str(asset))
+            case events.PartitionRetried(reason=reason, delay_s=delay_s):
+                self._drawn.console.print(Text(f"again in {delay_s:.1f} s: {reason}", style="yellow"))
+            case events.PartitionSkipped(asset=asset):
+                self._drawn.advance(self._tasks[str(asset)])
             case events.PartitionWarned(asset, key, warnings):
                 self._drawn.console.print(Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow"))
             case events.RunNoted(note):

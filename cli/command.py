@@ -23,7 +23,9 @@ from deltaworks.cli.output import Output, output
 from deltaworks.errors import DeltaworksError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.workspace.project import Project
+    from deltaworks.engine.workspace.project import Origin, Project
+    from deltaworks.engine.workspace.settings import Settings
+    from deltaworks.io.store import Store
 
 
 class ExitCode(IntEnum):
@@ -54,13 +56,40 @@ class Session:
             DefinitionError: its settings or its code are wrong.
         """
         # Imported here: a project needs Polars and pandera, --help must not.
-        from deltaworks.engine.workspace.project import Origin, load_project
+        from deltaworks.engine.workspace.project import load_project
 
-        return load_project(Origin(self.folder, self.file, self.module, self.lake), os.environ, self.now())
+        return load_project(self._origin(), os.environ, self.now())
+
+    def settings(self) -> Settings:
+        """Read the settings of the project that the options name, and none of its code.
+
+        Raises:
+            InvalidSettings: there is no project, or its file is wrong.
+        """
+        # Imported here: --help must not load pydantic and Polars.
+        from deltaworks.engine.workspace.project import load_settings
+
+        return load_settings(self._origin(), os.environ)
+
+    def open_lake(self) -> Store:
+        """Open the lake that the options name without loading the project's code.
+
+        Raises:
+            InvalidSettings: there is no project, or its file is wrong.
+            StorageError: this version cannot keep a lake there.
+        """
+        from deltaworks.engine.workspace.project import open_lake
+
+        return open_lake(self.settings())
 
     def now(self) -> dt.datetime:
         """Return the current instant, in UTC."""
         return dt.datetime.now(dt.UTC)
+
+    def _origin(self) -> Origin:
+        from deltaworks.engine.workspace.project import Origin
+
+        return Origin(self.folder, self.file, self.module, self.lake)
 
 
 _PROJECT = Annotated[

@@ -60,6 +60,10 @@ class Lines:
                 self._failures += 1
                 if self._failures <= SHOWN_REASONS:
                     self._print(f"failed: {reason}")
+            case events.PartitionRetried(reason=reason, delay_s=delay_s):
+                self._print(f"again in {delay_s:.1f} s: {reason}")
+            case events.PartitionSkipped(asset, key, version, by):
+                self._print(f"skipped: {f'{asset} {key}'.rstrip()} was made by {by} meanwhile (version {version})")
             case events.PartitionWarned(asset, key, warnings):
                 self._print(f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}")
             case events.RunNoted(note):

@@ -65,7 +65,7 @@ def _stoppable() -> Generator[Flag]:
 
     def ask(_signal: int, _frame: object) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     before = signal.signal(signal.SIGINT, ask)
     try:
@@ -100,6 +100,15 @@ def _report(project: Project, plan: Plan, report: RunReport) -> View:
         "blocked": [
             {"asset": str(blocked.asset), "partition": blocked.key or None, "because": blocked.because}
             for blocked in report.blocked
+        ],
+        "made_by_others": [
+            {
+                "asset": str(skipped.asset),
+                "partition": skipped.key or None,
+                "version": skipped.version,
+                "by": skipped.by,
+            }
+            for skipped in report.skipped
         ],
         "left_out": left_out_json(plan, project.graph),
     }

@@ -21,6 +21,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def bytes_text(size_bytes: int) -> str:
+    """Return a size in the unit that people read it in."""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    size = float(size_bytes)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.95:
+            return f"{size:,.1f} {unit}"
+    return f"{size / 1000:,.1f} TB"
+
+
 def partitions_json(partitions: PartitionSet, definition: Partitions) -> dict[str, Any]:
     """Return a set of partitions as count and ranges; a single key is a range of itself."""
     ranges = [[definition.key(first), definition.key(last)] for first, last in partitions.ranges()]

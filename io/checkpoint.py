@@ -16,18 +16,12 @@ DUE_BYTES = 1024 * 1024
 
 
 def checkpoint_if_due(table: Table) -> bool:
-    """Write a checkpoint if the commits since the last one hold enough bytes; return whether it did.
-
-    A table whose properties let old commits be deleted gets none: delta-rs deletes them, and the records in them, when
-    it has written a checkpoint.
+    """Write a checkpoint if one is due; return whether it did.
 
     Raises:
         StorageError: it cannot be written; no table's content depends on it.
     """
-    last = last_checkpoint(table.store, table.name)
-    versions = range(last + 1, table.version + 1)
-    since = sum(table.store.size_bytes(commit_path(table.name, version)) or 0 for version in versions)
-    if since < DUE_BYTES or not _keeps_commits(table):
+    if not checkpoint_is_due(table):
         return False
     try:
         DeltaTable(table.store.uri(table.name)).create_checkpoint()
@@ -35,6 +29,17 @@ def checkpoint_if_due(table: Table) -> bool:
         reason = " ".join(str(error).split())
         raise StorageError(f"cannot write a checkpoint of {table.store.uri(table.name)}: {reason}") from error
     return True
+
+
+def checkpoint_is_due(table: Table) -> bool:
+    """Return whether the commits since the last checkpoint hold enough bytes for a new one.
+
+    A table whose properties let old commits be deleted gets none: delta-rs deletes them, and the records in them, when
+    it has written a checkpoint.
+    """
+    versions = range(last_checkpoint(table.store, table.name) + 1, table.version + 1)
+    since = sum(table.store.size_bytes(commit_path(table.name, version)) or 0 for version in versions)
+    return since >= DUE_BYTES and _keeps_commits(table)
 
 
 def _keeps_commits(table: Table) -> bool:

@@ -8,7 +8,7 @@ the version that was looked at. delta-rs' own call reads the table's whole state
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -36,7 +36,7 @@ class Committed:
 def commit_partitions(
     table: Table,
     staged: Sequence[StagedPartition],
-    decided_at: int,
+    decided_at: Mapping[str, int],
     record_of: Callable[[Sequence[StagedPartition]], Record],
     verify: Callable[[Table], None],
     now_ms: int,
@@ -47,9 +47,9 @@ def commit_partitions(
     files, partitions that it changed are left out and reported.
 
     Args:
-        table: the table, at any version from `decided_at` on.
+        table: the table, at any version from those of `decided_at` on.
         staged: the new content of each partition.
-        decided_at: the version on which it was decided that these partitions are to be replaced.
+        decided_at: by partition key, the version on which it was decided that the partition is to be replaced.
         record_of: makes the record of the partitions that are left.
         verify: called again when a commit in between changed what the table asks of its writers.
         now_ms: the commit's timestamp, in milliseconds since 1970.
@@ -69,7 +69,7 @@ def commit_partitions(
             verify(table)
         touched = _touched(table, left, decided_at, run_id)
         conflicts += [
-            CommitConflict(table.name, [part.key] if part.key else [], decided_at, touched[part.key])
+            CommitConflict(table.name, [part.key] if part.key else [], decided_at[part.key], touched[part.key])
             for part in left
             if part.key in touched
         ]
@@ -91,13 +91,15 @@ def _changes_demands(commit: Commit) -> bool:
     return commit.metadata is not None or commit.protocol is not None or is_newer
 
 
-def _touched(table: Table, staged: Sequence[StagedPartition], decided_at: int, run_id: str) -> dict[str, int]:
-    """Return the partitions that others changed after a version, with the version of the change."""
+def _touched(
+    table: Table, staged: Sequence[StagedPartition], decided_at: Mapping[str, int], run_id: str
+) -> dict[str, int]:
+    """Return the partitions that others changed since they were decided on, with the version of the change."""
     versions = {part.key: table.changed_at(part.key) for part in staged}
     return {
         key: version
         for key, version in versions.items()
-        if version > decided_at and table.writers[version].run_id != run_id
+        if version > decided_at[key] and table.writers[version].run_id != run_id
     }
 
 

@@ -55,7 +55,7 @@ def load_table(store: Store, name: str) -> Table:
     state = _read_state(store, name)
     if state is not None:
         table = Table.restore(store, name, state, lambda: _read_files(store, name, state.version, state.digest))
-        if table.is_same:
+        if table.is_same():
             table.tail()
             return table
     return Table.read(store, name)
@@ -151,11 +151,11 @@ def _read(store: Store, path: str, schema: pl.Schema) -> tuple[pl.DataFrame, dic
     if content is None:
         return None
     try:
-        facts: Json = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_KEY])
+        facts: dict[str, Any] = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_KEY])
         df = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError):
+    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, AttributeError):
         return None
-    if not isinstance(facts, dict) or facts.get("format") != FORMAT or df.schema != schema:
+    if facts.get("format") != FORMAT or df.schema != schema:
         return None
     return df, facts
 

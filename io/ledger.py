@@ -7,27 +7,35 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 
-from deltaworks.errors import StorageError
+from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.store import Store
 
+LOST_AFTER_S = 30
+"""A run that has given no sign of life for so long is lost."""
+
 _RUNS = "_deltaworks/ledger/runs"
+_SHOWN_RUNS = 3
 
 
 class RunStatus(StrEnum):
     """How far a run has come."""
 
     RUNNING = "running"
-    """It has started and not said how it ended; its process may be gone."""
+    """It has started and not said how it ended."""
     SUCCESS = "success"
     """Everything that it could do is committed."""
     FAILURE = "failure"
     """Something failed; the rest is committed."""
     CANCELED = "canceled"
     """Somebody stopped it; what was committed before stays."""
+    LOST = "lost"
+    """It said nothing more, so its process is gone; no run writes this of itself, `status_at` finds it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +64,27 @@ class RunEntry:
     skipped: int = 0
     commits: int = 0
     failures: tuple[Failure, ...] = field(default=())
+    heartbeat_at: str | None = None
+    """When it last said that it is alive."""
+    host: str | None = None
+    pid: int | None = None
+    """Of its coordinator, on `host`."""
+
+    def status_at(self, now: dt.datetime) -> RunStatus:
+        """Return the status as somebody sees it who looks at `now`: what fell silent while running is lost."""
+        if self.status is not RunStatus.RUNNING:
+            return self.status
+        last_sign = dt.datetime.fromisoformat(self.heartbeat_at or self.started_at)
+        return RunStatus.LOST if now - last_sign > dt.timedelta(seconds=LOST_AFTER_S) else RunStatus.RUNNING
 
 
 def write_run(store: Store, entry: RunEntry) -> None:
-    """Write a run's entry, in place of its earlier one.
+    """Write a run's entry, in place of its earlier one; a run that goes on does so every few seconds.
 
     Raises:
         StorageError: the lake cannot be written.
     """
+    assert entry.status is not RunStatus.LOST, "a run that can write is not lost"
     store.put(_path(entry.run_id, entry.started_at), json.dumps(asdict(entry), indent=1).encode())
 
 
@@ -89,6 +110,30 @@ def read_runs(store: Store) -> list[RunEntry]:
     return [entry for _, _, entry in sorted(entries, key=lambda each: each[:2])]
 
 
+def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
+    """Return the run that is meant by an id, by the beginning of one, or by `latest`.
+
+    Raises:
+        RequestError: none or several are.
+    """
+    if not runs:
+        raise RequestError("There are no runs yet.")
+    if name == "latest":
+        return runs[-1]
+    found = [run for run in runs if run.run_id == name] or [run for run in runs if name and run.run_id.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(run.run_id for run in found[-_SHOWN_RUNS:])
+        raise RequestError(f"{len(found)} runs begin with {name!r}, among them {some}; write more of the id.")
+    ids = [run.run_id for run in reversed(runs)]
+    close = get_close_matches(name, ids, n=_SHOWN_RUNS)
+    hint = (
+        f"Did you mean {' or '.join(map(repr, close))}?" if close else "`deltaworks runs list` shows which there are."
+    )
+    raise RequestError(f"There is no run {name!r}. {hint}")
+
+
 def _from_json(document: Json) -> RunEntry:
     """Read an entry; keys that this engine does not know are ignored."""
     return RunEntry(
@@ -105,6 +150,9 @@ def _from_json(document: Json) -> RunEntry:
             Failure(each["asset"], each["partition"], each["error"], int(each["table_version"]))
             for each in document["failures"]
         ),
+        heartbeat_at=document.get("heartbeat_at"),
+        host=document.get("host"),
+        pid=document.get("pid"),
     )
 
 

@@ -6,6 +6,7 @@ opened without durability. Whatever the disk refuses is a `StorageError`.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import uuid
@@ -17,6 +18,21 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from deltaworks.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as the store lists it."""
+
+    path: str
+    size_bytes: int
+    modified_at: dt.datetime
+    """By the store's own clock."""
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +123,31 @@ class Store:
         with _sentence("list", top):
             for folder, _, names in os.walk(top, onerror=_unless_gone):
                 for name in names:
-                    if not _TEMPORARY.fullmatch(name):
+                    if not is_temporary(name):
                         yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    def files(self, prefix: str) -> Iterator[StoredFile]:
+        """Yield all files below a folder as `list` does, and also what writers that died have left half-written."""
+        top = self.root / prefix
+        with _sentence("list", top):
+            for folder, _, names in os.walk(top, onerror=_unless_gone):
+                for name in names:
+                    path = Path(folder) / name
+                    try:
+                        found = path.stat()
+                    except FileNotFoundError:
+                        continue
+                    modified_at = dt.datetime.fromtimestamp(found.st_mtime, dt.UTC)
+                    yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at)
+
+    def modified_at(self, path: str) -> dt.datetime | None:
+        """Return when a file was last written, by the store's own clock; none if there is no such file."""
+        target = self.root / path
+        with _sentence("look for", target):
+            try:
+                return dt.datetime.fromtimestamp(target.stat().st_mtime, dt.UTC)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def size_bytes(self, path: str) -> int | None:
         """Return the size of a file, or none if there is no such file."""
@@ -166,6 +205,11 @@ class Store:
     def _sync_folder(self, folder: Path) -> None:
         if self.durable:
             _fsync(folder)
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file is one of this store's that has not got its name yet, or never will."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{32}\.tmp", re.DOTALL)

@@ -75,7 +75,7 @@ class TableState:
     digest: bytes
     """Of the version's commit file."""
     stamp: str
-    """The commit file's size and time, by which it is recognised without being read."""
+    """The commit file's size and time, by which it is recognised without being read; empty: it must be read."""
     metadata: Metadata
     protocol: Protocol
     needs_format: int
@@ -152,17 +152,18 @@ class Table:
             {"materialization": named, "number": pl.int_range(named.len(), dtype=pl.UInt32, eager=True)}
         )
         renumbered = partitions.join(numbers, on="materialization", how="left", maintain_order="left")
-        versions = partitions["version"].unique().to_list()
+        versions: list[int] = partitions["version"].unique().to_list()
+        indices: list[int] = named.to_list()
         return TableState(
             version=self.version,
             digest=self._digest,
-            stamp=self._stamp or self.store.stamp(commit_path(self.name, self.version)),
+            stamp=self._stamp if self.is_same() else "",
             metadata=self.metadata,
             protocol=self.protocol,
             needs_format=self.needs_format,
             largest_file_bytes=self.largest_file_bytes,
             partitions=renumbered.with_columns(materialization="number").select(PARTITION_SCHEMA.names()),
-            materializations=tuple(self.materializations[index] for index in named),
+            materializations=tuple(self.materializations[index] for index in indices),
             writers={version: self.writers[version] for version in versions},
         )
 
@@ -176,14 +177,17 @@ class Table:
         """The id that Delta gave the table when it was created."""
         return None if self.metadata is None else self.metadata.table_id
 
-    @property
     def is_same(self) -> bool:
-        """Whether the log still holds the commit that was last read; if not, the table was dropped or put back."""
+        """Return whether the log still holds the commit that was last read; if not, the table was dropped or put back."""
         path = commit_path(self.name, self.version)
-        if self._stamp and self.store.stamp(path) == self._stamp:
+        stamp = self.store.stamp(path)
+        if self._stamp and stamp == self._stamp:
             return True
         content = self.store.read(path)
-        return content is not None and digest(content) == self._digest
+        if content is None or digest(content) != self._digest:
+            return False
+        self._stamp = stamp
+        return True
 
     def tail(self) -> list[Commit]:
         """Read and apply what was committed since, and return it.
@@ -192,7 +196,7 @@ class Table:
             StorageError: the table was dropped since, and perhaps made anew.
             LogGap: a commit is missing or damaged.
         """
-        if self.exists and not self.is_same:
+        if self.exists and not self.is_same():
             raise StorageError(
                 f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
                 "table was dropped or put back meanwhile. Run the command again to decide on what is there now."

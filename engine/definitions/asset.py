@@ -9,6 +9,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.partitions import DailyPartitions, Partitions, Unpartitioned
+from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
@@ -16,27 +17,6 @@ from deltaworks.validation import declare
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class BackfillPolicy:
-    """How many partitions one call of an asset's function makes."""
-
-    max_partitions: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse a call that would make nothing."""
-        if self.max_partitions < 1:
-            raise InvalidDefinition(f"BackfillPolicy: max_partitions must be 1 or more, not {self.max_partitions}")
-
-    @classmethod
-    def ranges(cls, max_partitions: int = 100) -> BackfillPolicy:
-        """Call the function for up to `max_partitions` consecutive partitions at once.
-
-        The function sees the union of their inputs and must be right for every partition on it; what it returns is
-        cut to the requested partitions, and each is checked by itself.
-        """
-        return cls(max_partitions)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +31,7 @@ class Asset(Generic[P, R]):
     partition_by: str | None
     """The column whose value is the partition key; none: the asset is not partitioned."""
     backfill: BackfillPolicy
+    retry: RetryPolicy
     description: str
     group: str
     owners: tuple[str, ...]
@@ -62,6 +43,11 @@ class Asset(Generic[P, R]):
     def model(self) -> type | None:
         """The pandera model of the rows; none: any columns."""
         return self.signature.returns.model
+
+    @property
+    def table_name(self) -> str:
+        """Where the table lies, below the lake's root."""
+        return str(self.key)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself; nothing is read, checked or stored."""
@@ -82,6 +68,7 @@ def asset(
     partitions: Partitions | None = None,
     partition_by: str | None = None,
     backfill: BackfillPolicy | None = None,
+    retry: RetryPolicy | None = None,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -97,6 +84,7 @@ def asset(
     partitions: Partitions | None = None,
     partition_by: str | None = None,
     backfill: BackfillPolicy | None = None,
+    retry: RetryPolicy | None = None,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -113,6 +101,7 @@ def asset(
         partitions: how the rows are cut; none: one table, made as a whole.
         partition_by: the column of the result that holds the partition; needed with `partitions`.
         backfill: how many partitions one call may make; one by default.
+        retry: how often a call that fails is tried again; not at all by default.
         group: a word to select assets by.
         owners: people or teams.
         tags: words to select assets by.
@@ -137,6 +126,7 @@ def asset(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_by=partition_by,
             backfill=backfill or BackfillPolicy(),
+            retry=retry or RetryPolicy(max_retries=0),
             description=inspect.getdoc(function) or "",
             group=group,
             owners=tuple(owners),

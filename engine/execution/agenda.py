@@ -70,6 +70,10 @@ class Agenda:
         """Whether `take` would give something."""
         return bool(self._is_ready)
 
+    def again(self, key: AssetKey, ordinal: int) -> None:
+        """Make a partition that was taken ready once more."""
+        self._make_ready(key, ordinal)
+
     def committed(self, key: AssetKey, ordinal: int) -> None:
         """Note that a partition is made, which may make others ready."""
         self._waits[key].pop(ordinal)

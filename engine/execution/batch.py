@@ -38,7 +38,9 @@ class Batch:
         return now_s - self.since_s >= age_s or sum(len(outcome.staged) for outcome in self.outcomes) >= partitions
 
 
-def commit_batch(table: Table, node: Node, batch: Batch, decided_at: int, run: RunEntry, now: dt.datetime) -> Committed:
+def commit_batch(
+    table: Table, node: Node, batch: Batch, decided_at: Mapping[str, int], run: RunEntry, now: dt.datetime
+) -> Committed:
     """Commit a batch, creating its table first if there is none.
 
     Raises:
@@ -73,6 +75,12 @@ def commit_batch(table: Table, node: Node, batch: Batch, decided_at: int, run: R
         lambda changed: verify_table(changed, schema, node.partition_columns),
         int(now.timestamp() * 1000),
     )
+
+
+def discard(table: Table, partition: StagedPartition) -> None:
+    """Delete the files of a partition that is not to be committed."""
+    for file in partition.files:
+        table.store.delete(f"{table.name}/{file.path}")
 
 
 def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:

@@ -38,6 +38,26 @@ class PartitionFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionRetried:
+    """A partition could not be made and will be tried again."""
+
+    asset: AssetKey
+    key: str
+    reason: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSkipped:
+    """A partition was made by somebody else meanwhile, and what they made will do."""
+
+    asset: AssetKey
+    key: str
+    version: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionWarned:
     """A partition was staged though rules that only warn did not pass."""
 
@@ -68,6 +88,14 @@ class RunNoted:
 
 
 Event: TypeAlias = (
-    RunStarted | PartitionsCommitted | PartitionFailed | PartitionWarned | PartitionBlocked | Stopping | RunNoted
+    RunStarted
+    | PartitionsCommitted
+    | PartitionFailed
+    | PartitionRetried
+    | PartitionSkipped
+    | PartitionWarned
+    | PartitionBlocked
+    | Stopping
+    | RunNoted
 )
 EventSink: TypeAlias = Callable[[Event], None]

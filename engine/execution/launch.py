@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import secrets
+import socket
 from collections.abc import Callable, Mapping
 from threading import Event as Flag
 
@@ -64,7 +66,15 @@ def launch(
     for key in plan.planned:
         _refuse_mismatch(graph, key, tables[key])
     started = now()
-    entry = RunEntry(_run_id(started), RunStatus.RUNNING, command, started.isoformat())
+    entry = RunEntry(
+        _run_id(started),
+        RunStatus.RUNNING,
+        command,
+        started.isoformat(),
+        heartbeat_at=started.isoformat(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+    )
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources)
     executor = ThreadExecutor(stager.stage, workers)
     report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)

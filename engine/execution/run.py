@@ -8,27 +8,33 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
-from deltaworks.engine.execution.batch import Batch, commit_batch
+from deltaworks.engine.execution.batch import Batch, commit_batch, discard
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionBlocked,
     PartitionFailed,
+    PartitionRetried,
     PartitionsCommitted,
+    PartitionSkipped,
     PartitionWarned,
     RunStarted,
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.retries import Retries
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph, Edge
-from deltaworks.engine.planning.plan import Plan
-from deltaworks.errors import DeltaworksError
+from deltaworks.engine.planning.plan import Only, Plan, matching
+from deltaworks.engine.planning.state import lake_state
+from deltaworks.engine.planning.status import lake_status
+from deltaworks.errors import CommitConflict, DeltaworksError
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -38,6 +44,14 @@ BATCH_PARTITIONS = 50
 
 BATCH_AGE_S = 2.0
 """How long a staged partition waits for others at most."""
+
+WAIT_S = 0.1
+"""How long the coordinator waits for outcomes before it looks at everything else."""
+
+HEARTBEAT_S = 5.0
+
+MAX_TRIES = 3
+"""How often a partition is made that others change each time meanwhile."""
 
 SMALL_BYTES = 32 * 1024 * 1024
 """Up to this many bytes of Parquet, inputs and result of a single partition are held in memory."""
@@ -51,12 +65,15 @@ class RunReport:
     """As the ledger keeps it."""
     blocked: tuple[PartitionBlocked, ...]
     """What was not tried, since something that it is made from failed."""
+    skipped: tuple[PartitionSkipped, ...]
+    """What somebody else made meanwhile."""
 
 
 @dataclass
 class _Progress:
     materialized: int = 0
     commits: int = 0
+    skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
     failures: list[Failure] = field(default_factory=list[Failure])
     blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
 
@@ -77,11 +94,16 @@ class Run:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
         self._agenda = Agenda(graph, plan)
-        self._decided_at = {key: table.version for key, table in tables.items()}
+        self._decided_at: dict[tuple[AssetKey, int], int] = {
+            (key, ordinal): tables[key].version for key, part in plan.planned.items() for ordinal in part
+        }
+        self._superseded: Counter[tuple[AssetKey, int]] = Counter()
+        self._retries = Retries()
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = _Progress()
         self._numbers = 0
         self._running = 0
+        self._beaten_s = time.monotonic()
 
     def carry_out(self, store: Store, stop: Flag) -> RunReport:
         """Make everything that can be made; once `stop` is set, finish and commit what has begun, and no more.
@@ -92,7 +114,7 @@ class Run:
         write_run(store, self._entry)
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
-            self._loop(stop)
+            self._loop(store, stop)
         except BaseException:
             write_run(store, self._ended(RunStatus.FAILURE))
             raise
@@ -100,26 +122,40 @@ class Run:
             self._executor.close()
         ended = self._ended(self._status(stop))
         write_run(store, ended)
-        return RunReport(ended, tuple(self._progress.blocked))
+        return RunReport(ended, tuple(self._progress.blocked), tuple(self._progress.skipped))
 
-    def _loop(self, stop: Flag) -> None:
-        told = False
+    def _loop(self, store: Store, stop: Flag) -> None:
+        stopping = False
         while True:
-            if stop.is_set() and not told:
-                told = True
+            if stop.is_set() and not stopping:
+                stopping = True
                 self._tell(Stopping())
-            while not told and self._running < self._executor.capacity and self._dispatch():
+            for key, ordinal in self._retries.due(time.monotonic()):
+                self._agenda.again(key, ordinal)
+            while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
-            if self._running:
-                for outcome in self._executor.wait(timeout_s=0.1):
-                    self._running -= 1
-                    self._take_in(outcome)
-            idle = not self._running and (told or not self._agenda.has_ready)
+            self._gather()
+            at_rest = not self._running and (stopping or not self._agenda.has_ready)
             for key in list(self._batches):
-                if idle or self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
+                if at_rest or self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
                     self._commit(key)
-            if idle and (told or not self._agenda.has_ready):
+            self._beat(store)
+            if at_rest and (stopping or not (self._agenda.has_ready or self._retries.are_waiting)):
                 return
+
+    def _gather(self) -> None:
+        if self._running:
+            for outcome in self._executor.wait(WAIT_S):
+                self._running -= 1
+                self._take_in(outcome)
+        elif self._retries.are_waiting and not self._agenda.has_ready:
+            time.sleep(WAIT_S)
+
+    def _beat(self, store: Store) -> None:
+        """Show that the run lives: whoever sees no heartbeat for 30 s takes it for lost."""
+        if time.monotonic() - self._beaten_s >= HEARTBEAT_S:
+            self._beaten_s = time.monotonic()
+            write_run(store, replace(self._entry, heartbeat_at=self._now().isoformat()))
 
     def _dispatch(self) -> bool:
         taken = self._agenda.take()
@@ -155,40 +191,79 @@ class Run:
 
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
-        partitions = self._graph.nodes[key].partitions
+        node = self._graph.nodes[key]
         for ordinal, reason in outcome.failures.items():
-            self._fail(key, ordinal, reason)
+            delay_s = None
+            if outcome.may_pass_later:
+                delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
+            if delay_s is None:
+                self._fail(key, ordinal, reason)
+            else:
+                self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
             if each.warned:
-                self._tell(PartitionWarned(key, partitions.key(each.ordinal), tuple(map(str, each.warned))))
+                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.warned))))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
 
     def _commit(self, key: AssetKey) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
+        decided_at = {each.partition.key: self._decided_at[key, each.ordinal] for each in batch.staged}
         try:
-            committed = commit_batch(table, node, batch, self._decided_at[key], self._entry, self._now())
+            committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
         except DeltaworksError as error:
             for each in batch.staged:
+                discard(table, each.partition)
                 self._fail(key, each.ordinal, str(error))
             return
-        refused = {conflict.partitions[0] if conflict.partitions else "": conflict for conflict in committed.conflicts}
-        done = [each for each in batch.staged if each.partition.key not in refused]
-        for each in batch.staged:
-            if each.partition.key in refused:
-                self._fail(key, each.ordinal, str(refused[each.partition.key]))
-            else:
-                self._agenda.committed(key, each.ordinal)
+        conflicts = {
+            conflict.partitions[0] if conflict.partitions else "": conflict for conflict in committed.conflicts
+        }
+        done = [each for each in batch.staged if each.partition.key not in conflicts]
+        for each in done:
+            self._agenda.committed(key, each.ordinal)
         if committed.version is not None:
             self._progress.materialized += len(done)
             self._progress.commits += 1
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
+        superseded = [each for each in batch.staged if each.partition.key in conflicts]
+        for each in superseded:
+            discard(table, each.partition)
+        if superseded:
+            self._decide_again(key, {each.ordinal: conflicts[each.partition.key] for each in superseded})
+
+    def _decide_again(self, key: AssetKey, conflicts: Mapping[int, CommitConflict]) -> None:
+        """Decide anew about partitions that somebody else changed while they were made.
+
+        What is still asked for is made again, a few times; what is not, since theirs will do, is skipped. Who asked
+        for these very partitions, whatever their status, is told.
+        """
+        if Only.ALL in self._plan.only:
+            for ordinal, conflict in conflicts.items():
+                self._fail(key, ordinal, str(conflict))
+            return
+        status = lake_status(self._graph, lake_state(self._graph, self._tables, ()))[key]
+        wanted = matching(status, self._plan.only)
+        table = self._tables[key]
+        for ordinal, conflict in conflicts.items():
+            self._superseded[key, ordinal] += 1
+            self._decided_at[key, ordinal] = table.version
+            if ordinal not in wanted:
+                partition = self._graph.nodes[key].partitions.key(ordinal)
+                skipped = PartitionSkipped(key, partition, conflict.version, str(table.writers[conflict.version]))
+                self._progress.skipped.append(skipped)
+                self._tell(skipped)
+                self._agenda.committed(key, ordinal)
+            elif self._superseded[key, ordinal] < MAX_TRIES:
+                self._agenda.again(key, ordinal)
+            else:
+                self._fail(key, ordinal, str(conflict))
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)
-        self._progress.failures.append(Failure(str(key), partition or None, reason, self._decided_at[key]))
+        self._progress.failures.append(Failure(str(key), partition or None, reason, self._decided_at[key, ordinal]))
         self._tell(PartitionFailed(key, partition, reason))
         for blocked in self._agenda.failed(key, ordinal):
             event = self._blocked(blocked)
@@ -207,15 +282,13 @@ class Run:
 
     def _ended(self, status: RunStatus) -> RunEntry:
         progress = self._progress
-        return RunEntry(
-            run_id=self._entry.run_id,
+        return replace(
+            self._entry,
             status=status,
-            command=self._entry.command,
-            started_at=self._entry.started_at,
             ended_at=self._now().isoformat(),
             materialized=progress.materialized,
             failed=len(progress.failures),
-            skipped=self._plan.left_out_count + len(progress.blocked),
+            skipped=self._plan.left_out_count + len(progress.blocked) + len(progress.skipped),
             commits=progress.commits,
             failures=tuple(progress.failures),
         )

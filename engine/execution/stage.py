@@ -49,14 +49,17 @@ class Stager:
                 _in_memory(call, staging, lf, contract) if task.is_small else _streaming(call, staging, lf, contract)
             )
             return _judge(call, staging, contract, written)
+        except ValidationFailed as error:
+            reason, may_pass_later = str(error), False
         except DeltaworksError as error:
-            reason = str(error)
+            reason, may_pass_later = str(error), True
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
+            may_pass_later = True
         for ordinal in task.ordinals:
             staging.drop(call.values(ordinal))
-        return Outcome(task, failures=dict.fromkeys(task.ordinals, reason))
+        return Outcome(task, failures=dict.fromkeys(task.ordinals, reason), may_pass_later=may_pass_later)
 
 
 @dataclass(frozen=True, slots=True)

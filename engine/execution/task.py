@@ -72,3 +72,5 @@ class Outcome:
     """The columns of the result; none: the call failed before they were known."""
     failures: Mapping[int, str] = field(default_factory=dict[int, str])
     """By ordinal, one sentence each."""
+    may_pass_later: bool = False
+    """Whether it was the call that failed, so that the same call may succeed another time."""

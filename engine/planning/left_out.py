@@ -36,14 +36,14 @@ def left_out(
     """
     for edge in node.upstream:
         absent = status[edge.upstream].having(Status.MISSING)
-        needed = _needed(edge, wanted, absent - planned.get(edge.upstream, PartitionSet.none(absent.size)))
+        needed = needed_upstream(edge, wanted, absent - planned.get(edge.upstream, PartitionSet.none(absent.size)))
         if needed:
             lacking = wanted & edge.correspondence.downstream(needed)
             command = _command(graph, node, lacking, status)
             yield LeftOut(node.key, lacking, edge.upstream, needed, command)
 
 
-def _needed(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
+def needed_upstream(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
     """Return the absent upstream partitions without which wanted ones cannot be made.
 
     An input that reads whatever partitions exist needs none in particular, but it needs one.
@@ -65,7 +65,7 @@ def _command(graph: AssetGraph, node: Node, lacking: PartitionSet, status: LakeS
             ranges = needed[key].ranges()
             keys += [each.partitions.key(ranges[0][0]), each.partitions.key(ranges[-1][1])]
         for edge in each.upstream:
-            more = _needed(edge, needed[key], status[edge.upstream].having(Status.MISSING))
+            more = needed_upstream(edge, needed[key], status[edge.upstream].having(Status.MISSING))
             needed[edge.upstream] = needed.get(edge.upstream, more) | more
     command = f"deltaworks backfill +{node.key}"
     return f"{command} --from {min(keys)} --to {max(keys)}" if keys else command

@@ -58,6 +58,8 @@ class Plan:
     """What was asked for but lacks an upstream."""
     planned: Mapping[AssetKey, PartitionSet] = field(default_factory=dict[AssetKey, PartitionSet])
     """All steps of each asset together, upstreams first; only assets with a step."""
+    only: frozenset[Only] = DEFAULT_ONLY
+    """What was asked for: it decides again about a partition that somebody else changes meanwhile."""
 
     @property
     def partition_count(self) -> int:
@@ -84,7 +86,7 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
     planned: dict[AssetKey, PartitionSet] = {}
     for key, asked in request.partitions.items():
         node, found = graph.nodes[key], status[key]
-        wanted = asked & _matching(found, only)
+        wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
         for left in left_out(graph, node, wanted | moved, status, planned):
             lacking.append(left)
@@ -94,10 +96,11 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         if wanted or moved:
             planned[key] = wanted | moved
     _refuse_empty(graph, request, lacking, planned)
-    return Plan(tuple(steps), tuple(lacking), planned)
+    return Plan(tuple(steps), tuple(lacking), planned, only)
 
 
-def _matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
+def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
+    """Return the partitions of an asset that are to be made, whatever else is planned."""
     if Only.ALL in only:
         return PartitionSet.all(found.node.partitions.size)
     by_status = {Only.MISSING: Status.MISSING, Only.STALE: Status.STALE, Only.EXTERNAL: Status.EXTERNAL}

@@ -10,7 +10,7 @@ from pathlib import Path
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.workspace.loading import load_file, load_modules
-from deltaworks.engine.workspace.settings import ExecutorSettings, FileSettings, find_settings, resolve
+from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
 from deltaworks.io.store import Store
 
 
@@ -34,22 +34,34 @@ class Origin:
     lake: str | None = None
 
 
+def load_settings(origin: Origin, environ: Mapping[str, str]) -> Settings:
+    """Read a project's settings, and none of its code.
+
+    Raises:
+        InvalidSettings: there is no project, or its file is wrong.
+    """
+    if origin.file is not None:
+        return resolve(origin.file.resolve().parent, None, origin.lake, environ)
+    if origin.module is not None:
+        return resolve(origin.folder or Path.cwd(), None, origin.lake, environ, origin.module)
+    return find_settings(origin.folder or Path.cwd(), origin.lake, environ)
+
+
+def open_lake(settings: Settings) -> Store:
+    """Open the lake of a project; nothing is read or created.
+
+    Raises:
+        StorageError: this version cannot keep a lake there.
+    """
+    return Store.at(settings.lake, durable=settings.durable)
+
+
 def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime) -> Project:
     """Load a project.
 
     Raises:
         DefinitionError: its settings or its code are wrong.
     """
-    if origin.file is not None:
-        folder = origin.file.resolve().parent
-        settings = resolve(folder, FileSettings(), origin.lake, environ)
-        definitions = load_file(origin.file)
-    elif origin.module is not None:
-        folder = origin.folder or Path.cwd()
-        settings = resolve(folder, FileSettings(), origin.lake, environ)
-        definitions = load_modules([origin.module], folder)
-    else:
-        settings = find_settings(origin.folder or Path.cwd(), origin.lake, environ)
-        definitions = load_modules(settings.modules, settings.folder)
-    store = Store.at(settings.lake, durable=settings.durable)
-    return Project(definitions, build_graph(definitions, now), store, settings.executor)
+    settings = load_settings(origin, environ)
+    definitions = load_file(origin.file) if origin.file else load_modules(settings.modules, settings.folder)
+    return Project(definitions, build_graph(definitions, now), open_lake(settings), settings.executor)

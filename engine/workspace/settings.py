@@ -7,9 +7,10 @@ folder. `DELTAWORKS_LAKE` and the command line override the lake.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,16 +43,66 @@ class FileSettings(BaseModel):
     """Whether commits are synced to the disk before they count as made."""
 
 
+class Source(StrEnum):
+    """What a setting can come from; each overrides those before it."""
+
+    DEFAULT = "default"
+    """Nobody said anything."""
+    FILE = "file"
+    ENVIRONMENT = "environment"
+    COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Where the value of a setting comes from."""
+
+    source: Source
+    name: str | None = None
+    """The file's path, the variable's name or the option."""
+
+    def __str__(self) -> str:
+        return self.name or self.source.value
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as it is in force."""
+
+    name: str
+    """Sections and name, joined by dots."""
+    value: object
+    given: Given
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A settings file."""
+
+    file: Path
+    settings: FileSettings
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What is in force for a project."""
 
     folder: Path
-    """Modules are imported from here, and a relative lake lies below it."""
+    """Modules are imported from here, and a relative lake of the file lies below it."""
     lake: str
     modules: tuple[str, ...]
     executor: ExecutorSettings
     durable: bool
+    given: Mapping[str, Given]
+    """Where each setting comes from; what is not named is a default."""
+
+    def listed(self) -> Iterator[Setting]:
+        """Yield every setting that a file may have, in its order."""
+        for name in FileSettings.model_fields:
+            value: object = getattr(self, name)
+            parts = {f"{name}.{part}": each for part, each in value} if isinstance(value, BaseModel) else {name: value}
+            for dotted, each in parts.items():
+                yield Setting(dotted, each, self.given.get(dotted, Given(Source.DEFAULT)))
 
 
 def find_settings(start: Path, lake: str | None, environ: Mapping[str, str]) -> Settings:
@@ -68,19 +119,47 @@ def find_settings(start: Path, lake: str | None, environ: Mapping[str, str]) -> 
             return resolve(folder, written, lake, environ)
     raise InvalidSettings(
         f"there is no {FILE} in {start.resolve()} or above it, and no [tool.deltaworks] in a pyproject.toml; "
-        'write one with `modules = ["your_module"]`, or name a file with -f FILE.py'
+        f'write one with `modules = ["your_module"]`, name a file with -f FILE.py, or make a project with '
+        "`deltaworks init`"
     )
 
 
-def resolve(folder: Path, written: FileSettings, lake: str | None, environ: Mapping[str, str]) -> Settings:
-    """Return the settings in force: the command line over the environment over the file."""
-    chosen = lake or environ.get(LAKE_VARIABLE)
-    if chosen is None:
-        chosen = written.lake if "://" in written.lake else str(folder / written.lake)
-    return Settings(folder, chosen, written.modules, written.executor, written.durable)
+def resolve(
+    folder: Path, written: Written | None, lake: str | None, environ: Mapping[str, str], module: str | None = None
+) -> Settings:
+    """Return the settings in force: the command line over the environment over the file.
+
+    Args:
+        folder: the project's folder.
+        written: its settings file, if it has one.
+        lake: the lake that the command line names.
+        environ: where `DELTAWORKS_LAKE` may stand; empty, it says nothing.
+        module: the module that the command line names.
+    """
+    said = FileSettings() if written is None else written.settings
+    given = {} if written is None else dict.fromkeys(_said(said), Given(Source.FILE, str(written.file)))
+    chosen = said.lake if "://" in said.lake else str(folder / said.lake)
+    if environ.get(LAKE_VARIABLE):
+        chosen, given["lake"] = environ[LAKE_VARIABLE], Given(Source.ENVIRONMENT, LAKE_VARIABLE)
+    if lake:
+        chosen, given["lake"] = lake, Given(Source.COMMAND_LINE, "--lake")
+    modules = said.modules
+    if module is not None:
+        modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
+    return Settings(folder, chosen, modules, said.executor, said.durable, given)
 
 
-def _read(folder: Path) -> FileSettings | None:
+def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of what somebody wrote."""
+    for name in model.model_fields_set:
+        value: object = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _said(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _read(folder: Path) -> Written | None:
     own, shared = folder / FILE, folder / "pyproject.toml"
     if own.is_file():
         return _parse(own, _load(own))
@@ -97,7 +176,7 @@ def _load(file: Path) -> dict[str, Any]:
         raise InvalidSettings(f"{file} is not valid TOML: {error}") from error
 
 
-def _parse(file: Path, section: Mapping[str, Any]) -> FileSettings:
+def _parse(file: Path, section: Mapping[str, Any]) -> Written:
     try:
         settings = FileSettings.model_validate(section)
     except ValidationError as error:
@@ -111,4 +190,4 @@ def _parse(file: Path, section: Mapping[str, Any]) -> FileSettings:
         raise InvalidSettings(f"{file}: setting {name!r}: {first['msg']}, not {first['input']!r}") from error
     if not settings.modules:
         raise InvalidSettings(f'{file} names no modules; add for example `modules = ["tables"]`')
-    return settings
+    return Written(file, settings)

@@ -9,13 +9,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deltaworks.engine.definitions.asset import Asset, BackfillPolicy, asset
+    from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.frames import DataFrame, LazyFrame
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
     from deltaworks.engine.definitions.mappings import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
     from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
+    from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.execution.run import RunReport
@@ -26,6 +27,7 @@ __all__ = [
     "Asset",
     "AssetKey",
     "BackfillPolicy",
+    "Backoff",
     "DailyPartitions",
     "DataFrame",
     "Definitions",
@@ -36,6 +38,7 @@ __all__ = [
     "Logger",
     "Partition",
     "Resource",
+    "RetryPolicy",
     "RunReport",
     "TimeWindowMapping",
     "asset",
@@ -44,13 +47,14 @@ __all__ = [
 ]
 
 _NAMES = {
-    "definitions.asset": ("Asset", "BackfillPolicy", "asset"),
+    "definitions.asset": ("Asset", "asset"),
     "definitions.definitions": ("Definitions",),
     "definitions.frames": ("DataFrame", "LazyFrame"),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
     "definitions.mappings": ("AllPartitionsMapping", "IdentityMapping", "TimeWindowMapping"),
     "definitions.partitions": ("DailyPartitions", "Partition"),
+    "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.signature": ("Input",),
     "execution.run": ("RunReport",),

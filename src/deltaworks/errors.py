@@ -15,7 +15,8 @@
     │   ├── LogGap              a commit file is missing or damaged
     │   ├── VersionGone         data files that a version needs were removed
     │   ├── TableMismatch       a table is not what its asset says it is
-    │   └── CommitConflict      somebody else changed what this commit was about
+    │   ├── CommitConflict      somebody else changed what this commit was about
+    │   └── ClaimHeld           somebody else does what only one may do at a time
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
 
 A constructor takes facts, builds the sentence and keeps the facts as attributes. Errors pickle, so that they can
@@ -24,6 +25,7 @@ travel from a worker process to the coordinator.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -173,6 +175,19 @@ class CommitConflict(StorageError):
             f"{table}: {named} changed at version {version} while this run worked from version {read_version}; "
             "its result was not committed. Run the same command again to decide on the new state."
         )
+
+
+class ClaimHeld(StorageError):
+    """Somebody else does what only one may do at a time; nothing was done."""
+
+    def __init__(self, claim: str, holder: str, *, free_at: dt.datetime | None = None) -> None:
+        self.claim, self.holder, self.free_at = claim, holder, free_at
+        hint = (
+            f"it is taken over after {free_at:%H:%M} UTC; to go on at once, delete it"
+            if free_at
+            else "wait for the end; if its process is gone, delete it"
+        )
+        super().__init__(f"claim {claim} is held by {holder}: {hint}.")
 
 
 class RunError(DeltaworksError):

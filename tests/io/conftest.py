@@ -82,7 +82,7 @@ class Lake:
         return commit_partitions(
             table,
             staged,
-            table.version if decided_at is None else decided_at,
+            {part.key: table.version if decided_at is None else decided_at for part in staged},
             record_of(run_id, partitioned=bool(by)),
             lambda changed: verify_table(changed, schema, by),
             now_ms=1_700_000_000_000,

@@ -47,7 +47,7 @@ def test_an_absent_ledger_has_no_runs(lake):
 def test_keys_of_a_newer_engine_are_ignored(lake):
     write_run(lake.store, ENDED)
     (path,) = (lake.store.root / "_deltaworks").rglob("*.json")
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"host": "somewhere"}))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"colour": "green"}))
 
     assert list(read_runs(lake.store)) == [ENDED]
 

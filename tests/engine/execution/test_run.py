@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +16,12 @@ from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from deltaworks.engine.execution.launch import launch
+from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
+from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError, RunError, VersionGone
 from deltaworks.io.ledger import RunStatus, read_runs
 from deltaworks.io.store import Store
@@ -150,3 +159,129 @@ def test_reading_what_is_not_there_is_refused(tmp_path: Path) -> None:
         dw.read("other", lake=tmp_path)
     with pytest.raises(VersionGone, match="no version 7: its versions are 0 to 1"):
         dw.read("counts", lake=tmp_path, version=7)
+
+
+def backfill(lake: Path, *assets: dw.Asset[..., Any], only: frozenset[Only] = DEFAULT_ONLY) -> RunReport:
+    """Run what a backfill asks for."""
+    definitions = dw.Definitions(assets)
+    graph = build_graph(definitions, dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
+    store = Store.at(str(lake))
+    observation = observe(graph, store)
+    decided = plan(graph, observation.status, request(graph, tuple(graph.nodes)), only)
+    return launch(
+        definitions,
+        graph,
+        store,
+        observation.tables,
+        decided,
+        workers=2,
+        command="test",
+        environ={},
+        now=lambda: dt.datetime.now(dt.UTC),
+        tell=lambda _: None,
+        stop=threading.Event(),
+    )
+
+
+def test_what_another_run_made_fresh_meanwhile_is_skipped(tmp_path: Path) -> None:
+    def meddle(partition: dw.Partition) -> None:
+        if partition.key == "2024-01-02":
+            dw.materialize([asset], lake=tmp_path, partition="2024-01-02")
+
+    asset = replace(counting(), code_version="same")
+    report = backfill(tmp_path, replace(asset, function=counting(meddle).function))
+
+    assert (report.entry.status, report.entry.materialized, report.entry.skipped) == (RunStatus.SUCCESS, 2, 1)
+    (skipped,) = report.skipped
+    assert (skipped.key, skipped.version, skipped.by.startswith("run ")) == ("2024-01-02", 1, True)
+    assert files_beyond(tmp_path / "counts") == set()
+
+
+def test_what_somebody_wrote_outside_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
+    dw.materialize([counting()], lake=tmp_path)
+
+    def meddle(partition: dw.Partition) -> None:
+        if partition.key == "2024-01-02":
+            overwrite_outside(tmp_path / "counts", "2024-01-02")
+
+    report = backfill(tmp_path, counting(meddle))
+
+    assert (report.entry.status, report.entry.materialized, report.entry.skipped) == (RunStatus.SUCCESS, 2, 1)
+    assert dw.read("counts", lake=tmp_path).sort("day").collect()["n"].to_list() == [1, 99, 1]
+
+
+def test_what_was_emptied_meanwhile_is_made_again(tmp_path: Path) -> None:
+    dw.materialize([counting()], lake=tmp_path)
+    emptied: list[int] = []
+
+    def meddle(partition: dw.Partition) -> None:
+        if partition.key == "2024-01-02" and not emptied:
+            emptied.append(1)
+            DeltaTable(str(tmp_path / "counts")).delete("day = '2024-01-02'")
+
+    report = backfill(tmp_path, counting(meddle))
+
+    assert (report.entry.status, report.entry.materialized) == (RunStatus.SUCCESS, 3)
+    assert dw.read("counts", lake=tmp_path).collect()["n"].to_list() == [1, 1, 1]
+    assert files_beyond(tmp_path / "counts") == set()
+
+
+def test_whoever_changes_a_partition_each_time_wins_after_three_tries(tmp_path: Path) -> None:
+    dw.materialize([counting()], lake=tmp_path)
+    tries: list[str] = []
+
+    def meddle(partition: dw.Partition) -> None:
+        if partition.key == "2024-01-02":
+            tries.append(partition.key)
+            overwrite_outside(tmp_path / "counts", partition.key)
+
+    report = backfill(tmp_path, counting(meddle), only=frozenset({Only.STALE, Only.EXTERNAL}))
+
+    assert len(tries) == 3
+    assert (report.entry.status, report.entry.failed) == (RunStatus.FAILURE, 1)
+    assert "changed at version" in report.entry.failures[0].error
+
+
+@pytest.mark.parametrize(("fails", "status"), [(2, RunStatus.SUCCESS), (3, RunStatus.FAILURE)])
+def test_a_call_that_raises_is_tried_again_as_often_as_the_policy_says(
+    tmp_path: Path, fails: int, status: RunStatus
+) -> None:
+    tries: list[str] = []
+
+    def fail(partition: dw.Partition) -> None:
+        if partition.key == "2024-01-02":
+            tries.append(partition.key)
+            if len(tries) <= fails:
+                raise ConnectionError("not yet")
+
+    policy = dw.RetryPolicy(max_retries=2, delay_s=0.01)
+    report = backfill(tmp_path, replace(counting(fail), retry=policy))
+
+    assert len(tries) == 3
+    assert report.entry.status is status
+    assert report.entry.materialized == (3 if status is RunStatus.SUCCESS else 2)
+
+
+def test_data_that_breaks_its_contract_is_not_tried_again(tmp_path: Path) -> None:
+    tries: list[str] = []
+
+    @dw.asset(partitions=days, partition_by="day", retry=dw.RetryPolicy(max_retries=5, delay_s=0.01))
+    def wrong(partition: dw.Partition) -> LazyFrame[Row]:
+        tries.append(partition.key)
+        return one(partition.start).with_columns(n=pl.lit("text")).lazy()
+
+    report = backfill(tmp_path, wrong)
+
+    assert report.entry.failed == 3
+    assert len(tries) == 3
+
+
+def files_beyond(table: Path) -> set[str]:
+    """Data files that the latest version does not name and no earlier one did either."""
+    named = {
+        action["add"]["path"]
+        for path in (table / "_delta_log").glob("*.json")
+        for action in map(json.loads, path.read_text().splitlines())
+        if "add" in action
+    }
+    return {str(path.relative_to(table)) for path in table.rglob("*.parquet")} - named

@@ -1,0 +1,137 @@
+"""`deltaworks history`: materializations and outside writes of a table, from its commit log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.instants import instant_json, instant_text
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import counted, partitions_json, partitions_text
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.partition_set import PartitionSet
+    from deltaworks.engine.planning.graph import Node
+    from deltaworks.io.log import Commit
+
+
+def history(
+    session: Session,
+    asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")],
+    rows: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many commits.")] = 20,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also commits that change no data: creation, compaction, metadata.")
+    ] = False,
+) -> ExitCode:
+    """Show a table's materializations and outside writes, the latest first."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.io.history import changes_data
+    from deltaworks.io.history import history as read_history
+
+    project = session.load()
+    node = project.graph.node(asset)
+    commits = (commit for commit in read_history(project.store, str(node.key)) if everything or changes_data(commit))
+    session.output.show(_view(node, list(islice(commits, rows))))
+    return ExitCode.DONE
+
+
+def _view(node: Node, commits: Sequence[Commit]) -> View:
+    document = [_commit_json(node, commit) for commit in commits]
+    if not commits:
+        return View(document, (Cell(f"{node.key} has no history yet.", "quiet"),))
+    headings = ("version#", "when (UTC)", "who", "partitions", "rows#", "made from")
+    return View(document, (Table(headings, [_commit_row(node, commit) for commit in commits]),))
+
+
+def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
+    record = commit.record
+    inputs = _inputs(commit)
+    defined, undefined = _partitions(node, commit)
+    return {
+        "version": commit.version,
+        "at": None if not commit.timestamp_ms else instant_json(_at(commit)),
+        "run_id": None if record is None else record.run_id,
+        "partitions": partitions_json(defined, node.partitions) | ({"undefined": undefined} if undefined else {}),
+        "rows": _rows(commit),
+        "inputs": {asset: most for asset, (_, most) in inputs.items()},
+        "oldest_inputs": {asset: least for asset, (least, most) in inputs.items() if least < most},
+        "kind": None if record is None else record.kind.value,
+        "operation": commit.operation,
+        "engine": commit.engine_info,
+    }
+
+
+def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
+    rows = _rows(commit)
+    record = commit.record
+    outside = Cell(f"outside ({commit.operation}, {commit.engine_info})", "outside")
+    return (
+        Cell(str(commit.version), "strong"),
+        instant_text(_at(commit)) if commit.timestamp_ms else Cell("-", "quiet"),
+        outside if record is None else record.run_id,
+        _partitions_cell(node, commit),
+        Cell("-", "quiet") if rows is None else f"{rows:,}",
+        ", ".join(_input_texts(_inputs(commit))) or Cell("-", "quiet"),
+    )
+
+
+def _partitions_cell(node: Node, commit: Commit) -> str | Cell:
+    defined, undefined = _partitions(node, commit)
+    texts = [partitions_text(defined, node.partitions)] if defined else []
+    if undefined:
+        texts.append(f"{counted(undefined, 'partition')} beyond the definition")
+    if None in commit.changed_keys and node.partition_columns:
+        texts.append("files whose partitions the log does not name")
+    return ", ".join(texts) or Cell("-", "quiet")
+
+
+def _partitions(node: Node, commit: Commit) -> tuple[PartitionSet, int]:
+    """Return the partitions that a commit changed, and how many more are none of the definition."""
+    import polars as pl
+
+    from deltaworks.engine.definitions.partition_set import PartitionSet
+
+    keys = _recorded_keys(commit) | {key for key in commit.changed_keys if key is not None}
+    if not node.partition_columns and commit.changed_keys:
+        keys |= {node.partitions.key(0)}
+    ordinals = node.partitions.ordinals(pl.Series(sorted(keys), dtype=pl.String))
+    return PartitionSet.of(ordinals.drop_nulls(), node.partitions.size), ordinals.null_count()
+
+
+def _recorded_keys(commit: Commit) -> set[str]:
+    groups = () if commit.record is None else commit.record.groups
+    return {key for group in groups for key in (("",) if group.keys is None else group.keys)}
+
+
+def _rows(commit: Commit) -> int | None:
+    """Return how many rows the changed partitions have now; what others wrote is not counted."""
+    return None if commit.record is None else sum(sum(group.rows) for group in commit.record.groups)
+
+
+def _inputs(commit: Commit) -> Mapping[str, tuple[int, int]]:
+    """Return the oldest and the newest version that was read of each upstream."""
+    found: dict[str, tuple[int, int]] = {}
+    for group in () if commit.record is None else commit.record.groups:
+        for pin in group.inputs.values():
+            least, most = found.get(pin.asset, (pin.version, pin.version))
+            found[pin.asset] = min(least, pin.version), max(most, pin.version)
+    return found
+
+
+def _input_texts(inputs: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    for asset, (least, most) in inputs.items():
+        yield f"{asset} {least}" if least == most else f"{asset} {least} to {most}"
+
+
+def _at(commit: Commit) -> dt.datetime:
+    return dt.datetime.fromtimestamp(commit.timestamp_ms / 1000, dt.UTC)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "history", history)

@@ -1,0 +1,155 @@
+"""`deltaworks runs`: which runs there were, how each ended and what failed; from the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.instants import duration_text, instant_json, instant_text
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import counted
+
+if TYPE_CHECKING:
+    from deltaworks.io.ledger import RunEntry
+
+SHOWN_FAILURES = 20
+"""How many failures of a run stand in the table for people; --json has them all."""
+
+_TONES = {"success": "good", "failure": "bad", "lost": "bad", "canceled": "stale", "running": "strong"}
+
+
+def list_runs(
+    session: Session, rows: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many runs.")] = 20
+) -> ExitCode:
+    """List runs, the latest first."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.io.ledger import read_runs
+
+    runs = read_runs(session.open_lake())
+    session.output.show(_list_view(runs[::-1][:rows], len(runs), session.now()))
+    return ExitCode.DONE
+
+
+def show_run(
+    session: Session,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")],
+) -> ExitCode:
+    """Show how a run went and what failed."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.io.ledger import find_run, read_runs
+
+    found = find_run(read_runs(session.open_lake()), run)
+    session.output.show(_run_view(found, session.now()))
+    return ExitCode.DONE
+
+
+def _list_view(runs: list[RunEntry], total: int, now: dt.datetime) -> View:
+    document = [_summary(run, now) for run in runs]
+    if not total:
+        return View(document, (Cell("No run yet: `deltaworks backfill` starts one.", "quiet"),))
+    rows = [
+        (
+            Cell(run.run_id, "strong"),
+            _status_cell(run, now),
+            instant_text(run.started_at),
+            duration_text(_duration(run, now)),
+            f"{run.materialized:,}",
+            Cell(f"{run.failed:,}", "bad" if run.failed else "quiet"),
+            f"{run.skipped:,}",
+            run.command,
+        )
+        for run in runs
+    ]
+    headings = ("run", "status", "started (UTC)", "took#", "made#", "failed#", "skipped#", "command")
+    return View(document, (Table(headings, rows), Cell(f"{len(runs):,} of {counted(total, 'run')}", "quiet")))
+
+
+def _run_view(run: RunEntry, now: dt.datetime) -> View:
+    failures = [
+        {
+            "asset": failure.asset,
+            "partition": failure.partition,
+            "error": failure.error,
+            "table_version": None if failure.table_version < 0 else failure.table_version,
+        }
+        for failure in run.failures
+    ]
+    facts = Table(("run", run.run_id), [(name, value) for name, value in _facts(run, now)])
+    return View(_summary(run, now) | {"failures": failures}, (facts, *_failures(run)))
+
+
+def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
+    yield "status", _status_cell(run, now)
+    yield "command", run.command
+    yield "started", f"{instant_text(run.started_at)} UTC"
+    if run.ended_at is not None:
+        yield "ended", f"{instant_text(run.ended_at)} UTC"
+    elif run.heartbeat_at is not None:
+        yield "last sign", f"{instant_text(run.heartbeat_at)} UTC"
+    yield "took", duration_text(_duration(run, now))
+    if run.host is not None:
+        yield "on", run.host if run.pid is None else f"{run.host}, process {run.pid}"
+    yield "made", f"{counted(run.materialized, 'partition')} in {counted(run.commits, 'commit')}"
+    yield "failed", counted(run.failed, "partition")
+    yield "skipped", counted(run.skipped, "partition")
+
+
+def _failures(run: RunEntry) -> Iterator[Table | Cell]:
+    if not run.failures:
+        return
+    rows = [
+        (
+            Cell(failure.asset, "strong"),
+            failure.partition or "whole table",
+            Cell("-", "quiet") if failure.table_version < 0 else str(failure.table_version),
+            Cell(failure.error, "bad"),
+        )
+        for failure in run.failures[:SHOWN_FAILURES]
+    ]
+    yield Table(("failed", "partition", "version#", "error"), rows)
+    if len(run.failures) > SHOWN_FAILURES:
+        yield Cell(f"{len(run.failures) - SHOWN_FAILURES:,} more failures; --json lists them all", "bad")
+
+
+def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status_at(now).value,
+        "started_at": instant_json(run.started_at),
+        "ended_at": instant_json(run.ended_at),
+        "job": None,
+        "command": run.command,
+        "duration_s": round(_duration(run, now).total_seconds(), 3),
+        "totals": {
+            "materialized": run.materialized,
+            "failed": run.failed,
+            "skipped": run.skipped,
+            "commits": run.commits,
+        },
+        "heartbeat_at": instant_json(run.heartbeat_at),
+        "host": run.host,
+        "pid": run.pid,
+    }
+
+
+def _duration(run: RunEntry, now: dt.datetime) -> dt.timedelta:
+    """Return how long a run took, has taken so far, or took until its last sign of life."""
+    end = run.ended_at or (run.heartbeat_at or run.started_at if run.status_at(now) == "lost" else None)
+    return (now if end is None else dt.datetime.fromisoformat(end)) - dt.datetime.fromisoformat(run.started_at)
+
+
+def _status_cell(run: RunEntry, now: dt.datetime) -> Cell:
+    status = run.status_at(now).value
+    return Cell(status, _TONES[status])
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="Show runs: how each ended and what failed.", no_args_is_help=True, rich_markup_mode=None)
+    add(group, "list", list_runs)
+    add(group, "show", show_run)
+    app.add_typer(group, name="runs")

@@ -1,0 +1,103 @@
+"""Claim: an object that says who does something that only one may do at a time.
+
+It is put only if it is not there yet, and deleted at the end. A process that died leaves its claim behind.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import socket
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from deltaworks.errors import ClaimHeld
+from deltaworks.io.log import digest
+from deltaworks.io.store import Store
+
+STALE_AFTER = dt.timedelta(hours=1)
+"""How old a claim must be, by the store's clock, before it is taken over from a process that is seen to be dead."""
+
+_FOLDER = "_deltaworks/claims"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim that is held."""
+
+    claimed_at: dt.datetime
+    """By the store's own clock."""
+    taken_over_from: str | None
+    """Who left it behind; none: it was free."""
+
+
+@contextmanager
+def claimed(store: Store, name: str, purpose: str) -> Generator[Claim]:
+    """Hold a claim; `purpose` tells others what for.
+
+    Raises:
+        ClaimHeld: somebody else holds it, or died so recently that it is not taken over yet.
+        StorageError: the lake cannot be written.
+    """
+    path = f"{_FOLDER}/{name}.json"
+    who = {"purpose": purpose, "host": socket.gethostname(), "pid": os.getpid(), "nonce": uuid.uuid4().hex}
+    content = json.dumps(who).encode()
+    taken_over_from = None
+    if not store.put_new(path, content):
+        taken_over_from = _take_over(store, path, lambda: store.put_new(path, content))
+    try:
+        claimed_at = store.modified_at(path)
+        assert claimed_at is not None, "nobody deletes a claim of a living process"
+        yield Claim(claimed_at, taken_over_from)
+    finally:
+        store.delete(path)
+
+
+def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
+    """Replace the claim of a dead process, and return who that was; none if it was released meanwhile."""
+    found = store.read(path)
+    if found is None:
+        if put():
+            return None
+        raise ClaimHeld(store.uri(path), "somebody who was faster")
+    holder, is_dead = _holder(found)
+    if not is_dead:
+        raise ClaimHeld(store.uri(path), holder)
+    # Whoever puts this object may remove this very claim, so that no two take it over.
+    right = path.removesuffix(".json") + f".{digest(found).hex()}.json"
+    if not store.put_new(right, b""):
+        raise ClaimHeld(store.uri(path), "somebody who is just taking it over")
+    try:
+        claimed_at, now = store.modified_at(path), store.modified_at(right)
+        if claimed_at is not None and now is not None and now - claimed_at < STALE_AFTER:
+            raise ClaimHeld(store.uri(path), f"{holder}, which is gone", free_at=claimed_at + STALE_AFTER)
+        if store.read(path) == found:
+            store.delete(path)
+        if not put():
+            raise ClaimHeld(store.uri(path), "somebody who was faster")
+    finally:
+        store.delete(right)
+    return holder
+
+
+def _holder(content: bytes) -> tuple[str, bool]:
+    """Name the holder of a claim, and say whether its process is seen to be dead; on other hosts none is."""
+    try:
+        who = json.loads(content)
+        purpose, host, pid = str(who["purpose"]), str(who["host"]), int(who["pid"])
+    except (ValueError, KeyError, TypeError):
+        return "somebody unknown", False
+    return f"{purpose} (process {pid} on {host})", host == socket.gethostname() and not _is_alive(pid)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
