@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from deltaworks.cli.commands import (
+    adopt,
     backfill,
     check,
+    doctor,
     history,
     init,
     list_,
@@ -53,7 +55,23 @@ def _options(
     """Build tables from typed Polars functions; every materialization is a Delta commit."""
 
 
-for command in (init, check, list_, settings, status, why, plan, materialize, backfill, runs, history, show, maintain):
+for command in (
+    init,
+    check,
+    list_,
+    settings,
+    status,
+    why,
+    plan,
+    materialize,
+    backfill,
+    runs,
+    history,
+    show,
+    maintain,
+    adopt,
+    doctor,
+):
     command.add_to(app)
 
 

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from deltaworks.cli.progress import SHOWN_REASONS
 from deltaworks.engine.execution import events
 
 
@@ -28,7 +27,6 @@ class _Bars:
         self._drawn = drawn
         self._tasks: dict[str, TaskID] = {}
         self._lost: dict[str, int] = {}
-        self._failures = 0
 
     def __call__(self, event: events.Event) -> None:
         match event:
@@ -37,11 +35,8 @@ class _Bars:
                     self._tasks[str(asset)] = self._drawn.add_task(str(asset), total=count, note="")
             case events.PartitionsCommitted(asset=asset, partitions=partitions):
                 self._drawn.advance(self._tasks[str(asset)], partitions)
-            case events.PartitionFailed(asset=asset, reason=reason):
-                self._failures += 1
-                if self._failures <= SHOWN_REASONS:
-                    self._drawn.console.print(Text(f"failed: {reason}", style="red"))
-                self._note(str(asset))
+            case events.PartitionFailed(asset=asset):
+                self._note(str(asset))  # why stands in the report
             case events.PartitionBlocked(asset=asset):
                 self._note(str(asset))
             case events.PartitionRetried(reason=reason, delay_s=delay_s):

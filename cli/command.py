@@ -6,8 +6,10 @@ loads nothing by itself, and turns errors into one sentence.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import inspect
+import logging
 import os
 import sys
 import traceback
@@ -99,7 +101,7 @@ _FILE = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE.py", h
 _MODULE = Annotated[str | None, typer.Option("--module", "-m", metavar="MODULE", help="Load a single module instead.")]
 _LAKE = Annotated[str | None, typer.Option("--lake", metavar="URI", help="The lake, instead of the project's.")]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-_DEBUG = Annotated[bool, typer.Option("--debug", help="Add a traceback to errors.")]
+_DEBUG = Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")]
 
 SelectArgument = Annotated[
     list[str] | None, typer.Argument(metavar="SELECT", help="a  a+  +a  group:g  *; none: every asset.")
@@ -130,17 +132,16 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
         folder, file, module, lake, as_json, debug = (arguments.pop(option.name) for option in shared)
         session = Session(folder, file, module, lake, output(as_json=as_json))
         code: int
+        logging.getLogger("deltaworks").setLevel(logging.DEBUG if debug else logging.INFO)
         try:
-            code = run(session, **arguments)
+            # stdout is the answer alone: what authors' code prints goes where logs go.
+            with contextlib.redirect_stdout(sys.stderr):
+                code = run(session, **arguments)
         except DeltaworksError as error:
             if debug:
                 traceback.print_exc()
             session.output.error(str(error))
             code = error.exit_code
-        except BrokenPipeError:
-            # The reader of our output has gone, as `| head` does; there is nobody left to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = ExitCode.DONE
         raise typer.Exit(code)
 
     invoke.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]

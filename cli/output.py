@@ -6,10 +6,12 @@ A command makes a `View` and never prints. Progress and errors go to stderr, so 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Output(Protocol):
 
     is_terminal: bool
     """Whether progress may be drawn in place."""
+    width: int
+    """How many characters a line may have."""
 
     def show(self, view: View) -> None:
         """Show the answer."""
@@ -65,47 +69,68 @@ class Output(Protocol):
         ...
 
 
+def write(stream: TextIO, text: str) -> None:
+    """Write a line; if its reader has gone, as `| head` does, nobody is told and what goes on goes on."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # Whatever is still written there, at exit too, is lost in silence.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def output(*, as_json: bool) -> Output:
     """Return the face that fits where stdout goes."""
     if as_json:
-        return JsonFace()
-    return TerminalFace() if sys.stdout.isatty() else PlainFace()
+        return JsonFace(sys.stdout)
+    return TerminalFace(sys.stdout) if sys.stdout.isatty() else PlainFace(sys.stdout)
 
 
 class JsonFace:
     """One JSON document on stdout."""
 
     is_terminal = False
+    width = 200
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
 
     def show(self, view: View) -> None:
         """Print the document."""
-        print(json.dumps(view.json, indent=2, default=str))
+        write(self._stdout, json.dumps(view.json, indent=2, default=str))
 
     def error(self, message: str) -> None:
         """Print the error as the document, and for people on stderr."""
-        print(json.dumps({"error": message}))
-        print(f"error: {message}", file=sys.stderr)
+        write(self._stdout, json.dumps({"error": message}))
+        write(sys.stderr, f"error: {message}")
 
 
 class PlainFace:
     """Aligned columns without colour, for pipes and files."""
 
     is_terminal = False
+    width = 200
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
 
     def show(self, view: View) -> None:
         """Print the blocks."""
         for block in view.blocks:
-            print(_plain(block))
+            write(self._stdout, _plain(block))
 
     def error(self, message: str) -> None:
         """Print one line on stderr."""
-        print(f"error: {message}", file=sys.stderr)
+        write(sys.stderr, f"error: {message}")
 
 
 class TerminalFace:
     """Colours and tables that fit the window."""
 
     is_terminal = True
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+        self.width = shutil.get_terminal_size().columns
 
     def show(self, view: View) -> None:
         """Draw the blocks."""
@@ -114,14 +139,14 @@ class TerminalFace:
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        console = Console(highlight=False)
+        console = Console(file=self._stdout, highlight=False)
 
         def text(cell: str | Cell) -> Text:
             return Text(cell) if isinstance(cell, str) else Text(cell.text, style=TONES.get(cell.tone, ""))
 
         for block in view.blocks:
             if not isinstance(block, Table):
-                console.print(text(block))
+                console.print(text(block), soft_wrap=True)
                 continue
             table = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
             for heading in block.headings:

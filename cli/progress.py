@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deltaworks.cli.output import Output
+from deltaworks.cli.output import Output, write
 from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ SHOWN_REASONS = 5
 @contextmanager
 def progress(output: Output) -> Generator[Callable[[Event], None]]:
     """Yield where a run's events go."""
-    logger = logging.getLogger("deltaworks.asset")
+    logger = logging.getLogger("deltaworks")
     if output.is_terminal and sys.stderr.isatty():
         # Imported here: rich's progress bars are needed only on a terminal.
         from deltaworks.cli.bars import bars
@@ -74,17 +74,14 @@ class Lines:
                 pass  # counted in the report
 
     def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        write(sys.stderr, line)
 
 
 @contextmanager
 def _logging(logger: logging.Logger, handler: logging.Handler) -> Generator[None]:
     """Show what asset functions log while a run goes on."""
-    level = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,8 +65,11 @@ def _stoppable() -> Generator[Flag]:
     stop = Flag()
 
     def ask(_signal: int, _frame: object) -> None:
+        if stop.is_set():
+            # A call may hang for ever; what is committed is safe whenever the process ends. The cursor comes back.
+            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"")
+            os._exit(130)
         stop.set()
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     before = signal.signal(signal.SIGINT, ask)
     try:
@@ -146,6 +150,6 @@ def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
 
 def _next_lines(report: RunReport) -> Iterator[Cell]:
     if report.entry.status == "failure":
-        yield Cell("Mend the cause and run the same command again: it makes only what is left.", "quiet")
+        yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
     elif report.entry.status == "canceled":
-        yield Cell("Stopped; what is committed stays. Run the same command again to go on.", "quiet")
+        yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")

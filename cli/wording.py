@@ -61,13 +61,8 @@ def left_out_lines(plan: Plan, graph: AssetGraph) -> list[Cell]:
     lines: list[Cell] = []
     for left in plan.left_out:
         definition = graph.nodes[left.asset].partitions
-        lines.append(
-            Cell(
-                f"left out: {left.asset} {partitions_text(left.partitions, definition)}: {left.upstream} is missing; "
-                f"`{left.command}` makes both",
-                "stale",
-            )
-        )
+        made = f"{left.asset} {partitions_text(left.partitions, definition)}"
+        lines.append(Cell(f"left out: {made}: {left.reason(graph)}", "stale"))
     return lines
 
 

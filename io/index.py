@@ -102,10 +102,43 @@ def save_index_if_due(table: Table) -> bool:
     return True
 
 
+def index_problem(table: Table) -> str | None:
+    """Say what is wrong with the index of a table that was read from its log; none if it is right or absent.
+
+    The index of a log that was put back or made anew is known to be none of this table's, and is no problem.
+    """
+    store, name = table.store, table.name
+    if not store.exists(_state_path(name)):
+        return None
+    state = _read_state(store, name)
+    if state is None:
+        return "cannot be read"
+    kept = Table.restore(store, name, state, lambda: _read_files(store, name, state.version, state.digest))
+    try:
+        kept.tail()
+    except StorageError:
+        return None
+    table.tail()
+    return None if _facts(kept) == _facts(table) else "says something else than the log"
+
+
 def drop_index(store: Store, name: str) -> None:
     """Delete a table's index."""
     store.delete(_state_path(name))
     store.delete(_files_path(name))
+
+
+def _facts(table: Table) -> tuple[Json, ...]:
+    """Return everything that a table says, in a form that can be compared."""
+    state = table.state()
+    numbered = dict(enumerate(state.materializations))
+    made = {
+        key: (version, origin, rows, numbered.get(number))
+        for key, version, origin, rows, number in state.partitions.iter_rows()
+    }
+    files = {(key, file.path): file for key, file in table.live_files()}
+    whole = (state.version, state.digest, state.metadata, state.protocol, state.needs_format, state.largest_file_bytes)
+    return (*whole, made, files, dict(state.writers))
 
 
 def _state_path(name: str) -> str:

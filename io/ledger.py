@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -94,20 +94,38 @@ def read_runs(store: Store) -> list[RunEntry]:
     Raises:
         StorageError: an entry cannot be read; it can be deleted without harm to any table.
     """
-    entries: list[tuple[dt.datetime, str, RunEntry]] = []
-    for path in store.list(_RUNS):
-        content = store.read(path) if path.endswith(".json") else None
-        if content is None:
-            continue
+    found = (_read(store, path) for path in _paths(store))
+    entries = [entry for entry in found if entry is not None]
+    return sorted(entries, key=lambda entry: (dt.datetime.fromisoformat(entry.started_at), entry.run_id))
+
+
+def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:
+    """Yield the entries that cannot be read, with what is wrong with each."""
+    for path in _paths(store):
         try:
-            entry = _from_json(json.loads(content))
-            entries.append((dt.datetime.fromisoformat(entry.started_at), entry.run_id, entry))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StorageError(
-                f"ledger entry {store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it: only this "
-                "run's history is lost"
-            ) from error
-    return [entry for _, _, entry in sorted(entries, key=lambda each: each[:2])]
+            _read(store, path)
+        except StorageError as error:
+            yield path, error
+
+
+def _paths(store: Store) -> Iterator[str]:
+    return (path for path in store.list(_RUNS) if path.endswith(".json"))
+
+
+def _read(store: Store, path: str) -> RunEntry | None:
+    """Read an entry; none if it is not there any more."""
+    content = store.read(path)
+    if content is None:
+        return None
+    try:
+        entry = _from_json(json.loads(content))
+        dt.datetime.fromisoformat(entry.started_at)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise StorageError(
+            f"ledger entry {store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it: only this run's "
+            "history is lost"
+        ) from error
+    return entry
 
 
 def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:

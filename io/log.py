@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from deltaworks.errors import LogGap, TableMismatch
+from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.partition_values import partition_key
 from deltaworks.io.protocol import Protocol
@@ -71,12 +71,9 @@ class Metadata:
         """Return the columns as Polars dtypes, partition columns included.
 
         Raises:
-            TableMismatch: a column's type cannot be read here.
+            ValueError: a column's type cannot be read here.
         """
-        try:
-            return from_delta_schema(self.schema_string)
-        except ValueError as error:
-            raise TableMismatch(f"table {self.table_id}: {error}") from error
+        return from_delta_schema(self.schema_string)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ class Commit:
     @property
     def changed_keys(self) -> set[str | None]:
         """The partitions whose data it changed, as its actions name them; none stands for those they do not name."""
-        actions = (*self.added, *self.removed)
+        actions: tuple[Added | Removed, ...] = (*self.added, *self.removed)
         return {action.key for action in actions if action.changes_data}
 
 
@@ -136,7 +133,7 @@ def parse_commit(table: str, version: int, content: bytes) -> Commit:
     """Read one commit file.
 
     Raises:
-        LogGap: it is empty, cut off or has no action.
+        LogGap: it is empty or cut off, or has no action.
         StorageError: the record in it cannot be read.
     """
     info: Json = {}
@@ -170,6 +167,10 @@ def parse_commit(table: str, version: int, content: bytes) -> Commit:
         raise LogGap(table, version, f"cannot be read ({type(error).__name__}: {error})") from error
     if not actions:
         raise LogGap(table, version, "is empty")
+    record = None if document is None else read_record(document, table)
+    lost = None if record is None else _lost_key(record, {each.key for each in added})
+    if lost is not None:
+        raise LogGap(table, version, f"was cut off (it recorded rows {f'of {lost} ' if lost else ''}and adds no file)")
     return Commit(
         version=version,
         digest=digest(content),
@@ -177,7 +178,7 @@ def parse_commit(table: str, version: int, content: bytes) -> Commit:
         timestamp_ms=timestamp_ms,
         operation=str(info.get("operation") or "unknown"),
         engine_info=str(info.get("engineInfo") or "unknown"),
-        record=None if document is None else read_record(document, table),
+        record=record,
         removed=tuple(removed),
         added=tuple(added),
         metadata=metadata,
@@ -205,6 +206,15 @@ def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:
         return True
     names = (PurePosixPath(path).name for path in store.list(f"{table}/_delta_log")) if thorough else ()
     return any(int(name[:20]) >= version for name in names if _VERSION.fullmatch(name))
+
+
+def _lost_key(record: Record, added: set[str]) -> str | None:
+    """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost."""
+    for group in record.groups:
+        for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
+            if rows and key not in added:
+                return key
+    return None
 
 
 _VERSION = re.compile(r"\d{20}\.(json|checkpoint\..*)")

@@ -9,14 +9,16 @@ import errno
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 from polars.io.partition import FileProviderArgs
 
 from deltaworks.errors import StorageError, TableMismatch
-from deltaworks.io.partition_values import folder, serialized, typed
+from deltaworks.io.log import LiveFile
+from deltaworks.io.partition_values import folder, serialized
+from deltaworks.io.scan import scan_files
 from deltaworks.io.staged import StagedFile
 from deltaworks.io.statistics import statistics_json
 from deltaworks.io.store import Store
@@ -35,6 +37,8 @@ class Staging:
     run_id: str
     number: int
     """Unique in the run."""
+    written: set[tuple[tuple[str, str | None], ...]] = field(default_factory=set[tuple[tuple[str, str | None], ...]])
+    """The partitions, as items of their values, that a sink has opened files for."""
 
     def path(self, values: Mapping[str, str | None]) -> str:
         """Return the path, below the table's folder, of the file for a partition."""
@@ -57,7 +61,7 @@ class Staging:
     def sink(self, lf: pl.LazyFrame, partition_columns: Sequence[str]) -> pl.LazyFrame:
         """Return the plan that writes all rows, one file for each partition in them, when it is collected.
 
-        What collecting it raises may be a `disk_refusal`.
+        What collecting it raises may be a `disk_refusal`. Which partitions were written is in `written` then.
 
         Raises:
             TableMismatch: there are no columns but the partition's, so a file could not say how many rows it has.
@@ -76,15 +80,10 @@ class Staging:
             target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True, maintain_order=True, lazy=True
         )
 
-    def read(self, values: Mapping[str, str], schema: pl.Schema) -> pl.DataFrame:
-        """Read a staged partition back, partition columns included."""
-        constants = [
-            typed(pl.Series(column, [value]), schema[column]).alias(column) for column, value in values.items()
-        ]
-        df = pl.read_parquet(self._uri(values), glob=False, hive_partitioning=False)
-        return df.with_columns(
-            pl.lit(constant.item()).cast(constant.dtype).alias(constant.name) for constant in constants
-        ).select(schema.names())
+    def scan(self, values: Sequence[Mapping[str, str | None]], schema: pl.Schema) -> pl.LazyFrame:
+        """Scan staged partitions back, partition columns included."""
+        files = [LiveFile(self.path(each), "", 0, each) for each in values]
+        return scan_files(self.store, self.table, files, schema, list(values[0]))
 
     def staged(self, values: Mapping[str, str], measured: Mapping[str, object], rows: int) -> StagedFile:
         """Sync and describe a file that has been written.
@@ -116,7 +115,9 @@ class Staging:
 
     def _provided(self, arguments: FileProviderArgs) -> str:
         keys = arguments.partition_keys
-        return self.path({column: serialized(keys[column][0]) for column in keys.columns})
+        values = {column: serialized(keys[column][0]) for column in keys.columns}
+        self.written.add(tuple(values.items()))
+        return self.path(values)
 
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}

@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from deltaworks.errors import StorageError
+from deltaworks.errors import InvalidSettings, StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,14 @@ class Store:
         """Open the store at a local path or `file://` URI; nothing is read or created.
 
         Raises:
-            StorageError: the URI names an object store, which this version cannot write to, or a folder that delta-rs
-                would take for another one.
+            InvalidSettings: the URI names an object store, which this version cannot write to.
+            StorageError: it names a folder that delta-rs would take for another one.
         """
         scheme = urlsplit(uri).scheme if "://" in uri else ""
         if scheme not in ("", "file"):
-            raise StorageError(f"lake {uri}: this version keeps lakes on local disks only; use a path or a file:// URI")
+            raise InvalidSettings(
+                f"lake {uri}: this version keeps lakes on local disks only; use a path or a file:// URI"
+            )
         root = Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser().resolve()
         escape = re.search("%[0-9A-Fa-f]{2}", str(root))
         if escape:

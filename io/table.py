@@ -178,7 +178,7 @@ class Table:
         return None if self.metadata is None else self.metadata.table_id
 
     def is_same(self) -> bool:
-        """Return whether the log still holds the commit that was last read; if not, the table was dropped or put back."""
+        """Return whether the log still holds the commit that was last read; if not, the table was dropped."""
         path = commit_path(self.name, self.version)
         stamp = self.store.stamp(path)
         if self._stamp and stamp == self._stamp:
@@ -259,7 +259,10 @@ class Table:
         demand = reader_demand(self.protocol, self.metadata.configuration)
         if demand:
             raise TableMismatch(f"table {self.name} {demand}, which this engine does not do; it cannot be read")
-        return self.metadata.schema()
+        try:
+            return self.metadata.schema()
+        except ValueError as error:
+            raise TableMismatch(f"table {self.name}: {error}; it cannot be read") from error
 
     @cached_property
     def _changed_at(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ wrong rows in silence under several of its options.
 
 from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.compile import compile_contract
+from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
 from deltaworks.validation.model import Declared, DeclaredColumn, declare, is_model
 from deltaworks.validation.on_fail import Severity
@@ -33,6 +34,7 @@ __all__ = [
     "Severity",
     "Verdict",
     "compile_contract",
+    "conform",
     "declare",
     "is_model",
 ]

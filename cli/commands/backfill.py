@@ -23,7 +23,7 @@ def backfill(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
     workers: WorkersOption = None,
 ) -> ExitCode:
-    """Make what is missing, stale or failed; --only says otherwise."""
+    """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning import plan as planning

@@ -14,7 +14,7 @@ from deltaworks.errors import DefinitionError
 
 
 def check(session: Session) -> ExitCode:
-    """Check definitions and contracts, without data and without a lake."""
+    """Check definitions and contracts; no data, no lake."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.planning.contracts import check_contracts
 

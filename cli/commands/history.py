@@ -28,14 +28,15 @@ def history(
         bool, typer.Option("--all", help="Also commits that change no data: creation, compaction, metadata.")
     ] = False,
 ) -> ExitCode:
-    """Show a table's materializations and outside writes, the latest first."""
+    """Show who changed a table, and from what."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.io.history import changes_data
     from deltaworks.io.history import history as read_history
 
     project = session.load()
     node = project.graph.node(asset)
-    commits = (commit for commit in read_history(project.store, str(node.key)) if everything or changes_data(commit))
+    found = read_history(project.store, node.asset.table_name)
+    commits = (commit for commit in found if everything or changes_data(commit))
     session.output.show(_view(node, list(islice(commits, rows))))
     return ExitCode.DONE
 

@@ -25,7 +25,7 @@ def init(
     session: Session,
     folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Where; else here.")] = None,
 ) -> ExitCode:
-    """Write a runnable project: three tables and a month of flights."""
+    """Write a runnable project with a month of data."""
     target = folder or session.folder or Path()
     _write(target)
     commands = ["deltaworks check", "deltaworks backfill", "deltaworks status"]

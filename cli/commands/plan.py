@@ -24,7 +24,7 @@ def plan(
     to: ToOption = None,
     only: OnlyOption = None,
 ) -> ExitCode:
-    """Show what a backfill would run, why, and how much; nothing runs."""
+    """Show what a backfill would make, and why."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning import plan as planning

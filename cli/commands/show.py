@@ -10,7 +10,8 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.output import Cell, View
-from deltaworks.errors import RequestError
+from deltaworks.cli.wording import counted
+from deltaworks.errors import RequestError, StorageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +28,8 @@ def show(
 ) -> ExitCode:
     """Look at the rows of a table."""
     # Imported here: --help must not load Polars.
+    import polars as pl
+
     from deltaworks.engine.workspace.reading import read_asset
 
     project = session.load()
@@ -34,8 +37,16 @@ def show(
     lf = read_asset(project.graph, project.store, name, version=version, partitions=partition or None)
     df, total = _query(name, lf, sql, rows)
     columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
-    document = {"asset": name, "version": version, "columns": columns, "rows": json.loads(df.write_json())}
-    session.output.show(View(document, (_drawn(df), Cell(f"{df.height:,} of {total:,} rows", "quiet"))))
+    document = {
+        "asset": name,
+        "version": version,
+        "total_rows": total,
+        "columns": columns,
+        "rows": json.loads(df.with_columns(pl.col(pl.Binary).bin.encode("hex")).write_json()),
+    }
+    session.output.show(
+        View(document, (_drawn(df, session.output.width), Cell(f"{df.height:,} of {counted(total, 'row')}", "quiet")))
+    )
     return ExitCode.DONE
 
 
@@ -61,19 +72,23 @@ def _query(name: str, lf: pl.LazyFrame, sql: str | None, rows: int) -> tuple[pl.
         if sql is not None:
             lf = pl.SQLContext({name.rpartition("/")[2]: lf}).execute(sql, eager=False)
         df, total = pl.collect_all([lf.head(rows), lf.select(pl.len())])
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"table {name}: a data file is gone ({error}); `deltaworks doctor` names the repair"
+        ) from error
     except pl.exceptions.PolarsError as error:
         raise RequestError(f"the query cannot be answered: {str(error).splitlines()[0]}") from error
     return df, total.item()
 
 
-def _drawn(df: pl.DataFrame) -> str:
+def _drawn(df: pl.DataFrame, width: int) -> str:
     import polars as pl
 
     with pl.Config(
         tbl_rows=-1,
-        tbl_cols=-1,
+        tbl_cols=40,
         tbl_hide_dataframe_shape=True,
-        tbl_width_chars=160,
+        tbl_width_chars=width,
         fmt_str_lengths=60,
         tbl_formatting="UTF8_BORDERS_ONLY",
     ):

@@ -8,7 +8,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import partitions_json, range_text
+from deltaworks.cli.wording import counted, partitions_json, range_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def status(
     partition: PartitionOption = None,
     partitions: Annotated[bool, typer.Option("--partitions", help="Show ranges of partitions with causes.")] = False,
 ) -> ExitCode:
-    """Show what is fresh, stale, missing and external, from the commit logs."""
+    """Show what is fresh, stale, missing and external."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning import selection
@@ -86,7 +86,7 @@ def _telling(found: AssetStatus, ranges: Sequence[StatusRange]) -> list[Cell]:
     if not stale:
         return []
     first = stale[0]
-    more = f" (and {len(stale) - 1} more ranges: --partitions)" if len(stale) > 1 else ""
+    more = f" (and {counted(len(stale) - 1, 'more range')}: --partitions)" if len(stale) > 1 else ""
     where = range_text(first.first, first.last, found.node.partitions)
     return [Cell(f"{found.node.key} {where} is stale: {'; '.join(first.causes)}{more}", "stale")]
 

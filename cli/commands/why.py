@@ -26,7 +26,7 @@ def why(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")],
     partition: PartitionOption = None,
 ) -> ExitCode:
-    """Show why a table is stale, missing or fresh, down to the commit or the code."""
+    """Show why a table is stale, missing or fresh."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.explain import explain

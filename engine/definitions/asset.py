@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
+from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.partitions import DailyPartitions, Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.registry import note
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
@@ -38,6 +39,8 @@ class Asset(Generic[P, R]):
     tags: Mapping[str, str]
     code_version: str | None
     """What stands for the function's code instead of its hash, where the author says so."""
+    location: str | None = None
+    """Where the table lies, where that is not told by the key."""
 
     @property
     def model(self) -> type | None:
@@ -46,8 +49,8 @@ class Asset(Generic[P, R]):
 
     @property
     def table_name(self) -> str:
-        """Where the table lies, below the lake's root."""
-        return str(self.key)
+        """The folder of the table, below the lake's root."""
+        return str(self.key) if self.location is None else self.location
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself; nothing is read, checked or stored."""
@@ -73,6 +76,7 @@ def asset(
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     code_version: str | None = None,
+    location: str | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -89,6 +93,7 @@ def asset(
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     code_version: str | None = None,
+    location: str | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -106,6 +111,7 @@ def asset(
         owners: people or teams.
         tags: words to select assets by.
         code_version: what stands for the function's code instead of its hash.
+        location: the table's folder below the lake, for a table that is older than the asset's name.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -132,10 +138,12 @@ def asset(
             owners=tuple(owners),
             tags=dict(tags or {}),
             code_version=code_version,
+            location=location,
         )
-        problem = _partitioning_problem(defined) or _column_problem(defined)
+        problem = location_problem(defined.table_name) or _partitioning_problem(defined) or _column_problem(defined)
         if problem:
             raise InvalidDefinition(f"asset {str(key)!r}: {problem}", where=where, asset=str(key))
+        note(defined)
         return defined
 
     return define if function is None else define(function)

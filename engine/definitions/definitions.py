@@ -17,8 +17,8 @@ class Definitions:
     """Assets and the resources that they use.
 
     Raises:
-        InvalidDefinition: something given is no asset or no resource, two assets share a key, or one key lies inside
-            another.
+        InvalidDefinition: something given is no asset or no resource, two assets share a key or a folder, or one's
+            folder lies inside another's.
     """
 
     def __init__(self, assets: Iterable[Asset[..., Any]] = (), resources: Mapping[str, Resource] | None = None) -> None:
@@ -93,23 +93,30 @@ def _refuse_others(assets: Iterable[object], resources: Mapping[str, object]) ->
 
 
 def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
-    by_path: dict[str, Asset[..., Any]] = {}
+    by_key: dict[str, Asset[..., Any]] = {}
+    by_folder: dict[str, Asset[..., Any]] = {}
     for asset in assets:
-        other = by_path.setdefault(asset.key.path, asset)
+        other = by_key.setdefault(asset.key.path, asset)
         if other is not asset:
-            raise InvalidDefinition(
-                f"asset {asset.key.path!r} is defined twice; the other definition is at {other.where}",
-                where=asset.where,
-                asset=asset.key.path,
+            raise _clash(asset, f"is defined twice; the other definition is at {other.where}")
+        other = by_folder.setdefault(asset.table_name, asset)
+        if other is not asset:
+            raise _clash(
+                asset,
+                f"would lie in the same folder, {asset.table_name!r}, as {other.key.path!r} ({other.where}); give one "
+                "of them another location",
             )
     for asset in assets:
-        parts = asset.key.parts
+        parts = asset.table_name.split("/")
         for length in range(1, len(parts)):
-            outer = by_path.get("/".join(parts[:length]))
+            outer = by_folder.get("/".join(parts[:length]))
             if outer is not None:
-                raise InvalidDefinition(
-                    f"asset {asset.key.path!r} would lie inside the table of {outer.key.path!r} ({outer.where}); "
-                    "a vacuum of that table would delete it, so give one of them another name",
-                    where=asset.where,
-                    asset=asset.key.path,
+                raise _clash(
+                    asset,
+                    f"would lie inside the table of {outer.key.path!r} ({outer.where}); a vacuum of that table would "
+                    "delete it, so give one of them another name or location",
                 )
+
+
+def _clash(asset: Asset[..., Any], problem: str) -> InvalidDefinition:
+    return InvalidDefinition(f"asset {asset.key.path!r} {problem}", where=asset.where, asset=asset.key.path)

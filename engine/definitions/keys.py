@@ -36,6 +36,19 @@ class AssetKey:
         return self.path
 
 
+def location_problem(location: str) -> str | None:
+    """Say why a table cannot lie in a folder, or none if it can."""
+    if "://" in location or location.startswith(("/", "~")):
+        return f"location={location!r} must be a folder below the lake, such as 'old/name'; no other is supported yet"
+    for part in location.split("/"):
+        if not _PART.fullmatch(part):
+            return (
+                f"location={location!r} has the part {part!r}; a part starts with a letter or a digit and has only "
+                "letters, digits, '_', '-' and '.', at most 100 of them"
+            )
+    return None
+
+
 KeyLike: TypeAlias = str | AssetKey
 """What an author may write where an asset key is meant."""
 

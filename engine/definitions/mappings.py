@@ -32,7 +32,12 @@ class TimeWindowMapping:
     end_offset: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse an empty window."""
+        """Refuse an empty window, and offsets that are no whole numbers."""
+        for name, offset in (("start_offset", self.start_offset), ("end_offset", self.end_offset)):
+            if not isinstance(offset, int) or isinstance(offset, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise InvalidDefinition(
+                    f"TimeWindowMapping: {name} must be a whole number of partitions, such as -6, not {offset!r}"
+                )
         if self.start_offset > self.end_offset:
             raise InvalidDefinition(
                 f"TimeWindowMapping: start_offset {self.start_offset} lies after end_offset {self.end_offset}"

@@ -130,7 +130,7 @@ def _upstream(argument: str, frame: FrameType, declared: Input) -> Upstream:
 
 
 def _returns(hints: Mapping[str, Any]) -> FrameType:
-    expected = "the return annotation must be LazyFrame[Model] or DataFrame[Model]"
+    expected = "the return annotation must be LazyFrame[Model] or DataFrame[Model], or without a contract pl.LazyFrame"
     if "return" not in hints:
         raise InvalidDefinition(f"{expected}; there is none")
     annotation, _ = _split("return", hints["return"])

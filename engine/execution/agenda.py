@@ -70,6 +70,11 @@ class Agenda:
         """Whether `take` would give something."""
         return bool(self._is_ready)
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether anything of the plan was neither made nor found impossible."""
+        return any(self._waits.values())
+
     def again(self, key: AssetKey, ordinal: int) -> None:
         """Make a partition that was taken ready once more."""
         self._make_ready(key, ordinal)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
+from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
-from deltaworks.io.dtypes import Json
+from deltaworks.io.dtypes import Json, schema_difference
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.staged import StagedPartition
@@ -38,10 +39,44 @@ class Batch:
         return now_s - self.since_s >= age_s or sum(len(outcome.staged) for outcome in self.outcomes) >= partitions
 
 
+def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
+    """Take out of a batch what its table cannot take, and return why, by ordinal.
+
+    A table that is not there yet will have the columns of the batch's first partition.
+    """
+    batch.outcomes.sort(key=lambda outcome: outcome.task.first)
+    refused: dict[int, str] = {}
+    fitting: list[Outcome] = []
+    for outcome in batch.outcomes:
+        try:
+            _verify(table, node, batch.outcomes[0], outcome)
+            fitting.append(outcome)
+        except TableMismatch as error:
+            for each in outcome.staged:
+                discard(table, each.partition)
+                refused[each.ordinal] = f"{node.key} {each.partition.key}".rstrip() + f": {error}"
+    batch.outcomes[:] = fitting
+    return refused
+
+
+def _verify(table: Table, node: Node, first: Outcome, outcome: Outcome) -> None:
+    assert first.schema is not None, "what was staged has a schema"
+    assert outcome.schema is not None, "what was staged has a schema"
+    if table.exists:
+        verify_table(table, outcome.schema, node.partition_columns)
+        return
+    difference = schema_difference(first.schema, outcome.schema)
+    if difference is not None:
+        raise TableMismatch(
+            f"its columns differ from those of the other partitions, with which the table is made: {difference}. "
+            "Nothing was committed for it."
+        )
+
+
 def commit_batch(
     table: Table, node: Node, batch: Batch, decided_at: Mapping[str, int], run: RunEntry, now: dt.datetime
 ) -> Committed:
-    """Commit a batch, creating its table first if there is none.
+    """Commit a batch without misfits, creating its table first if there is none.
 
     Raises:
         TableMismatch: the table cannot take these columns.
@@ -51,9 +86,7 @@ def commit_batch(
     assert schema is not None, "what was staged has a schema"
     if not table.exists:
         create_table(table, schema, node.partition_columns, node.asset.description)
-    for outcome in batch.outcomes:
-        assert outcome.schema is not None, "what was staged has a schema"
-        verify_table(table, outcome.schema, node.partition_columns)
+        verify_table(table, schema, node.partition_columns)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
@@ -88,7 +121,7 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
     by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
     for outcome, each in chosen:
         pins = tuple(
-            (pinned.table_id, Pin(pinned.table, pinned.version))
+            (pinned.table_id, Pin(str(pinned.asset), pinned.version))
             for pinned in outcome.task.inputs.values()
             if pinned.table_id is not None
         )

@@ -18,7 +18,7 @@ from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.io.scan import scan_files
 from deltaworks.io.store import Store
-from deltaworks.validation import Contract, compile_contract, declare
+from deltaworks.validation import Contract, compile_contract, conform, declare
 
 ContractKey: TypeAlias = tuple[type | None, tuple[tuple[str, pl.DataType], ...]]
 """A model and the columns that it was compiled for."""
@@ -68,7 +68,10 @@ def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -
         raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
     if not isinstance(result, pl.LazyFrame | pl.DataFrame):
         raise RunError(f"{call.where}: the function returned {type(result).__name__}, expected a Polars frame")
-    return _conformed(result.lazy(), call)
+    try:
+        return conform(call.node.asset.model, result.lazy())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
 
 
 def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -> Contract:
@@ -91,8 +94,9 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
             partition=None,
         )
     for name in call.node.partition_columns:
-        if name not in schema:
-            raise RunError(f"{call.where}: the result has no partition column {name!r}")
+        wrong = call.node.partitions.column_problem(schema[name]) if name in schema else "is missing"
+        if wrong:
+            raise RunError(f"{call.where}: partition column {name!r} of the result {wrong}")
     for name, dtype in schema.items():
         problem = delta_problem(dtype)
         if problem:
@@ -112,20 +116,8 @@ def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> 
     if pinned.schema is not None:
         return scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
     if model is None:
-        raise RunError(f"{call.where}: its upstream {pinned.table} has no table yet, and no model says its columns")
+        raise RunError(f"{call.where}: its upstream {pinned.asset} has no table yet, and no model says its columns")
     return pl.LazyFrame(schema=declare(model).schema())
-
-
-def _conformed(lf: pl.LazyFrame, call: Call) -> pl.LazyFrame:
-    """Cast where the model asks for it, and put the declared columns first, in their order."""
-    if call.node.asset.model is None:
-        return lf
-    declared = declare(call.node.asset.model)
-    names = _schema(call, lf).names()
-    columns = {column.name: column.dtype for column in declared.columns if column.name in names}
-    if declared.coerce:
-        lf = lf.cast(pl.Schema(columns))
-    return lf.select([*columns, *(name for name in names if name not in columns)])
 
 
 def _schema(call: Call, lf: pl.LazyFrame) -> pl.Schema:

@@ -14,18 +14,17 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
+from deltaworks.engine.execution.fit import verify_fit
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
-from deltaworks.io.create import verify_table
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-from deltaworks.validation import declare
 
 
 def launch(
@@ -64,7 +63,7 @@ def launch(
     """
     resources = _resources(definitions, graph, plan, environ)
     for key in plan.planned:
-        _refuse_mismatch(graph, key, tables[key])
+        verify_fit(graph.nodes[key], tables[key])
     started = now()
     entry = RunEntry(
         _run_id(started),
@@ -99,19 +98,6 @@ def _resources(
             for argument, wanted in asset.signature.resources.items()
         }
     return resolved
-
-
-def _refuse_mismatch(graph: AssetGraph, key: AssetKey, table: Table) -> None:
-    """Compare a table with what its model declares, before anything is computed for it."""
-    node = graph.nodes[key]
-    if not table.exists or node.asset.model is None:
-        return
-    declared = declare(node.asset.model)
-    schema = dict(declared.schema())
-    if not declared.strict:
-        # Columns beyond the model are known only when the function has run; they are compared then.
-        schema |= {name: dtype for name, dtype in table.schema().items() if name not in schema}
-    verify_table(table, schema, node.partition_columns)
 
 
 def _run_id(started: dt.datetime) -> str:

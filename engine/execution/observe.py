@@ -29,7 +29,7 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
     Raises:
         LogGap: a commit is missing or damaged.
     """
-    tables = {key: load_table(store, str(key)) for key in graph.nodes}
+    tables = {key: load_table(store, node.asset.table_name) for key, node in graph.nodes.items()}
     for table in tables.values():
         save_index_if_due(table)
     return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))

@@ -15,7 +15,7 @@ from threading import Event as Flag
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
-from deltaworks.engine.execution.batch import Batch, commit_batch, discard
+from deltaworks.engine.execution.batch import Batch, commit_batch, discard, refuse_misfits
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionBlocked,
@@ -155,14 +155,21 @@ class Run:
         """Show that the run lives: whoever sees no heartbeat for 30 s takes it for lost."""
         if time.monotonic() - self._beaten_s >= HEARTBEAT_S:
             self._beaten_s = time.monotonic()
-            write_run(store, replace(self._entry, heartbeat_at=self._now().isoformat()))
+            alive = replace(self._ended(RunStatus.RUNNING), ended_at=None, heartbeat_at=self._now().isoformat())
+            write_run(store, alive)
 
     def _dispatch(self) -> bool:
         taken = self._agenda.take()
         if taken is None:
             return False
         key, first, last = taken
-        inputs = {edge.argument.argument: self._pin(edge, first, last) for edge in self._graph.nodes[key].upstream}
+        node = self._graph.nodes[key]
+        try:
+            inputs = {edge.argument.argument: self._pin(edge, first, last) for edge in node.upstream}
+        except DeltaworksError as error:
+            for ordinal in range(first, last + 1):
+                self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
+            return True
         self._numbers += 1
         self._running += 1
         is_small = first == last and self._is_small(key, inputs)
@@ -174,6 +181,7 @@ class Run:
         table, partitions = self._tables[edge.upstream], self._graph.nodes[edge.upstream].partitions
         keys = (partitions.key(ordinal) for ordinal in edge.correspondence.upstream_range(first, last))
         return PinnedInput(
+            asset=edge.upstream,
             table=table.name,
             table_id=table.table_id,
             version=table.version,
@@ -209,6 +217,10 @@ class Run:
 
     def _commit(self, key: AssetKey) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
+        for ordinal, reason in refuse_misfits(table, node, batch).items():
+            self._fail(key, ordinal, reason)
+        if not batch.outcomes:
+            return
         decided_at = {each.partition.key: self._decided_at[key, each.ordinal] for each in batch.staged}
         try:
             committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
@@ -276,7 +288,7 @@ class Run:
         return PartitionBlocked(blocked.asset, nodes[blocked.asset].partitions.key(blocked.ordinal), because)
 
     def _status(self, stop: Flag) -> RunStatus:
-        if stop.is_set():
+        if stop.is_set() and self._agenda.is_unsettled:
             return RunStatus.CANCELED
         return RunStatus.FAILURE if self._progress.failures else RunStatus.SUCCESS
 
@@ -290,5 +302,5 @@ class Run:
             failed=len(progress.failures),
             skipped=self._plan.left_out_count + len(progress.blocked) + len(progress.skipped),
             commits=progress.commits,
-            failures=tuple(progress.failures),
+            failures=tuple(sorted(progress.failures, key=lambda each: (each.asset, each.partition or ""))),
         )

@@ -1,4 +1,4 @@
-"""Stage: write what an asset's function returns and check it in the same pass.
+"""Stage: write what an asset's function returns, and check exactly what was written.
 
 Nothing staged is visible to any reader. A partition that breaks a rule is dropped; the others of the call stay. Two
 ways lead to the same files: in memory for one partition known to be small, at about half the cost, and streaming, in
@@ -7,6 +7,7 @@ bounded memory, for everything else.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,12 +19,14 @@ from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging, disk_refusal
+from deltaworks.io.partition_values import partition_key, serialized
 from deltaworks.io.staged import StagedFile, StagedPartition
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
 from deltaworks.validation import ROWS, Contract
 
 _STRAY = "\0stray"
+_LOG = logging.getLogger("deltaworks.execution")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Stager:
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
-        staging = Staging(self.store, str(task.asset), task.run_id, task.number)
+        staging = Staging(self.store, call.node.asset.table_name, task.run_id, task.number)
         try:
             lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
             contract = guard(call, lf, self.compiled)
@@ -52,8 +55,10 @@ class Stager:
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
+            _LOG.debug("%s failed", call.where, exc_info=True)
             reason, may_pass_later = str(error), True
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
+            _LOG.debug("%s failed", call.where, exc_info=True)
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
             may_pass_later = True
@@ -83,27 +88,33 @@ def _in_memory(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contrac
 
 
 def _streaming(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contract) -> _Written:
+    """Write first, then measure what was written.
+
+    To measure in the pass that writes would be one pass only as long as the plan is: a source in Python is called once
+    for each query on it, and need not give the same rows twice.
+    """
     columns = call.node.partition_columns
-    aggregates = _aggregates(call, contract)
-    # A range call sees the union of its inputs, so its result is cut to the partitions that were asked for.
-    inside = lf.filter(call.partition.contains(columns[0])) if columns else lf
-    measure = inside.group_by(columns).agg(aggregates) if columns else inside.select(aggregates)
-    _, measured, strays = pl.collect_all(
-        [staging.sink(inside, columns), measure, lf.select(_stray(call))], engine="streaming"
-    )
-    _refuse_strays(call, strays.item())
-    by_ordinal = {
-        call.task.first if not columns else _ordinal(call, row[columns[0]]): row
-        for row in measured.iter_rows(named=True)
-        if row[ROWS]
-    }
-    return _Written(by_ordinal, lambda ordinal: staging.read(call.values(ordinal), contract.schema))
-
-
-def _ordinal(call: Call, value: object) -> int:
-    ordinal = call.node.partitions.ordinal(str(value))
-    assert ordinal is not None, "rows were cut to the call's partitions"
-    return ordinal
+    if columns and call.task.first != call.task.last:
+        # A range call sees the union of its inputs, so its result is cut to the partitions that were asked for.
+        lf = lf.filter(call.partition.contains(columns[0]).fill_null(True))
+    staging.sink(lf, columns).collect(engine="streaming")
+    ordinals = {call.node.partitions.key(ordinal): ordinal for ordinal in call.task.ordinals}
+    written: list[dict[str, str | None]] = [dict(values) for values in staging.written] if columns else [{}]
+    strays = [values for values in written if partition_key(values) not in ordinals]
+    if strays:
+        rows = staging.scan(strays, contract.schema).select(pl.len()).collect().item()
+        for values in strays:
+            staging.drop(values)
+        _refuse_strays(call, rows)
+    measured: dict[int, Mapping[str, object]] = {}
+    if written:
+        staged = staging.scan(written, contract.schema)
+        aggregates = _aggregates(call, contract)
+        by_partition = staged.group_by(columns).agg(aggregates) if columns else staged.select(aggregates)
+        for row in by_partition.collect(engine="streaming").iter_rows(named=True):
+            if row[ROWS]:
+                measured[ordinals[partition_key({column: serialized(row[column]) for column in columns})]] = row
+    return _Written(measured, lambda ordinal: staging.scan([call.values(ordinal)], contract.schema).collect())
 
 
 def _aggregates(call: Call, contract: Contract) -> list[pl.Expr]:
@@ -113,12 +124,11 @@ def _aggregates(call: Call, contract: Contract) -> list[pl.Expr]:
 
 
 def _stray(call: Call) -> pl.Expr:
-    """Count the rows that belong to no partition of the call; of a range call, those that belong to none at all."""
+    """Count the rows that do not belong to the call's partition."""
     if not call.node.partition_columns:
         return pl.lit(0).alias(_STRAY)
-    column = pl.col(call.node.partition_columns[0])
-    is_stray = column.is_null() if call.task.first != call.task.last else ~call.partition.contains(column)
-    return is_stray.fill_null(True).sum().alias(_STRAY)
+    is_inside = call.partition.contains(call.node.partition_columns[0])
+    return (~is_inside).fill_null(True).sum().alias(_STRAY)
 
 
 def _refuse_strays(call: Call, strays: int) -> None:

@@ -20,7 +20,9 @@ from deltaworks.validation import RuleResult
 class PinnedInput:
     """An upstream table as one task reads it."""
 
+    asset: AssetKey
     table: str
+    """The folder of its table."""
     table_id: str | None
     """None: there is no such table yet, so nothing is read."""
     version: int

@@ -26,7 +26,7 @@ from deltaworks.engine.planning.reach import is_authors_file
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.errors import Place
 from deltaworks.io.dtypes import delta_problem
-from deltaworks.validation import Declared, DeclaredColumn, compile_contract, declare
+from deltaworks.validation import Declared, DeclaredColumn, compile_contract, conform, declare
 
 _OURS = os.path.join(os.path.dirname(errors.__file__), "")
 _FOR_WANT_OF_ROWS = (
@@ -127,16 +127,17 @@ def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Pro
         or any(each.upstream not in schemas for each in node.upstream)
     ):
         return None
+    arguments = _arguments(node, schemas)
     with rehearsal() as seen:
         seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.upstream)
         try:
-            result = node.asset.function(**_arguments(node, schemas))
+            result = node.asset.function(**arguments)
             from_rows = seen.has_collected
             if not isinstance(result, pl.LazyFrame | pl.DataFrame):
                 message = f"the function of {node.key} returned {type(result).__name__}, expected a Polars frame"
                 problems.append(_problem(node.asset, ProblemKind.FUNCTION, message))
                 return None
-            lf = _cast(result.lazy(), node.asset)
+            lf = conform(node.asset.model, result.lazy())
             schema = lf.collect_schema()
             if from_rows and _is_vague(schema):
                 return None
@@ -164,18 +165,6 @@ def _arguments(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> dict[str, A
     if signature.logger is not None:
         arguments[signature.logger] = Logger(str(node.key))
     return arguments
-
-
-def _cast(lf: pl.LazyFrame, asset: Asset[..., Any]) -> pl.LazyFrame:
-    """Cast what the model wants cast, as it will be done when the rows are written."""
-    if asset.model is None:
-        return lf
-    declared = declare(asset.model)
-    casts = {column.name: column.dtype for column in declared.columns if column.coerce or declared.coerce}
-    if not casts:
-        return lf
-    present = lf.collect_schema()
-    return lf.with_columns(pl.col(name).cast(dtype) for name, dtype in casts.items() if name in present)
 
 
 def _is_vague(schema: pl.Schema) -> bool:

@@ -19,8 +19,17 @@ class LeftOut:
     partitions: PartitionSet
     upstream: AssetKey
     upstream_partitions: PartitionSet
-    command: str
-    """What would make them, with everything that they lack."""
+    """Those that are missing; none: the upstream's definition has no partition that they could be made from."""
+    command: str | None
+    """What would make them, with everything that they lack; none: nothing would."""
+
+    def reason(self, graph: AssetGraph) -> str:
+        """Say why they cannot be made, and what would change that."""
+        upstream = graph.nodes[self.upstream]
+        if self.command is None:
+            return f"{self.upstream} has no partition to make it from, its partitions are {upstream.partitions}"
+        missing = upstream.spelled(self.upstream_partitions.ranges())
+        return f"it is made from {missing}, which is missing. Make both: `{self.command}`"
 
 
 def left_out(
@@ -36,6 +45,9 @@ def left_out(
     """
     for edge in node.upstream:
         absent = status[edge.upstream].having(Status.MISSING)
+        uncovered = wanted - edge.correspondence.downstream(PartitionSet.all(absent.size))
+        if uncovered:
+            yield LeftOut(node.key, uncovered, edge.upstream, PartitionSet.none(absent.size), None)
         needed = needed_upstream(edge, wanted, absent - planned.get(edge.upstream, PartitionSet.none(absent.size)))
         if needed:
             lacking = wanted & edge.correspondence.downstream(needed)

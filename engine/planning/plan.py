@@ -95,7 +95,7 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         steps += _moved_steps(node, moved, planned)
         if wanted or moved:
             planned[key] = wanted | moved
-    _refuse_empty(graph, request, lacking, planned)
+    _refuse_empty(graph, status, request, lacking, planned)
     return Plan(tuple(steps), tuple(lacking), planned, only)
 
 
@@ -152,14 +152,18 @@ def _reached(node: Node, upstream: AssetKey, planned: Mapping[AssetKey, Partitio
 
 
 def _refuse_empty(
-    graph: AssetGraph, request: Request, lacking: Sequence[LeftOut], planned: Mapping[AssetKey, PartitionSet]
+    graph: AssetGraph,
+    status: LakeStatus,
+    request: Request,
+    lacking: Sequence[LeftOut],
+    planned: Mapping[AssetKey, PartitionSet],
 ) -> None:
+    """Refuse a request that names what cannot be made, or of which nothing is there and nothing can be made."""
     nodes = graph.nodes
     named = (left for left in lacking if request.names_partitions and nodes[left.asset].partition_columns)
-    left = next(named, lacking[0] if lacking and not planned else None)
+    is_empty = not planned and not any(
+        asked - status[key].having(Status.MISSING) for key, asked in request.partitions.items()
+    )
+    left = next(named, lacking[0] if lacking and is_empty else None)
     if left is not None:
-        made = nodes[left.asset].spelled(left.partitions.ranges())
-        missing = nodes[left.upstream].spelled(left.upstream_partitions.ranges())
-        raise RequestError(
-            f"Cannot make {made}: it is made from {missing}, which is missing. Make both: `{left.command}`"
-        )
+        raise RequestError(f"Cannot make {nodes[left.asset].spelled(left.partitions.ranges())}: {left.reason(graph)}")

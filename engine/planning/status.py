@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import polars as pl
 
@@ -192,12 +193,16 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
     )
 
 
+_UPSTREAM, _SINCE = "upstream: ", ", since "
+"""What stands before an upstream that is stale itself, and between it and the first cause of that."""
+
+
 class _Causes:
     """The causes of one asset's statuses, in sentences. Ranges may be many and small, so columns become lists once."""
 
     def __init__(self, status: AssetStatus, lake: LakeStatus) -> None:
         self._status = status
-        self._inputs = [_InputCauses(given, lake[given.edge.upstream]) for given in status.inputs]
+        self._inputs = [_InputCauses(given, lake) for given in status.inputs]
         self._versions = status.state.columns["version"].to_list()
 
     def of(self, found: Status, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -217,12 +222,18 @@ class _Causes:
             case Status.FRESH:
                 pass
 
+    def root(self, ordinal: int) -> str:
+        """Return what made a partition stale in the first place, be it far upstream."""
+        cause = next(self.of(Status.STALE, [(ordinal, ordinal)]))
+        return cause.partition(_SINCE)[2] if cause.startswith(_UPSTREAM) else cause
+
 
 class _InputCauses:
     """What one upstream did to the partitions of an asset."""
 
-    def __init__(self, given: InputStatus, upstream: AssetStatus) -> None:
-        self._given, self._upstream = given, upstream
+    def __init__(self, given: InputStatus, lake: LakeStatus) -> None:
+        upstream = lake[given.edge.upstream]
+        self._given, self._upstream, self._lake = given, upstream, lake
         columns = upstream.state.columns
         changed = given.pin.set(~given.changed, None)
         since = given.edge.correspondence.oldest(changed)
@@ -248,7 +259,12 @@ class _InputCauses:
             read = f"{_spelled(pins)} {'was' if len(pins) == 1 else 'were'} read" if pins else "it was not read before"
             yield f"data: {self._named(changed)} {verb} {at}, {read}"
         if self._given.stale[first]:
-            yield f"upstream: {self._named(self._mapped(self._stale, ranges))} is stale"
+            stale = self._mapped(self._stale, ranges)
+            yield f"{_UPSTREAM}{self._named(stale)} is stale{_SINCE}{self._upstream_causes.root(stale[0])}"
+
+    @cached_property
+    def _upstream_causes(self) -> _Causes:
+        return _Causes(self._upstream, self._lake)
 
     def _mapped(self, ordinals: list[int], ranges: Sequence[tuple[int, int]]) -> list[int]:
         """Return which of some upstream ordinals, ascending, any of the ranges is made from."""

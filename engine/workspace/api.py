@@ -84,7 +84,7 @@ def read(
     Columns: those of the table's schema, partition columns included. Row order is not defined.
 
     Args:
-        asset: an asset or its key.
+        asset: an asset, or the folder of its table, which is its key unless it has a location.
         lake: where the table lies.
         version: the table's version; none: the latest.
         partition: the keys to read; none: every partition.
@@ -93,7 +93,7 @@ def read(
         RequestError: there is no such table.
         VersionGone: it has no such version.
     """
-    name = str(asset.key) if isinstance(asset, Asset) else asset
+    name = asset.table_name if isinstance(asset, Asset) else asset
     table = Table.read(Store.at(str(lake)), name, version)
     if not table.exists:
         raise RequestError(f"There is no table {name!r} in lake {lake}.")
@@ -103,6 +103,8 @@ def read(
 def _keys(partition: str | Sequence[str] | None) -> Sequence[str]:
     if partition is None:
         return ()
+    if not partition:
+        raise RequestError("partition is empty; leave it out to mean every partition")
     return (partition,) if isinstance(partition, str) else partition
 
 

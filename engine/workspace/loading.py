@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from deltaworks import errors
+from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.registry import collecting
 from deltaworks.errors import DefinitionError, InvalidDefinition, ModuleNotLoaded, Place
 
 _NOT_THE_AUTHORS = (
-    "<frozen",
+    "<",
     str(Path(errors.__file__).parent),
     *{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")},
 )
@@ -31,8 +34,7 @@ def load_modules(names: Iterable[str], folder: Path) -> Definitions:
     """
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    modules = [_imported(name, partial(importlib.import_module, name)) for name in names]
-    return Definitions.merge(*map(_definitions, modules))
+    return Definitions.merge(*(_loaded(name, partial(importlib.import_module, name)) for name in names))
 
 
 def load_file(file: Path) -> Definitions:
@@ -41,6 +43,8 @@ def load_file(file: Path) -> Definitions:
     Raises:
         DefinitionError: as `load_modules`.
     """
+    if file.stem in sys.stdlib_module_names:
+        raise InvalidDefinition(f"{file} has the name of a module of Python itself; rename it")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if not file.is_file() or spec is None or spec.loader is None:
         raise InvalidDefinition(f"there is no Python file {file}")
@@ -53,7 +57,33 @@ def load_file(file: Path) -> Definitions:
         loader.exec_module(module)
         return module
 
-    return _definitions(_imported(str(file), run))
+    return _loaded(str(file), run)
+
+
+def _loaded(name: str, run: Callable[[], ModuleType]) -> Definitions:
+    with collecting() as defined:
+        module = _imported(name, run)
+    units = [value for value in vars(module).values() if isinstance(value, Definitions)]
+    if len(units) > 1:
+        raise InvalidDefinition(f"module {name!r} has {len(units)} Definitions; join them with Definitions.merge")
+    if units:
+        return units[0]
+    definitions = Definitions.from_module(module)
+    _refuse_hidden(definitions, [asset for asset in defined if asset.function.__module__ == module.__name__])
+    return definitions
+
+
+def _refuse_hidden(definitions: Definitions, defined: Iterable[Asset[..., Any]]) -> None:
+    """Refuse two assets of one key, of which the later hides the earlier in the module's namespace."""
+    found = {asset.key: asset for asset in definitions.assets}
+    for asset in defined:
+        other = found.get(asset.key, asset)
+        if other is not asset:
+            raise InvalidDefinition(
+                f"asset {str(asset.key)!r} is defined twice; the other definition is at {other.where}",
+                where=asset.where,
+                asset=str(asset.key),
+            )
 
 
 def _imported(name: str, run: Callable[[], ModuleType]) -> ModuleType:
@@ -75,12 +105,3 @@ def _last_place(error: BaseException) -> Place | None:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_NOT_THE_AUTHORS)]
     return Place(own[-1].filename, own[-1].lineno or 1) if own else None
-
-
-def _definitions(module: ModuleType) -> Definitions:
-    units = [value for value in vars(module).values() if isinstance(value, Definitions)]
-    if len(units) > 1:
-        raise InvalidDefinition(
-            f"module {module.__name__!r} has {len(units)} Definitions; join them with Definitions.merge"
-        )
-    return units[0] if units else Definitions.from_module(module)

@@ -11,6 +11,7 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
+from deltaworks.errors import InvalidDefinition, InvalidSettings
 from deltaworks.io.store import Store
 
 
@@ -40,6 +41,8 @@ def load_settings(origin: Origin, environ: Mapping[str, str]) -> Settings:
     Raises:
         InvalidSettings: there is no project, or its file is wrong.
     """
+    if origin.file is not None and origin.module is not None:
+        raise InvalidSettings("-f and -m both say what to load; give one of them")
     if origin.file is not None:
         return resolve(origin.file.resolve().parent, None, origin.lake, environ)
     if origin.module is not None:
@@ -64,4 +67,7 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime) -
     """
     settings = load_settings(origin, environ)
     definitions = load_file(origin.file) if origin.file else load_modules(settings.modules, settings.folder)
+    if not definitions.assets:
+        where = origin.file or ", ".join(settings.modules)
+        raise InvalidDefinition(f"{where} defines no assets; an asset is a function under @deltaworks.asset")
     return Project(definitions, build_graph(definitions, now), open_lake(settings), settings.executor)

@@ -34,7 +34,7 @@ def read_asset(
         VersionGone: its table has no such version.
     """
     node = graph.node(str(name))
-    table = Table.read(store, str(node.key), version)
+    table = Table.read(store, node.asset.table_name, version)
     if not table.exists:
         raise RequestError(f"{node.key} has no table yet: `deltaworks backfill +{node.key}` makes it.")
     if partitions is None:

@@ -138,7 +138,7 @@ def resolve(
     """
     said = FileSettings() if written is None else written.settings
     given = {} if written is None else dict.fromkeys(_said(said), Given(Source.FILE, str(written.file)))
-    chosen = said.lake if "://" in said.lake else str(folder / said.lake)
+    chosen = said.lake if "://" in said.lake else str(folder / Path(said.lake).expanduser())
     if environ.get(LAKE_VARIABLE):
         chosen, given["lake"] = environ[LAKE_VARIABLE], Given(Source.ENVIRONMENT, LAKE_VARIABLE)
     if lake:

@@ -143,7 +143,7 @@ class LogGap(StorageError):
     """A commit file of a table's log is missing or damaged, so its state cannot be known."""
 
     def __init__(self, table: str, version: int, problem: str) -> None:
-        self.table, self.version = table, version
+        self.table, self.version, self.problem = table, version, problem
         super().__init__(
             f"{table}: version {version} of the log {problem}, so nothing can be said about this table's state. "
             "Restore the commit file from a backup, or move the table away and materialize it anew."
@@ -152,6 +152,8 @@ class LogGap(StorageError):
 
 class VersionGone(StorageError):
     """A table version that was asked for is not there, or no longer."""
+
+    exit_code = 2
 
     def __init__(self, table: str, version: int, latest: int) -> None:
         self.table, self.version, self.latest = table, version, latest

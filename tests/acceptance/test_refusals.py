@@ -64,7 +64,7 @@ def small(project: Project) -> Project:
 def test_a_wrong_request_is_refused_in_one_sentence(small: Project, arguments: list[str], told: str) -> None:
     result = small.run(*arguments)
 
-    assert result.code == (1 if "/proc/deltaworks-lake" in arguments or "s3://bucket/lake" in arguments else 2)
+    assert result.code == (1 if "/proc/deltaworks-lake" in arguments else 2)
     assert re.search(told, result.sentence), result.sentence
     assert not small.lake.exists()
 

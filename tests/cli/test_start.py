@@ -33,7 +33,9 @@ def modules_after(arguments: list[str], lake: Path) -> set[str]:
     return set(line.split()[1:])
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["backfill", "--help"], ["status", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["backfill", "--help"], ["status", "--help"], ["runs", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     assert modules_after(arguments, tmp_path).isdisjoint(HEAVY)
 

@@ -43,15 +43,19 @@ class Trigger:
     moment: Moment
     act: Callable[[], None] | None = None
     """None: the process dies."""
+    below: str = ""
+    """Only calls with a path that begins so count."""
     calls: dict[str, int] = field(default_factory=dict[str, int])
     is_dead: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begins(self, method: str) -> bool:
+    def begins(self, method: str, path: str) -> bool:
         """Note that a call begins; return whether it is the one."""
         with self.lock:
             if self.is_dead:
                 raise Crash
+            if not path.startswith(self.below):
+                return False
             self.calls[method] = self.calls.get(method, 0) + 1
             return method == self.method and self.calls[method] == self.call
 
@@ -84,10 +88,10 @@ class FailingStore(Store):
     trigger: Trigger = field(default_factory=lambda: Trigger("", 0, Moment.BEFORE))
 
     def read(self, path: str) -> bytes | None:
-        return self._call("read", lambda: Store.read(self, path))
+        return self._call("read", lambda: Store.read(self, path), path)
 
     def exists(self, path: str) -> bool:
-        return self._call("exists", lambda: Store.exists(self, path))
+        return self._call("exists", lambda: Store.exists(self, path), path)
 
     def put(self, path: str, content: bytes) -> None:
         self._call("put", lambda: Store.put(self, path, content), path, content)
@@ -96,27 +100,27 @@ class FailingStore(Store):
         return self._call("put_new", lambda: Store.put_new(self, path, content), path, content)
 
     def sync_file(self, path: str) -> None:
-        self._call("sync_file", lambda: Store.sync_file(self, path))
+        self._call("sync_file", lambda: Store.sync_file(self, path), path)
 
     def sync_folders(self, paths: Iterable[str]) -> None:
         self._call("sync_folders", lambda: Store.sync_folders(self, paths))
 
     def list(self, prefix: str) -> Iterator[str]:
-        return self._call("list", lambda: Store.list(self, prefix))
+        return self._call("list", lambda: Store.list(self, prefix), prefix)
 
     def size_bytes(self, path: str) -> int | None:
-        return self._call("size_bytes", lambda: Store.size_bytes(self, path))
+        return self._call("size_bytes", lambda: Store.size_bytes(self, path), path)
 
     def delete(self, path: str) -> None:
-        self._call("delete", lambda: Store.delete(self, path))
+        self._call("delete", lambda: Store.delete(self, path), path)
 
     def make_folder(self, path: str) -> None:
-        self._call("make_folder", lambda: Store.make_folder(self, path))
+        self._call("make_folder", lambda: Store.make_folder(self, path), path)
 
     def _call(self, method: str, work: Callable[[], T], path: str = "", content: bytes = b"") -> T:
-        is_it = self.trigger.begins(method)
+        is_it = self.trigger.begins(method, path)
         if is_it and self.trigger.moment != Moment.AFTER:
-            if self.trigger.moment == Moment.WITHIN and path and (self.root / path).parent.is_dir():
+            if self.trigger.moment == Moment.WITHIN and content and (self.root / path).parent.is_dir():
                 target = self.root / path
                 half = content[: len(content) // 2]
                 target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp").write_bytes(half)

@@ -33,6 +33,10 @@ class Oracle:
     """By table id."""
     contents: dict[tuple[str, str, int], list[Row]] = field(default_factory=dict[tuple[str, str, int], list[Row]])
     """The rows of a table id's partition since a version that changed it."""
+    robbed: set[str] = field(default_factory=set[str])
+    """The runs from under which somebody deleted a partition, so that they may have made others without it."""
+    _statuses: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    _failed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def edited(self, asset: str, code: str, constant: int) -> None:
         """Note the code version of an asset, which must tell its constants apart and nothing else."""
@@ -43,6 +47,7 @@ class Oracle:
 
     def look(self) -> None:
         """Read all logs anew, and compute the rows of everything that the engine wrote since the last look."""
+        self._statuses, self._failed = {}, {}
         for asset in UPSTREAMS:
             history = self.histories[asset] = read_history(self.lake / asset)
             if history.table_id is not None:
@@ -70,6 +75,8 @@ class Oracle:
 
     def failed(self, asset: str) -> set[str]:
         """The partitions whose last attempt failed and that nobody has changed since, by the ledger's files."""
+        if asset in self._failed:
+            return self._failed[asset]
         files = (self.lake / "_deltaworks" / "ledger" / "runs").rglob("*.json")
         runs = sorted((json.loads(file.read_text("utf-8")) for file in files), key=lambda run: run["started_at"])
         last = {
@@ -81,14 +88,15 @@ class Oracle:
             change = history.last(key)
             if name == asset and (-1 if change is None else change.version) <= version <= history.version:
                 failed.add(key)
+        self._failed[asset] = failed
         return failed
 
     def statuses(self) -> dict[str, dict[str, str]]:
         """The status of every partition of every asset."""
-        found: dict[str, dict[str, str]] = {}
-        for asset in UPSTREAMS:
-            found[asset] = {key: self._status(asset, key, found) for key in keys_of(asset)}
-        return found
+        if not self._statuses:
+            for asset in UPSTREAMS:
+                self._statuses[asset] = {key: self._status(asset, key, self._statuses) for key in keys_of(asset)}
+        return self._statuses
 
     def plan(
         self, asked: Mapping[str, Collection[str]], only: Collection[str]
@@ -141,6 +149,10 @@ class Oracle:
             upstream = self.asset_of[table_id]
             assert upstream == pin["asset"]
             for each in mapped(asset, key)[upstream]:
+                there = self.by_id[table_id].last(each, pin["version"])
+                exists = there is not None and (there.run_id is not None or there.has_files)
+                if UPSTREAMS[asset][upstream] is not None and change.run_id not in self.robbed:
+                    assert exists, f"{asset} {key} was made without {upstream} {each}"
                 read[upstream] += self._rows(table_id, each, pin["version"])
         return made(asset, self.constants[asset, str(change.code)], key, read)
 

@@ -1,12 +1,13 @@
 """The ledger gives runs back as they were written, oldest first."""
 
+import datetime as dt
 import json
 from dataclasses import replace
 
 import pytest
 
-from deltaworks.errors import StorageError
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, read_runs, write_run
+from deltaworks.errors import RequestError, StorageError
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus, find_run, read_runs, write_run
 
 STARTED = RunEntry("b", RunStatus.RUNNING, "materialize", "2026-01-02T00:00:00+00:00")
 ENDED = replace(
@@ -60,3 +61,59 @@ def test_a_damaged_entry_is_one_sentence_that_names_it(lake, content):
 
     with pytest.raises(StorageError, match=r"^ledger entry .*/2026-01-02/b\.json is damaged .*; delete it"):
         list(read_runs(lake.store))
+
+
+def test_an_entry_says_where_the_run_is_and_when_it_was_last_alive(lake):
+    beating = replace(STARTED, heartbeat_at="2026-01-02T00:01:00+00:00", host="here", pid=7)
+    write_run(lake.store, beating)
+
+    assert read_runs(lake.store) == [beating]
+
+
+def test_an_entry_of_an_older_engine_has_no_heartbeat(lake):
+    write_run(lake.store, STARTED)
+    (path,) = (lake.store.root / "_deltaworks").rglob("*.json")
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({key: document[key] for key in document.keys() - {"heartbeat_at", "host", "pid"}}))
+
+    assert read_runs(lake.store) == [STARTED]
+
+
+@pytest.mark.parametrize(
+    ("entry", "after_s", "status"),
+    [
+        (STARTED, 30, RunStatus.RUNNING),
+        (STARTED, 31, RunStatus.LOST),
+        (replace(STARTED, heartbeat_at="2026-01-02T00:01:00+00:00"), 90, RunStatus.RUNNING),
+        (replace(STARTED, heartbeat_at="2026-01-02T00:01:00+00:00"), 91, RunStatus.LOST),
+        (STARTED, -60, RunStatus.RUNNING),  # another machine's clock
+        (ENDED, 9999, RunStatus.FAILURE),
+    ],
+)
+def test_a_run_that_falls_silent_is_lost(entry, after_s, status):
+    now = dt.datetime.fromisoformat(STARTED.started_at) + dt.timedelta(seconds=after_s)
+
+    assert entry.status_at(now) is status
+
+
+RUNS = [replace(ENDED, run_id=run_id) for run_id in ("20260101-aa", "20260102-bb", "20260102-bbcc")]
+
+
+@pytest.mark.parametrize(("name", "found"), [("20260101", 0), ("20260102-bb", 1), ("20260102-bbc", 2), ("latest", 2)])
+def test_a_run_is_found_by_its_id_the_beginning_of_one_or_as_the_latest(name, found):
+    assert find_run(RUNS, name) is RUNS[found]
+
+
+@pytest.mark.parametrize(
+    ("runs", "name", "told"),
+    [
+        (RUNS, "20260102", r"^2 runs begin with '20260102', among them 20260102-bb, 20260102-bbcc; write more"),
+        (RUNS, "20260101-ab", r"^There is no run '20260101-ab'. Did you mean '20260101-aa'"),
+        (RUNS, "x", r"^There is no run 'x'. `deltaworks runs list`"),
+        (RUNS, "", r"^There is no run ''."),
+        ([], "latest", r"^There are no runs yet."),
+    ],
+)
+def test_a_run_that_is_not_one_is_refused(runs, name, told):
+    with pytest.raises(RequestError, match=told):
+        find_run(runs, name)

@@ -95,6 +95,23 @@ def test_a_damaged_commit_is_a_gap(lake, table, content):
         lake.open()
 
 
+def test_a_commit_of_ours_that_was_cut_between_two_lines_is_a_gap(lake, table):
+    lake.replace(table, DAYS, "both")
+    info, *_, last = log_file(table, 5).read_bytes().splitlines(keepends=True)
+    whole = log_file(table, 5).read_bytes()
+    assert b'"add"' in last
+
+    for end in (len(info), len(whole) - len(last)):
+        log_file(table, 5).write_bytes(whole[:end])
+        with pytest.raises(
+            LogGap, match=r"version 5 of the log was cut off \(it recorded rows of [ab] and adds no file"
+        ):
+            lake.open()
+
+    log_file(table, 5).write_bytes(whole[:-1])
+    assert lake.open().version == 5
+
+
 def test_a_log_without_a_creation_is_a_gap(lake, table):
     log_file(table, 0).write_bytes(b'{"commitInfo":{}}')
 

@@ -27,7 +27,7 @@ def test_a_written_partition_is_read_back_with_its_partition_column(staging):
     staging.write(DF.head(1), FIRST)
 
     assert staging.path(FIRST) == "day=2013-01-01/run-7.parquet"
-    assert_frame_equal(staging.read(FIRST, DF.schema), DF.head(1))
+    assert_frame_equal(staging.scan([FIRST], DF.schema).collect(), DF.head(1))
     assert pl.read_parquet_schema(staging.store.root / "raw/t" / staging.path(FIRST)) == {"v": pl.Int64}
 
 
@@ -37,7 +37,7 @@ def test_a_sink_writes_the_same_files_as_writing_one_by_one(staging):
     pl.collect_all([staging.sink(hard.lazy(), ["p"])], engine="streaming")
 
     for row in range(4):
-        assert_frame_equal(staging.read({"p": hard["p"][row]}, hard.schema), hard[row])
+        assert_frame_equal(staging.scan([{"p": hard["p"][row]}], hard.schema).collect(), hard[row])
 
 
 def test_a_sink_keeps_row_groups_large(staging):
@@ -45,7 +45,7 @@ def test_a_sink_keeps_row_groups_large(staging):
 
     pl.collect_all([staging.sink(lf, [])], engine="streaming")
 
-    assert staging.read({}, pl.Schema({"v": pl.Int64()})).height == ROW_GROUP_ROWS + 1
+    assert staging.scan([{}], pl.Schema({"v": pl.Int64()})).collect().height == ROW_GROUP_ROWS + 1
 
 
 def test_a_staged_file_is_described_by_size_and_statistics(staging):

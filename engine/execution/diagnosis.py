@@ -1,0 +1,82 @@
+"""Diagnosis: what is wrong with the lake of a project, table by table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.errors import StorageError
+from deltaworks.io.damage import Inspection, inspect
+from deltaworks.io.diagnose import Problem, Subject, ledger_problems, log_problems, table_problems
+from deltaworks.io.index import drop_index, save_index
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
+from deltaworks.io.sweep import Runs
+from deltaworks.io.table import Table
+
+
+def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Problem]:
+    """Yield everything that is wrong with a lake, upstream tables first; nothing is written.
+
+    Cost: reads every commit and checkpoint, and looks for every live data file.
+    """
+    yield from ledger_problems(store)
+    runs = _runs(store, now)
+    inspections: dict[AssetKey, Inspection] = {}
+    for key, node in graph.nodes.items():
+        try:
+            inspections[key] = inspect(store, node.asset.table_name)
+        except StorageError as error:
+            yield _unreadable(node, error)
+    read_at = _read_at(inspections)
+    for key, inspection in inspections.items():
+        node = graph.nodes[key]
+        is_defined = partial(_is_defined, node)
+        subject = Subject(str(key), inspection, is_defined, read_at.get(inspection.table.table_id or "", -1))
+        yield from log_problems(subject)
+        if inspection.is_readable:
+            try:
+                yield from table_problems(subject, runs, now)
+            except StorageError as error:
+                yield _unreadable(node, error)
+
+
+def rebuild_indexes(graph: AssetGraph, store: Store) -> None:
+    """Make every table's index anew from its log; that of a table whose log is damaged is only deleted.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    for node in graph.nodes.values():
+        drop_index(store, node.asset.table_name)
+        inspection = inspect(store, node.asset.table_name)
+        if inspection.is_readable:
+            save_index(Table.read(store, node.asset.table_name))
+
+
+def _is_defined(node: Node, key: str) -> bool:
+    return node.partitions.ordinal(key) is not None
+
+
+def _runs(store: Store, now: dt.datetime) -> Runs:
+    try:
+        return Runs.of(read_runs(store), now)
+    except StorageError:
+        return Runs.of([], now)  # told already
+
+
+def _read_at(inspections: Mapping[AssetKey, Inspection]) -> dict[str, int]:
+    """Return the latest version of each table, by its id, that a record says was read."""
+    latest: dict[str, int] = {}
+    for inspection in inspections.values():
+        for made in inspection.table.materializations:
+            for table_id, pin in made.inputs.items():
+                latest[table_id] = max(latest.get(table_id, -1), pin.version)
+    return latest
+
+
+def _unreadable(node: Node, error: StorageError) -> Problem:
+    return Problem("unreadable", str(node.key), str(error), "mend the disk or its permissions, and ask again")

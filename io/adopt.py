@@ -1,0 +1,76 @@
+"""Adopt: prepare a table that others have made, so that its commits can be the record from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+
+from deltaworks.errors import LogGap, StorageError, TableMismatch
+from deltaworks.io.create import PROPERTIES, verify_table
+from deltaworks.io.log import commit_path
+from deltaworks.io.store import Store
+from deltaworks.io.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A property of a table that was changed."""
+
+    name: str
+    before: str | None
+    """None: it was not set."""
+    after: str
+
+
+def read_foreign(store: Store, name: str) -> Table:
+    """Read a table that others may have made.
+
+    Raises:
+        TableMismatch: its first commits were deleted, so nobody can tell what it is made of.
+        LogGap: a commit is missing or damaged.
+    """
+    try:
+        return Table.read(store, name)
+    except LogGap as error:
+        if error.version > 0 or not error.problem.startswith("is absent"):
+            raise
+        raise TableMismatch(
+            f"table {store.uri(name)}: its first commits were deleted, as a log retention does, so they cannot be the "
+            "record. Nothing was changed. Write its rows to a new table and adopt that one."
+        ) from error
+
+
+def adopt_table(
+    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str]
+) -> tuple[Change, ...]:
+    """Set the properties that keep a table's records, in one metadata commit; return what it changed, perhaps nothing.
+
+    Raises:
+        TableMismatch: it is not what its asset makes; nothing was changed.
+        StorageError: the table cannot be written, or somebody else changed it at the same time.
+    """
+    verify_table(table, schema, partition_columns)
+    assert table.metadata is not None, "a table that was verified exists"
+    before = table.metadata.configuration
+    changes = tuple(
+        Change(name, before.get(name), wanted) for name, wanted in PROPERTIES.items() if before.get(name) != wanted
+    )
+    if not changes:
+        return ()
+    try:
+        DeltaTable(table.store.uri(table.name)).alter.set_table_properties(
+            {change.name: change.after for change in changes},
+            commit_properties=CommitProperties(max_commit_retries=0),
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+        )
+    except Exception as error:  # delta-rs raises bare ones too
+        reason = " ".join(str(error).split())
+        raise StorageError(f"cannot change the properties of table {table.store.uri(table.name)}: {reason}") from error
+    table.tail()
+    table.store.sync_file(commit_path(table.name, table.version))
+    table.store.sync_folders([commit_path(table.name, table.version)])
+    verify_table(table, schema, partition_columns)
+    return changes

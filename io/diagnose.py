@@ -1,0 +1,151 @@
+"""Diagnose: what is wrong with a lake, and what repairs it.
+
+Nothing is written here: a lake that can only be read is diagnosed like any other.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from deltaworks.io.create import PROPERTIES
+from deltaworks.io.damage import DamagedCommit, Inspection, data_damage
+from deltaworks.io.index import index_problem
+from deltaworks.io.ledger import find_damaged_runs
+from deltaworks.io.log import commit_path
+from deltaworks.io.store import Store
+from deltaworks.io.sweep import Runs, find_candidates, leftovers
+
+SWEPT_AFTER = dt.timedelta(days=7)
+"""How old leftovers are when `maintain` takes them, unless it is told otherwise."""
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wrong."""
+
+    kind: str
+    """A word for programs."""
+    asset: str | None
+    """None: it concerns no single table."""
+    message: str
+    repair: str
+    """What to do about it."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A table that is diagnosed, and what its asset says about it."""
+
+    asset: str
+    inspection: Inspection
+    is_defined: Callable[[str], bool]
+    """Whether a partition key is one of the asset's."""
+    read_at: int = -1
+    """The latest version that a record of another table names: what was read of it cannot just be undone."""
+
+
+def log_problems(subject: Subject) -> Iterator[Problem]:
+    """Yield what is wrong with a table's log, commits and checkpoints."""
+    found, asset = subject.inspection, subject.asset
+    store = found.table.store
+    for damaged in found.commits:
+        kind = "log_gap" if damaged.problem.startswith("is absent") else "damaged_commit"
+        message = f"version {damaged.version} of its log {damaged.problem}"
+        yield Problem(kind, asset, message, _commit_repair(subject, damaged))
+    for checkpoint in found.checkpoints:
+        files = " and ".join(map(store.uri, checkpoint.paths))
+        complete = f"delete {files}; nothing is lost, since the commits are complete"
+        if found.commits:
+            complete = f"restore {files} from a backup: the commits are not complete either"
+        yield Problem("damaged_checkpoint", asset, f"{store.uri(checkpoint.paths[0])} {checkpoint.problem}", complete)
+
+
+def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[Problem]:
+    """Yield what is wrong with a table whose log can be read."""
+    table, asset = subject.inspection.table, subject.asset
+    if table.metadata is None:
+        return
+    yield from _missing_files(subject)
+    changed = {
+        name: table.metadata.configuration.get(name, "not set")
+        for name, wanted in PROPERTIES.items()
+        if table.metadata.configuration.get(name) != wanted
+    }
+    if changed:
+        told = " and ".join(f"{name} is {value!r} instead of {PROPERTIES[name]!r}" for name, value in changed.items())
+        message = f"its property {told}, so others may delete the commits, which are the record"
+        yield Problem("changed_properties", asset, message, f"`deltaworks adopt {asset}`")
+    left = leftovers(table.store, table.name, find_candidates(table.store, table.name, now - SWEPT_AFTER), runs)
+    if left:
+        size_bytes = sum(file.size_bytes for file in left)
+        message = f"{len(left)} files ({size_bytes:,} bytes) in its folder were left behind by runs that have ended"
+        yield Problem("leftovers", asset, message, f"`deltaworks maintain {asset}`")
+    beyond = sorted(key for key in table.live_keys() if not subject.is_defined(key))
+    if beyond:
+        message = f"it holds {_some(beyond)}, which its definition does not have, so nobody keeps them up to date"
+        repair = "widen the asset's partitions, or delete those rows with the tool that wrote them"
+        yield Problem("beyond_definition", asset, message, repair)
+    wrong = index_problem(table)
+    if wrong is not None:
+        yield Problem(
+            "damaged_index", asset, f"its index {wrong}; it is left aside", "`deltaworks doctor --rebuild-index`"
+        )
+
+
+def ledger_problems(store: Store) -> Iterator[Problem]:
+    """Yield the entries of the ledger that cannot be read."""
+    for path, error in find_damaged_runs(store):
+        message = str(error).partition(";")[0]
+        yield Problem("damaged_ledger", None, message, f"delete {store.uri(path)}; only that run's history is lost")
+
+
+def _missing_files(subject: Subject) -> Iterator[Problem]:
+    table, asset = subject.inspection.table, subject.asset
+    damaged = list(data_damage(table))
+    if not damaged:
+        return
+    _, path, what = damaged[0]
+    keys = sorted({key for key, _, _ in damaged})
+    whose = f" of {_some(keys)}" if keys != [""] else ""
+    more = f", and {len(damaged) - 1} more are damaged" if len(damaged) > 1 else ""
+    ours = [key for key in keys if subject.is_defined(key)]
+    repairs = [_remake(asset, ours)] if ours else []
+    if len(ours) < len(keys):
+        repairs.append("restore the files of the partitions beyond the definition from a backup")
+    yield Problem(
+        "missing_files", asset, f"data file {path}{whose} {what}{more}", ", or restore it from a backup; ".join(repairs)
+    )
+
+
+def _remake(asset: str, keys: Sequence[str]) -> str:
+    if keys == [""]:
+        return f"`deltaworks materialize {asset}`"
+    if len(keys) <= 2 * _SHOWN:
+        return f"`deltaworks materialize {asset}{''.join(f' --partition {key}' for key in keys)}`"
+    return f"`deltaworks backfill {asset} --only all --from {keys[0]} --to {keys[-1]}`"
+
+
+def _commit_repair(subject: Subject, damaged: DamagedCommit) -> str:
+    found = subject.inspection
+    path = found.table.store.uri(commit_path(found.table.name, damaged.version))
+    if damaged.version == found.last and damaged.version > max(subject.read_at, found.last_checkpoint):
+        return f"restore {path} from a backup; or delete it, and `deltaworks backfill` makes again what it held"
+    return _restore(subject, path)
+
+
+def _restore(subject: Subject, path: str) -> str:
+    table = subject.inspection.table
+    return (
+        f"restore {path} from a backup; or move {table.store.uri(table.name)} away, and `deltaworks backfill "
+        f"{subject.asset}+` makes the table anew"
+    )
+
+
+def _some(keys: Collection[str]) -> str:
+    shown = ", ".join(key or "the whole table" for key in list(keys)[:_SHOWN])
+    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
+    return f"{'partition' if len(keys) == 1 else 'partitions'} {shown}{more}"

@@ -1,0 +1,84 @@
+"""Settings: what is in force, where it comes from, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deltaworks.engine.workspace.project import Origin, load_settings
+from deltaworks.engine.workspace.settings import Settings, find_settings
+from deltaworks.errors import InvalidSettings
+
+TOML = 'lake = "tables"\nmodules = ["a", "b"]\n[executor]\nworkers = 3\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deltaworks.toml").write_text(TOML)
+    return tmp_path
+
+
+def listed(settings: Settings) -> dict[str, tuple[object, str]]:
+    return {each.name: (each.value, str(each.given)) for each in settings.listed()}
+
+
+def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
+    file = str(folder / "deltaworks.toml")
+
+    assert listed(find_settings(folder, None, {})) == {
+        "lake": (str(folder / "tables"), file),
+        "modules": (("a", "b"), file),
+        "executor.kind": ("threads", "default"),
+        "executor.workers": (3, file),
+        "durable": (True, "default"),
+    }
+
+
+def test_the_command_line_comes_before_the_environment_and_that_before_the_file(folder: Path) -> None:
+    environ = {"DELTAWORKS_LAKE": "/elsewhere", "DELTAWORKS_WORKERS": "9"}
+
+    assert listed(find_settings(folder, None, environ))["lake"] == ("/elsewhere", "DELTAWORKS_LAKE")
+    assert listed(find_settings(folder, "/given", environ))["lake"] == ("/given", "--lake")
+
+
+def test_an_empty_variable_says_nothing(folder: Path) -> None:
+    assert find_settings(folder, None, {"DELTAWORKS_LAKE": ""}).lake == str(folder / "tables")
+
+
+def test_settings_are_found_upward_and_in_a_pyproject(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.deltaworks]\nmodules = ["a"]\n')
+    below = tmp_path / "one" / "two"
+    below.mkdir(parents=True)
+
+    found = find_settings(below, None, {})
+
+    assert (found.folder, found.lake) == (tmp_path, str(tmp_path / "lake"))
+    assert listed(found)["modules"] == (("a",), str(tmp_path / "pyproject.toml"))
+    assert listed(found)["lake"] == (str(tmp_path / "lake"), "default")
+
+
+def test_a_file_or_a_module_stands_in_for_a_project(tmp_path: Path, folder: Path) -> None:
+    of_file = load_settings(Origin(file=tmp_path / "x" / "tables.py"), {})
+    of_module = load_settings(Origin(folder=folder, module="c"), {})
+
+    assert of_file.lake == str(tmp_path / "x" / "lake")
+    assert listed(of_module)["modules"] == (("c",), "--module")
+    assert listed(of_module)["executor.workers"] == (2, "default")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("modules = []", "names no modules"),
+        ('modules = ["a"]\nlaek = "x"', "no setting 'laek'. Did you mean 'lake'?"),
+        ('modules = ["a"]\n[executor]\nworker = 3', "no setting 'executor.worker'. Did you mean 'executor.workers'?"),
+        ('modules = ["a"]\n[executor]\nworkers = 0', "'executor.workers': .*, not 0"),
+        ("modules =", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "deltaworks.toml").write_text(text)
+
+    with pytest.raises(InvalidSettings, match=told):
+        find_settings(tmp_path, None, {})

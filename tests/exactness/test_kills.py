@@ -1,0 +1,124 @@
+"""A backfill that is killed at any moment leaves whole partitions, and the next one goes on where it was."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.exactness.naive import leftovers
+from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_until, write_project
+
+DAYS = 60
+RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
+
+Rows = dict[str, list[tuple[object, ...]]]
+
+
+@dataclass
+class Witness:
+    """What has been seen of one lake so far, and what a run that nobody disturbed made."""
+
+    project: Processes
+    expected: dict[str, Rows]
+    committed: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict[str, dict[str, tuple[int, str]]])
+    """By asset and key: the version and the run that made it."""
+
+    def forget(self) -> None:
+        """Begin with an empty lake."""
+        shutil.rmtree(self.project.lake)
+        self.committed = {}
+
+    def look(self) -> None:
+        """Compare the lake with what it must be after a kill."""
+        for asset, history in self.project.histories().items():
+            if history.table_id is None:
+                assert asset not in self.committed
+                continue
+            made: dict[str, tuple[int, str]] = {}
+            for key, change in history.materializations():
+                assert key not in made, f"{asset} {key} was made twice: at {made[key]} and at version {change.version}"
+                made[key] = (change.version, str(change.run_id))
+            before = self.committed.get(asset, {})
+            assert before.items() <= made.items(), "what is committed stays as it is"
+            self.committed[asset] = made
+            assert rows(self.project.lake / asset) == {key: self.expected[asset][key] for key in made}
+            self._look_at_files(asset, history.live.keys())
+            known = {run["run_id"] for run in self.project.runs()}
+            for file in leftovers(self.project.lake / asset, history):
+                found = RUN_ID.search(file)
+                assert found, f"{file} is named by no run"
+                assert found[0] in known
+
+    def look_at_the_end(self) -> None:
+        """Make sure that nothing is left to do."""
+        made = {asset: sorted(each) for asset, each in self.committed.items()}
+        assert made == dict.fromkeys(ASSETS, self.project.keys)
+        assert self.project.statuses() == {asset: {"fresh"} for asset in ASSETS}
+
+    def wait_for_a_run(self, process: subprocess.Popen[str]) -> None:
+        """Wait until a new run stands in the ledger, or nothing was left to run."""
+        before = len(self.project.runs())
+        wait_until(lambda: process.poll() is not None or len(self.project.runs()) > before, "the start of a run")
+
+    def _look_at_files(self, asset: str, live: set[str]) -> None:
+        table = self.project.lake / asset
+        assert all((table / file).is_file() for file in live)
+        for file in (table / "_delta_log").iterdir():
+            assert re.fullmatch(r"\d{20}\.json|\..*\.tmp|_last_checkpoint|.*\.checkpoint\.parquet", file.name), file
+
+
+def kill_again_and_again(folder: Path, kills: int, days: int) -> None:
+    seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
+    print(f"KILL_SEED={seed}")
+    chance = random.Random(seed)
+    reference = write_project(folder / "reference", days)
+    code, said = reference.run("backfill")
+    assert code == 0, said
+    (run,) = reference.runs()
+    longest_s = (
+        dt.datetime.fromisoformat(run["ended_at"]) - dt.datetime.fromisoformat(run["started_at"])
+    ).total_seconds()
+    witness = Witness(write_project(folder / "killed", days), {asset: rows(reference.lake / asset) for asset in ASSETS})
+    assert {asset: len(witness.expected[asset]) for asset in ASSETS} == dict.fromkeys(ASSETS, days)
+    killed, in_the_middle, ends = 0, 0, 0
+    while killed < kills:
+        with witness.project.start("backfill", "--workers", "2") as process:
+            if chance.random() < 0.9:
+                witness.wait_for_a_run(process)
+            time.sleep(chance.uniform(0, longest_s))
+            process.send_signal(signal.SIGKILL)
+            said, _ = process.communicate(timeout=PATIENCE_S)
+        witness.look()
+        if process.returncode == -signal.SIGKILL:
+            killed += 1
+            in_the_middle += 0 < sum(map(len, witness.committed.values())) < days * len(ASSETS)
+            continue
+        assert process.returncode == 0, said
+        ends += 1
+        witness.look_at_the_end()
+        witness.forget()
+    code, said = witness.project.run("backfill")
+    assert code == 0, said
+    witness.look()
+    witness.look_at_the_end()
+    print(f"{killed} kills, {in_the_middle} of them amid commits, {ends} runs to the end")
+    assert in_the_middle > kills // 10, "the kills came too early or too late to say anything"
+
+
+def test_killed_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, kills=30, days=DAYS)
+
+
+@pytest.mark.soak
+def test_many_killed_backfills(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, kills=200, days=365)

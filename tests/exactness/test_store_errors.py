@@ -1,0 +1,155 @@
+"""Every call that a run makes to its store fails once, in turn: nothing is lost, and the next run mends it.
+
+The same store lets somebody else write at exactly the wrong moment.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from threading import Event as Flag
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+from deltaworks.engine.execution.launch import launch
+from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
+from deltaworks.engine.planning.request import request
+from deltaworks.engine.planning.status import Status
+from deltaworks.errors import StorageError
+from deltaworks.io.ledger import RunStatus
+from deltaworks.io.store import Store
+from tests.exactness.failing_store import METHODS, FailingStore, Moment, Trigger
+from tests.exactness.naive import read_history
+from tests.exactness.oracle import Oracle
+from tests.exactness.small_project import UPSTREAMS, definitions, keys_of
+
+NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
+SAME = dict.fromkeys(UPSTREAMS, 1)
+GRAPH = build_graph(definitions(SAME), NOW)
+
+
+def run_all(
+    store: Store, constants: Mapping[str, int] = SAME, only: frozenset[Only] = DEFAULT_ONLY
+) -> RunReport | StorageError:
+    """Make everything that is not up to date, or what else is asked for."""
+    seconds = count()
+    defined = definitions(constants)
+    graph = build_graph(defined, NOW)
+    try:
+        seen = observe(graph, store)
+        decided = plan(graph, seen.status, request(graph, tuple(graph.nodes)), only)
+        return launch(
+            defined,
+            graph,
+            store,
+            seen.tables,
+            decided,
+            workers=1,
+            command="a test",
+            environ={},
+            now=lambda: NOW + dt.timedelta(seconds=next(seconds)),
+            tell=lambda _: None,
+            stop=Flag(),
+        )
+    except StorageError as error:
+        return error
+
+
+def went_well(report: RunReport | StorageError) -> bool:
+    return isinstance(report, RunReport) and report.entry.status is RunStatus.SUCCESS
+
+
+def look(lake: Path) -> set[str]:
+    """Compare a lake with what the oracle says; return the statuses in it."""
+    oracle = Oracle(lake)
+    for asset in UPSTREAMS:
+        oracle.edited(asset, GRAPH.node(asset).code, 1)
+    oracle.look()
+    status = observe(GRAPH, Store(lake, durable=False)).status
+    found = {
+        str(key): {each.node.partitions.key(number): Status(value).word for number, value in enumerate(each.status)}
+        for key, each in status.items()
+    }
+    assert found == oracle.statuses()
+    for asset, history in oracle.histories.items():
+        if history.table_id is None:
+            continue
+        expected = sorted((key, *row) for key, rows in oracle.rows(asset).items() for row in rows)
+        day = pl.lit("") if asset == "total" else pl.col("day").dt.to_string("%Y-%m-%d")
+        assert sorted(pl.read_delta(str(lake / asset)).select(day, "i", "n").rows()) == expected
+        made = [key for key, _ in history.materializations()]
+        assert len(set(made)) == len(made), f"{asset}: nothing was made twice"
+    return {each for by_key in found.values() for each in by_key.values()}
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """How often an undisturbed run calls each method."""
+    trigger = Trigger("", 0, Moment.BEFORE)
+    assert went_well(run_all(FailingStore(tmp_path_factory.mktemp("sound") / "lake", False, trigger)))
+    return trigger.calls
+
+
+def some_of(calls: int) -> Iterator[int]:
+    """The numbers of some calls, the first ones and ever fewer."""
+    number = 1
+    while number <= calls:
+        yield number
+        number += 1 + number // 2
+
+
+DELETED = "what was staged is deleted though the commit that names it was written before its call failed"
+
+
+@pytest.mark.parametrize(
+    ("method", "moment"),
+    [
+        pytest.param(
+            method, moment, marks=[pytest.mark.xfail(strict=True, reason=DELETED)] * (where == "put_new after")
+        )
+        for method in METHODS
+        for moment in (Moment.BEFORE, Moment.AFTER)
+        for where in [f"{method} {moment}"]
+    ],
+)
+def test_a_call_that_fails_costs_at_most_a_second_run(
+    method: str, moment: Moment, calls: dict[str, int], tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise StorageError(f"{method} failed")
+
+    for number in some_of(calls.get(method, 0)):
+        lake = tmp_path / f"{method}-{number}"
+        run_all(FailingStore(lake, False, Trigger(method, number, moment, fail)))
+
+        look(lake)
+        assert went_well(run_all(Store(lake, durable=False))), f"after the failure of call {number}"
+        assert look(lake) == {"fresh"}
+        assert {asset: set(read_history(lake / asset).changes) for asset in UPSTREAMS} == {
+            asset: set(keys_of(asset)) for asset in UPSTREAMS
+        }
+
+
+@pytest.mark.xfail(
+    strict=True, reason="what was deleted meanwhile counts as skipped, and what is made from it as ready"
+)
+def test_what_is_deleted_meanwhile_is_not_read_as_if_it_had_no_rows(tmp_path: Path) -> None:
+    assert went_well(run_all(Store(tmp_path, durable=False)))
+    before = read_history(tmp_path / "child")
+
+    def delete() -> None:
+        DeltaTable(str(tmp_path / "raw")).delete("day = '2024-01-04'")
+
+    store = FailingStore(tmp_path, False, Trigger("put_new", 1, Moment.BEFORE, delete))
+    run_all(store, constants={**SAME, "raw": 2}, only=frozenset({Only.STALE}))
+
+    after = read_history(tmp_path / "child")
+    assert after.version > before.version, "the other days were made again"
+    assert after.last("2024-01-04") == before.last("2024-01-04"), "there is nothing to make it from"
