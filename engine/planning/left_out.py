@@ -43,14 +43,18 @@ def left_out(
 
     `planned` holds what is made of the asset's upstreams before it.
     """
+    possible = wanted
+    for edge in node.upstream:
+        size = graph.nodes[edge.upstream].partitions.size
+        uncovered = wanted - edge.correspondence.downstream(PartitionSet.all(size))
+        possible = possible - uncovered  # what one input can never give needs no command for another
+        if uncovered:
+            yield LeftOut(node.key, uncovered, edge.upstream, PartitionSet.none(size), None)
     for edge in node.upstream:
         absent = status[edge.upstream].having(Status.MISSING)
-        uncovered = wanted - edge.correspondence.downstream(PartitionSet.all(absent.size))
-        if uncovered:
-            yield LeftOut(node.key, uncovered, edge.upstream, PartitionSet.none(absent.size), None)
-        needed = needed_upstream(edge, wanted, absent - planned.get(edge.upstream, PartitionSet.none(absent.size)))
+        needed = needed_upstream(edge, possible, absent - planned.get(edge.upstream, PartitionSet.none(absent.size)))
         if needed:
-            lacking = wanted & edge.correspondence.downstream(needed)
+            lacking = possible & edge.correspondence.downstream(needed)
             command = _command(graph, node, lacking, status)
             yield LeftOut(node.key, lacking, edge.upstream, needed, command)
 

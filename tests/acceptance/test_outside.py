@@ -69,7 +69,7 @@ def test_a_day_changed_from_outside_makes_exactly_what_is_made_from_it_stale(jan
     assert ranges(status, "flights", "external") == [[DAY, DAY]]
     assert ranges(status, "daily_carrier", "stale") == [[DAY, DAY]]
     assert ranges(status, "trailing_week", "stale") == [WEEK]
-    for asset, word in [("flights", "external"), ("daily_carrier", "stale")]:
+    for asset, word in [("flights", "external"), ("daily_carrier", "stale"), ("trailing_week", "stale")]:
         assert f"at version {version} by an outside writer (WRITE, delta-rs" in causes(status, asset, word)
     assert f"daily_carrier {DAY} is stale" in causes(status, "trailing_week", "stale")
 

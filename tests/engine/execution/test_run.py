@@ -285,3 +285,68 @@ def files_beyond(table: Path) -> set[str]:
         if "add" in action
     }
     return {str(path.relative_to(table)) for path in table.rglob("*.parquet")} - named
+
+
+class Loose(pa.DataFrameModel):
+    day: pl.Date
+    n: int
+    extra: str | None
+
+    class Config:
+        strict = True
+
+
+def test_a_strict_model_with_an_optional_column_can_be_made_twice(tmp_path: Path) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def loose(partition: dw.Partition) -> LazyFrame[Loose]:
+        return one(partition.start).with_columns(extra=pl.lit("x")).lazy()
+
+    dw.materialize([loose], lake=tmp_path)
+    report = dw.materialize([loose], lake=tmp_path)
+
+    assert report.entry.materialized == 3
+
+
+def test_a_partition_with_other_columns_costs_only_itself(tmp_path: Path) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def odd(partition: dw.Partition) -> pl.LazyFrame:
+        df = one(partition.start)
+        return (df.with_columns(more=pl.lit(1)) if partition.key == "2024-01-02" else df).lazy()
+
+    report = backfill(tmp_path, odd)
+
+    assert (report.entry.materialized, report.entry.failed) == (2, 1)
+    assert "column 'more'" in report.entry.failures[0].error
+    assert files_beyond(tmp_path / "odd") == set()
+
+
+def test_an_upstream_that_cannot_be_read_costs_only_what_is_made_from_it(tmp_path: Path) -> None:
+    upstream = counting()
+
+    @dw.asset(partitions=days, partition_by="day")
+    def below(counts: LazyFrame[Row]) -> LazyFrame[Row]:
+        return counts
+
+    @dw.asset(partitions=days, partition_by="day")
+    def other(partition: dw.Partition) -> LazyFrame[Row]:
+        return one(partition.start).lazy()
+
+    dw.materialize([upstream], lake=tmp_path)
+    log = tmp_path / "counts" / "_delta_log"
+    created = json.loads((log / f"{0:020d}.json").read_text().splitlines()[-1])["metaData"]
+    schema = json.loads(created["schemaString"])
+    kind = {"type": "map", "keyType": "string", "valueType": "long", "valueContainsNull": True}
+    schema["fields"].append({"name": "m", "type": kind, "nullable": True, "metadata": {}})
+    action = {"metaData": {**created, "schemaString": json.dumps(schema)}}
+    (log / f"{2:020d}.json").write_text(json.dumps({"commitInfo": {"timestamp": 0}}) + "\n" + json.dumps(action) + "\n")
+
+    report = backfill(tmp_path, upstream, below, other)
+
+    assert (report.entry.materialized, report.entry.failed) == (3, 3)
+    assert all("below" in failure.error and "counts" in failure.error for failure in report.entry.failures)
+
+
+def test_an_empty_list_of_partitions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="partition is empty"):
+        dw.materialize([counting()], lake=tmp_path, partition=[])
+    assert not list(tmp_path.iterdir())

@@ -181,3 +181,51 @@ def test_a_plan_that_fails_when_it_is_computed_leaves_nothing(tmp_path: Path, is
 
     assert "InvalidOperationError" in outcome.failures[1]
     assert written(tmp_path, asset) == []
+
+
+def test_what_is_judged_and_counted_is_what_was_written(tmp_path: Path, is_small: bool) -> None:
+    calls: list[int] = []
+
+    def source() -> pl.DataFrame:
+        # Another frame at each call: three rows at first, then more and worse ones.
+        calls.append(1)
+        worse = pl.concat([rows(dt.date(2024, 1, 2)), rows(dt.date(2024, 1, 2)).with_columns(n=pl.lit(-1, pl.Int64))])
+        return rows(dt.date(2024, 1, 2)) if len(calls) == 1 else worse
+
+    @dw.asset(name="table", partitions=days, partition_by="day")
+    def table(partition: dw.Partition) -> LazyFrame[Row]:
+        return pl.defer(source, schema=rows(dt.date(2024, 1, 2)).schema)
+
+    outcome = stage(tmp_path, table, 1, 1, is_small=is_small)
+
+    (staged,) = outcome.staged
+    (file,) = staged.partition.files
+    stored = pl.read_parquet(tmp_path / "table" / file.path, hive_partitioning=False)
+    assert len(calls) == 1
+    assert staged.partition.rows == stored.height == json.loads(file.statistics)["numRecords"] == 3
+
+
+def test_a_time_of_day_in_the_partition_column_is_refused_not_cut(tmp_path: Path, is_small: bool) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def moments(partition: dw.Partition) -> pl.LazyFrame:
+        return pl.LazyFrame({"day": [dt.datetime(2024, 1, 2, 13, tzinfo=dt.UTC)], "n": [1]})
+
+    outcome = stage(tmp_path, moments, 1, 1, is_small=is_small)
+
+    assert "partition column 'day' of the result has dtype Datetime" in outcome.failures[1]
+
+
+class Cast(pa.DataFrameModel):
+    day: pl.Date
+    n: int = pa.Field(coerce=True)
+
+
+def test_a_column_that_the_model_casts_is_cast(tmp_path: Path, is_small: bool) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def cast(partition: dw.Partition) -> LazyFrame[Cast]:
+        return pl.LazyFrame({"day": [partition.start], "n": ["7"]})
+
+    outcome = stage(tmp_path, cast, 1, 1, is_small=is_small)
+
+    (file,) = outcome.staged[0].partition.files
+    assert pl.read_parquet(tmp_path / "cast" / file.path)["n"].to_list() == [7]

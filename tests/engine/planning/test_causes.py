@@ -14,6 +14,7 @@ from deltaworks.engine.planning.status import status_ranges
 
 JANUARY = dw.DailyPartitions("2013-01-01", "2013-02-01")
 WEEK = dw.TimeWindowMapping(start_offset=-6)
+CHAIN: dict[str, dict[str, Any]] = {"a": {}, "b": {"a": None}, "c": {"b": None}, "d": {"c": None}}
 OUTSIDE = "an outside writer (WRITE, somebody)"
 
 
@@ -62,7 +63,20 @@ def test_data_by_a_run(lake: Any) -> None:
     assert causes(lake, "daily") == {
         "10-10 stale": ("data: flights 2013-01-10 changed at version 2 by run r7, version 1 was read",)
     }
-    assert causes(lake, "week") == {"10-16 stale": ("upstream: daily 2013-01-10 is stale",)}
+    changed = "data: flights 2013-01-10 changed at version 2 by run r7, version 1 was read"
+    assert causes(lake, "week") == {"10-16 stale": (f"upstream: daily 2013-01-10 is stale, since {changed}",)}
+
+
+def test_far_below_the_first_cause_is_told_and_not_the_way_to_it(lake_of: Callable[..., Any], table_of: Any) -> None:
+    lake = lake_of(*(table_of(name, JANUARY, **reads) for name, reads in CHAIN.items()))
+    for name in CHAIN:
+        lake.make(name, *range(1, 32))
+    lake.write_outside("a", 5)
+
+    (sentence,) = causes(lake, "d")["5-5 stale"]
+
+    changed = f"data: a 2013-01-05 changed at version 1 by {OUTSIDE}, version 0 was read"
+    assert sentence == f"upstream: c 2013-01-05 is stale, since {changed}"
 
 
 def test_data_by_one_run_in_several_commits_is_one_cause(lake: Any) -> None:

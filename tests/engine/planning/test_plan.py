@@ -88,7 +88,7 @@ def test_several_planned_upstreams_are_told_apart_by_what_they_reach(lake: Any) 
 
     decided = decide(lake, "daily", "week", "carriers", only=frozenset({Only.FAILED, Only.STALE}))
     assert [line for line in steps(lake, decided) if line.startswith("week")] == [
-        "week 2013-01-01..2013-01-31: upstream: carriers is stale"
+        "week 2013-01-01..2013-01-31: upstream: carriers is stale, since code: carriers changed since it was made"
     ]
 
 
