@@ -68,12 +68,12 @@ def verify_table(table: Table, schema: Mapping[str, pl.DataType], partition_colu
     difference = schema_difference(schema, table.schema())
     if difference is not None:
         raise TableMismatch(
-            f"{where}: its columns differ from what asset {table.name!r} makes: {difference}. Nothing was written. "
+            f"{where}: its columns differ from what its asset makes: {difference}. Nothing was written. "
             "Change the asset back, give it another name, or move the table away and materialize it anew."
         )
     if tuple(partition_columns) != table.metadata.partition_columns:
         raise TableMismatch(
-            f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but asset {table.name!r} by "
+            f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but its asset by "
             f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
         )
     demand = writer_demand(table.protocol, table.metadata.configuration, table.metadata.schema_string)

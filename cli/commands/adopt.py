@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def adopt(session: Session, asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")]) -> ExitCode:
-    """Take over a Delta table made elsewhere: check it, keep its log."""
+    """Take over a Delta table made elsewhere."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.takeover import take_over
 

@@ -23,7 +23,7 @@ def doctor(
         bool, typer.Option("--rebuild-index", help="First make the indexes anew from the logs.")
     ] = False,
 ) -> ExitCode:
-    """Find damage, gaps, foreign settings and leftovers; say the repair."""
+    """Find damage, gaps and leftovers; say the repair."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution import diagnosis
 

@@ -31,7 +31,7 @@ def maintain(
     ] = 7,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done and do nothing.")] = False,
 ) -> ExitCode:
-    """Delete what dead runs left in the tables' folders; write checkpoints."""
+    """Delete what dead runs left; write checkpoints."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution import upkeep
     from deltaworks.engine.planning import selection

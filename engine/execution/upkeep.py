@@ -53,6 +53,8 @@ def maintain(store: Store, nodes: Sequence[Node], older_than: dt.timedelta) -> U
         ClaimHeld: somebody else is at it.
         StorageError: the lake cannot be written, or an entry of the ledger cannot be read.
     """
+    if not store.exists(""):
+        return UpkeepReport(tuple(TableUpkeep(node) for node in nodes))
     with claimed(store, CLAIM, "deltaworks maintain") as claim:
         found = _find(store, nodes, older_than, claim.claimed_at)
         return UpkeepReport(tuple(_tidied(store, each) for each in found), claim.taken_over_from)

@@ -55,6 +55,14 @@ def made(project: Project) -> Project:
     return project
 
 
+def test_on_an_absent_lake_nothing_is_wrong_and_nothing_is_made(project: Project) -> None:
+    write_project(project)
+
+    assert project.run("doctor", "--json").json == {"ok": True, "problems": []}
+    assert project.run("maintain").code == 0
+    assert not project.lake.exists()
+
+
 def diagnosed(project: Project) -> dict[str, Any]:
     """The only problem that there is."""
     result = project.run("doctor", "--json")

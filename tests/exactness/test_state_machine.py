@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import HealthCheck, event, settings
+from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -65,8 +65,8 @@ calls = st.sampled_from([1, 1, 2, 2, 3, 5, 8])
 class LakeMachine(RuleBasedStateMachine):
     """One lake, and the oracle beside it."""
 
-    @initialize(is_full=st.sampled_from([True, False, True]))
-    def begin(self, is_full: bool) -> None:
+    @initialize(lake=st.sampled_from(["empty", "full", "scattered", "scattered"]))
+    def begin(self, lake: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="deltaworks-machine-"))
         self.lake = self.folder / "lake"
         self.store = Store(self.lake, durable=False)
@@ -77,7 +77,10 @@ class LakeMachine(RuleBasedStateMachine):
         self.compared: dict[str, object] = {}
         self.counter = 0
         self._define()
-        if is_full:
+        for _ in range(["empty", "full", "scattered"].index(lake)):
+            for asset, day in [("raw", KEYS[3]), ("child", KEYS[2])]:
+                if asset in self._tables():
+                    self._write_outside(asset, day, "append")
             self._run(self._asked(ASSETS, None), DEFAULT_ONLY, self.store, workers=2)
             self._adopt_runs({asset: set(keys_of(asset)) for asset in ASSETS})
 
@@ -398,6 +401,7 @@ def _check(examples: int, steps: int) -> None:
             deadline=None,
             derandomize=False,
             print_blob=True,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -78,8 +78,8 @@ def test_a_place_that_cannot_be_written_is_one_sentence():
         ({"p": pl.String(), "v": pl.Int32()}, ["p"], "column 'v' is Int64 instead of Int32"),
         ({"p": pl.String(), "v": pl.Int64(), "w": pl.Int64()}, ["p"], r"column 'w' \(Int64\) is missing"),
         ({"p": pl.String()}, ["p"], r"column 'v' \(Int64\) is not expected"),
-        (DF.schema, [], "it is partitioned by 'p', but asset 't' by no column"),
-        (DF.schema, ["v"], "it is partitioned by 'p', but asset 't' by 'v'"),
+        (DF.schema, [], "it is partitioned by 'p', but its asset by no column"),
+        (DF.schema, ["v"], "it is partitioned by 'p', but its asset by 'v'"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused_with_the_difference(lake, schema, by, sentence):
