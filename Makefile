@@ -39,6 +39,7 @@ demo: $(venv)
 bench: $(venv)
 	@echo "== bench"
 	@$(bin)/python bench/backfill.py
+	@$(bin)/python bench/commits.py
 
 soak: $(venv)
 	@echo "== soak"
