@@ -24,6 +24,7 @@ from deltaworks.engine.execution.events import (
     PartitionsCommitted,
     PartitionSkipped,
     PartitionWarned,
+    RunNoted,
     RunStarted,
     Stopping,
 )
@@ -34,7 +35,7 @@ from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import lake_status
-from deltaworks.errors import CommitConflict, DeltaworksError
+from deltaworks.errors import CommitConflict, DeltaworksError, StorageError
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -121,7 +122,7 @@ class Run:
         finally:
             self._executor.close()
         ended = self._ended(self._status(stop))
-        write_run(store, ended)
+        self._note(store, ended)
         return RunReport(ended, tuple(self._progress.blocked), tuple(self._progress.skipped))
 
     def _loop(self, store: Store, stop: Flag) -> None:
@@ -156,7 +157,14 @@ class Run:
         if time.monotonic() - self._beaten_s >= HEARTBEAT_S:
             self._beaten_s = time.monotonic()
             alive = replace(self._ended(RunStatus.RUNNING), ended_at=None, heartbeat_at=self._now().isoformat())
-            write_run(store, alive)
+            self._note(store, alive)
+
+    def _note(self, store: Store, entry: RunEntry) -> None:
+        """Write the run's entry; what is committed stands, whether or not the ledger can say so."""
+        try:
+            write_run(store, entry)
+        except StorageError as error:
+            self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
         taken = self._agenda.take()
