@@ -34,8 +34,8 @@ from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
-from deltaworks.engine.planning.status import lake_status
-from deltaworks.errors import CommitConflict, DeltaworksError, StorageError
+from deltaworks.engine.planning.status import Status, lake_status
+from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -234,12 +234,12 @@ class Run:
             committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
         except DeltaworksError as error:
             for each in batch.staged:
-                discard(table, each.partition)
+                # Only what surely no commit names may be deleted; the rest is left to `maintain`.
+                if isinstance(error, TableMismatch):
+                    discard(table, each.partition)
                 self._fail(key, each.ordinal, str(error))
             return
-        conflicts = {
-            conflict.partitions[0] if conflict.partitions else "": conflict for conflict in committed.conflicts
-        }
+        conflicts = {"".join(conflict.partitions): conflict for conflict in committed.conflicts}
         done = [each for each in batch.staged if each.partition.key not in conflicts]
         for each in done:
             self._agenda.committed(key, each.ordinal)
@@ -275,7 +275,10 @@ class Run:
                 skipped = PartitionSkipped(key, partition, conflict.version, str(table.writers[conflict.version]))
                 self._progress.skipped.append(skipped)
                 self._tell(skipped)
-                self._agenda.committed(key, ordinal)
+                if Status(status.status[ordinal]) is Status.MISSING:
+                    self._block(key, ordinal)
+                else:
+                    self._agenda.committed(key, ordinal)
             elif self._superseded[key, ordinal] < MAX_TRIES:
                 self._agenda.again(key, ordinal)
             else:
@@ -285,6 +288,10 @@ class Run:
         partition = self._graph.nodes[key].partitions.key(ordinal)
         self._progress.failures.append(Failure(str(key), partition or None, reason, self._decided_at[key, ordinal]))
         self._tell(PartitionFailed(key, partition, reason))
+        self._block(key, ordinal)
+
+    def _block(self, key: AssetKey, ordinal: int) -> None:
+        """Settle what is made from a partition that this run does not make and that is not there."""
         for blocked in self._agenda.failed(key, ordinal):
             event = self._blocked(blocked)
             self._progress.blocked.append(event)

@@ -105,20 +105,8 @@ def some_of(calls: int) -> Iterator[int]:
         number += 1 + number // 2
 
 
-DELETED = "what was staged is deleted though the commit that names it was written before its call failed"
-
-
-@pytest.mark.parametrize(
-    ("method", "moment"),
-    [
-        pytest.param(
-            method, moment, marks=[pytest.mark.xfail(strict=True, reason=DELETED)] * (where == "put_new after")
-        )
-        for method in METHODS
-        for moment in (Moment.BEFORE, Moment.AFTER)
-        for where in [f"{method} {moment}"]
-    ],
-)
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_call_that_fails_costs_at_most_a_second_run(
     method: str, moment: Moment, calls: dict[str, int], tmp_path: Path
 ) -> None:
@@ -137,9 +125,6 @@ def test_a_call_that_fails_costs_at_most_a_second_run(
         }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what was deleted meanwhile counts as skipped, and what is made from it as ready"
-)
 def test_what_is_deleted_meanwhile_is_not_read_as_if_it_had_no_rows(tmp_path: Path) -> None:
     assert went_well(run_all(Store(tmp_path, durable=False)))
     before = read_history(tmp_path / "child")
