@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -45,10 +45,10 @@ from deltaworks.io.table import Table
 from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger
 from tests.exactness.naive import leftovers, read_history
 from tests.exactness.oracle import EXTERNAL, FRESH, MISSING, Oracle
-from tests.exactness.small_project import KEYS, UPSTREAMS, Row, definitions, keys_of
+from tests.exactness.outsider import Outsider
+from tests.exactness.small_project import KEYS, UPSTREAMS, definitions, keys_of
 
 ASSETS = tuple(UPSTREAMS)
-BEYOND = "2024-02-01"
 
 assets = st.sampled_from(ASSETS)
 keys = st.sampled_from(KEYS)
@@ -74,12 +74,12 @@ class LakeMachine(RuleBasedStateMachine):
         self.constants = dict.fromkeys(ASSETS, 1)
         self.seen_runs: set[str] = set()
         self.compared: dict[str, object] = {}
-        self.counter = 0
+        self.outsider = Outsider(self.lake, self.oracle)
         self._define()
         for _ in range(["empty", "full", "scattered"].index(lake)):
             for asset, day in [("raw", KEYS[3]), ("child", KEYS[2])]:
                 if asset in self._tables():
-                    self._write_outside(asset, day, "append")
+                    self.outsider.write(asset, day, "append")
             self._run(self._asked(ASSETS, None), DEFAULT_ONLY, self.store, workers=2)
             self._adopt_runs({asset: set(keys_of(asset)) for asset in ASSETS})
 
@@ -123,7 +123,7 @@ class LakeMachine(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["overwrite", "append", "delete", "delete rows", "beyond"]))
     def write_outside(self, data: st.DataObject, kind: str) -> None:
         asset = data.draw(st.sampled_from(self._tables()), label="asset")
-        self._write_outside(asset, data.draw(favourites, label="day"), kind)
+        self.outsider.write(asset, data.draw(favourites, label="day"), kind)
 
     @precondition(lambda self: bool(self._tables()))
     @rule(data=st.data(), kind=st.sampled_from(["compact", "checkpoint", "vacuum"]))
@@ -183,7 +183,7 @@ class LakeMachine(RuleBasedStateMachine):
         def act() -> None:
             if kind == "compact":
                 DeltaTable(str(self.lake / asset)).optimize.compact()
-            elif self._write_outside(asset, day, kind):
+            elif self.outsider.write(asset, day, kind):
                 written.append(read_history(self.lake / asset).version)
 
         method, moment = place
@@ -351,48 +351,6 @@ class LakeMachine(RuleBasedStateMachine):
         assert len(new) <= 1
         self.seen_runs |= new
         return new
-
-    def _write_outside(self, asset: str, key: str, kind: str) -> bool:
-        """Write with plain delta-rs; return whether it made a commit that changed something."""
-        self.oracle.look()
-        table = DeltaTable(str(self.lake / asset))
-        before = self.oracle.rows(asset)
-        place = "" if asset == "total" else key
-        predicate = None if asset == "total" else f"day = '{key}'"
-        after = dict(before)
-        match kind:
-            case "overwrite":
-                after[place] = self._rows(2)
-                write_deltalake(table, _frame(asset, key, after[place]), mode="overwrite", predicate=predicate)
-            case "append":
-                more = self._rows(1)
-                after[place] = [*before.get(place, []), *more]
-                write_deltalake(table, _frame(asset, key, more), mode="append")
-            case "delete":
-                after[place] = []
-                table.delete(predicate)
-            case "delete rows":
-                after = {each: [row for row in rows if row[0] != 0] for each, rows in before.items()}
-                table.delete("i = 0")
-            case _:
-                place = "" if asset == "total" else BEYOND
-                after[place] = [*before.get(place, []), *self._rows(1)]
-                write_deltalake(table, _frame(asset, BEYOND, after[place][-1:]), mode="append")
-        if read_history(self.lake / asset).version == self.oracle.histories[asset].version:
-            return False
-        self.oracle.wrote(asset, after)
-        return True
-
-    def _rows(self, count: int) -> list[Row]:
-        self.counter += count
-        return [(900 + number, -self.counter - number) for number in range(count)]
-
-
-def _frame(asset: str, key: str, rows: list[Row]) -> pl.DataFrame:
-    df = pl.DataFrame(rows, schema={"i": pl.Int64, "n": pl.Int64}, orient="row")
-    if asset == "total":
-        return df
-    return df.select(pl.lit(dt.date.fromisoformat(key)).alias("day"), "i", "n")
 
 
 def _check(examples: int, steps: int) -> None:
