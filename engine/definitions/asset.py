@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
-from deltaworks.engine.definitions.partitions import DailyPartitions, Partitions, Unpartitioned
+from deltaworks.engine.definitions.partitions import Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.registry import note
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
+from deltaworks.engine.definitions.time_partitions import DailyPartitions
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import declare
@@ -204,5 +205,5 @@ def _column_problem(asset: Asset[..., Any]) -> str | None:
             f"model {declared.name} has no required column {asset.partition_by!r}, which partition_by names; "
             f"its columns are {', '.join(columns)}"
         )
-    problem = asset.partitions.column_problem(columns[asset.partition_by].dtype)
+    problem = asset.partitions.dimensions[0].column_problem(columns[asset.partition_by].dtype)
     return f"partition column {asset.partition_by!r} {problem}" if problem else None

@@ -12,7 +12,8 @@ from typing import Protocol, TypeAlias
 import polars as pl
 
 from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import DailyPartitions, Partitions, Unpartitioned
+from deltaworks.engine.definitions.partitions import Partitions, Unpartitioned
+from deltaworks.engine.definitions.time_partitions import DailyPartitions
 from deltaworks.errors import InvalidDefinition
 
 

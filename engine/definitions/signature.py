@@ -15,7 +15,7 @@ from deltaworks.engine.definitions.frames import FrameType, read_frame_type
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.mappings import PartitionMapping
-from deltaworks.engine.definitions.partitions import Partition
+from deltaworks.engine.definitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
+from deltaworks.engine.definitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.task import PinnedInput, Task
 from deltaworks.engine.planning.graph import Node
@@ -34,7 +34,7 @@ class Call:
     @property
     def partition(self) -> Partition:
         """What the function is asked for; only partitioned assets have one."""
-        return Partition(cast(DailyPartitions, self.node.partitions), self.task.first, self.task.last)
+        return Partition(self.node.partitions, self.task.first, self.task.last, self.node.partition_columns)
 
     @property
     def where(self) -> str:
@@ -93,8 +93,8 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
             asset=str(call.node.key),
             partition=None,
         )
-    for name in call.node.partition_columns:
-        wrong = call.node.partitions.column_problem(schema[name]) if name in schema else "is missing"
+    for name, dimension in zip(call.node.partition_columns, call.node.partitions.dimensions, strict=True):
+        wrong = dimension.column_problem(schema[name]) if name in schema else "is missing"
         if wrong:
             raise RunError(f"{call.where}: partition column {name!r} of the result {wrong}")
     for name, dtype in schema.items():

@@ -20,7 +20,7 @@ from deltaworks import errors
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
+from deltaworks.engine.definitions.partition import Partition
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.reach import is_authors_file
 from deltaworks.engine.planning.rehearsal import rehearsal
@@ -160,8 +160,7 @@ def _arguments(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> dict[str, A
         df = pl.DataFrame(schema=schemas[edge.upstream])
         arguments[edge.argument.argument] = df.lazy() if edge.argument.frame.is_lazy else df
     if signature.partition is not None:
-        assert isinstance(node.partitions, DailyPartitions), "only partitioned assets ask for a Partition"
-        arguments[signature.partition] = Partition(node.partitions, 0, 0)
+        arguments[signature.partition] = Partition(node.partitions, 0, 0, node.partition_columns)
     if signature.logger is not None:
         arguments[signature.logger] = Logger(str(node.key))
     return arguments
@@ -177,8 +176,8 @@ def _schema_problems(node: Node, schema: pl.Schema) -> Iterator[Problem]:
     for problem in compile_contract(node.asset.model, schema).problems:
         yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: {problem.message}")
     if node.asset.model is None:  # a model says the same of the partition column
-        for name in node.partition_columns:
-            wrong = node.partitions.column_problem(schema[name]) if name in schema else "is missing"
+        for name, dimension in zip(node.partition_columns, node.partitions.dimensions, strict=True):
+            wrong = dimension.column_problem(schema[name]) if name in schema else "is missing"
             if wrong:
                 yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: partition column {name!r} {wrong}")
     for name, dtype in schema.items():

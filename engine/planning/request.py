@@ -61,6 +61,5 @@ def _resolve(node: Node, named: Sequence[str], from_key: str | None, to_key: str
     if not node.partition_columns or (not named and from_key is None):
         return PartitionSet.all(size)
     if from_key is not None and to_key is not None:
-        between = node.partitions.between(from_key, to_key)
-        return PartitionSet.span(between.start, between.stop - 1, size)
+        return node.partitions.between(from_key, to_key) or PartitionSet.none(size)
     return PartitionSet.of(node.partitions.ordinals(pl.Series(named, dtype=pl.String)).drop_nulls(), size)

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
     from deltaworks.engine.definitions.mappings import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
-    from deltaworks.engine.definitions.partitions import DailyPartitions, Partition
+    from deltaworks.engine.definitions.partition import Partition
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.signature import Input
+    from deltaworks.engine.definitions.time_partitions import DailyPartitions
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.workspace.api import materialize, read
 
@@ -53,10 +54,11 @@ _NAMES = {
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
     "definitions.mappings": ("AllPartitionsMapping", "IdentityMapping", "TimeWindowMapping"),
-    "definitions.partitions": ("DailyPartitions", "Partition"),
+    "definitions.partition": ("Partition",),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.signature": ("Input",),
+    "definitions.time_partitions": ("DailyPartitions",),
     "execution.run": ("RunReport",),
     "workspace.api": ("materialize", "read"),
 }

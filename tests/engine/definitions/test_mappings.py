@@ -22,7 +22,8 @@ from deltaworks.engine.definitions.mappings import (
     infer_mapping,
 )
 from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import DailyPartitions, Unpartitioned
+from deltaworks.engine.definitions.partitions import Unpartitioned
+from deltaworks.engine.definitions.time_partitions import DailyPartitions
 from deltaworks.errors import InvalidDefinition
 
 quick = settings(deadline=None, max_examples=150)

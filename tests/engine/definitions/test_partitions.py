@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deltaworks.engine.definitions.partitions import WHOLE, DailyPartitions, Partition, Unpartitioned
+from deltaworks.engine.definitions.partition import Partition
+from deltaworks.engine.definitions.partitions import WHOLE, Unpartitioned
+from deltaworks.engine.definitions.time_partitions import DailyPartitions
 from deltaworks.errors import InvalidDefinition
 
 quick = settings(deadline=None, max_examples=60)
