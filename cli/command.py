@@ -51,16 +51,17 @@ class Session:
     lake: str | None
     output: Output
 
-    def load(self) -> Project:
-        """Load the project that the options name.
+    def load(self, *, reads_lake: bool = True) -> Project:
+        """Load the project that the options name; without its lake, dynamic partitions have no keys.
 
         Raises:
             DefinitionError: its settings or its code are wrong.
+            StorageError: the lake's keys of dynamic partitions are damaged.
         """
         # Imported here: a project needs Polars and pandera, --help must not.
         from deltaworks.engine.workspace.project import load_project
 
-        return load_project(self._origin(), os.environ, self.now())
+        return load_project(self._origin(), os.environ, self.now(), reads_lake=reads_lake)
 
     def settings(self) -> Settings:
         """Read the settings of the project that the options name, and none of its code.
@@ -103,9 +104,10 @@ _LAKE = Annotated[str | None, typer.Option("--lake", metavar="URI", help="The la
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")]
 
-SelectArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="SELECT", help="a  a+  +a  group:g  *; none: every asset.")
-]
+_SELECT = "a  a+  +a  2+a+1  raw/*  group:g  tag:t=v  owner:o  status:stale  'a+ and not (b or c)'"
+
+SelectArgument = Annotated[list[str] | None, typer.Argument(metavar="SELECT", help=f"{_SELECT}; none: every asset.")]
+NeededSelectArgument = Annotated[list[str], typer.Argument(metavar="SELECT", help=_SELECT)]
 PartitionOption = Annotated[
     list[str] | None, typer.Option("--partition", metavar="KEY", help="A partition; may be given several times.")
 ]

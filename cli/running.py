@@ -16,10 +16,10 @@ import typer
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.progress import progress
-from deltaworks.cli.wording import counted, left_out_json, left_out_lines
+from deltaworks.cli.wording import counted, left_out_json, left_out_lines, nothing_to_do
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.observe import Observation
+    from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.planning.plan import Plan
     from deltaworks.engine.workspace.project import Project
@@ -31,22 +31,21 @@ SHOWN_FAILURES = 10
 """How many failures stand in the report for people; the ledger and --json have them all."""
 
 
-def run_plan(
-    session: Session, project: Project, observation: Observation, plan: Plan, workers: int | None, command: str
-) -> ExitCode:
+def run_plan(session: Session, project: Project, decision: Decision, workers: int | None, command: str) -> ExitCode:
     """Carry out a plan and show how it ended."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
 
+    plan = decision.plan
     if not plan.planned:
-        session.output.show(_nothing_to_do(project, plan))
+        session.output.show(_nothing_to_do(project, decision))
         return ExitCode.DONE
     with _stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
             project.graph,
             project.store,
-            observation.tables,
+            decision.asked.observation.tables,
             plan,
             workers=workers or project.executor.workers,
             command=command,
@@ -78,12 +77,12 @@ def _stoppable() -> Generator[Flag]:
         signal.signal(signal.SIGINT, before)
 
 
-def _nothing_to_do(project: Project, plan: Plan) -> View:
+def _nothing_to_do(project: Project, decision: Decision) -> View:
+    plan = decision.plan
     totals = {"materialized": 0, "failed": 0, "skipped": plan.left_out_count, "commits": 0}
     left_out = left_out_json(plan, project.graph)
     document = {"run_id": None, "status": "success", "totals": totals, "failures": [], "left_out": left_out}
-    done = Cell("Nothing to do: everything asked for is up to date.", "good")
-    return View(document, (done, *left_out_lines(plan, project.graph)))
+    return View(document, (nothing_to_do(decision), *left_out_lines(plan, project.graph)))
 
 
 def _report(project: Project, plan: Plan, report: RunReport) -> View:

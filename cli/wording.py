@@ -9,6 +9,7 @@ from deltaworks.cli.output import Cell
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.partition_set import PartitionSet
     from deltaworks.engine.definitions.partitions import Partitions
+    from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.planning.graph import AssetGraph
     from deltaworks.engine.planning.plan import Plan
 
@@ -35,14 +36,14 @@ def bytes_text(size_bytes: int) -> str:
 
 def partitions_json(partitions: PartitionSet, definition: Partitions) -> dict[str, Any]:
     """Return a set of partitions as count and ranges; a single key is a range of itself."""
-    ranges = [[definition.key(first), definition.key(last)] for first, last in partitions.ranges()]
+    ranges = [[definition.key(first), definition.key(last)] for first, last in _ranges(partitions, definition)]
     return {"count": len(partitions), "ranges": ranges}
 
 
 def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
     """Return a set of partitions in one line."""
-    ranges = partitions.ranges()
-    spelled = [range_text(first, last, definition) for first, last in ranges[:SHOWN_RANGES]]
+    ranges = _ranges(partitions, definition)
+    spelled = [_pair_text(first, last, definition) for first, last in ranges[:SHOWN_RANGES]]
     if len(ranges) > SHOWN_RANGES:
         spelled.append(f"and {len(ranges) - SHOWN_RANGES} more ranges")
     return ", ".join(spelled)
@@ -50,10 +51,31 @@ def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
 
 def range_text(first: int, last: int, definition: Partitions) -> str:
     """Return consecutive partitions in a few words."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.definitions.multi_partitions import key_ranges
+
+    return ", ".join(_pair_text(low, high, definition) for low, high in key_ranges([(first, last)], definition))
+
+
+def _ranges(partitions: PartitionSet, definition: Partitions) -> list[tuple[int, int]]:
+    """Return the ranges of a set, each of which is what `--from` its first and `--to` its last key asks for."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.definitions.multi_partitions import key_ranges
+
+    return key_ranges(partitions.ranges(), definition)
+
+
+def _pair_text(first: int, last: int, definition: Partitions) -> str:
     start, end = definition.key(first), definition.key(last)
     if not start:
         return "whole table"
     return start if first == last else f"{start} .. {end}"
+
+
+def nothing_to_do(decision: Decision) -> Cell:
+    """Say why a plan has no steps."""
+    why = "nothing is selected" if decision.asked.is_about_nothing else "everything asked for is up to date"
+    return Cell(f"Nothing to do: {why}.", "good")
 
 
 def left_out_lines(plan: Plan, graph: AssetGraph) -> list[Cell]:

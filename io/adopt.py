@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 
 from deltaworks.errors import LogGap, StorageError, TableMismatch
-from deltaworks.io.create import PROPERTIES, verify_table
+from deltaworks.io.create import PROPERTIES, SCHEME, verify_table
 from deltaworks.io.log import commit_path
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -44,9 +44,11 @@ def read_foreign(store: Store, name: str) -> Table:
 
 
 def adopt_table(
-    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str]
+    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], scheme: str | None = None
 ) -> tuple[Change, ...]:
-    """Set the properties that keep a table's records, in one metadata commit; return what it changed, perhaps nothing.
+    """Set the properties of a table of ours, in one metadata commit; return what it changed, perhaps nothing.
+
+    They keep the table's records, and say its kind of partitions (`scheme`, if known).
 
     Raises:
         TableMismatch: it is not what its asset makes; nothing was changed.
@@ -55,14 +57,16 @@ def adopt_table(
     verify_table(table, schema, partition_columns)
     assert table.metadata is not None, "a table that was verified exists"
     before = table.metadata.configuration
+    properties = PROPERTIES | ({} if scheme is None else {SCHEME: scheme})
     changes = tuple(
-        Change(name, before.get(name), wanted) for name, wanted in PROPERTIES.items() if before.get(name) != wanted
+        Change(name, before.get(name), wanted) for name, wanted in properties.items() if before.get(name) != wanted
     )
     if not changes:
         return ()
     try:
         DeltaTable(table.store.uri(table.name)).alter.set_table_properties(
             {change.name: change.after for change in changes},
+            raise_if_not_exists=False,
             commit_properties=CommitProperties(max_commit_retries=0),
             post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )

@@ -79,7 +79,7 @@ def commit_partitions(
             return Committed(None, tuple(conflicts))
         content = _commit_file(table, left, record_of(left), now_ms)
         if _put(table.store, commit_path(table.name, table.version + 1), content):
-            table.apply(parse_commit(table.name, table.version + 1, content))
+            table.apply(parse_commit(table.name, table.version + 1, content, table.places))
             return Committed(table.version, tuple(conflicts))
     raise StorageError(
         f"table {table.name}: other writers committed {MAX_TRIES} times in a row while this commit was tried; "

@@ -25,11 +25,25 @@ PROPERTIES = {
 }
 """Commits are the record: no log cleanup may remove them."""
 
+SCHEME = "deltaworks.partitions"
+"""The property that says by which kind of partitions a table was made: a key of one kind means nothing to another."""
+
 
 def create_table(
-    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], description: str
+    table: Table,
+    schema: Mapping[str, pl.DataType],
+    partition_columns: Sequence[str],
+    description: str,
+    scheme: str | None = None,
 ) -> None:
     """Create a table and advance to its first version; a table that another run has just created is taken as it is.
+
+    Args:
+        table: the table, which does not exist.
+        schema: its columns, partition columns included.
+        partition_columns: those that cut it.
+        description: what Delta says about it.
+        scheme: its kind of partitions; none: not known.
 
     Raises:
         StorageError: the place cannot be written, or Delta does not take the columns.
@@ -43,7 +57,8 @@ def create_table(
             partition_by=list(partition_columns),
             name=table.name,
             description=description or None,
-            configuration=PROPERTIES,
+            configuration=PROPERTIES | ({} if scheme is None else {SCHEME: scheme}),
+            raise_if_key_not_exists=False,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
     except Exception as error:  # delta-rs raises bare ones too
@@ -55,12 +70,14 @@ def create_table(
     table.tail()
 
 
-def verify_table(table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str]) -> None:
+def verify_table(
+    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], scheme: str | None = None
+) -> None:
     """Make sure that commits may be written to a table as it is.
 
     Raises:
-        TableMismatch: its columns, dtypes or partition columns differ from those to be written, or it asks of its
-            writers what this engine does not do.
+        TableMismatch: its columns, dtypes, partition columns or kind of partitions differ from those to be written, or
+            it asks of its writers what this engine does not do.
     """
     assert table.metadata is not None, "verify a table that exists"
     assert table.protocol is not None, "verify a table that exists"
@@ -75,6 +92,13 @@ def verify_table(table: Table, schema: Mapping[str, pl.DataType], partition_colu
         raise TableMismatch(
             f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but its asset by "
             f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
+        )
+    made_by = table.metadata.configuration.get(SCHEME)
+    if scheme is not None and made_by not in (None, scheme):
+        raise TableMismatch(
+            f"{where}: its partitions are {made_by!r}, but those of its asset are {scheme!r}. Nothing was written. "
+            "Change the partitions back or give the asset another name; if every key means the same as before, "
+            "`deltaworks adopt` takes the table over as it is."
         )
     demand = writer_demand(table.protocol, table.metadata.configuration, table.metadata.schema_string)
     if demand is not None:

@@ -108,7 +108,7 @@ def _problem(table: Table, version: int) -> str | None:
     if content is None:
         return "is absent though a later one exists"
     try:
-        commit = parse_commit(table.name, version, content)
+        commit = parse_commit(table.name, version, content, table.places)
         if table.version == version - 1:
             table.apply(commit)
     except LogGap as error:

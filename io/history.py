@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from deltaworks.errors import LogGap
+from deltaworks.errors import LogGap, StorageError
 from deltaworks.io.log import Commit, commit_path, parse_commit
+from deltaworks.io.places import Places
 from deltaworks.io.store import Store
 
 
 def history(store: Store, table: str) -> Iterator[Commit]:
     """Yield a table's commits, newest first, back to the oldest one that the log still has; none if there is no table.
 
-    Cost: the log is listed once; a commit file is read when it is asked for.
+    Cost: the log is listed once and its oldest commit read; another commit file is read when it is asked for.
 
     Raises:
         LogGap: a commit file is absent though an earlier one exists, or cannot be read as commits are.
@@ -23,11 +24,22 @@ def history(store: Store, table: str) -> Iterator[Commit]:
     versions = {int(name[:20]) for name in names if _COMMIT.fullmatch(name)}
     if not versions:
         return
+    places = _places(store, table, min(versions))
     for version in range(max(versions), min(versions) - 1, -1):
         content = store.read(commit_path(table, version))
         if content is None:
             raise LogGap(table, version, "is absent though an earlier one exists")
-        yield parse_commit(table, version, content)
+        yield parse_commit(table, version, content, places)
+
+
+def _places(store: Store, table: str, oldest: int) -> Places:
+    """Return the places that the oldest commit tells: the one that made the table, unless the log was cleaned."""
+    content = store.read(commit_path(table, oldest))
+    try:
+        metadata = None if content is None else parse_commit(table, oldest, content).metadata
+    except StorageError:
+        metadata = None  # whoever gets there is told
+    return Places() if metadata is None else metadata.places()
 
 
 def changes_data(commit: Commit) -> bool:

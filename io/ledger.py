@@ -48,6 +48,9 @@ class Failure:
     error: str
     table_version: int
     """The version of the table that the attempt started from; a later change of the partition makes it history."""
+    table_id: str | None = None
+    """The id of that table; a table that is made in its place makes the failure history too. None: there was no table
+    yet, or, if there is a version, an older engine wrote the entry, and the version alone has to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ def _from_json(document: Json) -> RunEntry:
         skipped=int(document["skipped"]),
         commits=int(document["commits"]),
         failures=tuple(
-            Failure(each["asset"], each["partition"], each["error"], int(each["table_version"]))
+            Failure(each["asset"], each["partition"], each["error"], int(each["table_version"]), each.get("table_id"))
             for each in document["failures"]
         ),
         heartbeat_at=document.get("heartbeat_at"),

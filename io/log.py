@@ -18,10 +18,12 @@ import polars as pl
 
 from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
-from deltaworks.io.partition_values import partition_key
+from deltaworks.io.places import Places
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import RECORD_KEY, Record, read_record
 from deltaworks.io.store import Store
+
+_UNKNOWN = Places()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Added:
     """A file that a commit added."""
 
     key: str
-    """Of its partition."""
+    """The place of its partition."""
     file: LiveFile
     changes_data: bool
     """False for what only moves rows from file to file, such as a compaction."""
@@ -74,6 +76,15 @@ class Metadata:
             ValueError: a column's type cannot be read here.
         """
         return from_delta_schema(self.schema_string)
+
+    def places(self) -> Places:
+        """Return where partitions of the table lie."""
+        if not self.partition_columns:
+            return Places()
+        try:
+            return Places.of(self.partition_columns, self.schema())
+        except ValueError:
+            return Places(self.partition_columns)  # a table that cannot be read is told apart later
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +118,8 @@ def commit_path(table: str, version: int) -> str:
     return f"{table}/_delta_log/{version:020d}.json"
 
 
-def tail(store: Store, table: str, after: int, up_to: int | None = None) -> Iterator[Commit]:
-    """Yield the commits after a version, ascending.
+def tail(store: Store, table: str, after: int, up_to: int | None = None, places: Places = _UNKNOWN) -> Iterator[Commit]:
+    """Yield the commits after a version, ascending; `places` are those of the table at that version.
 
     Cost: one read a commit; three look-ups find nothing. From the beginning (`after` -1), the log is listed once.
 
@@ -125,12 +136,15 @@ def tail(store: Store, table: str, after: int, up_to: int | None = None) -> Iter
             content = store.read(commit_path(table, version))
         if content is None:
             raise LogGap(table, version, "is absent though a later one exists")
-        yield parse_commit(table, version, content)
+        commit = parse_commit(table, version, content, places)
+        if commit.metadata is not None:
+            places = commit.metadata.places()
+        yield commit
         version += 1
 
 
-def parse_commit(table: str, version: int, content: bytes) -> Commit:
-    """Read one commit file.
+def parse_commit(table: str, version: int, content: bytes, places: Places = _UNKNOWN) -> Commit:
+    """Read one commit file of a table with these places, unless the commit itself says which there are.
 
     Raises:
         LogGap: it is empty or cut off, or has no action.
@@ -142,23 +156,25 @@ def parse_commit(table: str, version: int, content: bytes) -> Commit:
     removed: list[Removed] = []
     try:
         actions: list[Json] = [json.loads(line) for line in content.splitlines() if line.strip()]
+        described = [_metadata(action["metaData"]) for action in actions if "metaData" in action]
+        if described:
+            metadata = described[-1]
+            places = metadata.places()
         for action in actions:
             match action:
                 case {"add": add}:
                     file = _live_file(add)
-                    added.append(Added(partition_key(file.partition_values), file, add["dataChange"]))
+                    added.append(Added(places.of_values(file.partition_values), file, add["dataChange"]))
                 case {"remove": remove}:
                     values = remove.get("partitionValues")
-                    key = None if values is None else partition_key(values)
+                    key = None if values is None else places.of_values(values)
                     removed.append(Removed(key, unquote(remove["path"]), remove["dataChange"]))
                 case {"commitInfo": found}:
                     info = found
-                case {"metaData": found}:
-                    metadata = _metadata(found)
                 case {"protocol": found}:
                     protocol = _protocol(found)
                 case dict():
-                    pass  # a txn, a domain, or what a later protocol adds: no partition's content
+                    pass  # the metadata, a txn, or what a later protocol adds: no partition's content
                 case _:
                     raise TypeError("an action is not an object")
         document = info.get(RECORD_KEY)
@@ -168,7 +184,7 @@ def parse_commit(table: str, version: int, content: bytes) -> Commit:
     if not actions:
         raise LogGap(table, version, "is empty")
     record = None if document is None else read_record(document, table)
-    lost = None if record is None else _lost_key(record, {each.key for each in added})
+    lost = None if record is None else _lost_key(record, {each.key for each in added}, places)
     if lost is not None:
         raise LogGap(table, version, f"was cut off (it recorded rows {f'of {lost} ' if lost else ''}and adds no file)")
     return Commit(
@@ -208,11 +224,11 @@ def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:
     return any(int(name[:20]) >= version for name in names if _VERSION.fullmatch(name))
 
 
-def _lost_key(record: Record, added: set[str]) -> str | None:
+def _lost_key(record: Record, added: set[str], places: Places) -> str | None:
     """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost."""
     for group in record.groups:
         for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
-            if rows and key not in added:
+            if rows and places.of_key(key) not in added:
                 return key
     return None
 

@@ -6,24 +6,26 @@ Source: Delta protocol, "Partition Value Serialization".
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, unquote
 
 import polars as pl
 
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
 """The key, and Hive's folder name, of rows whose partition value is null; no definition has it."""
 
+_PLAIN = " :+@~!$&'()*;"
+"""What stands for itself in a value of several, beside letters, digits and `_.-`; not `,`, `=`, `/` and `%`."""
 
-def partition_key(values: Mapping[str, str | None]) -> str:
-    """Return the key of a file's partition values: empty for an unpartitioned table.
 
-    Writers name the columns of one partition in any order, so the key of several columns does not depend on it.
-    """
-    if len(values) == 1:
-        (value,) = values.values()
-        return value or NULL_KEY
-    return folder({column: values[column] for column in sorted(values)}).removesuffix("/")
+def joined(values: Sequence[str]) -> str:
+    """Return one text for the values of several partition columns, each percent-encoded, with commas between."""
+    return ",".join(quote(value, safe=_PLAIN) for value in values)
+
+
+def split_key(key: str) -> list[str]:
+    """Return the values of several partition columns from one text; each may stand after a name and `=`."""
+    return [unquote(part.rpartition("=")[2]) for part in key.split(",")]
 
 
 def folder(values: Mapping[str, str | None]) -> str:
@@ -47,6 +49,22 @@ def serialized(value: object) -> str | None:
             return value.isoformat()
         case _:
             return str(value)
+
+
+def stored(key: str, dtype: pl.DataType) -> str:
+    """Return the partition value of a key as the log writes it in a column of this dtype.
+
+    Raises:
+        ValueError: the key of a Datetime column is no instant with an offset.
+    """
+    if not isinstance(dtype, pl.Datetime):
+        return key
+    instant = dt.datetime.fromisoformat(key)
+    if instant.tzinfo is None:
+        raise ValueError(f"{key!r} has no offset from UTC")
+    text = serialized(instant.astimezone(dt.UTC))
+    assert text is not None, "an instant is written"
+    return text
 
 
 def typed(values: pl.Series, dtype: pl.DataType) -> pl.Series:

@@ -16,6 +16,7 @@ import polars as pl
 from deltaworks.errors import LogGap, StorageError, TableMismatch, VersionGone
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import Commit, LiveFile, Metadata, commit_path, digest, tail
+from deltaworks.io.places import Places
 from deltaworks.io.protocol import Protocol, reader_demand
 from deltaworks.io.record import FORMAT, Pin
 from deltaworks.io.store import Store
@@ -30,6 +31,10 @@ class Origin(IntEnum):
     """A commit without a record."""
     GONE = 2
     """An outside commit that left it no file."""
+
+
+_NEVER = (-1, Origin.GONE)
+"""The version and origin of a partition that no commit changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,8 @@ class Writer:
 PARTITION_SCHEMA = pl.Schema(
     {"key": pl.String, "version": pl.Int64, "origin": pl.UInt8, "rows": pl.Int64, "materialization": pl.UInt32}
 )
-"""One row a partition: its key, the version that last changed it, its origin, its rows and the index of its
-materialization, the last two null for what was written outside."""
+"""One row a partition: its place in the table as its key, the version that last changed it, its origin, its rows and
+the index of its materialization, the last two null for what was written outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Table:
         self.read_bytes = 0
         """How much log was read to get here; a table that comes from an index starts at 0."""
         self._digest, self._stamp = b"", ""
+        self._places = Places()
         self._load_files: Callable[[], LiveFiles] = LiveFiles
         self._live: LiveFiles | None = LiveFiles()
         """None: not loaded, and behind by the waiting commits."""
@@ -136,6 +142,7 @@ class Table:
         table = cls(store, name)
         table.version, table._digest, table._stamp = state.version, state.digest, state.stamp
         table.metadata, table.protocol = state.metadata, state.protocol
+        table._places = state.metadata.places()
         table.materializations, table.writers = list(state.materializations), dict(state.writers)
         table.largest_file_bytes, table.needs_format = state.largest_file_bytes, state.needs_format
         table._load_files, table._live = load_files, None
@@ -166,6 +173,11 @@ class Table:
             materializations=tuple(self.materializations[index] for index in indices),
             writers={version: self.writers[version] for version in versions},
         )
+
+    @property
+    def places(self) -> Places:
+        """Where its partitions lie."""
+        return self._places
 
     @property
     def exists(self) -> bool:
@@ -201,7 +213,7 @@ class Table:
                 f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
                 "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
             )
-        commits = list(tail(self.store, self.name, after=self.version))
+        commits = list(tail(self.store, self.name, after=self.version, places=self._places))
         for commit in commits:
             self.apply(commit)
         return commits
@@ -213,7 +225,8 @@ class Table:
             raise LogGap(self.name, 0, "does not create a table")
         self.version, self._digest, self._stamp = commit.version, commit.digest, ""
         self.read_bytes += commit.size_bytes
-        self.metadata = commit.metadata or self.metadata
+        if commit.metadata is not None:
+            self.metadata, self._places = commit.metadata, commit.metadata.places()
         self.protocol = commit.protocol or self.protocol
         self.largest_file_bytes = max(self.largest_file_bytes, *(added.file.size_bytes for added in commit.added), 0)
         run_id = commit.record.run_id if commit.record else None
@@ -233,11 +246,15 @@ class Table:
 
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""
-        return self._changed_at.get(key, -1)
+        return self._last_changes.get(self._places.of_key(key), _NEVER)[0]
+
+    def has_content(self, key: str) -> bool:
+        """Return whether a partition has content: written by the engine, even with no row, or from outside."""
+        return self._last_changes.get(self._places.of_key(key), _NEVER)[1] != Origin.GONE
 
     def files(self, keys: Iterable[str]) -> list[LiveFile]:
         """Return the live files of some partitions."""
-        return self._live_files().of(keys)
+        return self._live_files().of(map(self._places.of_key, keys))
 
     def live_keys(self) -> Iterator[str]:
         """Yield the keys of the partitions that have files."""
@@ -265,9 +282,10 @@ class Table:
             raise TableMismatch(f"table {self.name}: {error}; it cannot be read") from error
 
     @cached_property
-    def _changed_at(self) -> dict[str, int]:
-        known = self.partitions().select("key", "version")
-        return dict(known.iter_rows())
+    def _last_changes(self) -> dict[str, tuple[int, int]]:
+        """The version and origin of each partition's last change, by key."""
+        known = self.partitions()
+        return dict(zip(known["key"], zip(known["version"], known["origin"], strict=True), strict=True))
 
     def _live_files(self) -> LiveFiles:
         if self._live is None:
@@ -286,12 +304,13 @@ class Table:
             made = Materialization(commit.version, commit.record.run_id, group.source, group.override, group.inputs)
             self.materializations.append(made)
             for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
-                self._note(key, commit.version, Origin.ENGINE, rows, len(self.materializations) - 1)
-                recorded.add(key)
+                place = self._places.of_key(key)
+                self._note(place, commit.version, Origin.ENGINE, rows, len(self.materializations) - 1)
+                recorded.add(place)
         return recorded
 
     def _note(self, key: str, version: int, origin: Origin, rows: int | None, materialization: int | None) -> None:
-        if "_changed_at" in self.__dict__:
-            self._changed_at[key] = version
+        if "_last_changes" in self.__dict__:
+            self._last_changes[key] = version, origin
         for column, value in zip(self._changes, (key, version, int(origin), rows, materialization), strict=True):
             self._changes[column].append(value)

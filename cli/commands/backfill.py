@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -25,19 +26,14 @@ def backfill(
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.planning import plan as planning
-    from deltaworks.engine.planning import selection
-    from deltaworks.engine.planning.request import request
+    from deltaworks.engine.execution.decide import decide
 
     project = session.load()
-    asked = request(project.graph, selection.select(project.graph, select or ()), partition or (), from_, to)
-    observation = observe(project.graph, project.store)
-    decided = planning.plan(project.graph, observation.status, asked, read_only(only))
+    decision = decide(project.graph, project.store, select or (), partition or (), from_, to, only=read_only(only))
     if dry_run:
-        session.output.show(plan_view(decided, project.graph))
+        session.output.show(plan_view(decision, project.graph))
         return ExitCode.DONE
-    return run_plan(session, project, observation, decided, workers, " ".join(["backfill", *sys.argv[2:]]))
+    return run_plan(session, project, decision, workers, shlex.join(["backfill", *sys.argv[2:]]))
 
 
 def add_to(app: typer.Typer) -> None:

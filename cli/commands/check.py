@@ -7,22 +7,24 @@ from typing import Any
 
 import typer
 
-from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted
 from deltaworks.errors import DefinitionError
 
 
-def check(session: Session) -> ExitCode:
+def check(session: Session, select: SelectArgument = None) -> ExitCode:
     """Check definitions and contracts; no data, no lake."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.planning import selection
     from deltaworks.engine.planning.contracts import check_contracts
 
     try:
-        project = session.load()
+        project = session.load(reads_lake=False)
     except DefinitionError as error:
         session.output.show(_view([_as_problem(error)], 0))
         return ExitCode.REFUSED
+    chosen = set(map(str, selection.select(project.graph, select or ())))
     problems = [
         {
             "kind": problem.kind,
@@ -32,8 +34,9 @@ def check(session: Session) -> ExitCode:
             "line": problem.line,
         }
         for problem in check_contracts(project.graph)
+        if problem.asset in chosen
     ]
-    session.output.show(_view(problems, len(project.graph.nodes)))
+    session.output.show(_view(problems, len(chosen)))
     return ExitCode.REFUSED if problems else ExitCode.DONE
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deltaworks.engine.planning.graph import Node
     from deltaworks.engine.workspace.project import Project
 
@@ -23,16 +27,25 @@ class Listed(StrEnum):
 
 
 def list_(
-    session: Session, what: Annotated[Listed, typer.Argument(metavar="[assets|resources]")] = Listed.ASSETS
+    session: Session,
+    what: Annotated[Listed, typer.Argument(metavar="[assets|resources]")] = Listed.ASSETS,
+    select: SelectArgument = None,
 ) -> ExitCode:
     """List what is defined: assets, or resources."""
+    if select and what is not Listed.ASSETS:
+        raise RequestError(f"SELECT chooses assets: `deltaworks list assets {shlex.join(select)}`.")
     project = session.load()
-    session.output.show(_assets(project) if what is Listed.ASSETS else _resources(project))
+    session.output.show(_assets(project, select or ()) if what is Listed.ASSETS else _resources(project))
     return ExitCode.DONE
 
 
-def _assets(project: Project) -> View:
-    nodes = list(project.graph.nodes.values())
+def _assets(project: Project, select: Sequence[str]) -> View:
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.observe import observe
+    from deltaworks.engine.planning import selection
+
+    chosen = selection.select(project.graph, select, lambda: observe(project.graph, project.store).status)
+    nodes = [project.graph.nodes[key] for key in chosen]
     rows = [
         (
             Cell(str(node.key), "strong"),
@@ -47,12 +60,17 @@ def _assets(project: Project) -> View:
     return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
 
 
+def _partition_by(node: Node) -> str | list[str] | None:
+    columns = list(node.partition_columns)
+    return columns if len(columns) > 1 else next(iter(columns), None)
+
+
 def _asset_json(node: Node) -> dict[str, Any]:
     asset = node.asset
     return {
         "asset": str(node.key),
         "group": asset.group,
-        "partitions": {"total": node.partitions.size, "partition_by": asset.partition_by},
+        "partitions": {"total": node.partitions.size, "partition_by": _partition_by(node)},
         "upstream": [str(edge.upstream) for edge in node.upstream],
         "model": None if asset.model is None else asset.model.__name__,
         "owners": list(asset.owners),

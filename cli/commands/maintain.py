@@ -34,10 +34,12 @@ def maintain(
     """Delete what dead runs left; write checkpoints."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution import upkeep
+    from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning import selection
 
     project = session.load()
-    nodes = [project.graph.nodes[key] for key in selection.select(project.graph, select or ())]
+    chosen = selection.select(project.graph, select or (), lambda: observe(project.graph, project.store).status)
+    nodes = [project.graph.nodes[key] for key in chosen]
     older_than = dt.timedelta(days=older_than_days)
     if dry_run:
         report = upkeep.find_upkeep(project.store, nodes, older_than, session.now())

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
-from typing import Annotated
 
 import typer
 
-from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, Session, ToOption, add
+from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.errors import RequestError
 
 
 def materialize(
     session: Session,
-    select: Annotated[list[str], typer.Argument(metavar="SELECT", help="a  a+  +a  group:g  *")],
+    select: NeededSelectArgument,
     partition: PartitionOption = None,
     from_: FromOption = None,
     to: ToOption = None,
@@ -21,16 +22,15 @@ def materialize(
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.planning import selection
-    from deltaworks.engine.planning.plan import Only, plan
-    from deltaworks.engine.planning.request import request
+    from deltaworks.engine.execution.decide import decide
+    from deltaworks.engine.planning.plan import Only
 
     project = session.load()
-    asked = request(project.graph, selection.select(project.graph, select), partition or (), from_, to)
-    observation = observe(project.graph, project.store)
-    decided = plan(project.graph, observation.status, asked, frozenset({Only.ALL}))
-    return run_plan(session, project, observation, decided, workers, " ".join(["materialize", *sys.argv[2:]]))
+    only = frozenset({Only.ALL})
+    decision = decide(project.graph, project.store, select, partition or (), from_, to, only=only)
+    if decision.asked.is_about_nothing:
+        raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
+    return run_plan(session, project, decision, workers, shlex.join(["materialize", *sys.argv[2:]]))
 
 
 def add_to(app: typer.Typer) -> None:

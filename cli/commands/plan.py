@@ -9,11 +9,18 @@ import typer
 from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, left_out_json, left_out_lines, partitions_json, partitions_text
+from deltaworks.cli.wording import (
+    counted,
+    left_out_json,
+    left_out_lines,
+    nothing_to_do,
+    partitions_json,
+    partitions_text,
+)
 
 if TYPE_CHECKING:
+    from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.planning.graph import AssetGraph
-    from deltaworks.engine.planning.plan import Plan
 
 
 def plan(
@@ -26,20 +33,17 @@ def plan(
 ) -> ExitCode:
     """Show what a backfill would make, and why."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.planning import plan as planning
-    from deltaworks.engine.planning import selection
-    from deltaworks.engine.planning.request import request
+    from deltaworks.engine.execution.decide import decide
 
     project = session.load()
-    asked = request(project.graph, selection.select(project.graph, select or ()), partition or (), from_, to)
-    decided = planning.plan(project.graph, observe(project.graph, project.store).status, asked, read_only(only))
-    session.output.show(plan_view(decided, project.graph))
+    decision = decide(project.graph, project.store, select or (), partition or (), from_, to, only=read_only(only))
+    session.output.show(plan_view(decision, project.graph))
     return ExitCode.DONE
 
 
-def plan_view(decided: Plan, graph: AssetGraph) -> View:
+def plan_view(decision: Decision, graph: AssetGraph) -> View:
     """Show a plan."""
+    decided = decision.plan
     document = {
         "steps": [
             {
@@ -54,7 +58,7 @@ def plan_view(decided: Plan, graph: AssetGraph) -> View:
     }
     lines = left_out_lines(decided, graph)
     if not decided.steps:
-        return View(document, (Cell("Nothing to do: everything asked for is up to date.", "good"), *lines))
+        return View(document, (nothing_to_do(decision), *lines))
     rows = [
         (
             Cell(str(step.asset), "strong"),

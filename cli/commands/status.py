@@ -27,14 +27,12 @@ def status(
 ) -> ExitCode:
     """Show what is fresh, stale, missing and external."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.planning import selection
-    from deltaworks.engine.planning.request import request
+    from deltaworks.engine.execution.decide import ask
 
     project = session.load()
-    asked = request(project.graph, selection.select(project.graph, select or ()), partition or ()).partitions
-    lake = observe(project.graph, project.store).status
-    chosen = [(lake[key], within) for key, within in asked.items()]
+    asked = ask(project.graph, project.store, select or (), partition or ())
+    lake = asked.observation.status
+    chosen = [(lake[key], within) for key, within in asked.request.partitions.items()]
     session.output.show(_view(chosen, lake, in_ranges=partitions or bool(partition)))
     return ExitCode.DONE
 
@@ -60,6 +58,9 @@ def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, 
         documents.append(document)
         counts.append(_count_row(found, numbers))
         causes += _telling(found, ranges)
+        if found.state.undefined:
+            extra = counted(found.state.undefined, "partition")
+            causes.append(Cell(f"{found.node.key} has {extra} in its table beyond the definition (undefined)", "quiet"))
     headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
     if in_ranges:
         return View({"assets": documents}, (Table(("asset", "partitions", "#", "status", "because"), ranged),))

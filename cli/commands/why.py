@@ -72,6 +72,8 @@ def _details(each: Explanation, graph: AssetGraph, indent: str) -> Iterator[Cell
     yield from _tree(each.upstream, graph, indent)
     for key in each.above:
         yield Cell(f"{indent}upstream: {key} is {each.status.word}, as explained above", "quiet")
+    for key in each.deeper:
+        yield Cell(f"{indent}upstream: {key} is {each.status.word}; `deltaworks why {key}` goes on from there", "quiet")
 
 
 def _made_text(made: Made) -> str:
@@ -109,6 +111,7 @@ def _json(each: Explanation, graph: AssetGraph) -> dict[str, Any]:
         ],
         "upstream": [_json(upstream, graph) for upstream in each.upstream],
         "explained_above": [str(key) for key in each.above],
+        "goes_on_at": [str(key) for key in each.deeper],
     }
 
 

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+import polars as pl
+
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
-from deltaworks.engine.definitions.partitions import Partitions, Unpartitioned
+from deltaworks.engine.definitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
+from deltaworks.engine.definitions.partitions import Dimension, Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.registry import note
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
-from deltaworks.engine.definitions.time_partitions import DailyPartitions
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import declare
@@ -30,8 +32,8 @@ class Asset(Generic[P, R]):
     signature: Signature
     where: Place
     partitions: Partitions
-    partition_by: str | None
-    """The column whose value is the partition key; none: the asset is not partitioned."""
+    partition_columns: tuple[PartitionColumn, ...]
+    """One for each dimension of the partitions; none: the asset is not partitioned."""
     backfill: BackfillPolicy
     retry: RetryPolicy
     description: str
@@ -70,7 +72,7 @@ def asset(
     *,
     name: KeyLike | None = None,
     partitions: Partitions | None = None,
-    partition_by: str | None = None,
+    partition_by: PartitionBy | None = None,
     backfill: BackfillPolicy | None = None,
     retry: RetryPolicy | None = None,
     group: str = "default",
@@ -87,7 +89,7 @@ def asset(
     *,
     name: KeyLike | None = None,
     partitions: Partitions | None = None,
-    partition_by: str | None = None,
+    partition_by: PartitionBy | None = None,
     backfill: BackfillPolicy | None = None,
     retry: RetryPolicy | None = None,
     group: str = "default",
@@ -105,7 +107,8 @@ def asset(
         function: what `@asset` without parentheses decorates.
         name: the asset key; none: the function's name.
         partitions: how the rows are cut; none: one table, made as a whole.
-        partition_by: the column of the result that holds the partition; needed with `partitions`.
+        partition_by: the column of the result whose value tells the partition, or a Polars expression over its columns
+            that is stored as a column of its own; one for each dimension, in their order or by name.
         backfill: how many partitions one call may make; one by default.
         retry: how often a call that fails is tried again; not at all by default.
         group: a word to select assets by.
@@ -131,7 +134,7 @@ def asset(
             signature=read_signature(function, str(key), scope),
             where=where,
             partitions=Unpartitioned() if partitions is None else partitions,
-            partition_by=partition_by,
+            partition_columns=_partition_columns(partition_by, partitions, key, where),
             backfill=backfill or BackfillPolicy(),
             retry=retry or RetryPolicy(max_retries=0),
             description=inspect.getdoc(function) or "",
@@ -169,20 +172,23 @@ def _named(name: KeyLike, where: Place) -> AssetKey:
         raise InvalidDefinition(error.reason, where=where, asset=str(name)) from error
 
 
+def _partition_columns(
+    declared: PartitionBy | None, partitions: Partitions | None, key: AssetKey, where: Place
+) -> tuple[PartitionColumn, ...]:
+    try:
+        if partitions is not None and not isinstance(getattr(partitions, "dimensions", None), tuple):
+            raise InvalidDefinition(
+                f"partitions must be a definition such as DailyPartitions(start=...), not {partitions!r}"
+            )
+        return read_partition_by(declared, partitions or Unpartitioned())
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
+
+
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
-    match asset.partitions:
-        case Unpartitioned():
-            if asset.partition_by is not None:
-                return f"partition_by={asset.partition_by!r} is given, but no partitions"
-            if asset.signature.partition is not None:
-                return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
-            return None
-        case DailyPartitions():
-            if asset.partition_by is None:
-                return "partitions are given, but not partition_by, the column of the result that holds the key"
-            return None
-        case other:
-            return f"partitions must be a definition such as DailyPartitions(start=...), not {other!r}"
+    if isinstance(asset.partitions, Unpartitioned) and asset.signature.partition is not None:
+        return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
+    return None
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:
@@ -197,13 +203,34 @@ def _column_problem(asset: Asset[..., Any]) -> str | None:
         problem = delta_problem(column.dtype)
         if problem:
             return f"column {column.name!r} of model {declared.name} {problem}"
-    if asset.partition_by is None:
-        return None
-    columns = {column.name: column for column in declared.columns if column.required}
-    if asset.partition_by not in columns:
-        return (
-            f"model {declared.name} has no required column {asset.partition_by!r}, which partition_by names; "
-            f"its columns are {', '.join(columns)}"
+    if declared.patterns:
+        return None  # which columns there are is known when the function has run
+    schema = {column.name: column.dtype for column in declared.columns if column.required}
+    for cut_by, dimension in zip(asset.partition_columns, asset.partitions.dimensions, strict=True):
+        problem = _partition_column_problem(cut_by, dimension, schema, declared.name)
+        if problem:
+            return problem
+    return None
+
+
+def _partition_column_problem(
+    column: PartitionColumn, dimension: Dimension, schema: Mapping[str, pl.DataType], model: str
+) -> str | None:
+    if column.expression is not None and column.name in schema:
+        return f"partition_by makes a column {column.name!r}, which model {model} has already; rename it by .alias(...)"
+    try:
+        dtype = column.dtype(schema)
+    except pl.exceptions.PolarsError as error:
+        return f"partition_by={column.expression} cannot be computed from model {model}: {error}"
+    if dtype is None:
+        lacks = (
+            column.name
+            if column.expression is None
+            else next(name for name in column.expression.meta.root_names() if name not in schema)
         )
-    problem = asset.partitions.dimensions[0].column_problem(columns[asset.partition_by].dtype)
-    return f"partition column {asset.partition_by!r} {problem}" if problem else None
+        return (
+            f"model {model} has no required column {lacks!r}, which partition_by names; "
+            f"its columns are {', '.join(schema)}"
+        )
+    problem = delta_problem(dtype) or dimension.column_problem(dtype)
+    return f"partition column {column.name!r} {problem}" if problem else None

@@ -20,6 +20,9 @@ Model = TypeVar("Model")
 LazyFrame = TypeAliasType("LazyFrame", pl.LazyFrame, type_params=(Model,))
 """A lazy frame whose rows fit a pandera model."""
 
+Previous = TypeAliasType("Previous", pl.LazyFrame, type_params=(Model,))
+"""The asset's own rows of the preceding partition, as a lazy frame; none of them for the first partition."""
+
 DataFrame = TypeAliasType("DataFrame", pl.DataFrame, type_params=(Model,))
 """An eager frame whose rows fit a pandera model."""
 
@@ -31,6 +34,8 @@ class FrameType:
     model: type | None
     """The pandera model of its rows; none: any columns."""
     is_lazy: bool
+    is_previous: bool = False
+    """Whether it is the asset's own preceding partition."""
 
 
 def read_frame_type(annotation: object) -> FrameType | None:
@@ -42,6 +47,8 @@ def read_frame_type(annotation: object) -> FrameType | None:
     origin = get_origin(annotation) or annotation
     if origin is LazyFrame or _is_subclass(origin, pl.LazyFrame):
         return FrameType(_model(annotation), is_lazy=True)
+    if origin is Previous:
+        return FrameType(_model(annotation), is_lazy=True, is_previous=True)
     if origin is DataFrame or _is_subclass(origin, pl.DataFrame):
         return FrameType(_model(annotation), is_lazy=False)
     return None

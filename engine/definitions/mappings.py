@@ -1,19 +1,16 @@
-"""Mappings: which upstream partitions a partition is made from.
+"""Mappings: which upstream partitions a partition is made from, as an author declares it.
 
-A mapping is what an author declares. `correspond` resolves it, for the two definitions at hand, to a correspondence
+Frozen values that know no partitions. `correspond` resolves one, for the two definitions at hand, to a correspondence
 between ordinals, on which planning works.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
 
-import polars as pl
-
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import Partitions, Unpartitioned
-from deltaworks.engine.definitions.time_partitions import DailyPartitions
 from deltaworks.errors import InvalidDefinition
 
 
@@ -24,9 +21,10 @@ class IdentityMapping:
 
 @dataclass(frozen=True, slots=True)
 class TimeWindowMapping:
-    """The partitions in a window around the partition, in partitions: `start_offset=-6` is a trailing week of days.
+    """The upstream partitions whose time overlaps the partition's, such as the hours of a day or the month of a day.
 
-    Both ends are included. At the borders of the upstream's definition the window is cut.
+    Offsets widen that, counted in upstream partitions: `start_offset=-6` between days is a trailing week. Both ends are
+    included. At the borders of the upstream's definition it is cut.
     """
 
     start_offset: int = 0
@@ -50,151 +48,156 @@ class AllPartitionsMapping:
     """Every partition that exists when the step starts; it waits for those that the same run makes."""
 
 
-PartitionMapping: TypeAlias = IdentityMapping | TimeWindowMapping | AllPartitionsMapping
+@dataclass(frozen=True, slots=True)
+class LastPartitionMapping:
+    """The last partition of the upstream's definition."""
 
 
-class Correspondence(Protocol):
-    """Which ordinals of a downstream belong to which of an upstream."""
+@dataclass(frozen=True, slots=True, init=False)
+class SpecificPartitionsMapping:
+    """Always the same partitions: `SpecificPartitionsMapping(["2013-01-01"])`."""
 
-    @property
-    def needs_each(self) -> bool:
-        """Whether a partition can only be made when every mapped upstream partition exists."""
-        ...
+    keys: tuple[str, ...]
+    """Sorted: their order says nothing."""
 
-    @property
-    def joins_all(self) -> bool:
-        """Whether every downstream partition is made from the same upstream partitions."""
-        ...
+    def __init__(self, keys: Iterable[str]) -> None:
+        named = list_of_keys(keys)
+        if not named:
+            raise InvalidDefinition(
+                f"SpecificPartitionsMapping: the keys must be a list such as ['2013-01-01'], not {keys!r}"
+            )
+        object.__setattr__(self, "keys", tuple(sorted(set(named))))
 
-    def latest(self, values: pl.Series) -> pl.Series:
-        """Return, for each downstream ordinal, the greatest value over its upstream ordinals; null if none has one."""
-        ...
 
-    def oldest(self, values: pl.Series) -> pl.Series:
-        """Return, for each upstream ordinal, the least value over its downstream ordinals; null if none has one."""
-        ...
+@dataclass(frozen=True, slots=True, init=False)
+class StaticMapping:
+    """Key by key: `StaticMapping({"upstream key": "downstream key", "another": ["several", "others"]})`."""
 
-    def upstream(self, partitions: PartitionSet) -> PartitionSet:
-        """Return the upstream partitions that any of these downstream partitions is made from."""
-        ...
+    pairs: tuple[tuple[str, tuple[str, ...]], ...]
+    """Each upstream key with the downstream keys that it goes into, sorted."""
 
-    def downstream(self, partitions: PartitionSet) -> PartitionSet:
-        """Return the downstream partitions that any of these upstream partitions goes into."""
-        ...
+    def __init__(self, downstream_keys_by_upstream_key: Mapping[str, str | Iterable[str]]) -> None:
+        given: Any = downstream_keys_by_upstream_key
+        form = "StaticMapping: the mapping must be like {'upstream key': 'downstream key', 'another': ['a', 'b']}"
+        if not isinstance(given, Mapping) or not given:
+            raise InvalidDefinition(f"{form}, not {given!r}")
+        pairs: list[tuple[str, tuple[str, ...]]] = []
+        for upstream, keys in downstream_keys_by_upstream_key.items():
+            named = (keys,) if isinstance(keys, str) else list_of_keys(keys)
+            if not named or not isinstance(upstream, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise InvalidDefinition(f"{form}; {upstream!r}: {keys!r} is not")
+            pairs.append((upstream, tuple(sorted(set(named)))))
+        object.__setattr__(self, "pairs", tuple(sorted(pairs)))
 
-    def upstream_range(self, first: int, last: int) -> range:
-        """Return the upstream ordinals of consecutive downstream ones, at no cost in the definition's size."""
-        ...
 
-    def downstream_range(self, ordinal: int) -> range:
-        """Return the downstream ordinals that one upstream ordinal goes into, at no cost in the definition's size."""
-        ...
+KeyFunction: TypeAlias = Callable[[str], Iterable[str]]
+"""From a downstream key to the upstream keys that it is made from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Downstream ordinal `d` is made from upstream ordinals `d + first` to `d + last`, where they exist."""
+class FunctionMapping:
+    """What a function says of each key; authors write `Input(mapping=function)`.
 
-    first: int
-    last: int
-    downstream_size: int
-    upstream_size: int
-    needs_each: bool = True
-    joins_all: bool = False
+    The function is called once for each downstream key whenever the two definitions change, so it must be quick and
+    depend on nothing but the key.
+    """
 
-    def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
-        width = self.last - self.first + 1
-        wanted = self.downstream_size + width - 1
-        if self.downstream_size == 0:
-            return values.clear()
-        before = max(0, -self.first)
-        inside = values.slice(max(0, self.first), max(0, wanted - before))
-        padded = pl.concat([_nulls(before, values.dtype), inside, _nulls(wanted, values.dtype)]).head(wanted)
-        return padded.rolling_max(width, min_samples=1).slice(width - 1) if width > 1 else padded
+    function: KeyFunction = field(repr=False)
+    """What it does is part of the code version by itself; its name and place are none."""
 
-    def oldest(self, values: pl.Series) -> pl.Series:  # noqa: D102
-        return -self._reverse().latest(-values)
 
-    def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
-        return self._reverse().downstream(partitions)
-
-    def downstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
-        return PartitionSet(self.latest(partitions.mask.cast(pl.Int8)).fill_null(0) > 0)
-
-    def upstream_range(self, first: int, last: int) -> range:  # noqa: D102
-        return _inside(first + self.first, last + self.last, self.upstream_size)
-
-    def downstream_range(self, ordinal: int) -> range:  # noqa: D102
-        return _inside(ordinal - self.last, ordinal - self.first, self.downstream_size)
-
-    def _reverse(self) -> Window:
-        return Window(-self.last, -self.first, self.upstream_size, self.downstream_size)
+DimensionMapping: TypeAlias = (
+    IdentityMapping
+    | TimeWindowMapping
+    | AllPartitionsMapping
+    | LastPartitionMapping
+    | SpecificPartitionsMapping
+    | StaticMapping
+    | FunctionMapping
+)
+"""What joins partitions as a whole, be it of one dimension or by the keys of several."""
 
 
 @dataclass(frozen=True, slots=True)
-class Everything:
-    """Every downstream partition is made from all upstream partitions."""
+class FromDimension:
+    """How one upstream dimension is mapped."""
 
-    downstream_size: int
-    upstream_size: int
-    needs_each: bool
-    joins_all: bool = True
-
-    def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
-        return pl.repeat(values.max(), self.downstream_size, dtype=values.dtype, eager=True)
-
-    def oldest(self, values: pl.Series) -> pl.Series:  # noqa: D102
-        return pl.repeat(values.min(), self.upstream_size, dtype=values.dtype, eager=True)
-
-    def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
-        return PartitionSet.all(self.upstream_size) if partitions else PartitionSet.none(self.upstream_size)
-
-    def downstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
-        return PartitionSet.all(self.downstream_size) if partitions else PartitionSet.none(self.downstream_size)
-
-    def upstream_range(self, first: int, last: int) -> range:  # noqa: ARG002, D102
-        return range(self.upstream_size)
-
-    def downstream_range(self, ordinal: int) -> range:  # noqa: ARG002, D102
-        return range(self.downstream_size)
+    mapping: DimensionMapping
+    downstream: str | None = None
+    """The downstream dimension; none: the one of the same name, or the only one there is."""
 
 
-def infer_mapping(downstream: Partitions, upstream: Partitions) -> PartitionMapping:
-    """Return the mapping of an input that declares none: same key between equal kinds, else everything."""
-    if isinstance(downstream, DailyPartitions) and isinstance(upstream, DailyPartitions):
-        return IdentityMapping()
-    return AllPartitionsMapping()
+@dataclass(frozen=True, slots=True, init=False)
+class MultiMapping:
+    """Dimension by dimension: `MultiMapping({"day": TimeWindowMapping(-1), "region": ("area", StaticMapping(...))})`.
+
+    Names are those of the upstream's dimensions; where the upstream has one dimension, any. A mapping applies to the
+    downstream dimension of the same name, to the one that is named with it, or to the only one there is. A dimension
+    that is not named is inferred: by the one of the same name where they fit, else all of it.
+    """
+
+    dimensions: tuple[tuple[str, FromDimension], ...]
+    """By upstream dimension, sorted."""
+
+    def __init__(self, dimensions: Mapping[str, DimensionMapping | KeyFunction | tuple[str, Any]]) -> None:
+        given: Any = dimensions
+        if not isinstance(given, Mapping):
+            raise InvalidDefinition(
+                f"MultiMapping: the mappings must be by upstream dimension, like {{'day': TimeWindowMapping(-1)}}, not "
+                f"{given!r}"
+            )
+        named = sorted((name, _from_dimension(name, each)) for name, each in dimensions.items())
+        object.__setattr__(self, "dimensions", tuple(named))
 
 
-def correspond(mapping: PartitionMapping, downstream: Partitions, upstream: Partitions) -> Correspondence:
-    """Resolve a mapping for two definitions.
+PartitionMapping: TypeAlias = DimensionMapping | MultiMapping
+
+
+def functions_of(mapping: PartitionMapping | None) -> tuple[KeyFunction, ...]:
+    """Return the functions that a mapping calls."""
+    each = [source.mapping for _, source in mapping.dimensions] if isinstance(mapping, MultiMapping) else [mapping]
+    return tuple(one.function for one in each if isinstance(one, FunctionMapping))
+
+
+def as_mapping(mapping: object) -> PartitionMapping:
+    """Return the mapping that an author wrote as a value or as a function.
 
     Raises:
-        InvalidDefinition: the mapping cannot join these two kinds of partitions.
+        InvalidDefinition: it is neither.
     """
-    match mapping:
-        case AllPartitionsMapping():
-            return Everything(downstream.size, upstream.size, needs_each=isinstance(upstream, Unpartitioned))
-        case IdentityMapping():
-            return _window(mapping, 0, 0, downstream, upstream)
-        case TimeWindowMapping(start_offset, end_offset):
-            return _window(mapping, start_offset, end_offset, downstream, upstream)
+    if isinstance(mapping, PartitionMapping):
+        return mapping
+    if inspect.isfunction(mapping) and not inspect.iscoroutinefunction(mapping):
+        return FunctionMapping(mapping)
+    raise InvalidDefinition(
+        f"mapping must be a value such as TimeWindowMapping(...), or a function from a key to upstream keys, not "
+        f"{mapping!r}"
+    )
 
 
-def _window(mapping: PartitionMapping, first: int, last: int, downstream: Partitions, upstream: Partitions) -> Window:
-    if not isinstance(downstream, DailyPartitions) or not isinstance(upstream, DailyPartitions):
+def list_of_keys(keys: object) -> tuple[str, ...] | None:
+    """Return keys as they were listed; none if that is no list of texts. One text is none: it would be its letters."""
+    if isinstance(keys, str) or not isinstance(keys, Iterable):
+        return None
+    named = tuple(cast("Iterable[object]", keys))
+    return cast("tuple[str, ...]", named) if all(isinstance(key, str) for key in named) else None
+
+
+def _from_dimension(name: object, given: object) -> FromDimension:
+    downstream: object = None
+    mapping = given
+    if isinstance(given, tuple):
+        both = cast("tuple[object, ...]", given)
+        downstream, mapping = both if len(both) == 2 else (both, None)
+    if not isinstance(name, str) or not (downstream is None or isinstance(downstream, str)):
         raise InvalidDefinition(
-            f"{type(mapping).__name__} joins daily partitions, but here {downstream} are to be made from {upstream}"
+            f"MultiMapping: write 'upstream dimension': mapping, or 'upstream dimension': ('downstream dimension', "
+            f"mapping), not {name!r}: {given!r}"
         )
-    shift = (downstream.start - upstream.start).days
-    return Window(shift + first, shift + last, downstream.size, upstream.size)
-
-
-def _nulls(count: int, dtype: pl.DataType) -> pl.Series:
-    return pl.repeat(None, count, dtype=dtype, eager=True)
-
-
-def _inside(first: int, last: int, size: int) -> range:
-    """Return the ordinals from `first` to `last`, both included, that are below `size`; possibly none."""
-    start = min(max(0, first), size)
-    return range(start, max(start, min(size, last + 1)))
+    try:
+        read = as_mapping(mapping)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"MultiMapping: dimension {name!r}: {error.reason}") from error
+    if isinstance(read, MultiMapping):
+        raise InvalidDefinition(f"MultiMapping: dimension {name!r} has no dimensions itself; write its mapping there")
+    return FromDimension(read, downstream)

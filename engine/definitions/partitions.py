@@ -75,6 +75,10 @@ class Partitions(Protocol):
         """Return the last ordinal that one call may make together with this one, as one stretch without a gap."""
         ...
 
+    def __hash__(self) -> int:
+        """Definitions are values: what follows from equal ones is computed once."""
+        ...
+
     def __str__(self) -> str:
         """Describe the partitions for a message, with first and last key."""
         ...
@@ -82,6 +86,10 @@ class Partitions(Protocol):
 
 class Dimension(Partitions, Protocol):
     """Partitions by the values of one column."""
+
+    def until(self, now: dt.datetime) -> Dimension:
+        """Return the definition as it stands at `now`: open ends become the last partition that is over."""
+        ...
 
     def column_problem(self, dtype: pl.DataType) -> str | None:
         """Say which dtype a partition column must have, if it cannot have this one."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeGuard, get_args, get_origin, get_type_hin
 from deltaworks.engine.definitions.frames import FrameType, read_frame_type
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.mappings import PartitionMapping
+from deltaworks.engine.definitions.mappings import KeyFunction, PartitionMapping, TimeWindowMapping, as_mapping
 from deltaworks.engine.definitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
@@ -26,10 +26,16 @@ _INJECTED = (Partition, Logger)
 class Input:
     """How an argument reads its upstream: `Annotated[LazyFrame[Model], Input(mapping=...)]`."""
 
-    mapping: PartitionMapping | None = None
-    """Which upstream partitions are read; none: inferred from the two definitions."""
+    mapping: PartitionMapping | KeyFunction | None = None
+    """Which upstream partitions are read; none: inferred from the two definitions.
+
+    A function takes a key and returns the upstream keys that the partition is made from. It is called for every key
+    whenever a project is loaded, so it must be quick and depend on nothing but the key.
+    """
     asset: KeyLike | None = None
     """The upstream's key; none: the argument's name."""
+    allow_missing: bool = False
+    """Whether a partition is made from those upstream partitions that there are, be they none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class Upstream:
     key: AssetKey
     frame: FrameType
     mapping: PartitionMapping | None
+    allow_missing: bool = False
+    """Whether upstream partitions may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ def read_signature(function: Callable[..., Any], name: str, local_names: Mapping
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
     try:
-        return _read(function, _hints(function, local_names))
+        return _read(function, _hints(function, local_names), name)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"asset {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
@@ -85,7 +93,7 @@ def _hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict
         raise InvalidDefinition(f"an annotation cannot be read: {error}") from error
 
 
-def _read(function: Callable[..., Any], hints: Mapping[str, Any]) -> Signature:
+def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str) -> Signature:
     upstreams: list[Upstream] = []
     resources: dict[str, type[Resource]] = {}
     injected: dict[type, str] = {}
@@ -100,7 +108,7 @@ def _read(function: Callable[..., Any], hints: Mapping[str, Any]) -> Signature:
         annotation, declared = _split(argument, hints[argument])
         frame = _frame(f"argument {argument!r}", annotation)
         if frame is not None:
-            upstreams.append(_upstream(argument, frame, declared or Input()))
+            upstreams.append(_upstream(argument, frame, declared or Input(), name))
         elif declared is not None:
             raise InvalidDefinition(
                 f"argument {argument!r} has an Input, but is a {_spelled(annotation)}; only frames are read from an "
@@ -121,12 +129,20 @@ def _read(function: Callable[..., Any], hints: Mapping[str, Any]) -> Signature:
     return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), _returns(hints))
 
 
-def _upstream(argument: str, frame: FrameType, declared: Input) -> Upstream:
+def _upstream(argument: str, frame: FrameType, declared: Input, name: str) -> Upstream:
+    if frame.is_previous:
+        if declared.asset is not None or declared.mapping is not None:
+            raise InvalidDefinition(
+                f"argument {argument!r} is Previous, the asset's own preceding partition, so its Input has neither "
+                "asset nor mapping; for others write LazyFrame[Model]"
+            )
+        return Upstream(argument, as_key(name), frame, TimeWindowMapping(-1, -1), declared.allow_missing)
     try:
         key = as_key(argument if declared.asset is None else declared.asset)
+        mapping = None if declared.mapping is None else as_mapping(declared.mapping)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"argument {argument!r}: {error.reason}") from error
-    return Upstream(argument, key, frame, declared.mapping)
+    return Upstream(argument, key, frame, mapping, declared.allow_missing)
 
 
 def _returns(hints: Mapping[str, Any]) -> FrameType:
@@ -156,15 +172,8 @@ def _split(argument: str, annotation: Any) -> tuple[Any, Input | None]:
         if extra is Input or isinstance(extra, PartitionMapping):
             raise InvalidDefinition(f"argument {argument!r}: write Input(mapping=...) beside the frame, not {extra!r}")
         if isinstance(extra, Input):
-            _refuse_odd_mapping(argument, extra.mapping)
             return inner, extra
     return inner, None
-
-
-def _refuse_odd_mapping(argument: str, mapping: object) -> None:
-    if mapping is not None and not isinstance(mapping, PartitionMapping):
-        known = "IdentityMapping(), TimeWindowMapping(...) or AllPartitionsMapping()"
-        raise InvalidDefinition(f"argument {argument!r}: mapping must be {known}, not {mapping!r}")
 
 
 def _is_resource(annotation: object) -> TypeGuard[type[Resource]]:

@@ -7,7 +7,7 @@ world: the coordinator says what was committed or failed, and takes what is read
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
@@ -58,8 +58,9 @@ class Agenda:
                 continue
             self._is_ready.remove((key, first))
             last = first
-            most = self._graph.nodes[key].asset.backfill.max_partitions
-            while last - first + 1 < most and (key, last + 1) in self._is_ready:
+            node = self._graph.nodes[key]
+            end = min(node.partitions.run_end(first), first + node.asset.backfill.max_partitions - 1)
+            while last < end and (key, last + 1) in self._is_ready:
                 last += 1
                 self._is_ready.remove((key, last))
             return key, first, last
@@ -83,39 +84,44 @@ class Agenda:
         """Note that a partition is made, which may make others ready."""
         self._waits[key].pop(ordinal)
         for edge in self._planned_downstream(key):
-            if edge.correspondence.joins_all:
+            reached = edge.correspondence.downstream_of(ordinal)
+            if reached and edge.correspondence.joins_all:
                 gate = (edge.downstream, edge.argument.argument)
                 self._gates[gate] -= 1
                 if self._gates[gate] == 0:
                     self._release(edge.downstream, self._waits[edge.downstream])
             else:
-                self._release(edge.downstream, edge.correspondence.downstream_range(ordinal))
+                self._release(edge.downstream, reached)
 
     def failed(self, key: AssetKey, ordinal: int) -> Iterator[Blocked]:
         """Note that a partition cannot be made; yield everything that depends on it and is thereby settled too."""
         self._waits[key].pop(ordinal, None)
-        for edge in self._planned_downstream(key):
-            waits = self._waits[edge.downstream]
-            for downstream in [each for each in edge.correspondence.downstream_range(ordinal) if each in waits]:
-                if downstream in waits:
-                    yield Blocked(edge.downstream, downstream, key, ordinal)
-                    yield from self.failed(edge.downstream, downstream)
+        failed = [(key, ordinal)]
+        while failed:
+            upstream, upstream_ordinal = failed.pop()
+            for edge in self._planned_downstream(upstream):
+                waits = self._waits[edge.downstream]
+                for each in edge.correspondence.downstream_of(upstream_ordinal):
+                    if waits.pop(each, None) is not None:
+                        failed.append((edge.downstream, each))
+                        yield Blocked(edge.downstream, each, upstream, upstream_ordinal)
 
     def _wait_for(self, edge: Edge, plan: Plan) -> None:
         upstream, waits = plan.planned[edge.upstream], self._waits[edge.downstream]
         if edge.correspondence.joins_all:
-            self._gates[edge.downstream, edge.argument.argument] = len(upstream)
-            for ordinal in waits:
+            awaited = len(upstream & edge.correspondence.upstream(plan.planned[edge.downstream]))
+            self._gates[edge.downstream, edge.argument.argument] = awaited
+            for ordinal in waits if awaited else ():
                 waits[ordinal] += 1
             return
-        planned = set(upstream)
+        counts = edge.correspondence.count(upstream).to_list()
         for ordinal in waits:
-            waits[ordinal] += sum(each in planned for each in edge.correspondence.upstream_range(ordinal, ordinal))
+            waits[ordinal] += counts[ordinal]
 
     def _planned_downstream(self, key: AssetKey) -> Iterator[Edge]:
         return (edge for edge in self._graph.downstream[key] if edge.downstream in self._waits)
 
-    def _release(self, key: AssetKey, ordinals: Mapping[int, int] | range) -> None:
+    def _release(self, key: AssetKey, ordinals: Iterable[int]) -> None:
         waits = self._waits[key]
         for ordinal in ordinals:
             if ordinal in waits:

@@ -63,7 +63,7 @@ def _verify(table: Table, node: Node, first: Outcome, outcome: Outcome) -> None:
     assert first.schema is not None, "what was staged has a schema"
     assert outcome.schema is not None, "what was staged has a schema"
     if table.exists:
-        verify_table(table, outcome.schema, node.partition_columns)
+        verify_table(table, outcome.schema, node.partition_columns, node.scheme)
         return
     difference = schema_difference(first.schema, outcome.schema)
     if difference is not None:
@@ -85,8 +85,8 @@ def commit_batch(
     schema = batch.outcomes[0].schema
     assert schema is not None, "what was staged has a schema"
     if not table.exists:
-        create_table(table, schema, node.partition_columns, node.asset.description)
-        verify_table(table, schema, node.partition_columns)
+        create_table(table, schema, node.partition_columns, node.asset.description, node.scheme)
+        verify_table(table, schema, node.partition_columns, node.scheme)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
@@ -105,7 +105,7 @@ def commit_batch(
         [each.partition for each in batch.staged],
         decided_at,
         record_of,
-        lambda changed: verify_table(changed, schema, node.partition_columns),
+        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
         int(now.timestamp() * 1000),
     )
 

@@ -16,6 +16,8 @@ from deltaworks.engine.execution.task import PinnedInput, Task
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.dtypes import delta_problem
+from deltaworks.io.partition_values import stored
+from deltaworks.io.places import Places
 from deltaworks.io.scan import scan_files
 from deltaworks.io.store import Store
 from deltaworks.validation import Contract, compile_contract, conform, declare
@@ -42,9 +44,35 @@ class Call:
         first, last = self.node.partitions.key(self.task.first), self.node.partitions.key(self.task.last)
         return f"{self.node.key} {first if first == last else f'{first}..{last}'}".rstrip()
 
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call's function returned, seen to be fit for its table, with all of its partition columns."""
+
+    call: Call
+    lf: pl.LazyFrame
+    schema: pl.Schema
+    contract: Contract
+
+    @property
+    def places(self) -> Places:
+        """Where its partitions lie."""
+        return Places.of(self.call.node.partition_columns, self.schema)
+
     def values(self, ordinal: int) -> dict[str, str]:
-        """Return the values of the partition columns for one partition."""
-        return {column: self.node.partitions.key(ordinal) for column in self.node.partition_columns}
+        """Return the values of the partition columns for one partition, as the log writes them."""
+        node = self.call.node
+        return {
+            column: stored(dimension.key(coordinate), self.schema[column])
+            for column, dimension, coordinate in zip(
+                node.partition_columns, node.partitions.dimensions, node.partitions.coordinates(ordinal), strict=True
+            )
+        }
+
+    def is_inside(self) -> pl.Expr:
+        """Return the claim that a row lies in the call's partitions, by each dimension; null where a value is."""
+        partition, columns = self.call.partition, self.call.node.partition_columns
+        return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
 def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -> pl.LazyFrame:
@@ -74,8 +102,8 @@ def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -
         raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
 
 
-def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -> Contract:
-    """Check the columns of a result before any row is computed, and return the contract for its rows.
+def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -> Result:
+    """Check the columns of a result before any row is computed, and add the partition columns that are computed.
 
     `compiled` keeps contracts between calls: an author's own check may cost milliseconds to compile.
 
@@ -83,9 +111,9 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
         RunError: the plan cannot be resolved, or a column has a dtype that Delta does not give back as it was.
         ValidationFailed: the columns are not those that the model declares.
     """
-    schema = _schema(call, lf)
-    key = (call.node.asset.model, tuple(schema.items()))
-    contract = compiled.get(key) or compiled.setdefault(key, compile_contract(call.node.asset.model, schema))
+    returned = _schema(call, lf)
+    key = (call.node.asset.model, tuple(returned.items()))
+    contract = compiled.get(key) or compiled.setdefault(key, compile_contract(call.node.asset.model, returned))
     if contract.problems:
         problems = "; ".join(problem.message for problem in contract.problems)
         raise ValidationFailed(
@@ -93,6 +121,13 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
             asset=str(call.node.key),
             partition=None,
         )
+    columns = call.node.asset.partition_columns
+    taken = next((column.name for column in columns if column.expression is not None and column.name in returned), None)
+    if taken is not None:
+        raise RunError(f"{call.where}: the result has a column {taken!r} already, which partition_by computes")
+    computed = [column.expression.alias(column.name) for column in columns if column.expression is not None]
+    lf = lf.with_columns(computed) if computed else lf
+    schema = _schema(call, lf) if computed else returned
     for name, dimension in zip(call.node.partition_columns, call.node.partitions.dimensions, strict=True):
         wrong = dimension.column_problem(schema[name]) if name in schema else "is missing"
         if wrong:
@@ -101,7 +136,7 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
         problem = delta_problem(dtype)
         if problem:
             raise RunError(f"{call.where}: column {name!r} of the result {problem}")
-    return contract
+    return Result(call, lf, schema, contract)
 
 
 def describe(error: BaseException, file: str) -> str:
@@ -114,7 +149,8 @@ def describe(error: BaseException, file: str) -> str:
 
 def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> pl.LazyFrame:
     if pinned.schema is not None:
-        return scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
+        lf = scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
+        return lf.drop(pinned.computed_columns) if pinned.computed_columns else lf
     if model is None:
         raise RunError(f"{call.where}: its upstream {pinned.asset} has no table yet, and no model says its columns")
     return pl.LazyFrame(schema=declare(model).schema())

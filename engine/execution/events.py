@@ -68,11 +68,12 @@ class PartitionWarned:
 
 @dataclass(frozen=True, slots=True)
 class PartitionBlocked:
-    """A partition was not tried, since one that it is made from could not be made."""
+    """A partition was not tried, since one that it is made from could not be made or is not there any more."""
 
     asset: AssetKey
     key: str
     because: str
+    """The upstream partition."""
 
 
 @dataclass(frozen=True, slots=True)

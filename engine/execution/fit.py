@@ -20,7 +20,7 @@ def verify_fit(node: Node, table: Table) -> None:
             not do.
     """
     if table.exists:
-        verify_table(table, expected_schema(node, table), node.partition_columns)
+        verify_table(table, expected_schema(node, table), node.partition_columns, node.scheme)
 
 
 def expected_schema(node: Node, table: Table) -> dict[str, pl.DataType]:
@@ -32,7 +32,9 @@ def expected_schema(node: Node, table: Table) -> dict[str, pl.DataType]:
         return dict(table.schema())
     declared = declare(node.asset.model)
     return dict(declared.schema()) | {
-        name: dtype for name, dtype in table.schema().items() if _leaves_open(declared, name)
+        name: dtype
+        for name, dtype in table.schema().items()
+        if name in node.computed_columns or _leaves_open(declared, name)
     }
 
 

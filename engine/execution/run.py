@@ -29,9 +29,10 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.pin import lacking, pin
 from deltaworks.engine.execution.retries import Retries
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
-from deltaworks.engine.planning.graph import AssetGraph, Edge
+from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import Status, lake_status
@@ -65,9 +66,21 @@ class RunReport:
     entry: RunEntry
     """As the ledger keeps it."""
     blocked: tuple[PartitionBlocked, ...]
-    """What was not tried, since something that it is made from failed."""
+    """What was not tried, since something that it is made from failed or is not there any more."""
     skipped: tuple[PartitionSkipped, ...]
     """What somebody else made meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TableThen:
+    """What a table was when it was decided to make a partition of it."""
+
+    table_id: str | None
+    version: int
+
+    @classmethod
+    def of(cls, table: Table) -> _TableThen:
+        return cls(table.table_id, table.version)
 
 
 @dataclass
@@ -95,9 +108,8 @@ class Run:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
         self._agenda = Agenda(graph, plan)
-        self._decided_at: dict[tuple[AssetKey, int], int] = {
-            (key, ordinal): tables[key].version for key, part in plan.planned.items() for ordinal in part
-        }
+        as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
+        self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
         self._batches: dict[AssetKey, Batch] = {}
@@ -172,8 +184,15 @@ class Run:
             return False
         key, first, last = taken
         node = self._graph.nodes[key]
+        lacks = lacking(self._graph, self._tables, key, first, last)
+        if lacks:
+            self._set_apart(key, first, last, lacks)
+            return True
         try:
-            inputs = {edge.argument.argument: self._pin(edge, first, last) for edge in node.upstream}
+            inputs = {
+                edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last)
+                for edge in node.upstream
+            }
         except DeltaworksError as error:
             for ordinal in range(first, last + 1):
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
@@ -184,19 +203,14 @@ class Run:
         self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small))
         return True
 
-    def _pin(self, edge: Edge, first: int, last: int) -> PinnedInput:
-        """Pin an upstream: a table that this run does not write stays at the version of its start."""
-        table, partitions = self._tables[edge.upstream], self._graph.nodes[edge.upstream].partitions
-        keys = (partitions.key(ordinal) for ordinal in edge.correspondence.upstream_range(first, last))
-        return PinnedInput(
-            asset=edge.upstream,
-            table=table.name,
-            table_id=table.table_id,
-            version=table.version,
-            files=tuple(table.files(keys)),
-            schema=table.schema() if table.exists else None,
-            partition_columns=() if table.metadata is None else table.metadata.partition_columns,
-        )
+    def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
+        """Settle the partitions of a call that lack an upstream; the others are ready as before."""
+        for ordinal in range(first, last + 1):
+            if ordinal in lacks:
+                self._note_blocked(lacks[ordinal])
+                self._block(key, ordinal)
+            else:
+                self._agenda.again(key, ordinal)
 
     def _is_small(self, key: AssetKey, inputs: Mapping[str, PinnedInput]) -> bool:
         table = self._tables[key]
@@ -229,7 +243,7 @@ class Run:
             self._fail(key, ordinal, reason)
         if not batch.outcomes:
             return
-        decided_at = {each.partition.key: self._decided_at[key, each.ordinal] for each in batch.staged}
+        decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
             committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
         except DeltaworksError as error:
@@ -269,7 +283,7 @@ class Run:
         table = self._tables[key]
         for ordinal, conflict in conflicts.items():
             self._superseded[key, ordinal] += 1
-            self._decided_at[key, ordinal] = table.version
+            self._decided_on[key, ordinal] = _TableThen.of(table)
             if ordinal not in wanted:
                 partition = self._graph.nodes[key].partitions.key(ordinal)
                 skipped = PartitionSkipped(key, partition, conflict.version, str(table.writers[conflict.version]))
@@ -286,21 +300,22 @@ class Run:
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)
-        self._progress.failures.append(Failure(str(key), partition or None, reason, self._decided_at[key, ordinal]))
+        then = self._decided_on[key, ordinal]
+        self._progress.failures.append(Failure(str(key), partition or None, reason, then.version, then.table_id))
         self._tell(PartitionFailed(key, partition, reason))
         self._block(key, ordinal)
 
     def _block(self, key: AssetKey, ordinal: int) -> None:
         """Settle what is made from a partition that this run does not make and that is not there."""
         for blocked in self._agenda.failed(key, ordinal):
-            event = self._blocked(blocked)
-            self._progress.blocked.append(event)
-            self._tell(event)
+            self._note_blocked(blocked)
 
-    def _blocked(self, blocked: Blocked) -> PartitionBlocked:
+    def _note_blocked(self, blocked: Blocked) -> None:
         nodes = self._graph.nodes
         because = f"{blocked.upstream} {nodes[blocked.upstream].partitions.key(blocked.upstream_ordinal)}".rstrip()
-        return PartitionBlocked(blocked.asset, nodes[blocked.asset].partitions.key(blocked.ordinal), because)
+        event = PartitionBlocked(blocked.asset, nodes[blocked.asset].partitions.key(blocked.ordinal), because)
+        self._progress.blocked.append(event)
+        self._tell(event)
 
     def _status(self, stop: Flag) -> RunStatus:
         if stop.is_set() and self._agenda.is_unsettled:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.call import Call, ContractKey, call_function, describe, guard
+from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, describe, guard
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging, disk_refusal
-from deltaworks.io.partition_values import partition_key, serialized
+from deltaworks.io.partition_values import serialized, typed
 from deltaworks.io.staged import StagedFile, StagedPartition
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
@@ -45,13 +45,12 @@ class Stager:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
         staging = Staging(self.store, call.node.asset.table_name, task.run_id, task.number)
+        result: Result | None = None
         try:
             lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
-            contract = guard(call, lf, self.compiled)
-            written = (
-                _in_memory(call, staging, lf, contract) if task.is_small else _streaming(call, staging, lf, contract)
-            )
-            return _judge(call, staging, contract, written)
+            result = guard(call, lf, self.compiled)
+            written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
+            return _judge(result, staging, written)
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
@@ -62,8 +61,9 @@ class Stager:
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
             may_pass_later = True
-        for ordinal in task.ordinals:
-            staging.drop(call.values(ordinal))
+        if result is not None:
+            for ordinal in task.ordinals:
+                staging.drop(result.values(ordinal))
         return Outcome(task, failures=dict.fromkeys(task.ordinals, reason), may_pass_later=may_pass_later)
 
 
@@ -75,94 +75,106 @@ class _Written:
     rows_of: Callable[[int], pl.DataFrame]
 
 
-def _in_memory(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contract) -> _Written:
-    assert call.task.first == call.task.last, "only a single partition is held in memory"
-    ordinal = call.task.first
-    df = lf.collect()
-    measured = df.select(*_aggregates(call, contract), _stray(call)).row(0, named=True)
-    _refuse_strays(call, measured[_STRAY])
+def _in_memory(result: Result, staging: Staging) -> _Written:
+    task = result.call.task
+    assert task.first == task.last, "only a single partition is held in memory"
+    ordinal = task.first
+    df = result.lf.collect()
+    values = result.values(ordinal)
+    is_stray = _is_stray(result, values)
+    measured = df.select(*_aggregates(result), is_stray.sum().alias(_STRAY)).row(0, named=True)
+    if measured[_STRAY]:
+        found = df.filter(is_stray).select(*values).row(0, named=True)
+        _refuse_strays(result, measured[_STRAY], {column: serialized(value) for column, value in found.items()})
     if df.is_empty():
         return _Written({}, lambda _: df)
-    staging.write(df, call.values(ordinal))
+    staging.write(df, values)
     return _Written({ordinal: measured}, lambda _: df)
 
 
-def _streaming(call: Call, staging: Staging, lf: pl.LazyFrame, contract: Contract) -> _Written:
+def _streaming(result: Result, staging: Staging) -> _Written:
     """Write first, then measure what was written.
 
     To measure in the pass that writes would be one pass only as long as the plan is: a source in Python is called once
     for each query on it, and need not give the same rows twice.
     """
-    columns = call.node.partition_columns
-    if columns and call.task.first != call.task.last:
+    task, columns, places = result.call.task, result.call.node.partition_columns, result.places
+    lf = result.lf
+    if task.first != task.last:
         # A range call sees the union of its inputs, so its result is cut to the partitions that were asked for.
-        lf = lf.filter(call.partition.contains(columns[0]).fill_null(True))
+        lf = lf.filter(result.is_inside().fill_null(True))
     staging.sink(lf, columns).collect(engine="streaming")
-    ordinals = {call.node.partitions.key(ordinal): ordinal for ordinal in call.task.ordinals}
+    ordinals = {places.of_values(result.values(ordinal)): ordinal for ordinal in task.ordinals}
     written: list[dict[str, str | None]] = [dict(values) for values in staging.written] if columns else [{}]
-    strays = [values for values in written if partition_key(values) not in ordinals]
+    strays = [values for values in written if places.of_values(values) not in ordinals]
     if strays:
-        rows = staging.scan(strays, contract.schema).select(pl.len()).collect().item()
+        rows = staging.scan(strays, result.schema).select(pl.len()).collect().item()
         for values in strays:
             staging.drop(values)
-        _refuse_strays(call, rows)
+        _refuse_strays(result, rows, strays[0])
     measured: dict[int, Mapping[str, object]] = {}
     if written:
-        staged = staging.scan(written, contract.schema)
-        aggregates = _aggregates(call, contract)
+        staged = staging.scan(written, result.schema)
+        aggregates = _aggregates(result)
         by_partition = staged.group_by(columns).agg(aggregates) if columns else staged.select(aggregates)
         for row in by_partition.collect(engine="streaming").iter_rows(named=True):
             if row[ROWS]:
-                measured[ordinals[partition_key({column: serialized(row[column]) for column in columns})]] = row
-    return _Written(measured, lambda ordinal: staging.scan([call.values(ordinal)], contract.schema).collect())
+                place = places.of_values({column: serialized(row[column]) for column in columns})
+                measured[ordinals[place]] = row
+    return _Written(measured, lambda ordinal: staging.scan([result.values(ordinal)], result.schema).collect())
 
 
-def _aggregates(call: Call, contract: Contract) -> list[pl.Expr]:
-    columns = call.node.partition_columns
-    stored = {name: dtype for name, dtype in contract.schema.items() if name not in columns}
-    return [*contract.aggregates(), *statistics(stored)]
+def _aggregates(result: Result) -> list[pl.Expr]:
+    columns = result.call.node.partition_columns
+    stored = {name: dtype for name, dtype in result.schema.items() if name not in columns}
+    return [*result.contract.aggregates(), *statistics(stored)]
 
 
-def _stray(call: Call) -> pl.Expr:
-    """Count the rows that do not belong to the call's partition."""
-    if not call.node.partition_columns:
-        return pl.lit(0).alias(_STRAY)
-    is_inside = call.partition.contains(call.node.partition_columns[0])
-    return (~is_inside).fill_null(True).sum().alias(_STRAY)
+def _is_stray(result: Result, values: Mapping[str, str]) -> pl.Expr:
+    """Return the claim that a row has other values than these in its partition columns."""
+    is_elsewhere = pl.lit(False)
+    for column, value in values.items():
+        dtype = result.schema[column]
+        wanted = pl.lit(typed(pl.Series([value]), dtype).item(), dtype)
+        is_elsewhere = is_elsewhere | pl.col(column).ne_missing(wanted)
+    return is_elsewhere
 
 
-def _refuse_strays(call: Call, strays: int) -> None:
-    if strays:
-        column = call.node.partition_columns[0]
-        raise RunError(
-            f"{call.where}: {strays} rows lie outside the requested partition by their {column!r}; filter the result, "
-            f"for example by partition.contains({column!r})"
-        )
+def _refuse_strays(result: Result, strays: int, found: Mapping[str, str | None]) -> None:
+    call = result.call
+    wanted = result.values(call.task.first), result.values(call.task.last)
+    column = next((name for name in found if found[name] not in (wanted[0][name], wanted[1][name])), next(iter(found)))
+    expected = " to ".join(dict.fromkeys(values[column] for values in wanted))
+    raise RunError(
+        f"{call.where}: {strays} rows lie outside the requested partition by their {column!r}, which is "
+        f"{found[column] or 'null'} in one of them, expected {expected}; filter the result, for example by "
+        f"partition.contains({column!r})"
+    )
 
 
-def _judge(call: Call, staging: Staging, contract: Contract, written: _Written) -> Outcome:
+def _judge(result: Result, staging: Staging, written: _Written) -> Outcome:
+    task = result.call.task
     staged: list[StagedOutcome] = []
     failures: dict[int, str] = {}
-    for ordinal in call.task.ordinals:
+    for ordinal in task.ordinals:
         measured = written.measured.get(ordinal)
         try:
-            staged.append(_judge_one(call, staging, contract, ordinal, measured, written.rows_of))
+            staged.append(_judge_one(result, staging, ordinal, measured, written.rows_of))
         except ValidationFailed as error:
-            staging.drop(call.values(ordinal))
+            staging.drop(result.values(ordinal))
             failures[ordinal] = str(error)
-    return Outcome(call.task, tuple(staged), contract.schema, failures)
+    return Outcome(task, tuple(staged), result.schema, failures)
 
 
 def _judge_one(
-    call: Call,
+    result: Result,
     staging: Staging,
-    contract: Contract,
     ordinal: int,
     measured: Mapping[str, object] | None,
     rows_of: Callable[[int], pl.DataFrame],
 ) -> StagedOutcome:
-    values = call.values(ordinal)
-    key = call.node.partitions.key(ordinal)
+    node, contract, values = result.call.node, result.contract, result.values(ordinal)
+    key = node.partitions.key(ordinal)
     files: tuple[StagedFile, ...] = ()
     if measured is None:
         staging.drop(values)
@@ -175,8 +187,8 @@ def _judge_one(
     if not verdict.ok:
         results = contract.samples(rows_of(ordinal), verdict.failed) if measured is not None else verdict.failed
         raise ValidationFailed(
-            f"{f'{call.node.key} {key}'.rstrip()}: {'; '.join(map(str, results))}. Nothing was committed for it.",
-            asset=str(call.node.key),
+            f"{f'{node.key} {key}'.rstrip()}: {'; '.join(map(str, results))}. Nothing was committed for it.",
+            asset=str(node.key),
             partition=key or None,
         )
     return StagedOutcome(ordinal, StagedPartition(key, values, verdict.rows, files), verdict.passed, verdict.warned)

@@ -26,4 +26,4 @@ def take_over(node: Node, store: Store) -> tuple[Table, tuple[Change, ...]]:
             f"There is no Delta table in {store.uri(table.name)}. Move it there, or name its folder below the lake by "
             "@asset(location=...)."
         )
-    return table, adopt_table(table, expected_schema(node, table), node.partition_columns)
+    return table, adopt_table(table, expected_schema(node, table), node.partition_columns, node.scheme)

@@ -30,6 +30,8 @@ class PinnedInput:
     """Those of the mapped partitions, at the version."""
     schema: pl.Schema | None
     partition_columns: tuple[str, ...]
+    computed_columns: tuple[str, ...] = ()
+    """Those columns that the upstream's function does not return, so that its readers do not see them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.definitions.mappings import PartitionMapping
+from deltaworks.engine.definitions.mappings import PartitionMapping, functions_of
+from deltaworks.engine.definitions.signature import Upstream
 from deltaworks.engine.planning.reach import reach
 from deltaworks.validation import declare
 
@@ -31,11 +32,8 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
         return f"override:{asset.code_version}"
     parts = [
         *reach(asset.function, asset.signature.resources).parts,
-        *(
-            f"input {upstream.argument} {upstream.key} {mappings[upstream.argument]!r}"
-            for upstream in asset.signature.upstreams
-        ),
-        f"partitions {asset.partitions.scheme} by {asset.partition_by}",
+        *(part for upstream in asset.signature.upstreams for part in _input(upstream, mappings[upstream.argument])),
+        f"partitions {asset.partitions.scheme} by {', '.join(map(str, asset.partition_columns)) or None}",
         *_columns(asset.model),
     ]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -44,7 +42,17 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
 
 def unseen_values(asset: Asset[..., Any]) -> tuple[str, ...]:
     """Return the names of the values that an asset's function reads and whose changes its code version may not see."""
-    return () if asset.code_version is not None else tuple(reach(asset.function, asset.signature.resources).unseen)
+    if asset.code_version is not None:
+        return ()
+    mapped_by = [function for upstream in asset.signature.upstreams for function in functions_of(upstream.mapping)]
+    found = [reach(asset.function, asset.signature.resources), *(reach(function, {}) for function in mapped_by)]
+    return tuple(dict.fromkeys(name for each in found for name in each.unseen))
+
+
+def _input(upstream: Upstream, mapping: PartitionMapping) -> Iterator[str]:
+    yield f"input {upstream.argument} {upstream.key} {mapping!r}"
+    for function in functions_of(mapping):
+        yield from reach(function, {}).parts
 
 
 def _columns(model: type | None) -> Iterator[str]:

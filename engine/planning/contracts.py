@@ -75,10 +75,12 @@ def check_contracts(graph: AssetGraph) -> tuple[Problem, ...]:
     for key, node in graph.nodes.items():
         for edge in node.upstream:
             problems += _edge_problems(graph, node, edge)
+        declared = _declared_schema(node)
+        if declared is not None:
+            schemas[key] = declared  # an asset may read itself
         inferred = _infer(node, schemas, problems)
-        schema = _declared_schema(node) or inferred
-        if schema is not None:
-            schemas[key] = schema
+        if declared is None and inferred is not None:
+            schemas[key] = inferred
     return tuple(problems)
 
 
@@ -176,10 +178,11 @@ def _schema_problems(node: Node, schema: pl.Schema) -> Iterator[Problem]:
     for problem in compile_contract(node.asset.model, schema).problems:
         yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: {problem.message}")
     if node.asset.model is None:  # a model says the same of the partition column
-        for name, dimension in zip(node.partition_columns, node.partitions.dimensions, strict=True):
-            wrong = dimension.column_problem(schema[name]) if name in schema else "is missing"
+        for column, dimension in zip(node.asset.partition_columns, node.partitions.dimensions, strict=True):
+            dtype = column.dtype(schema)
+            wrong = "is missing" if dtype is None else dimension.column_problem(dtype)
             if wrong:
-                yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: partition column {name!r} {wrong}")
+                yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: partition column {column.name!r} {wrong}")
     for name, dtype in schema.items():
         unkept = delta_problem(dtype)
         if unkept:

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.planning.left_out import needed_upstream
+from deltaworks.engine.planning.chain import reaching_back
+from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
 from deltaworks.errors import Place
 from deltaworks.io.ledger import RunEntry
+
+DEEPEST = 100
+"""How many levels of upstreams one explanation goes through. Causes name the root of staleness at any depth."""
 
 _UPSTREAM = "upstream: "
 
@@ -69,10 +73,12 @@ class Explanation:
     """Why upstreams that are named in the causes are stale or missing themselves."""
     above: tuple[AssetKey, ...]
     """Upstreams named in the causes that are explained, at least in part, further up in the tree."""
+    deeper: tuple[AssetKey, ...] = ()
+    """Upstreams named in the causes that are too far away to be explained here; another question goes on there."""
 
     @property
     def own_causes(self) -> tuple[str, ...]:
-        """The causes that end here: all but those that `upstream` and `above` go on with."""
+        """The causes that end here: all but those that `upstream`, `above` and `deeper` go on with."""
         return tuple(cause for cause in self.causes if not cause.startswith(_UPSTREAM))
 
 
@@ -100,7 +106,7 @@ class _Explainer:
         self._lake, self._failures = lake, failures
         self._explained: dict[AssetKey, PartitionSet] = {}
 
-    def of(self, asset: AssetKey, within: PartitionSet) -> Iterator[Explanation]:
+    def of(self, asset: AssetKey, within: PartitionSet, level: int = 0) -> Iterator[Explanation]:
         found = self._lake[asset]
         self._explained[asset] = self._explained.get(asset, PartitionSet.none(within.size)) | within
         for group in status_groups(found, self._lake, within):
@@ -108,10 +114,14 @@ class _Explainer:
             reached = self._reached(found, group.status, partitions)
             upstream: list[Explanation] = []
             above: list[AssetKey] = []
+            deeper: list[AssetKey] = []
             for key, part in reached.items():
                 known = part & self._explained.get(key, PartitionSet.none(part.size))
                 above += [key] if known else []
-                upstream += self.of(key, part - known)
+                if level < DEEPEST:
+                    upstream += self.of(key, part - known, level + 1)
+                elif part - known:
+                    deeper.append(key)
             yield Explanation(
                 asset=asset,
                 partitions=partitions,
@@ -122,6 +132,7 @@ class _Explainer:
                 attempts=tuple(self._attempts(found, partitions)),
                 upstream=tuple(upstream),
                 above=tuple(above),
+                deeper=tuple(deeper),
             )
 
     def _reached(self, found: AssetStatus, status: Status, partitions: PartitionSet) -> dict[AssetKey, PartitionSet]:
@@ -130,7 +141,9 @@ class _Explainer:
         for given in found.inputs:
             edge, upstream = given.edge, self._lake[given.edge.upstream]
             part = PartitionSet.none(upstream.node.partitions.size)
-            if status is Status.MISSING:
+            if edge.is_own and status in (Status.MISSING, Status.STALE):
+                part = reaching_back(partitions, upstream.having(status), [edge]) - partitions
+            elif status is Status.MISSING:
                 part = needed_upstream(edge, partitions, upstream.having(Status.MISSING))
             elif status is Status.STALE:
                 led_by = partitions & PartitionSet(given.stale & ~given.replaced)

@@ -10,18 +10,17 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.correspond import correspond, infer_mapping
+from deltaworks.engine.definitions.correspondence import Correspondence
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings import (
-    Correspondence,
-    PartitionMapping,
-    correspond,
-    infer_mapping,
-)
+from deltaworks.engine.definitions.mappings import PartitionMapping, TimeWindowMapping
+from deltaworks.engine.definitions.multi_partitions import MultiPartitions, key_ranges
 from deltaworks.engine.definitions.partitions import Partitions
+from deltaworks.engine.definitions.resolution import DynamicKeys, dynamic_dimensions, resolve
 from deltaworks.engine.definitions.signature import Upstream
 from deltaworks.engine.planning.code_version import code_version
-from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream
+from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream, did_you_mean
 
 _SHOWN_RANGES = 3
 
@@ -35,6 +34,21 @@ class Edge:
     argument: Upstream
     mapping: PartitionMapping
     correspondence: Correspondence
+
+    @property
+    def needs_each(self) -> bool:
+        """Whether a partition can only be made when every mapped upstream partition exists."""
+        return self.correspondence.needs_each and not self.argument.allow_missing
+
+    @property
+    def may_read_nothing(self) -> bool:
+        """Whether a partition can be made that maps to no upstream partition at all."""
+        return self.argument.allow_missing or self.is_own
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the asset reads earlier partitions of its own table."""
+        return self.upstream == self.downstream
 
 
 @dataclass(frozen=True)
@@ -53,17 +67,33 @@ class Node:
     @property
     def partition_columns(self) -> tuple[str, ...]:
         """The columns that the table is partitioned by; none for an unpartitioned asset."""
-        return () if self.asset.partition_by is None else (self.asset.partition_by,)
+        return tuple(column.name for column in self.asset.partition_columns)
+
+    @property
+    def scheme(self) -> str | None:
+        """What makes a key of its partitions mean the same; none for an unpartitioned asset."""
+        return self.partitions.scheme if self.asset.partition_columns else None
+
+    @property
+    def computed_columns(self) -> tuple[str, ...]:
+        """The partition columns that the function does not return, so that no other function sees them either."""
+        return tuple(column.name for column in self.asset.partition_columns if column.expression is not None)
+
+    @property
+    def dimension_names(self) -> tuple[str, ...]:
+        """The names of the partitions' dimensions, where there are several."""
+        return self.partitions.names if isinstance(self.partitions, MultiPartitions) else ()
 
     def spelled(self, ranges: Sequence[tuple[int, int]]) -> str:
         """Name the asset and some of its partitions in a sentence: the first ranges, and how many more there are."""
         if not self.partition_columns:
             return str(self.key)
+        keyed = key_ranges(ranges, self.partitions)
         shown = [
             self.partitions.key(first) + ("" if first == last else f"..{self.partitions.key(last)}")
-            for first, last in ranges[:_SHOWN_RANGES]
+            for first, last in keyed[:_SHOWN_RANGES]
         ]
-        more = len(ranges) - len(shown)
+        more = len(keyed) - len(shown)
         tail = f" and {more} more {'range' if more == 1 else 'ranges'}" if more else ""
         return f"{self.key} {', '.join(shown)}{tail}".rstrip()
 
@@ -101,34 +131,86 @@ class AssetGraph:
         return found
 
 
-def build_graph(definitions: Definitions, now: dt.datetime) -> AssetGraph:
+def build_graph(definitions: Definitions, now: dt.datetime, keys: DynamicKeys | None = None) -> AssetGraph:
     """Join definitions into a graph.
+
+    Args:
+        definitions: all assets of the project.
+        now: what open partitions end at.
+        keys: those of dynamic partitions; none: there is no lake that has any.
 
     Raises:
         UnknownUpstream: an argument names no asset.
-        InvalidDefinition: assets are made from each other in a circle, a mapping does not fit its two assets, or an
-            asset's resource is missing.
+        InvalidDefinition: assets are made from each other in a circle, a mapping does not fit its two assets, dynamic
+            partitions follow what is no partition column, or an asset's resource is missing.
     """
     assets = {asset.key: asset for asset in definitions.assets}
     for asset in assets.values():
         for upstream in asset.signature.upstreams:
-            if upstream.key == asset.key:
-                raise _refusal(asset, "it reads itself; a table made from its own earlier rows is not supported yet")
+            if upstream.key == asset.key and not _reads_earlier(upstream.mapping):
+                raise _refusal(
+                    asset,
+                    f"argument {upstream.argument!r} reads the asset itself; earlier partitions of its own are read by "
+                    "Previous[Model] or by a TimeWindowMapping whose end_offset is below 0",
+                )
             if upstream.key not in assets:
                 raise UnknownUpstream(str(upstream.key), str(asset.key), map(str, assets), asset.where)
     definitions.refuse_missing_resources()
-    partitions = {key: asset.partitions.until(now) for key, asset in assets.items()}
+    _refuse_unknown_keys(assets)
+    partitions = {key: _standing(asset, now, keys or {}) for key, asset in assets.items()}
     return AssetGraph(
         {
-            key: Node(assets[key], partitions[key], tuple(_edges(assets[key], partitions)))
+            key: Node(assets[key], partitions[key], tuple(_edges(assets[key], assets, partitions)))
             for key in _upstream_first(assets)
         }
     )
 
 
+def _reads_earlier(mapping: PartitionMapping | None) -> bool:
+    return isinstance(mapping, TimeWindowMapping) and mapping.end_offset < 0
+
+
+def _standing(asset: Asset[..., Any], now: dt.datetime, keys: DynamicKeys) -> Partitions:
+    try:
+        return resolve(asset.partitions, keys).until(now)
+    except InvalidDefinition as error:
+        raise _refusal(asset, error.reason) from error
+
+
+def _refuse_unknown_keys(assets: Mapping[AssetKey, Asset[..., Any]]) -> None:
+    """Refuse dynamic partitions whose keys come from nowhere, and names that are one folder on some disks."""
+    spelled: dict[str, str] = {}
+    for asset in assets.values():
+        for dynamic in dynamic_dimensions(asset.partitions):
+            if dynamic.name is not None:
+                other = spelled.setdefault(dynamic.name.lower(), dynamic.name)
+                if other != dynamic.name:
+                    raise _refusal(asset, f"dynamic partitions {dynamic.name!r} and {other!r} differ only in case")
+            elif dynamic.upstream is not None:
+                problem = _source_problem(asset, dynamic.upstream, dynamic.column, assets)
+                if problem:
+                    raise _refusal(asset, f"its partitions are {dynamic}, but {problem}")
+
+
+def _source_problem(
+    asset: Asset[..., Any], upstream: AssetKey, column: str | None, assets: Mapping[AssetKey, Asset[..., Any]]
+) -> str | None:
+    if upstream == asset.key:
+        return "it cannot follow itself"
+    if upstream not in assets:
+        return f"no asset has that name.{did_you_mean(str(upstream), map(str, assets))}"
+    columns = [each.name for each in assets[upstream].partition_columns]
+    if column not in columns:
+        return f"its partition columns are {', '.join(columns)}" if columns else "that asset has no partitions"
+    return None
+
+
 def _upstream_first(assets: Mapping[AssetKey, Asset[..., Any]]) -> Iterable[AssetKey]:
     sorter = TopologicalSorter(
-        {key: [upstream.key for upstream in asset.signature.upstreams] for key, asset in assets.items()}
+        {
+            key: [upstream.key for upstream in asset.signature.upstreams if upstream.key != key]
+            for key, asset in assets.items()
+        }
     )
     try:
         return list(sorter.static_order())
@@ -140,12 +222,15 @@ def _upstream_first(assets: Mapping[AssetKey, Asset[..., Any]]) -> Iterable[Asse
         raise _refusal(assets[circle[0]], f"it is made from itself: {' reads '.join(map(str, circle))}") from None
 
 
-def _edges(asset: Asset[..., Any], partitions: Mapping[AssetKey, Partitions]) -> Iterable[Edge]:
+def _edges(
+    asset: Asset[..., Any], assets: Mapping[AssetKey, Asset[..., Any]], partitions: Mapping[AssetKey, Partitions]
+) -> Iterable[Edge]:
     for upstream in asset.signature.upstreams:
         here, there = partitions[asset.key], partitions[upstream.key]
         mapping = upstream.mapping or infer_mapping(here, there)
         try:
-            correspondence = correspond(mapping, here, there)
+            grows = assets[upstream.key].partitions != there
+            correspondence = correspond(mapping, here, there, allow_missing=upstream.allow_missing, grows=grows)
         except InvalidDefinition as error:
             raise _refusal(asset, f"argument {upstream.argument!r}: {error.reason}") from error
         yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)

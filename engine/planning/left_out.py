@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered
 from deltaworks.engine.planning.status import LakeStatus, Status
 
 
@@ -26,9 +27,11 @@ class LeftOut:
     def reason(self, graph: AssetGraph) -> str:
         """Say why they cannot be made, and what would change that."""
         upstream = graph.nodes[self.upstream]
-        if self.command is None:
+        if not self.upstream_partitions:
             return f"{self.upstream} has no partition to make it from, its partitions are {upstream.partitions}"
         missing = upstream.spelled(self.upstream_partitions.ranges())
+        if self.command is None:
+            return f"it is made from {missing}, which is missing and has nothing to be made from itself"
         return f"it is made from {missing}, which is missing. Make both: `{self.command}`"
 
 
@@ -44,44 +47,42 @@ def left_out(
     `planned` holds what is made of the asset's upstreams before it.
     """
     possible = wanted
-    for edge in node.upstream:
+    upstream = [edge for edge in node.upstream if not edge.is_own]
+    for edge in upstream:
         size = graph.nodes[edge.upstream].partitions.size
-        uncovered = wanted - edge.correspondence.downstream(PartitionSet.all(size))
-        possible = possible - uncovered  # what one input can never give needs no command for another
-        if uncovered:
-            yield LeftOut(node.key, uncovered, edge.upstream, PartitionSet.none(size), None)
-    for edge in node.upstream:
+        never = uncovered(edge, wanted, size)
+        possible = possible - never  # what one input can never give needs no command for another
+        if never:
+            yield LeftOut(node.key, never, edge.upstream, PartitionSet.none(size), None)
+    for edge in upstream:
         absent = status[edge.upstream].having(Status.MISSING)
-        needed = needed_upstream(edge, possible, absent - planned.get(edge.upstream, PartitionSet.none(absent.size)))
-        if needed:
-            lacking = possible & edge.correspondence.downstream(needed)
-            command = _command(graph, node, lacking, status)
-            yield LeftOut(node.key, lacking, edge.upstream, needed, command)
+        absent = absent - planned.get(edge.upstream, PartitionSet.none(absent.size))
+        lacks = lacking(edge, possible, absent)
+        for part, can_be_made in _split(graph, node, lacks, status):
+            needed = needed_upstream(edge, part, absent)
+            command = remedy(graph, node, part, status) if can_be_made else None
+            yield LeftOut(node.key, part, edge.upstream, needed, command)
 
 
-def needed_upstream(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
-    """Return the absent upstream partitions without which wanted ones cannot be made.
+def lacking_own(
+    graph: AssetGraph, node: Node, partitions: PartitionSet, absent: PartitionSet, status: LakeStatus
+) -> Iterator[LeftOut]:
+    """Yield what cannot be made of an asset that reads itself, for want of earlier partitions of its own."""
+    for part, can_be_made in _split(graph, node, partitions, status):
+        needed = PartitionSet.none(part.size)
+        for edge in node.upstream:
+            if edge.is_own and edge.needs_each:
+                needed = needed | (absent & edge.correspondence.upstream(part))
+        command = remedy(graph, node, part, status) if can_be_made else None
+        yield LeftOut(node.key, part, node.key, needed - partitions or needed, command)
 
-    An input that reads whatever partitions exist needs none in particular, but it needs one.
-    """
-    if edge.correspondence.needs_each or len(absent) == absent.size:
-        return absent & edge.correspondence.upstream(wanted)
-    return PartitionSet.none(absent.size)
 
-
-def _command(graph: AssetGraph, node: Node, lacking: PartitionSet, status: LakeStatus) -> str:
-    """Return the command whose range covers the partitions and all that they lack, however far up."""
-    needed = {node.key: lacking}
-    keys: list[str] = []
-    for key in reversed(list(graph.nodes)):
-        if not needed.get(key):
-            continue
-        each = graph.nodes[key]
-        if each.partition_columns:
-            ranges = needed[key].ranges()
-            keys += [each.partitions.key(ranges[0][0]), each.partitions.key(ranges[-1][1])]
-        for edge in each.upstream:
-            more = needed_upstream(edge, needed[key], status[edge.upstream].having(Status.MISSING))
-            needed[edge.upstream] = needed.get(edge.upstream, more) | more
-    command = f"deltaworks backfill +{node.key}"
-    return f"{command} --from {min(keys)} --to {max(keys)}" if keys else command
+def _split(
+    graph: AssetGraph, node: Node, partitions: PartitionSet, status: LakeStatus
+) -> Iterator[tuple[PartitionSet, bool]]:
+    """Yield the partitions that could be made with all that they lack, and those that could not."""
+    if partitions:
+        possible = obtainable(graph, node, status)
+        for part, can_be_made in ((partitions & possible, True), (partitions - possible, False)):
+            if part:
+                yield part, can_be_made

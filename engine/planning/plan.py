@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.engine.planning.left_out import LeftOut, left_out
+from deltaworks.engine.planning.chain import follow
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.left_out import LeftOut, lacking_own, left_out
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
 from deltaworks.errors import RequestError
@@ -91,10 +92,14 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         for left in left_out(graph, node, wanted | moved, status, planned):
             lacking.append(left)
             wanted, moved = wanted - left.partitions, moved - left.partitions
+        own = [edge for edge in node.upstream if edge.is_own]
+        if own:
+            wanted, moved, lacks = _in_order(graph, node, status, (asked, wanted, moved), own)
+            lacking += lacks
         steps += _steps(found, status, wanted)
-        steps += _moved_steps(node, moved, planned)
         if wanted or moved:
             planned[key] = wanted | moved
+        steps += _moved_steps(node, moved, planned)
     _refuse_empty(graph, status, request, lacking, planned)
     return Plan(tuple(steps), tuple(lacking), planned, only)
 
@@ -110,10 +115,26 @@ def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
     return matching
 
 
+def _in_order(
+    graph: AssetGraph, node: Node, status: LakeStatus, parts: tuple[PartitionSet, ...], own: Sequence[Edge]
+) -> tuple[PartitionSet, PartitionSet, list[LeftOut]]:
+    """Decide about an asset that reads itself: what is made moves what comes after it, what cannot be made stops it.
+
+    `parts` are what is asked for, what of it is wanted, and what is moved by other assets.
+    """
+    asked, wanted, moved = parts
+    found = status[node.key]
+    absent = found.having(Status.MISSING)
+    others = (asked & found.having(Status.FRESH, Status.STALE)) - wanted - moved
+    chosen, lacks = follow(wanted | moved, others, absent, own)
+    left = list(lacking_own(graph, node, lacks, absent - chosen, status))
+    return wanted & chosen, chosen - wanted, left
+
+
 def _moved_by_plan(node: Node, found: AssetStatus, planned: Mapping[AssetKey, PartitionSet]) -> PartitionSet:
     """Return what exists and will be stale once its planned upstreams are made."""
     moved = PartitionSet.none(node.partitions.size)
-    for upstream in {edge.upstream for edge in node.upstream}:
+    for upstream in {edge.upstream for edge in node.upstream if not edge.is_own}:
         moved = moved | _reached(node, upstream, planned)
     return moved & found.having(Status.FRESH, Status.STALE)
 

@@ -32,8 +32,8 @@ def request(
 ) -> Request:
     """Resolve partition keys for some assets, given upstreams first.
 
-    Keys are named one by one, or as a range with both ends included; none means every partition. Unpartitioned assets
-    join whatever keys are given.
+    Keys are named one by one, or as a range with both ends included; none means every partition. A range of time takes
+    from each asset what it overlaps. Unpartitioned assets join whatever keys are given.
 
     Raises:
         UnknownPartition: a key is no partition of any of the assets.
@@ -43,13 +43,18 @@ def request(
         raise RequestError("Name partitions by --partition or by --from and --to, not by both.")
     if (from_key is None) != (to_key is None):
         raise RequestError("A range needs both ends: --from KEY --to KEY, both included.")
+    if not assets:
+        return Request({}, names_partitions=bool(named))
     nodes = [graph.nodes[key] for key in assets]
     keyed = [node for node in nodes if node.partition_columns]
     if (named or from_key is not None) and not keyed:
         raise RequestError(f"Of {', '.join(map(str, assets))}, none has partitions: leave out the partition keys.")
-    for key in (*named, from_key, to_key):
-        if key is not None and all(node.partitions.ordinal(key) is None for node in keyed):
+    for key in named:
+        if all(node.partitions.ordinal(key) is None for node in keyed):
             raise UnknownPartition(key, str(keyed[0].key), str(keyed[0].partitions))
+    for end in (from_key, to_key):
+        if end is not None and not any(node.partitions.between(end, end) for node in keyed):
+            raise UnknownPartition(end, str(keyed[0].key), str(keyed[0].partitions))
     partitions = {node.key: _resolve(node, named, from_key, to_key) for node in nodes}
     if not any(partitions[node.key] for node in keyed) and from_key is not None:
         raise RequestError(f"The range is reversed: --from {from_key} comes after --to {to_key}.")

@@ -1,61 +1,134 @@
 """Selection: which assets a command means.
 
-`a` is an asset, `a+` it and everything made from it, `+a` it and everything that it is made from, `group:raw` a group,
-`*` every asset. Several arguments mean their union; none means every asset.
+Several arguments mean their union; none means every asset. `selection_syntax` tells what one argument may say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.errors import RequestError, did_you_mean
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.selection_syntax import And, Attribute, Expression, Having, Name, Not, Or, Reach, parse
+from deltaworks.engine.planning.status import LakeStatus, Status
+from deltaworks.errors import RequestError, UnknownAsset, did_you_mean
+
+_KINDS = ("asset",)
+_STATUSES = (*(status.word for status in Status), "failed")
+_NOBODY = {
+    Attribute.GROUP: "No asset is in group",
+    Attribute.TAG: "No asset has the tag",
+    Attribute.OWNER: "No asset has the owner",
+}
 
 
-def select(graph: AssetGraph, arguments: Sequence[str]) -> tuple[AssetKey, ...]:
-    """Return the selected assets, upstreams first.
+def select(
+    graph: AssetGraph, arguments: Sequence[str], status: Callable[[], LakeStatus] | None = None
+) -> tuple[AssetKey, ...]:
+    """Return the selected assets, upstreams first; there may be none.
+
+    Args:
+        graph: all assets.
+        arguments: what was written, each in the selection syntax.
+        status: reads the lake, if an argument asks for a status; none: no argument may.
 
     Raises:
         UnknownAsset: an argument names an asset that is not defined.
-        RequestError: an argument names a group that no asset is in.
+        RequestError: an argument does not follow the syntax, or names a group, a tag or the like that no asset has.
     """
     if not arguments:
         return tuple(graph.nodes)
-    chosen: set[AssetKey] = set()
-    for argument in arguments:
-        chosen |= _select_one(graph, argument.strip())
+    expressions = [parse(argument) for argument in arguments]
+    meaning = _Meaning(graph, status)
+    chosen = meaning.of(Or(tuple(expressions)))
     return tuple(key for key in graph.nodes if key in chosen)
 
 
-def _select_one(graph: AssetGraph, argument: str) -> set[AssetKey]:
-    if argument == "*":
-        return set(graph.nodes)
-    above, below = argument.startswith("+"), argument.endswith("+")
-    name = argument.removeprefix("+").removesuffix("+")
-    chosen = _group(graph, name.removeprefix("group:")) if name.startswith("group:") else {graph.node(name).key}
-    reached = set(chosen)
-    if above:
-        reached |= _reach(chosen, lambda key: [edge.upstream for edge in graph.nodes[key].upstream])
-    if below:
-        reached |= _reach(chosen, lambda key: [edge.downstream for edge in graph.downstream[key]])
-    return reached
+class _Meaning:
+    """What expressions mean in a graph."""
+
+    def __init__(self, graph: AssetGraph, status: Callable[[], LakeStatus] | None) -> None:
+        self._graph, self._read_status = graph, status
+        self._keys = {str(key): key for key in graph.nodes}
+        self._every = frozenset(graph.nodes)
+
+    def of(self, expression: Expression) -> frozenset[AssetKey]:
+        match expression:
+            case Name(text):
+                return self._named(text)
+            case Having(attribute, value):
+                return self._having(attribute, value)
+            case Reach(inner, above, below):
+                return self._reach(self.of(inner), above, below)
+            case Not(inner):
+                return self._every - self.of(inner)
+            case And(operands):
+                return self._every.intersection(*map(self.of, operands))
+            case Or(operands):
+                return frozenset[AssetKey]().union(*map(self.of, operands))
+
+    def _named(self, text: str) -> frozenset[AssetKey]:
+        if text in self._keys:
+            return frozenset({self._keys[text]})
+        if not any(sign in text for sign in "*?["):
+            raise UnknownAsset(text, self._keys)
+        chosen = frozenset(key for name, key in self._keys.items() if fnmatchcase(name, text))
+        if not chosen:
+            raise RequestError(f"No asset matches {text!r}. `deltaworks list` shows what is defined.")
+        return chosen
+
+    def _having(self, attribute: Attribute, value: str) -> frozenset[AssetKey]:
+        known = {Attribute.KIND: _KINDS, Attribute.STATUS: _STATUSES}.get(attribute)
+        if known is not None and value not in known:
+            raise RequestError(f"There is no {attribute} {value!r}; known are {', '.join(known)}.")
+        values = {key: self._values(attribute, node) for key, node in self._graph.nodes.items()}
+        chosen = frozenset(key for key, found in values.items() if value in found)
+        if known is None and not chosen:
+            hint = did_you_mean(
+                value, sorted(set[str]().union(*values.values())), " `deltaworks list --json` shows what there is."
+            )
+            raise RequestError(f"{_NOBODY[attribute]} {value!r}.{hint}")
+        return chosen
+
+    def _values(self, attribute: Attribute, node: Node) -> Iterable[str]:
+        """Return everything that selects an asset by an attribute."""
+        asset = node.asset
+        match attribute:
+            case Attribute.GROUP:
+                return (asset.group,)
+            case Attribute.TAG:
+                return (*asset.tags, *(f"{tag}={value}" for tag, value in asset.tags.items()))
+            case Attribute.OWNER:
+                return asset.owners
+            case Attribute.KIND:
+                return _KINDS  # until there are others than tables that a function makes
+            case Attribute.STATUS:
+                found = self._status[node.key]
+                words = [status.word for status in Status if found.having(status)]
+                return (*words, "failed") if found.state.failed else words
+
+    @cached_property
+    def _status(self) -> LakeStatus:
+        if self._read_status is None:
+            raise RequestError("Nothing can be selected by status: here, where no lake is read.")
+        return self._read_status()
+
+    def _reach(self, start: frozenset[AssetKey], above: int | None, below: int | None) -> frozenset[AssetKey]:
+        nodes, downstream = self._graph.nodes, self._graph.downstream
+        upstreams = _levels(start, above, lambda key: (edge.upstream for edge in nodes[key].upstream))
+        downstreams = _levels(start, below, lambda key: (edge.downstream for edge in downstream[key]))
+        return upstreams | downstreams
 
 
-def _group(graph: AssetGraph, name: str) -> set[AssetKey]:
-    chosen = {key for key, node in graph.nodes.items() if node.asset.group == name}
-    if not chosen:
-        groups = {node.asset.group for node in graph.nodes.values()}
-        raise RequestError(f"No asset is in group {name!r}.{did_you_mean(name, groups)}")
-    return chosen
-
-
-def _reach(start: Iterable[AssetKey], neighbours: Callable[[AssetKey], Iterable[AssetKey]]) -> set[AssetKey]:
-    reached: set[AssetKey] = set()
-    waiting = list(start)
-    while waiting:
-        for key in neighbours(waiting.pop()):
-            if key not in reached:
-                reached.add(key)
-                waiting.append(key)
-    return reached
+def _levels(
+    start: frozenset[AssetKey], levels: int | None, neighbours: Callable[[AssetKey], Iterable[AssetKey]]
+) -> frozenset[AssetKey]:
+    """Return some assets and those up to so many levels away; none: however far."""
+    reached, outermost = set(start), set(start)
+    while outermost and levels != 0:
+        outermost = {near for key in outermost for near in neighbours(key)} - reached
+        reached |= outermost
+        levels = None if levels is None else levels - 1
+    return frozenset(reached)

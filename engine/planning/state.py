@@ -15,7 +15,7 @@ import polars as pl
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.table import PARTITION_SCHEMA, Materialization, Origin, Table, Writer
 
 
@@ -54,14 +54,14 @@ LakeState = Mapping[AssetKey, AssetState]
 
 def lake_state(graph: AssetGraph, tables: Mapping[AssetKey, Table], runs: Iterable[RunEntry]) -> LakeState:
     """Return the state of every asset from its table and the ledger's runs, oldest first."""
-    failures: dict[str, dict[str, int]] = {}
+    failures: dict[str, dict[str, Failure]] = {}
     for run in runs:
         for failure in run.failures:
-            failures.setdefault(failure.asset, {})[failure.partition or ""] = failure.table_version
+            failures.setdefault(failure.asset, {})[failure.partition or ""] = failure
     return {key: _asset_state(node, tables[key], failures.get(str(key), {})) for key, node in graph.nodes.items()}
 
 
-def _asset_state(node: Node, table: Table, failures: Mapping[str, int]) -> AssetState:
+def _asset_state(node: Node, table: Table, failures: Mapping[str, Failure]) -> AssetState:
     changes = table.partitions()
     ordinals = node.partitions.ordinals(changes["key"])
     outside = changes.filter(ordinals.is_null() & (changes["origin"] != int(Origin.GONE)))
@@ -82,8 +82,13 @@ def _asset_state(node: Node, table: Table, failures: Mapping[str, int]) -> Asset
     )
 
 
-def _failed(node: Node, table: Table, failures: Mapping[str, int]) -> PartitionSet:
-    # An attempt from a later version than there is was made on a table that has been dropped since.
-    keys = [key for key, version in failures.items() if table.changed_at(key) <= version <= table.version]
+def _failed(node: Node, table: Table, failures: Mapping[str, Failure]) -> PartitionSet:
+    # A version that is not there yet: the table was put back since, or it was another one and the entry does not say.
+    keys = [
+        key
+        for key, failure in failures.items()
+        if failure.table_id in (None, table.table_id)
+        and table.changed_at(key) <= failure.table_version <= table.version
+    ]
     ordinals = node.partitions.ordinals(pl.Series(keys, dtype=pl.String))
     return PartitionSet.of(ordinals.drop_nulls(), node.partitions.size)

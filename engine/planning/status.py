@@ -16,6 +16,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.planning.chain import carried
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.state import AssetState, LakeState
 from deltaworks.io.table import Origin
@@ -69,6 +70,11 @@ class AssetStatus:
     """UInt8, a `Status` for each ordinal."""
     code_changed: pl.Series
     inputs: tuple[InputStatus, ...]
+
+    @cached_property
+    def roots(self) -> dict[int, str]:
+        """What made stale partitions stale in the first place, by ordinal, as far as it was found out."""
+        return {}
 
     def having(self, *wanted: Status) -> PartitionSet:
         """Return the partitions with one of some statuses."""
@@ -154,12 +160,26 @@ def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None) ->
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
     made = state.columns["materialization"]
     codes = pl.Series([each.source for each in state.materializations], dtype=pl.String)
+    origin = state.columns["origin"]
     code_changed = (codes != node.code).gather(made).fill_null(False)
-    inputs = tuple(_input_status(edge, state, lake[edge.upstream], done[edge.upstream]) for edge in node.upstream)
+    no_own = PartitionSet.none(node.partitions.size)
+    inputs = tuple(
+        _input_status(
+            edge, state, lake[edge.upstream], no_own if edge.is_own else done[edge.upstream].having(Status.STALE)
+        )
+        for edge in node.upstream
+    )
     stale = code_changed
     for given in inputs:
         stale = stale | given.changed | given.replaced | given.stale
-    origin = state.columns["origin"]
+    own = [edge for edge in node.upstream if edge.is_own]
+    if own:
+        by_engine = PartitionSet(state.exists & (origin == int(Origin.ENGINE)).fill_null(False))
+        stale = carried(stale & by_engine.mask, by_engine, own)
+        inputs = tuple(
+            _input_status(given.edge, state, state, PartitionSet(stale)) if given.edge.is_own else given
+            for given in inputs
+        )
     frame = pl.DataFrame({"exists": state.exists, "origin": origin, "stale": stale})
     status = frame.select(
         pl.when(~pl.col("exists"))
@@ -174,7 +194,7 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
     return AssetStatus(node, state, status, code_changed, inputs)
 
 
-def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_status: AssetStatus) -> InputStatus:
+def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_stale: PartitionSet) -> InputStatus:
     made = state.columns["materialization"]
     pins: list[int] = []
     replaced: list[bool] = []
@@ -183,13 +203,13 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
         pin = each.inputs.get(table_id)
         pins.append(-1 if pin is None else pin.version)
         replaced.append(pin is None and name in (other.asset for other in each.inputs.values()))
-    stale_upstream = upstream_status.having(Status.STALE).mask.cast(pl.Int8)
+    stale_upstream = edge.correspondence.downstream(upstream_stale).mask
     return InputStatus(
         edge=edge,
         pin=pl.Series(pins, dtype=pl.Int64).gather(made),
         latest=edge.correspondence.latest(upstream.columns["version"]),
         replaced=pl.Series(replaced, dtype=pl.Boolean).gather(made).fill_null(False),
-        stale=(edge.correspondence.latest(stale_upstream).fill_null(0) > 0) & made.is_not_null(),
+        stale=stale_upstream & made.is_not_null(),
     )
 
 
@@ -202,7 +222,7 @@ class _Causes:
 
     def __init__(self, status: AssetStatus, lake: LakeStatus) -> None:
         self._status = status
-        self._inputs = [_InputCauses(given, lake) for given in status.inputs]
+        self._inputs = [_InputCauses(self, given, lake) for given in status.inputs]
         self._versions = status.state.columns["version"].to_list()
 
     def of(self, found: Status, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -223,17 +243,32 @@ class _Causes:
                 pass
 
     def root(self, ordinal: int) -> str:
-        """Return what made a partition stale in the first place, be it far upstream."""
-        cause = next(self.of(Status.STALE, [(ordinal, ordinal)]))
-        return cause.partition(_SINCE)[2] if cause.startswith(_UPSTREAM) else cause
+        """Return what made a partition stale in the first place, be it thousands of levels upstream."""
+        causes, way = self, list[tuple[dict[int, str], int]]()
+        while (found := causes._status.roots.get(ordinal)) is None:
+            way.append((causes._status.roots, ordinal))
+            led = causes._led(ordinal)
+            if led is None:
+                found = next(causes.of(Status.STALE, [(ordinal, ordinal)]))
+                break
+            causes, ordinal = led
+        for roots, each in way:
+            roots[each] = found
+        return found
+
+    def _led(self, ordinal: int) -> tuple[_Causes, int] | None:
+        """Return the upstream partition that a stale one is stale for in the first place; none: it is the root."""
+        if self._status.code_changed[ordinal]:
+            return None
+        return next(each for each in self._inputs if each.tells(ordinal)).led(ordinal)
 
 
 class _InputCauses:
     """What one upstream did to the partitions of an asset."""
 
-    def __init__(self, given: InputStatus, lake: LakeStatus) -> None:
+    def __init__(self, owner: _Causes, given: InputStatus, lake: LakeStatus) -> None:
         upstream = lake[given.edge.upstream]
-        self._given, self._upstream, self._lake = given, upstream, lake
+        self._owner, self._given, self._upstream, self._lake = owner, given, upstream, lake
         columns = upstream.state.columns
         changed = given.pin.set(~given.changed, None)
         since = given.edge.correspondence.oldest(changed)
@@ -262,18 +297,30 @@ class _InputCauses:
             stale = self._mapped(self._stale, ranges)
             yield f"{_UPSTREAM}{self._named(stale)} is stale{_SINCE}{self._upstream_causes.root(stale[0])}"
 
+    def tells(self, ordinal: int) -> bool:
+        """Whether anything happened to the inputs of a partition."""
+        return bool(self._given.replaced[ordinal] or self._has_changed[ordinal] or self._given.stale[ordinal])
+
+    def led(self, ordinal: int) -> tuple[_Causes, int] | None:
+        """Return the stale partition that one is stale for, if nothing else happened to its inputs."""
+        if self._given.replaced[ordinal] or self._has_changed[ordinal]:
+            return None
+        return self._upstream_causes, self._mapped(self._stale, [(ordinal, ordinal)])[0]
+
     @cached_property
     def _upstream_causes(self) -> _Causes:
-        return _Causes(self._upstream, self._lake)
+        return self._owner if self._given.edge.is_own else _Causes(self._upstream, self._lake)
 
     def _mapped(self, ordinals: list[int], ranges: Sequence[tuple[int, int]]) -> list[int]:
         """Return which of some upstream ordinals, ascending, any of the ranges is made from."""
         found: list[int] = []
         for first, last in ranges:
-            mapped = self._given.edge.correspondence.upstream_range(first, last)
-            start = max(mapped.start, found[-1] + 1) if found else mapped.start
-            found += ordinals[bisect_left(ordinals, start) : bisect_left(ordinals, mapped.stop)]
-        return found
+            mapped = self._given.edge.correspondence.upstream_of(first, last)
+            if isinstance(mapped, range):
+                found += ordinals[bisect_left(ordinals, mapped.start) : bisect_left(ordinals, mapped.stop)]
+            else:
+                found += sorted(set(mapped).intersection(ordinals))
+        return sorted(set(found)) if len(ranges) > 1 else found
 
     def _named(self, ordinals: list[int]) -> str:
         runs: list[tuple[int, int]] = []

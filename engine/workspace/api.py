@@ -20,10 +20,10 @@ from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request
+from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.engine.workspace.reading import read_table
 from deltaworks.errors import RequestError, RunError
-from deltaworks.io.scan import scan_table
 from deltaworks.io.store import Store
-from deltaworks.io.table import Table
 
 
 def materialize(
@@ -48,8 +48,8 @@ def materialize(
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
     definitions = Definitions(assets, resources)
-    graph = build_graph(definitions, _now())
     store = Store.at(str(lake))
+    graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
     observation = observe(graph, store)
     asked = request(graph, tuple(graph.nodes), _keys(partition))
     report = launch(
@@ -90,14 +90,11 @@ def read(
         partition: the keys to read; none: every partition.
 
     Raises:
-        RequestError: there is no such table.
+        RequestError: there is no table.
         VersionGone: it has no such version.
     """
     name = asset.table_name if isinstance(asset, Asset) else asset
-    table = Table.read(Store.at(str(lake)), name, version)
-    if not table.exists:
-        raise RequestError(f"There is no table {name!r} in lake {lake}.")
-    return scan_table(table, _keys(partition) or None)
+    return read_table(Store.at(str(lake)), name, version=version, partitions=_keys(partition) or None)
 
 
 def _keys(partition: str | Sequence[str] | None) -> Sequence[str]:

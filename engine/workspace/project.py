@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
 from deltaworks.errors import InvalidDefinition, InvalidSettings
@@ -59,15 +60,18 @@ def open_lake(settings: Settings) -> Store:
     return Store.at(settings.lake, durable=settings.durable)
 
 
-def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime) -> Project:
-    """Load a project.
+def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool = True) -> Project:
+    """Load a project, with the keys that its dynamic partitions have in the lake unless that is not to be read.
 
     Raises:
         DefinitionError: its settings or its code are wrong.
+        StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
     definitions = load_file(origin.file) if origin.file else load_modules(settings.modules, settings.folder)
     if not definitions.assets:
         where = origin.file or ", ".join(settings.modules)
         raise InvalidDefinition(f"{where} defines no assets; an asset is a function under @deltaworks.asset")
-    return Project(definitions, build_graph(definitions, now), open_lake(settings), settings.executor)
+    store = open_lake(settings)
+    keys = read_dynamic_keys(definitions, store) if reads_lake else None
+    return Project(definitions, build_graph(definitions, now, keys), store, settings.executor)

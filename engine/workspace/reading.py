@@ -1,4 +1,4 @@
-"""Reading: an asset's rows as a lazy frame, at any version that is still there."""
+"""Reading: a table's rows as a lazy frame, at any version that is still there."""
 
 from __future__ import annotations
 
@@ -30,14 +30,26 @@ def read_asset(
     Raises:
         UnknownAsset: there is no such asset.
         UnknownPartition: it has no such partition.
-        RequestError: it has not been materialized yet.
+        RequestError: it has no table yet.
         VersionGone: its table has no such version.
     """
     node = graph.node(str(name))
-    table = Table.read(store, node.asset.table_name, version)
+    if partitions is not None:
+        asked = request(graph, [node.key], partitions).partitions[node.key]
+        partitions = [node.partitions.key(ordinal) for ordinal in asked]
+    return read_table(store, node.asset.table_name, version=version, partitions=partitions)
+
+
+def read_table(
+    store: Store, folder: str, *, version: int | None = None, partitions: Sequence[str] | None = None
+) -> pl.LazyFrame:
+    """Return the rows of the table in a folder of the lake, or of some of its partitions.
+
+    Raises:
+        RequestError: there is no table.
+        VersionGone: it has no such version.
+    """
+    table = Table.read(store, folder, version)
     if not table.exists:
-        raise RequestError(f"{node.key} has no table yet: `deltaworks backfill +{node.key}` makes it.")
-    if partitions is None:
-        return scan_table(table)
-    asked = request(graph, [node.key], partitions).partitions[node.key]
-    return scan_table(table, [node.partitions.key(ordinal) for ordinal in asked])
+        raise RequestError(f"There is no table {folder!r} in lake {store.uri('')} yet; `deltaworks backfill` makes it.")
+    return scan_table(table, partitions)

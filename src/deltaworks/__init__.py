@@ -11,15 +11,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.definitions import Definitions
-    from deltaworks.engine.definitions.frames import DataFrame, LazyFrame
+    from deltaworks.engine.definitions.frames import DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.key_partitions import DynamicPartitions, StaticPartitions
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
-    from deltaworks.engine.definitions.mappings import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
+    from deltaworks.engine.definitions.mappings import (
+        AllPartitionsMapping,
+        IdentityMapping,
+        LastPartitionMapping,
+        MultiMapping,
+        SpecificPartitionsMapping,
+        StaticMapping,
+        TimeWindowMapping,
+    )
+    from deltaworks.engine.definitions.multi_partitions import MultiPartitions
     from deltaworks.engine.definitions.partition import Partition
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.signature import Input
-    from deltaworks.engine.definitions.time_partitions import DailyPartitions
+    from deltaworks.engine.definitions.time_kinds import (
+        CronPartitions,
+        DailyPartitions,
+        HourlyPartitions,
+        MonthlyPartitions,
+        WeeklyPartitions,
+    )
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.workspace.api import materialize, read
 
@@ -29,19 +45,31 @@ __all__ = [
     "AssetKey",
     "BackfillPolicy",
     "Backoff",
+    "CronPartitions",
     "DailyPartitions",
     "DataFrame",
     "Definitions",
+    "DynamicPartitions",
     "EnvVar",
+    "HourlyPartitions",
     "IdentityMapping",
     "Input",
+    "LastPartitionMapping",
     "LazyFrame",
     "Logger",
+    "MonthlyPartitions",
+    "MultiMapping",
+    "MultiPartitions",
     "Partition",
+    "Previous",
     "Resource",
     "RetryPolicy",
     "RunReport",
+    "SpecificPartitionsMapping",
+    "StaticMapping",
+    "StaticPartitions",
     "TimeWindowMapping",
+    "WeeklyPartitions",
     "asset",
     "materialize",
     "read",
@@ -50,15 +78,31 @@ __all__ = [
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.definitions": ("Definitions",),
-    "definitions.frames": ("DataFrame", "LazyFrame"),
+    "definitions.frames": ("DataFrame", "LazyFrame", "Previous"),
+    "definitions.key_partitions": ("DynamicPartitions", "StaticPartitions"),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
-    "definitions.mappings": ("AllPartitionsMapping", "IdentityMapping", "TimeWindowMapping"),
+    "definitions.mappings": (
+        "AllPartitionsMapping",
+        "IdentityMapping",
+        "LastPartitionMapping",
+        "MultiMapping",
+        "SpecificPartitionsMapping",
+        "StaticMapping",
+        "TimeWindowMapping",
+    ),
+    "definitions.multi_partitions": ("MultiPartitions",),
     "definitions.partition": ("Partition",),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.signature": ("Input",),
-    "definitions.time_partitions": ("DailyPartitions",),
+    "definitions.time_kinds": (
+        "CronPartitions",
+        "DailyPartitions",
+        "HourlyPartitions",
+        "MonthlyPartitions",
+        "WeeklyPartitions",
+    ),
     "execution.run": ("RunReport",),
     "workspace.api": ("materialize", "read"),
 }

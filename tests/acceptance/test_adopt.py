@@ -52,6 +52,7 @@ def test_an_adopted_table_keeps_its_rows_and_takes_new_ones(legacy: Project) -> 
     assert (adopted.code, again.code) == (0, 0), adopted.err
     assert {change["name"] for change in adopted.json["changed"]} == {
         "delta.logRetentionDuration",
+        "deltaworks.partitions",
         "delta.enableExpiredLogCleanup",
     }
     assert (adopted.json["version"], again.json["version"], again.json["changed"]) == (1, 1, [])

@@ -55,7 +55,7 @@ def small(project: Project) -> Project:
             r"numbers 2024-01-01\.\.2024-01-03, which is missing.*`deltaworks backfill",
         ),
         (["materialize", "doubled", "--partition", "2024-01-02"], "made from numbers 2024-01-02, which is missing"),
-        (["show", "numbers"], "no table yet"),
+        (["show", "numbers"], "no table 'numbers' in lake .* yet; `deltaworks backfill` makes it"),
         (["show", "numbers@12"], r"numbers@v12"),
         (["backfill", "--lake", "s3://bucket/lake"], "local disks only"),
         (["backfill", "--lake", "/proc/deltaworks-lake"], "cannot"),

@@ -18,7 +18,8 @@ from deltalake import DeltaTable, QueryBuilder
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
 from deltaworks.io.parquet import Staging
-from deltaworks.io.partition_values import partition_key, serialized
+from deltaworks.io.partition_values import serialized
+from deltaworks.io.places import Places
 from deltaworks.io.record import Group, Record
 from deltaworks.io.scan import scan_table
 from deltaworks.io.staged import StagedPartition
@@ -93,7 +94,9 @@ class Lake:
         stored = {name: dtype for name, dtype in df.schema.items() if name not in values}
         staging.write(df, values)
         measured = df.select(statistics(stored)).row(0, named=True)
-        return StagedPartition(partition_key(values), values, df.height, (staging.staged(values, measured, df.height),))
+        return StagedPartition(
+            Places(tuple(values)).of_values(values), values, df.height, (staging.staged(values, measured, df.height),)
+        )
 
 
 def record_of(run_id: str, *, partitioned: bool = True) -> Callable[[Sequence[StagedPartition]], Record]:

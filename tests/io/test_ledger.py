@@ -18,7 +18,7 @@ ENDED = replace(
     failed=2,
     skipped=1,
     commits=1,
-    failures=(Failure("raw/x", "2013-01-01", "it broke", 4), Failure("y", None, "so did this", -1)),
+    failures=(Failure("raw/x", "2013-01-01", "it broke", 4, "1a2b"), Failure("y", None, "so did this", -1)),
 )
 
 
@@ -77,6 +77,19 @@ def test_an_entry_of_an_older_engine_has_no_heartbeat(lake):
     path.write_text(json.dumps({key: document[key] for key in document.keys() - {"heartbeat_at", "host", "pid"}}))
 
     assert read_runs(lake.store) == [STARTED]
+
+
+def test_a_failure_in_an_entry_of_an_older_engine_names_no_table(lake):
+    write_run(lake.store, ENDED)
+    (path,) = (lake.store.root / "_deltaworks").rglob("*.json")
+    document = json.loads(path.read_text())
+    for failure in document["failures"]:
+        del failure["table_id"]
+    path.write_text(json.dumps(document))
+
+    (entry,) = read_runs(lake.store)
+
+    assert entry.failures == tuple(replace(failure, table_id=None) for failure in ENDED.failures)
 
 
 @pytest.mark.parametrize(

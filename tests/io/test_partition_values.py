@@ -10,28 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltaworks.io.partition_values import NULL_KEY, folder, partition_key, serialized, typed
+from deltaworks.io.partition_values import NULL_KEY, folder, joined, serialized, split_key, stored, typed
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-values = st.dictionaries(st.text(min_size=1, max_size=5), st.none() | st.text(min_size=1, max_size=5), min_size=2)
-
-
-def test_the_key_of_one_column_is_its_value():
-    assert partition_key({"day": "2013-01-01"}) == "2013-01-01"
-    assert partition_key({"day": None}) == partition_key({"day": ""}) == NULL_KEY
-    assert partition_key({}) == ""
-
-
-@unhurried
-@given(values)
-def test_the_key_does_not_depend_on_the_order_in_which_a_writer_names_the_columns(several):
-    assert partition_key(several) == partition_key(dict(reversed(several.items())))
-
-
-@unhurried
-@given(values, values)
-def test_different_partitions_have_different_keys(one, other):
-    assert (partition_key(one) == partition_key(other)) == (one == other)
 
 
 def test_a_folder_has_the_values_percent_encoded():
@@ -62,3 +43,20 @@ def test_instants_are_read_in_every_form_that_the_protocol_allows():
     read = typed(pl.Series(texts), pl.Datetime("us", "UTC"))
 
     assert read.dt.microsecond().to_list() == [0, 500_000, 1]
+
+
+@unhurried
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=4), st.booleans())
+def test_several_values_can_be_joined_and_split_with_names_or_without(parts, named):
+    key = joined(parts)
+    if named:
+        key = ",".join(f"column{number}={part}" for number, part in enumerate(key.split(",")))
+
+    assert split_key(key) == parts
+
+
+def test_a_key_is_stored_as_its_column_asks_for():
+    assert stored("2013-11-03T01:00-04:00", pl.Datetime("us", "UTC")) == "2013-11-03 05:00:00.000000"
+    assert stored("2013-11-03T01:00-04:00", pl.String()) == "2013-11-03T01:00-04:00"
+    with pytest.raises(ValueError, match="no offset"):
+        stored("2013-11-03T01:00", pl.Datetime("us", "UTC"))

@@ -109,6 +109,20 @@ def test_an_outside_commit_changes_exactly_the_partitions_that_it_writes(lake, r
     rows(table)
 
 
+@pytest.mark.parametrize("is_asked_before", [False, True])
+def test_a_partition_has_content_until_its_last_file_is_removed_from_outside(lake, is_asked_before):
+    table = lake.make(START)
+    lake.replace(table, START.clear(), "emptied", empty=["b"])
+    if is_asked_before:
+        assert not table.has_content("c")
+
+    write_deltalake(lake.uri(), one("c", 1), mode="append")
+    DeltaTable(lake.uri()).delete("p = 'a'")
+    table.tail()
+
+    assert {key: table.has_content(key) for key in "abcd"} == {"a": False, "b": True, "c": True, "d": False}
+
+
 def test_a_compaction_moves_files_and_changes_no_partition(lake, rows):
     table = lake.make(START)
     write_deltalake(lake.uri(), one("a", 9), mode="append")

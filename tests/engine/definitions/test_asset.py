@@ -176,7 +176,7 @@ def signatures() -> Iterator[tuple[str, Callable[..., Any], str]]:  # noqa: C901
 
     def f(one: Annotated[pl.LazyFrame, dw.Input(mapping="all")]) -> pl.LazyFrame: ...
 
-    yield "odd mapping", f, "argument 'one': mapping must be IdentityMapping(), TimeWindowMapping(...) or"
+    yield "odd mapping", f, "argument 'one': mapping must be a value such as TimeWindowMapping(...), or a function"
 
     def f(one: Annotated[pl.LazyFrame, dw.Input(mapping=dw.TimeWindowMapping(1))]) -> pl.LazyFrame: ...
 

@@ -97,3 +97,17 @@ def plan_of(planned: dict[str, set[int]]) -> Plan:
         key: PartitionSet.of(sorted(planned[str(key)]), node.partitions.size) for key, node in nodes.items()
     }
     return Plan((), (), {key: part for key, part in sets.items() if part})
+
+
+def test_a_call_does_not_reach_beyond_one_stretch() -> None:
+    both = dw.MultiPartitions({"day": days, "region": dw.StaticPartitions(["us", "eu", "asia"])})
+
+    @dw.asset(partitions=both, backfill=dw.BackfillPolicy.ranges(max_partitions=100))
+    def sales() -> pl.LazyFrame: ...  # type: ignore[empty-body]
+
+    graph = build_graph(dw.Definitions([sales]), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
+    agenda = Agenda(graph, Plan((), (), {sales.key: PartitionSet.of([1, 2, 3, 4, 5, 7], both.size)}))
+
+    taken = [agenda.take() for _ in range(4)]
+
+    assert taken == [(sales.key, 1, 2), (sales.key, 3, 5), (sales.key, 7, 7), None]

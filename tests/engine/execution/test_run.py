@@ -16,6 +16,8 @@ from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.events import PartitionBlocked
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
@@ -274,6 +276,70 @@ def test_data_that_breaks_its_contract_is_not_tried_again(tmp_path: Path) -> Non
 
     assert report.entry.failed == 3
     assert len(tries) == 3
+
+
+def test_what_was_deleted_before_a_call_begins_blocks_its_own_partition_of_the_range(tmp_path: Path) -> None:
+    def delete(partition: dw.Partition) -> None:
+        if partition.key == "2024-01-03":
+            DeltaTable(str(tmp_path / "counts")).delete("day = '2024-01-02'")
+
+    upstream = replace(counting(), code_version="same")
+
+    @dw.asset
+    def total(counts: LazyFrame[Row]) -> LazyFrame[Row]:
+        return counts.select(day=pl.lit(dt.date(2024, 1, 1)), n=pl.col("n").sum())
+
+    @dw.asset(partitions=days, partition_by="day", backfill=dw.BackfillPolicy.ranges(3))
+    def below(counts: LazyFrame[Row], total: LazyFrame[Row]) -> LazyFrame[Row]:
+        return counts
+
+    dw.materialize([upstream], lake=tmp_path)
+    DeltaTable(str(tmp_path / "counts")).delete("day = '2024-01-03'")
+
+    # `total` waits for the third day, and `below` for `total`.
+    report = backfill(tmp_path, replace(upstream, function=counting(delete).function), total, below)
+
+    assert (report.entry.status, report.entry.materialized, report.entry.failed) == (RunStatus.SUCCESS, 4, 0)
+    assert report.blocked == (PartitionBlocked(AssetKey("below"), "2024-01-02", "counts 2024-01-02"),)
+    assert report.entry.skipped == 1
+    assert dw.read("below", lake=tmp_path).sort("day").collect()["day"].dt.day().to_list() == [1, 3]
+    assert backfill(tmp_path, upstream, total, below).entry.materialized == 5
+    assert dw.read("below", lake=tmp_path).sort("day").collect()["day"].dt.day().to_list() == [1, 2, 3]
+
+
+class Sale(Row):
+    region: str
+
+
+def test_what_reads_all_that_exists_is_blocked_where_nothing_is_left(tmp_path: Path) -> None:
+    regions = dw.StaticPartitions(["eu", "us"])
+    both = dw.MultiPartitions({"day": days, "region": regions})
+    others_delete = tmp_path / "others delete"
+
+    @dw.asset(partitions=both, partition_by=("day", "region"), code_version="same")
+    def sales(partition: dw.Partition) -> LazyFrame[Sale]:
+        if others_delete.exists():
+            DeltaTable(str(tmp_path / "sales")).delete("region = 'us'")
+        return one(partition.start).with_columns(region=pl.lit(partition.dimension("region").key)).lazy()
+
+    @dw.asset
+    def total(sales: LazyFrame[Sale]) -> LazyFrame[Sale]:
+        return sales
+
+    @dw.asset(partitions=regions, partition_by="region")
+    def by_region(sales: LazyFrame[Sale], total: LazyFrame[Sale]) -> LazyFrame[Sale]:
+        return sales
+
+    dw.materialize([sales], lake=tmp_path)
+    DeltaTable(str(tmp_path / "sales")).delete("day = '2024-01-02' and region = 'eu'")
+    others_delete.touch()
+
+    report = backfill(tmp_path, sales, total, by_region)
+
+    assert (report.entry.status, report.entry.materialized, report.entry.failed) == (RunStatus.SUCCESS, 3, 0)
+    (blocked,) = report.blocked
+    assert (str(blocked.asset), blocked.key, blocked.because) == ("by_region", "us", "sales day=2024-01-01,region=us")
+    assert sorted(dw.read("by_region", lake=tmp_path).collect()["region"]) == ["eu", "eu", "eu"]
 
 
 def files_beyond(table: Path) -> set[str]:

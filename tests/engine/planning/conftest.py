@@ -101,8 +101,10 @@ class Lake:
 
     def fail(self, name: str, *numbers: int) -> None:
         """Note an attempt that failed."""
-        version = self.table(name).version
-        failures = tuple(Failure(name, key or None, "it broke", version) for key in self._keys(numbers))
+        table = self.table(name)
+        failures = tuple(
+            Failure(name, key or None, "it broke", table.version, table.table_id) for key in self._keys(numbers)
+        )
         run = f"f{len(self.runs)}"
         self.runs.append(RunEntry(run, RunStatus.FAILURE, "backfill", "2013-02-01T00:00:00Z", failures=failures))
 

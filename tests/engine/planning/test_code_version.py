@@ -185,6 +185,23 @@ def test_what_it_does_counts(version: Version, old: str, new: str) -> None:
     assert version(BODY.replace(old, new)) != version()
 
 
+MAPPED = "def above(key: str) -> list[str]:\n    return [key]\n" + BODY.replace("dw.TimeWindowMapping(-6)", "above")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("return [key]", "return [key, key[:4]]", True),
+        ("return [key]", "return [key]  # the same", False),
+        ("mapping=above", "mapping=lambda key: [key, key]", True),
+        ("mapping=above", "mapping=dw.MultiMapping({'day': above})", True),
+    ],
+)
+def test_a_function_that_maps_keys_counts_by_what_it_does(version: Version, old: str, new: str, counts: bool) -> None:
+    assert (version(MAPPED.replace(old, new)) != version(MAPPED)) is counts
+    assert version(MAPPED.replace(old, new)) == version(MAPPED.replace(old, new))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "counts"),
     [

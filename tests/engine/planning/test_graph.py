@@ -77,7 +77,7 @@ def test_a_circle_is_printed_in_the_order_of_reading() -> None:
     )
 
 
-def test_an_asset_that_reads_itself_is_told_that_this_is_not_supported() -> None:
+def test_an_asset_that_reads_itself_is_told_how_to_read_what_came_before() -> None:
     @dw.asset
     def balance(balance: pl.LazyFrame) -> pl.LazyFrame: ...
 
@@ -85,8 +85,8 @@ def test_an_asset_that_reads_itself_is_told_that_this_is_not_supported() -> None
         graph(balance)
 
     assert str(refused.value) == (
-        f"{balance.where}: asset 'balance': it reads itself; "
-        "a table made from its own earlier rows is not supported yet"
+        f"{balance.where}: asset 'balance': argument 'balance' reads the asset itself; earlier partitions of "
+        "its own are read by Previous[Model] or by a TimeWindowMapping whose end_offset is below 0"
     )
 
 
@@ -97,8 +97,8 @@ def test_a_mapping_that_does_not_fit_is_refused_with_the_argument(table_of: Tabl
         graph(table_of("flights", DAYS), year)
 
     assert str(refused.value) == (
-        f"{year.where}: asset 'year': argument 'flights': TimeWindowMapping joins daily partitions, but here the whole "
-        "table are to be made from days 2013-01-01 to 2013-01-31"
+        f"{year.where}: asset 'year': argument 'flights': TimeWindowMapping joins partitions of time, but here it "
+        "is to make the whole table from days 2013-01-01 to 2013-01-31"
     )
 
 

@@ -12,6 +12,7 @@ from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
 from deltaworks.errors import RequestError
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 
 JANUARY = dw.DailyPartitions("2013-01-01", "2013-02-01")
 WEEK = dw.TimeWindowMapping(start_offset=-6)
@@ -197,6 +198,26 @@ def test_a_failure_on_a_table_that_was_dropped_since_is_history(lake: Any) -> No
         lake.make("carriers")
     lake.fail("carriers")
     lake.replace("carriers")
-    lake.make("carriers")
+    for _ in range(5):
+        lake.make("carriers")
+        assert decide(lake, "carriers").steps == ()
 
-    assert decide(lake, "carriers").steps == ()
+
+def test_a_failure_before_there_was_a_table_lasts_until_the_partition_is_made(lake: Any) -> None:
+    lake.fail("flights", 6, 7)
+    lake.make("flights", 6, 8)
+
+    decided = decide(lake, "flights", only=frozenset({Only.FAILED}))
+
+    assert steps(lake, decided) == ["flights 2013-01-07: missing: never materialized"]
+
+
+@pytest.mark.parametrize(("version", "planned"), [(1, 0), (2, 1), (3, 0)])
+def test_a_failure_that_names_no_table_is_judged_by_its_version_alone(lake: Any, version: int, planned: int) -> None:
+    lake.make("carriers")
+    lake.make("carriers")
+    lake.make("carriers")
+    failure = Failure("carriers", None, "it broke", version)
+    lake.runs.append(RunEntry("old", RunStatus.FAILURE, "backfill", "2013-02-01T00:00:00Z", failures=(failure,)))
+
+    assert decide(lake, "carriers", only=frozenset({Only.FAILED})).partition_count == planned

@@ -63,7 +63,8 @@ class Oracle:
     readings: dict[str, list[Reading]]
     cells: dict[str, dict[int, Cell]]
     table_ids: dict[str, str]
-    failures: dict[tuple[str, int], int] = field(default_factory=dict)
+    failures: dict[tuple[str, int], tuple[str | None, int]] = field(default_factory=dict)
+    """The table id and version that the last failed attempt at each partition started from."""
 
     def status(self, name: str, number: int) -> str:
         cell = self.cells[name].get(number)
@@ -90,9 +91,12 @@ class Oracle:
         return False
 
     def has_failed(self, name: str, number: int) -> bool:
+        if (name, number) not in self.failures:
+            return False
+        table_id, version = self.failures[name, number]
         cell = self.cells[name].get(number)
-        changed = -1 if cell is None else cell.version
-        return self.failures.get((name, number), -2) >= changed
+        is_unchanged = cell is None or cell.version <= version
+        return is_unchanged and table_id in (None, self.table_ids.get(name))
 
     def plan(
         self, asked: dict[str, set[int]], only: frozenset[Only]
@@ -173,8 +177,9 @@ class Story:
                 case "fail":
                     self.lake.fail(name, *_days_of(numbers))
                     for number in numbers:
-                        self.oracle.failures[name, number] = self.lake.table(name).version
-                case "replace" if name not in {failed for failed, _ in self.oracle.failures}:
+                        table = self.lake.table(name)
+                        self.oracle.failures[name, number] = table.table_id, table.version
+                case "replace":
                     self.lake.replace(name)
                     self.oracle.cells[name] = {}
                     self.oracle.table_ids.pop(name, None)

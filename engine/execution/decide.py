@@ -1,0 +1,74 @@
+"""Decide: from the words of a command to a plan, on one reading of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+
+from deltaworks.engine.execution.observe import Observation, observe
+from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.plan import Only, Plan, plan
+from deltaworks.engine.planning.request import Request, request
+from deltaworks.engine.planning.selection import select
+from deltaworks.io.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a command asks about, and the lake as it was read for it."""
+
+    request: Request
+    observation: Observation
+
+    @property
+    def is_about_nothing(self) -> bool:
+        """Whether no asset is selected: `status:stale` selects none where all is fresh."""
+        return not self.request.partitions
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A question and its answer."""
+
+    asked: Question
+    plan: Plan
+
+
+def ask(
+    graph: AssetGraph,
+    store: Store,
+    selection: Sequence[str] = (),
+    named: Sequence[str] = (),
+    from_key: str | None = None,
+    to_key: str | None = None,
+) -> Question:
+    """Resolve a selection and partition keys, and read the lake: once, even where its status selects.
+
+    Raises:
+        RequestError: the selection or the keys are wrong; see `select` and `request`.
+        LogGap: a commit is missing or damaged.
+    """
+    read = cache(partial(observe, graph, store))
+    assets = select(graph, selection, lambda: read().status)
+    return Question(request(graph, assets, named, from_key, to_key), read())
+
+
+def decide(
+    graph: AssetGraph,
+    store: Store,
+    selection: Sequence[str] = (),
+    named: Sequence[str] = (),
+    from_key: str | None = None,
+    to_key: str | None = None,
+    *,
+    only: frozenset[Only],
+) -> Decision:
+    """Ask, and plan what is to be made.
+
+    Raises:
+        RequestError: as `ask`, or nothing of what is asked for can be made.
+        LogGap: a commit is missing or damaged.
+    """
+    asked = ask(graph, store, selection, named, from_key, to_key)
+    return Decision(asked, plan(graph, asked.observation.status, asked.request, only))

@@ -1,0 +1,112 @@
+"""Remedy: the command that would make partitions together with everything that they lack, however far up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.multi_partitions import MultiPartitions
+from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions import Partitions
+from deltaworks.engine.definitions.time_partitions import TimePartitions
+from deltaworks.engine.planning.chain import follow, reaching_back
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.status import LakeStatus, Status
+
+
+def lacking(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
+    """Return which wanted partitions cannot be made for want of absent upstream ones.
+
+    An input that reads whatever partitions exist needs none in particular, but it needs one.
+    """
+    if edge.needs_each:
+        return wanted & edge.correspondence.downstream(absent)
+    if edge.argument.allow_missing:
+        return PartitionSet.none(wanted.size)
+    there = edge.correspondence.count(PartitionSet.all(absent.size) - absent)
+    return wanted & PartitionSet(there == 0)
+
+
+def needed_upstream(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
+    """Return the absent upstream partitions without which wanted ones cannot be made."""
+    return absent & edge.correspondence.upstream(lacking(edge, wanted, absent))
+
+
+def uncovered(edge: Edge, wanted: PartitionSet, upstream_size: int) -> PartitionSet:
+    """Return which partitions cannot be made whatever is done, since they map to no upstream partition at all."""
+    if edge.may_read_nothing:
+        return PartitionSet.none(wanted.size)
+    return wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size))
+
+
+def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSet:
+    """Return the partitions that exist or could be made if everything above them were."""
+    found: dict[AssetKey, PartitionSet] = {}
+    above = _above(graph, node)
+    for key, each in graph.nodes.items():
+        if key not in above:
+            continue
+        missing = status[key].having(Status.MISSING)
+        possible = PartitionSet.all(missing.size)
+        for edge in each.upstream:
+            if not edge.is_own:
+                absent = PartitionSet.all(found[edge.upstream].size) - found[edge.upstream]
+                possible = possible - uncovered(edge, possible, absent.size) - lacking(edge, possible, absent)
+        own = [edge for edge in each.upstream if edge.is_own]
+        if own:
+            possible, _ = follow(possible, PartitionSet.none(missing.size), missing, own)
+        found[key] = possible | (PartitionSet.all(missing.size) - missing)
+    return found[node.key]
+
+
+def remedy(graph: AssetGraph, node: Node, partitions: PartitionSet, status: LakeStatus) -> str:
+    """Return the command whose range covers partitions and all that they lack."""
+    needed = {node.key: partitions}
+    parts: list[tuple[Partitions, PartitionSet]] = []
+    for key in reversed(list(graph.nodes)):
+        if not needed.get(key):
+            continue
+        each = graph.nodes[key]
+        own = [edge for edge in each.upstream if edge.is_own and edge.needs_each]
+        needed[key] = reaching_back(needed[key], status[key].having(Status.MISSING), own)
+        if each.partition_columns:
+            parts.append((each.partitions, needed[key]))
+        for edge in each.upstream:
+            if not edge.is_own:
+                more = needed_upstream(edge, needed[key], status[edge.upstream].having(Status.MISSING))
+                needed[edge.upstream] = needed.get(edge.upstream, more) | more
+    ends = _ends(parts)
+    return f"deltaworks backfill +{node.key}" + ("" if ends is None else f" --from {ends[0]} --to {ends[1]}")
+
+
+def _above(graph: AssetGraph, node: Node) -> set[AssetKey]:
+    above, waiting = {node.key}, [node]
+    while waiting:
+        for edge in waiting.pop().upstream:
+            if edge.upstream not in above:
+                above.add(edge.upstream)
+                waiting.append(graph.nodes[edge.upstream])
+    return above
+
+
+def _ends(parts: Iterable[tuple[Partitions, PartitionSet]]) -> tuple[str, str] | None:
+    """Return the keys of a range that covers partitions of several definitions; none: no range does."""
+    bounds = [_bounds(partitions, chosen) for partitions, chosen in parts]
+    times = [each for each in bounds if each is not None]
+    if times and len(times) == len(bounds):
+        first = min(times, key=lambda each: each[0].start_at(each[1]))
+        last = max(times, key=lambda each: each[0].end_at(each[2]))
+        return first[0].key(first[1]), last[0].key(last[2])
+    return None
+
+
+def _bounds(partitions: Partitions, chosen: PartitionSet) -> tuple[TimePartitions, int, int] | None:
+    """Return the partitions of time among these, and the first and the last that is chosen."""
+    ordinals = chosen.mask.arg_true()
+    if isinstance(partitions, MultiPartitions) and len(partitions.time_dimensions) == 1:
+        (place,) = partitions.time_dimensions
+        ordinals = ordinals // partitions.strides[place] % partitions.dimensions[place].size
+        partitions = partitions.dimensions[place]
+    if not isinstance(partitions, TimePartitions):
+        return None
+    return partitions, int(ordinals.min()), int(ordinals.max())  # type: ignore[arg-type]
