@@ -33,8 +33,6 @@ class Oracle:
     """By table id."""
     contents: dict[tuple[str, str, int], list[Row]] = field(default_factory=dict[tuple[str, str, int], list[Row]])
     """The rows of a table id's partition since a version that changed it."""
-    robbed: set[str] = field(default_factory=set[str])
-    """The runs from under which somebody deleted a partition, so that they may have made others without it."""
     _statuses: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     _failed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
@@ -79,14 +77,20 @@ class Oracle:
             return self._failed[asset]
         files = (self.lake / "_deltaworks" / "ledger" / "runs").rglob("*.json")
         runs = sorted((json.loads(file.read_text("utf-8")) for file in files), key=lambda run: run["started_at"])
-        last = {
-            (each["asset"], each["partition"] or ""): each["table_version"] for run in runs for each in run["failures"]
-        }
+        last = {(each["asset"], each["partition"] or ""): each for run in runs for each in run["failures"]}
         history = self.histories[asset]
         failed = set[str]()
-        for (name, key), version in last.items():
+        for (name, key), failure in last.items():
+            if name != asset:
+                continue
             change = history.last(key)
-            if name == asset and (-1 if change is None else change.version) <= version <= history.version:
+            if failure["table_id"] is None:
+                assert failure["table_version"] == -1, "a table that is there has an id"
+                is_last = change is None
+            else:
+                is_last = change is None or change.version <= failure["table_version"]
+                is_last &= failure["table_id"] == history.table_id
+            if is_last:
                 failed.add(key)
         self._failed[asset] = failed
         return failed
@@ -151,7 +155,7 @@ class Oracle:
             for each in mapped(asset, key)[upstream]:
                 there = self.by_id[table_id].last(each, pin["version"])
                 exists = there is not None and (there.run_id is not None or there.has_files)
-                if UPSTREAMS[asset][upstream] is not None and change.run_id not in self.robbed:
+                if UPSTREAMS[asset][upstream] is not None:
                     assert exists, f"{asset} {key} was made without {upstream} {each}"
                 read[upstream] += self._rows(table_id, each, pin["version"])
         return made(asset, self.constants[asset, str(change.code)], key, read)
