@@ -13,12 +13,14 @@ from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.correspond import correspond, infer_mapping
 from deltaworks.engine.definitions.correspondence import Correspondence
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings import PartitionMapping, TimeWindowMapping
+from deltaworks.engine.definitions.mappings import IdentityMapping, MultiMapping, PartitionMapping, TimeWindowMapping
 from deltaworks.engine.definitions.multi_partitions import MultiPartitions, key_ranges
 from deltaworks.engine.definitions.partitions import Partitions
 from deltaworks.engine.definitions.resolution import DynamicKeys, dynamic_dimensions, resolve
 from deltaworks.engine.definitions.signature import Upstream
+from deltaworks.engine.definitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.code_version import code_version
 from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream, did_you_mean
 
@@ -227,13 +229,26 @@ def _edges(
 ) -> Iterable[Edge]:
     for upstream in asset.signature.upstreams:
         here, there = partitions[asset.key], partitions[upstream.key]
-        mapping = upstream.mapping or infer_mapping(here, there)
+        mapping = upstream.mapping or _following(asset, assets[upstream.key]) or infer_mapping(here, there)
         try:
             grows = assets[upstream.key].partitions != there
             correspondence = correspond(mapping, here, there, allow_missing=upstream.allow_missing, grows=grows)
         except InvalidDefinition as error:
             raise _refusal(asset, f"argument {upstream.argument!r}: {error.reason}") from error
         yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)
+
+
+def _following(asset: Asset[..., Any], upstream: Asset[..., Any]) -> PartitionMapping | None:
+    """Return how an asset whose keys are the values of an upstream's column reads that upstream: by them."""
+    dimension, *others = asset.partitions.dimensions or (None,)
+    if others or not isinstance(dimension, DynamicPartitions) or dimension.upstream != upstream.key:
+        return None
+    place = [column.name for column in upstream.partition_columns].index(str(dimension.column))
+    if isinstance(upstream.partitions.dimensions[place], TimePartitions):
+        return None
+    if isinstance(upstream.partitions, MultiPartitions):
+        return MultiMapping({upstream.partitions.names[place]: IdentityMapping()})
+    return IdentityMapping()
 
 
 def _refusal(asset: Asset[..., Any], problem: str) -> InvalidDefinition:

@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 TABLES = """
-from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 import deltaworks as dw
@@ -29,9 +28,7 @@ def doubled(sales: LazyFrame[Sale]) -> LazyFrame[Sale]:
     return sales.with_columns(pl.col("amount") * 2)
 
 @dw.asset(partitions=dw.DynamicPartitions.from_column(doubled, "region"), partition_by="region")
-def report(
-    doubled: Annotated[LazyFrame[Sale], dw.Input(mapping=dw.IdentityMapping())],
-) -> LazyFrame[Sale]:
+def report(doubled: LazyFrame[Sale]) -> LazyFrame[Sale]:
     return doubled
 
 @dw.asset

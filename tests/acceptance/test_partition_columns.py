@@ -164,6 +164,17 @@ def test_an_expression_is_stored_as_a_column_that_functions_do_not_see(tmp_path:
     assert statuses(tmp_path, events, copied)["copied"].keys() == {"fresh"}
 
 
+def test_an_asset_may_follow_one_column_of_another(tmp_path: Path) -> None:
+    @dw.asset(partitions=dw.DynamicPartitions.from_column(scores, "region"), partition_by="region")
+    def by_region(scores: LazyFrame[Score]) -> LazyFrame[Score]:
+        return scores
+
+    dw.materialize([scores], lake=tmp_path, partition=["day=2024-01-01,region=us,model=small"])
+    dw.materialize([scores, by_region], lake=tmp_path, partition="us")
+
+    assert dw.read("by_region", lake=tmp_path).collect()["region"].to_list() == ["us", "us"]
+
+
 @pytest.mark.parametrize("is_first", [True, False], ids=["streaming", "in memory"])
 def test_rows_whose_column_is_not_the_key_are_refused_with_one_of_them(tmp_path: Path, is_first: bool) -> None:
     value = "us"
