@@ -44,6 +44,8 @@ class Asset(Generic[P, R]):
     """What stands for the function's code instead of its hash, where the author says so."""
     location: str | None = None
     """Where the table lies, where that is not told by the key."""
+    kind: str = "asset"
+    """What stands behind it: a function, or a file of the project (`seed`)."""
 
     @property
     def model(self) -> type | None:
@@ -127,7 +129,7 @@ def asset(
     def define(function: Callable[P, R]) -> Asset[P, R]:
         _refuse_no_function(function)
         where = place_of(function)
-        key = _named(function.__name__ if name is None else name, where)
+        key = named(function.__name__ if name is None else name, where)
         defined = Asset(
             key=key,
             function=function,
@@ -144,13 +146,24 @@ def asset(
             code_version=code_version,
             location=location,
         )
-        problem = location_problem(defined.table_name) or _partitioning_problem(defined) or _column_problem(defined)
-        if problem:
-            raise InvalidDefinition(f"asset {str(key)!r}: {problem}", where=where, asset=str(key))
-        note(defined)
-        return defined
+        return complete(defined)
 
     return define if function is None else define(function)
+
+
+def complete(defined: Asset[P, R]) -> Asset[P, R]:
+    """Check what an asset says about itself, and make it known to whoever loads the module.
+
+    Raises:
+        DefinitionError: it does not make sense.
+    """
+    problem = location_problem(defined.table_name) or _partitioning_problem(defined) or _column_problem(defined)
+    if problem:
+        raise InvalidDefinition(
+            f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
+        )
+    note(defined)
+    return defined
 
 
 def _refuse_no_function(function: object) -> None:
@@ -165,7 +178,12 @@ def _refuse_no_function(function: object) -> None:
         )
 
 
-def _named(name: KeyLike, where: Place) -> AssetKey:
+def named(name: KeyLike, where: Place) -> AssetKey:
+    """Return the key of an asset that is defined at a place.
+
+    Raises:
+        InvalidDefinition: it cannot be a key.
+    """
     try:
         return as_key(name)
     except InvalidDefinition as error:

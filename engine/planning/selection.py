@@ -15,7 +15,7 @@ from deltaworks.engine.planning.selection_syntax import And, Attribute, Expressi
 from deltaworks.engine.planning.status import LakeStatus, Status
 from deltaworks.errors import RequestError, UnknownAsset, did_you_mean
 
-_KINDS = ("asset",)
+_KINDS = ("asset", "seed")
 _STATUSES = (*(status.word for status in Status), "failed")
 _NOBODY = {
     Attribute.GROUP: "No asset is in group",
@@ -103,7 +103,7 @@ class _Meaning:
             case Attribute.OWNER:
                 return asset.owners
             case Attribute.KIND:
-                return _KINDS  # until there are others than tables that a function makes
+                return (asset.kind,)
             case Attribute.STATUS:
                 found = self._status[node.key]
                 words = [status.word for status in Status if found.having(status)]

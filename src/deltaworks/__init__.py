@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.partition import Partition
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
+    from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.definitions.time_kinds import (
         CronPartitions,
@@ -73,6 +74,7 @@ __all__ = [
     "asset",
     "materialize",
     "read",
+    "seed",
 ]
 
 _NAMES = {
@@ -95,6 +97,7 @@ _NAMES = {
     "definitions.partition": ("Partition",),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
+    "definitions.seed": ("seed",),
     "definitions.signature": ("Input",),
     "definitions.time_kinds": (
         "CronPartitions",
