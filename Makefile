@@ -40,6 +40,7 @@ bench: $(venv)
 	@echo "== bench"
 	@$(bin)/python bench/backfill.py
 	@$(bin)/python bench/commits.py
+	@$(bin)/python bench/state.py
 
 soak: $(venv)
 	@echo "== soak"

@@ -104,10 +104,11 @@ _LAKE = Annotated[str | None, typer.Option("--lake", metavar="URI", help="The la
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")]
 
-_SELECT = "a  a+  +a  2+a+1  raw/*  group:g  tag:t=v  owner:o  status:stale  'a+ and not (b or c)'"
+SELECT = "a  a+  +a  2+a+1  raw/*  group:g  tag:t=v  owner:o  status:stale  'a+ and not (b or c)'"
+"""How assets are selected, for the help of a command."""
 
-SelectArgument = Annotated[list[str] | None, typer.Argument(metavar="SELECT", help=f"{_SELECT}; none: every asset.")]
-NeededSelectArgument = Annotated[list[str], typer.Argument(metavar="SELECT", help=_SELECT)]
+SelectArgument = Annotated[list[str] | None, typer.Argument(metavar="SELECT", help=f"{SELECT}; none: every asset.")]
+NeededSelectArgument = Annotated[list[str], typer.Argument(metavar="SELECT", help=SELECT)]
 PartitionOption = Annotated[
     list[str] | None, typer.Option("--partition", metavar="KEY", help="A partition; may be given several times.")
 ]

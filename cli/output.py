@@ -9,9 +9,15 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from deltaworks.cli.layout import GAP, fit
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text as RichText
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +142,11 @@ class TerminalFace:
         """Draw the blocks."""
         # Imported here: rich is needed only where there is a terminal.
         from rich.console import Console
-        from rich.table import Table as RichTable
-        from rich.text import Text
 
         console = Console(file=self._stdout, highlight=False)
-
-        def text(cell: str | Cell) -> Text:
-            return Text(cell) if isinstance(cell, str) else Text(cell.text, style=TONES.get(cell.tone, ""))
-
         for block in view.blocks:
-            if not isinstance(block, Table):
-                console.print(text(block), soft_wrap=True)
-                continue
-            table = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-            for heading in block.headings:
-                is_number = heading.endswith("#")
-                table.add_column(
-                    heading.rstrip("#"), justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
-                )
-            for row in block.rows:
-                table.add_row(*map(text, row))
-            console.print(table)
+            for line in _drawn(block, console, self.width) if isinstance(block, Table) else [_toned(block)]:
+                console.print(line, soft_wrap=True)
 
     def error(self, message: str) -> None:
         """Print one line on stderr, in red."""
@@ -165,6 +155,67 @@ class TerminalFace:
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print(Text("error: ", style="bold red") + Text(message))
+
+
+def _toned(cell: str | Cell) -> RichText:
+    from rich.text import Text
+
+    return Text(cell) if isinstance(cell, str) else Text(cell.text, style=TONES.get(cell.tone, ""))
+
+
+def _drawn(table: Table, console: Console, width: int) -> Iterator[RichText]:
+    """Yield the lines of a table that fit a window."""
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    headings = [heading.rstrip("#") for heading in table.headings]
+    texts = [headings, *([_text(cell) for cell in row] for row in table.rows)]
+    columns = list(zip(*texts, strict=True))
+    layout = fit(
+        table.headings,
+        [max(map(cell_len, column)) for column in columns],
+        [
+            max(cell_len(piece) for text in column for piece in text.split(" " if place == len(columns) - 1 else ", "))
+            for place, column in enumerate(columns)
+        ],
+        [place for place, column in enumerate(columns) if len(column) > 1 and set(column[1:]) == {"0"}],
+        width,
+    )
+
+    def beside(cells: Mapping[int, RichText]) -> Iterator[RichText]:
+        wrapped = {place: cells[place].wrap(console, width) for place, width in layout.widths.items()}
+        for number in range(max(map(len, wrapped.values()))):
+            line = Text()
+            for place, lines in wrapped.items():
+                text = lines[number] if number < len(lines) else Text()
+                text.rstrip()
+                text.align("right" if table.headings[place].endswith("#") else "left", layout.widths[place])
+                line += text + " " * GAP
+            line.rstrip()
+            yield line
+
+    yield from beside({place: Text(heading, "bold") for place, heading in enumerate(headings)})
+    for row in table.rows:
+        cells = dict(enumerate(map(_toned, row)))
+        yield from beside(cells)
+        for told in _told_below(cells, table.headings, layout.below):
+            longest = max(cell_len(word) for word in told.plain.split())
+            for line in told.wrap(console, max(longest, width - 2 * GAP)):
+                line.rstrip()
+                yield Text(" " * 2 * GAP) + line
+
+
+def _told_below(cells: Mapping[int, RichText], headings: Sequence[str], places: Sequence[int]) -> Iterator[RichText]:
+    """Yield the cells that stand under their row: numbers together, each text by itself."""
+    from rich.text import Text
+
+    numbers = [place for place in places if headings[place].endswith("#")]
+    if numbers:
+        named = (Text(f"{headings[place].rstrip('#')} ".lstrip(), "dim") + cells[place] for place in numbers)
+        yield Text(", ").join(named)
+    for place in places:
+        if place not in numbers and cells[place].plain not in ("", "-"):
+            yield Text(f"{headings[place]}: ", "dim") + cells[place]
 
 
 def _plain(block: Table | Cell | str) -> str:

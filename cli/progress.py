@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Output, write
-from deltaworks.cli.wording import counted
+from deltaworks.cli.wording import counted, plain_reason
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.events import Event
 
 SHOWN_REASONS = 5
-"""How many failures are spelled out while a run goes on; the report at its end has more."""
+"""How many reasons of failures are spelled out, once each, while a run goes on; the report at its end has more."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ class Lines:
     def __init__(self) -> None:
         self._planned: dict[str, int] = {}
         self._done: dict[str, int] = {}
-        self._failures = 0
+        self._reasons: set[tuple[str, str]] = set()
 
     def __call__(self, event: Event) -> None:
         """Print an event."""
@@ -56,9 +56,10 @@ class Lines:
                 self._done[name] = self._done.get(name, 0) + partitions
                 of = f"{self._done[name]:,}/{self._planned[name]:,}"
                 self._print(f"{name}: {of} committed (version {version}: {counted(rows, 'row')})")
-            case events.PartitionFailed(reason=reason):
-                self._failures += 1
-                if self._failures <= SHOWN_REASONS:
+            case events.PartitionFailed(asset, key, reason):
+                plain = plain_reason(str(asset), key, reason)
+                if (str(asset), plain) not in self._reasons and len(self._reasons) < SHOWN_REASONS:
+                    self._reasons.add((str(asset), plain))
                     self._print(f"failed: {reason}")
             case events.PartitionRetried(reason=reason, delay_s=delay_s):
                 self._print(f"again in {delay_s:.1f} s: {reason}")

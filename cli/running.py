@@ -16,12 +16,21 @@ import typer
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.progress import progress
-from deltaworks.cli.wording import counted, left_out_json, left_out_lines, nothing_to_do
+from deltaworks.cli.wording import (
+    counted,
+    left_out_json,
+    left_out_lines,
+    nothing_to_do,
+    plain_reason,
+    split_defined,
+    without_json,
+    without_lines,
+)
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.run import RunReport
-    from deltaworks.engine.planning.plan import Plan
+    from deltaworks.engine.planning.graph import AssetGraph, Node
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import Failure
 
@@ -54,7 +63,7 @@ def run_plan(session: Session, project: Project, decision: Decision, workers: in
             tell=tell,
             stop=stop,
         )
-    session.output.show(_report(project, plan, report))
+    session.output.show(_report(project, decision, report))
     return ExitCode.DONE if report.entry.status == "success" else ExitCode.FAILED
 
 
@@ -80,12 +89,23 @@ def _stoppable() -> Generator[Flag]:
 def _nothing_to_do(project: Project, decision: Decision) -> View:
     plan = decision.plan
     totals = {"materialized": 0, "failed": 0, "skipped": plan.left_out_count, "commits": 0}
-    left_out = left_out_json(plan, project.graph)
-    document = {"run_id": None, "status": "success", "totals": totals, "failures": [], "left_out": left_out}
-    return View(document, (nothing_to_do(decision), *left_out_lines(plan, project.graph)))
+    document = {
+        "run_id": None,
+        "status": "success",
+        "totals": totals,
+        "failures": [],
+        "left_out": left_out_json(plan, project.graph),
+        "without": without_json(decision.asked.request, project.graph),
+    }
+    return View(document, (nothing_to_do(decision, project.graph), *_left_out_lines(project, decision)))
 
 
-def _report(project: Project, plan: Plan, report: RunReport) -> View:
+def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
+    lacking, without = decision.plan, decision.asked.request
+    return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
+
+
+def _report(project: Project, decision: Decision, report: RunReport) -> View:
     entry = report.entry
     document: dict[str, Any] = {
         "run_id": entry.run_id,
@@ -113,7 +133,8 @@ def _report(project: Project, plan: Plan, report: RunReport) -> View:
             }
             for skipped in report.skipped
         ],
-        "left_out": left_out_json(plan, project.graph),
+        "left_out": left_out_json(decision.plan, project.graph),
+        "without": without_json(decision.asked.request, project.graph),
     }
     tone = "good" if entry.status == "success" else "bad"
     summary = (
@@ -123,24 +144,41 @@ def _report(project: Project, plan: Plan, report: RunReport) -> View:
     return View(
         document,
         (
-            *_failure_lines(entry.failures),
+            *_failure_lines(entry.failures, project.graph),
             *_blocked_lines(report),
-            *left_out_lines(plan, project.graph),
+            *_left_out_lines(project, decision),
             Cell(summary, tone),
             *_next_lines(report),
         ),
     )
 
 
-def _failure_lines(failures: Sequence[Failure]) -> Iterator[Cell]:
-    for failure in failures[:SHOWN_FAILURES]:
-        yield Cell(f"failed: {failure.error}", "bad")
-    if len(failures) > SHOWN_FAILURES:
-        yield Cell(f"failed: {len(failures) - SHOWN_FAILURES:,} more; --json lists them all", "bad")
+def _failure_lines(failures: Sequence[Failure], graph: AssetGraph) -> Iterator[Cell]:
+    """Yield each reason once, with the partitions that failed for it."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        reason = plain_reason(failure.asset, failure.partition or "", failure.error)
+        alike.setdefault((failure.asset, reason), []).append(failure.partition or "")
+    for (asset, reason), keys in list(alike.items())[:SHOWN_FAILURES]:
+        yield Cell(f"failed: {_failure_text(graph.node(asset), reason, keys)}", "bad")
+    shown = sum(map(len, list(alike.values())[:SHOWN_FAILURES]))
+    if len(failures) > shown:
+        yield Cell(f"failed: {len(failures) - shown:,} more; --json lists them all", "bad")
+
+
+def _failure_text(node: Node, reason: str, keys: Sequence[str]) -> str:
+    """Name the partitions that failed, where the reason does not name those of its call itself."""
+    if not reason.startswith(f"{node.key} "):
+        reason = f"{node.spelled(split_defined(keys, node.partitions)[0].ranges())}: {reason}"
+    return reason if len(keys) == 1 else f"{reason} ({counted(len(keys), 'partition')})"
 
 
 def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
-    causes = Counter((str(blocked.asset), blocked.because) for blocked in report.blocked)
+    roots: dict[str, str] = {}
+    causes: Counter[tuple[str, str]] = Counter()
+    for each in report.blocked:  # what was blocked itself stands before what it blocked
+        root = roots[f"{each.asset} {each.key}".rstrip()] = roots.get(each.because, each.because)
+        causes[str(each.asset), root] += 1
     for (asset, because), count in list(causes.items())[:SHOWN_FAILURES]:
         yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} was not made", "stale")
     if len(causes) > SHOWN_FAILURES:

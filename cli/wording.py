@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deltaworks.cli.output import Cell
@@ -12,9 +13,13 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.planning.graph import AssetGraph
     from deltaworks.engine.planning.plan import Plan
+    from deltaworks.engine.planning.request import Request
 
 SHOWN_RANGES = 4
 """How many ranges of partitions stand in a line for people; the rest is counted."""
+
+MANY_RANGES = 50
+"""From how many ranges on it is quicker to spell all keys as one column."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -36,8 +41,22 @@ def bytes_text(size_bytes: int) -> str:
 
 def partitions_json(partitions: PartitionSet, definition: Partitions) -> dict[str, Any]:
     """Return a set of partitions as count and ranges; a single key is a range of itself."""
-    ranges = [[definition.key(first), definition.key(last)] for first, last in _ranges(partitions, definition)]
-    return {"count": len(partitions), "ranges": ranges}
+    return ranges_json(partitions.ranges(), definition)
+
+
+def ranges_json(ranges: Sequence[tuple[int, int]], definition: Partitions) -> dict[str, Any]:
+    """Return ranges of ordinals as count and ranges of keys."""
+    # Imported here: --help must not load Polars.
+    import polars as pl
+
+    from deltaworks.engine.definitions.multi_partitions import key_ranges
+
+    count, keyed = sum(last - first + 1 for first, last in ranges), key_ranges(ranges, definition)
+    if len(keyed) < MANY_RANGES:
+        return {"count": count, "ranges": [[definition.key(first), definition.key(last)] for first, last in keyed]}
+    ends = pl.Series([end for each in keyed for end in each], dtype=pl.Int64)
+    keys: list[str] = definition.keys(ends).to_list()
+    return {"count": count, "ranges": [list(pair) for pair in zip(keys[::2], keys[1::2], strict=True)]}
 
 
 def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
@@ -47,6 +66,17 @@ def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
     if len(ranges) > SHOWN_RANGES:
         spelled.append(f"and {len(ranges) - SHOWN_RANGES} more ranges")
     return ", ".join(spelled)
+
+
+def split_defined(keys: Sequence[str], definition: Partitions) -> tuple[PartitionSet, int]:
+    """Return those of some keys that are partitions of a definition, and how many more there are."""
+    # Imported here: --help must not load Polars.
+    import polars as pl
+
+    from deltaworks.engine.definitions.partition_set import PartitionSet
+
+    ordinals = definition.ordinals(pl.Series(keys, dtype=pl.String))
+    return PartitionSet.of(ordinals.drop_nulls(), definition.size), ordinals.null_count()
 
 
 def range_text(first: int, last: int, definition: Partitions) -> str:
@@ -72,18 +102,62 @@ def _pair_text(first: int, last: int, definition: Partitions) -> str:
     return start if first == last else f"{start} .. {end}"
 
 
-def nothing_to_do(decision: Decision) -> Cell:
-    """Say why a plan has no steps."""
-    why = "nothing is selected" if decision.asked.is_about_nothing else "everything asked for is up to date"
-    return Cell(f"Nothing to do: {why}.", "good")
+def plain_reason(asset: str, key: str, error: str) -> str:
+    """Return why a partition failed without its name before it, so that the same reason reads the same."""
+    return error.removeprefix(f"{asset} {key}".rstrip() + ": ")
+
+
+def nothing_to_do(decision: Decision, graph: AssetGraph) -> Cell:
+    """Say why a plan has no steps; lines for what was left out go with it."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.planning.plan import DEFAULT_ONLY
+
+    request, decided = decision.asked.request, decision.plan
+    empty = [str(key) for key in request.partitions if not graph.nodes[key].partitions.size]
+    asked = sum(map(len, request.partitions.values()))
+    if decided.left_out:
+        count = decided.left_out_count
+        lack = f"{counted(count, 'partition')} {'lacks what it is' if count == 1 else 'lack what they are'}"
+        rest = "; everything else asked for is up to date" if asked > count else ""
+        return Cell(f"Nothing can be made: {lack} made from{rest}.", "stale")
+    if decision.asked.is_about_nothing:
+        why = "nothing is selected"
+    elif not asked and empty:
+        why = ""
+    elif decided.only == DEFAULT_ONLY:
+        why = "everything asked for is up to date"
+    else:
+        why = f"nothing asked for is {' or '.join(sorted(decided.only))}"
+    yet = f"{', '.join(empty)} {'has' if len(empty) == 1 else 'have'} no partitions yet" if empty else ""
+    return Cell(f"Nothing to do: {'; '.join(filter(None, (why, yet)))}.", "good")
+
+
+def without_lines(request: Request, graph: AssetGraph, *, takes_range: bool = True) -> list[Cell]:
+    """Say which assets have none of the partitions that were named; `takes_range`: whether the command has `--from`."""
+    keys = request.without(graph)
+    if not keys:
+        return []
+    named = f"partition {' or '.join(map(repr, request.named))}"
+    if request.ends is not None:
+        named = f"partition from {request.ends[0]} to {request.ends[1]}"
+    nodes = (graph.nodes[key] for key in keys)
+    overlaps = any(node.partitions.between(name, name) for node in nodes for name in request.named)
+    hint = " (--from/--to take what overlaps)" if overlaps and takes_range else ""
+    return [
+        Cell(f"left out: {', '.join(map(str, keys))} {'has' if len(keys) == 1 else 'have'} no {named}{hint}", "stale")
+    ]
+
+
+def without_json(request: Request, graph: AssetGraph) -> list[str]:
+    """Return the same as JSON."""
+    return [str(key) for key in request.without(graph)]
 
 
 def left_out_lines(plan: Plan, graph: AssetGraph) -> list[Cell]:
     """Say what of a request cannot be made and what would change that."""
     lines: list[Cell] = []
     for left in plan.left_out:
-        definition = graph.nodes[left.asset].partitions
-        made = f"{left.asset} {partitions_text(left.partitions, definition)}"
+        made = graph.nodes[left.asset].spelled(left.partitions.ranges())
         lines.append(Cell(f"left out: {made}: {left.reason(graph)}", "stale"))
     return lines
 

@@ -8,20 +8,49 @@ the version that was looked at. delta-rs' own call reads the table's whole state
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from typing import Protocol, TypeVar
 
 from deltaworks.errors import CommitConflict, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import Commit, LiveFile, commit_path, parse_commit
-from deltaworks.io.record import FORMAT, RECORD_KEY, Record
-from deltaworks.io.staged import StagedFile, StagedPartition
+from deltaworks.io.record import FORMAT, RECORD_KEY, Kind, Record
+from deltaworks.io.staged import StagedFile
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
 MAX_TRIES = 100
 """How often a commit is tried against other writers, each of which gets through meanwhile."""
+
+
+_OPERATIONS: Mapping[Kind, tuple[str, Mapping[str, str]]] = {
+    Kind.MATERIALIZE: ("WRITE", {"mode": "Overwrite"}),
+    Kind.ROLLBACK: ("RESTORE", {}),
+    Kind.WIPE: ("DELETE", {}),
+}
+"""Delta's word, and its parameters, for a commit of each kind."""
+
+
+class Content(Protocol):
+    """A partition's whole new content."""
+
+    @property
+    def key(self) -> str:
+        """The partition."""
+        ...
+
+    @property
+    def files(self) -> Sequence[StagedFile | LiveFile]:
+        """All of its files, which lie in the table's folder."""
+        ...
+
+    def adds(self, now_ms: int) -> Iterable[Json]:
+        """Yield the add action of each file."""
+        ...
+
+
+C = TypeVar("C", bound=Content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +65,14 @@ class Committed:
 
 def commit_partitions(
     table: Table,
-    staged: Sequence[StagedPartition],
+    staged: Sequence[C],
     decided_at: Mapping[str, int],
-    record_of: Callable[[Sequence[StagedPartition]], Record],
+    record_of: Callable[[Sequence[C]], Record],
     verify: Callable[[Table], None],
     now_ms: int,
+    describe: Callable[[Table, Sequence[C]], Json] | None = None,
 ) -> Committed:
-    """Replace partitions by staged ones and advance the table to the new version.
+    """Give partitions new content and advance the table to the new version.
 
     A commit by somebody else in between is looked at: partitions that it did not change are committed with the same
     files, partitions that it changed are left out and reported.
@@ -54,9 +84,11 @@ def commit_partitions(
         record_of: makes the record of the partitions that are left.
         verify: called again when a commit in between changed what the table asks of its writers.
         now_ms: the commit's timestamp, in milliseconds since 1970.
+        describe: returns what the table is to say about itself from this commit on, as a metadata action, or none if
+            that stays; with one, there is a commit even if it changes no partition.
 
     Raises:
-        StorageError: a staged file is not there, or others committed `MAX_TRIES` times in between.
+        StorageError: a data file is not there, or others committed `MAX_TRIES` times in between.
         TableMismatch: `verify` refused what a commit in between made of the table.
     """
     assert len({part.key for part in staged}) == len(staged), "a partition is staged once"
@@ -75,9 +107,10 @@ def commit_partitions(
             if part.key in touched
         ]
         left = [part for part in left if part.key not in touched]
-        if not left:
+        metadata = None if describe is None else describe(table, left)
+        if not left and metadata is None:
             return Committed(None, tuple(conflicts))
-        content = _commit_file(table, left, record_of(left), now_ms)
+        content = _commit_file(table, left, record_of(left), metadata, now_ms)
         if _put(table.store, commit_path(table.name, table.version + 1), content):
             table.apply(parse_commit(table.name, table.version + 1, content, table.places))
             return Committed(table.version, tuple(conflicts))
@@ -105,9 +138,7 @@ def _changes_demands(commit: Commit) -> bool:
     return commit.metadata is not None or commit.protocol is not None or is_newer
 
 
-def _touched(
-    table: Table, staged: Sequence[StagedPartition], decided_at: Mapping[str, int], run_id: str
-) -> dict[str, int]:
+def _touched(table: Table, staged: Sequence[C], decided_at: Mapping[str, int], run_id: str) -> dict[str, int]:
     """Return the partitions that others changed since they were decided on, with the version of the change."""
     versions = {part.key: table.changed_at(part.key) for part in staged}
     return {
@@ -117,44 +148,38 @@ def _touched(
     }
 
 
-def _secure_files(table: Table, staged: Sequence[StagedPartition]) -> None:
+def _secure_files(table: Table, staged: Sequence[C]) -> None:
     for part in staged:
         for file in part.files:
             if table.store.size_bytes(f"{table.name}/{file.path}") != file.size_bytes:
                 raise StorageError(
-                    f"table {table.name}: staged file {file.path} is not there as it was written; nothing was "
+                    f"table {table.name}: data file {file.path} is not there as it was written; nothing was "
                     "committed. Run the command again."
                 )
     table.store.sync_folders(f"{table.name}/{file.path}" for part in staged for file in part.files)
 
 
-def _commit_file(table: Table, staged: Sequence[StagedPartition], record: Record, now_ms: int) -> bytes:
+def _commit_file(table: Table, staged: Sequence[C], record: Record, metadata: Json, now_ms: int) -> bytes:
+    operation, parameters = _OPERATIONS[record.kind]
     info = {
         "timestamp": now_ms,
-        "operation": "WRITE",
-        "operationParameters": {"mode": "Overwrite"},
+        "operation": operation,
+        "operationParameters": parameters,
         "isBlindAppend": False,
         "engineInfo": record.engine,
         RECORD_KEY: record.to_json(),
     }
     actions: list[Json] = [{"commitInfo": info}]
+    if metadata is not None:
+        actions.append({"metaData": metadata})
     for part in staged:
-        actions += [{"remove": _remove(file, now_ms)} for file in table.files([part.key])]
-        actions += [{"add": _add(file, part, now_ms)} for file in part.files]
+        # A commit may name a path once only: what stays is added again, which says the same as before.
+        stays = {file.path for file in part.files}
+        actions += [{"remove": _remove(file, now_ms)} for file in table.files([part.key]) if file.path not in stays]
+        actions += [{"add": add} for add in part.adds(now_ms)]
     # NaN is no JSON: other readers could not open the table any more.
     lines = (json.dumps(action, separators=(",", ":"), allow_nan=False) for action in actions)
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _add(file: StagedFile, part: StagedPartition, now_ms: int) -> Json:
-    return {
-        "path": _encoded(file.path),
-        "partitionValues": dict(part.values),
-        "size": file.size_bytes,
-        "modificationTime": now_ms,
-        "dataChange": True,
-        "stats": file.statistics,
-    }
 
 
 def _remove(file: LiveFile, now_ms: int) -> Json:
@@ -166,7 +191,3 @@ def _remove(file: LiveFile, now_ms: int) -> Json:
         "partitionValues": dict(file.partition_values),
         "size": file.size_bytes,
     }
-
-
-def _encoded(path: str) -> str:
-    return quote(path, safe="/=:@!$&'()*+,;~")

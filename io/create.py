@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
 
-from deltaworks.errors import StorageError, TableMismatch
-from deltaworks.io.dtypes import schema_difference, to_delta_schema
+from deltaworks.errors import LogGap, StorageError, TableMismatch
+from deltaworks.io.dtypes import Json, schema_difference, to_delta_schema
 from deltaworks.io.log import commit_path
 from deltaworks.io.protocol import writer_demand
 from deltaworks.io.record import FORMAT
@@ -79,15 +79,25 @@ def verify_table(
         TableMismatch: its columns, dtypes, partition columns or kind of partitions differ from those to be written, or
             it asks of its writers what this engine does not do.
     """
-    assert table.metadata is not None, "verify a table that exists"
-    assert table.protocol is not None, "verify a table that exists"
-    where = f"table {table.store.uri(table.name)} (version {table.version})"
+    where = _where(table)
     difference = schema_difference(schema, table.schema())
     if difference is not None:
         raise TableMismatch(
             f"{where}: its columns differ from what its asset makes: {difference}. Nothing was written. "
             "Change the asset back, give it another name, or move the table away and materialize it anew."
         )
+    verify_partitions(table, partition_columns, scheme)
+    verify_writable(table)
+
+
+def verify_partitions(table: Table, partition_columns: Sequence[str], scheme: str | None = None) -> None:
+    """Make sure that keys of an asset's partitions mean the same to a table.
+
+    Raises:
+        TableMismatch: its partition columns or its kind of partitions differ.
+    """
+    assert table.metadata is not None, "verify a table that exists"
+    where = _where(table)
     if tuple(partition_columns) != table.metadata.partition_columns:
         raise TableMismatch(
             f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but its asset by "
@@ -98,8 +108,20 @@ def verify_table(
         raise TableMismatch(
             f"{where}: its partitions are {made_by!r}, but those of its asset are {scheme!r}. Nothing was written. "
             "Change the partitions back or give the asset another name; if every key means the same as before, "
-            "`deltaworks adopt` takes the table over as it is."
+            "`deltaworks adopt` takes the table over as it is; if nothing of it is needed, `deltaworks wipe` makes it "
+            "ready for the new ones."
         )
+
+
+def verify_writable(table: Table) -> None:
+    """Make sure that this engine may commit to a table at all.
+
+    Raises:
+        TableMismatch: the table asks of its writers what this engine does not do.
+    """
+    assert table.metadata is not None, "verify a table that exists"
+    assert table.protocol is not None, "verify a table that exists"
+    where = _where(table)
     demand = writer_demand(table.protocol, table.metadata.configuration, table.metadata.schema_string)
     if demand is not None:
         raise TableMismatch(f"{where}: it {demand}, which this engine does not do. Nothing was written.")
@@ -108,6 +130,30 @@ def verify_table(
             f"{where}: a newer deltaworks wrote to it, in record format {table.needs_format}, and this one knows "
             f"{FORMAT}. Nothing was written. Upgrade deltaworks."
         )
+
+
+def scheme_change(table: Table, scheme: str | None) -> Json | None:
+    """Return the metadata action that makes an empty table one of another kind of partitions; none if it is already.
+
+    What else the table says about itself stays as it was logged last.
+
+    Raises:
+        LogGap: no commit says what the table is.
+    """
+    assert table.metadata is not None, "a table that exists"
+    if scheme is None or table.metadata.configuration.get(SCHEME) in (None, scheme):
+        return None
+    for version in range(table.version, -1, -1):
+        content = table.store.read(commit_path(table.name, version)) or b""
+        actions: list[Json] = [json.loads(line) for line in content.splitlines() if b'"metaData"' in line]
+        found = [action["metaData"] for action in actions if "metaData" in action]
+        if found:
+            return found[-1] | {"configuration": {**table.metadata.configuration, SCHEME: scheme}}
+    raise LogGap(table.name, 0, "does not create a table")
+
+
+def _where(table: Table) -> str:
+    return f"table {table.store.uri(table.name)} (version {table.version})"
 
 
 def _named(columns: Sequence[str]) -> str:

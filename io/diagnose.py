@@ -87,7 +87,8 @@ def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[P
     beyond = sorted(key for key in table.live_keys() if not subject.is_defined(key))
     if beyond:
         message = f"it holds {_some(beyond)}, which its definition does not have, so nobody keeps them up to date"
-        repair = "widen the asset's partitions, or delete those rows with the tool that wrote them"
+        named = "".join(f" --partition {key}" for key in beyond[: 2 * _SHOWN])
+        repair = f"widen the asset's partitions, or delete those rows: `deltaworks wipe {asset}{named}`"
         yield Problem("beyond_definition", asset, message, repair)
     wrong = index_problem(table)
     if wrong is not None:

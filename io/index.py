@@ -18,13 +18,13 @@ from deltaworks.io.dtypes import Json
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, Metadata
 from deltaworks.io.protocol import Protocol
-from deltaworks.io.record import Pin
+from deltaworks.io.record import Kind, Pin, Restored
 from deltaworks.io.store import Store
 from deltaworks.io.table import PARTITION_SCHEMA, Materialization, Table, TableState, Writer
 
 FOLDER = "_deltaworks/index"
 
-FORMAT = 1
+FORMAT = 2
 """Of the index files. Another one is left aside."""
 
 SAVE_BYTES = 64 * 1024
@@ -85,15 +85,15 @@ def save_index(table: Table) -> None:
     anchor = {"format": FORMAT, "version": state.version, "digest": state.digest.hex()}
     _write(table.store, _files_path(table.name), pl.DataFrame(files, schema=_FILES_SCHEMA, orient="row"), anchor)
     _write(table.store, _state_path(table.name), state.partitions, anchor | _state_json(state))
+    table.is_indexed = True
 
 
 def save_index_if_due(table: Table) -> bool:
-    """Write a table's index if much log was read past the one that is there; return whether it was written.
+    """Write a table's index if it has none that can be used, or if much log was read past it; say whether it was.
 
     Who may not write to the lake does without: everything is in the logs.
     """
-    has_index = table.store.exists(_state_path(table.name))
-    if not table.exists or (has_index and table.read_bytes < SAVE_BYTES):
+    if not table.exists or (table.is_indexed and table.read_bytes < SAVE_BYTES):
         return False
     try:
         save_index(table)
@@ -217,12 +217,13 @@ def _state_json(state: TableState) -> dict[str, Json]:
                 made.run_id,
                 made.source,
                 made.override,
-                {table_id: [pin.asset, pin.version] for table_id, pin in made.inputs.items()},
+                {table_id: [pin.asset, pin.version, dict(pin.members)] for table_id, pin in made.inputs.items()},
+                None if made.restored_from is None else [made.restored_from.version, made.restored_from.run_id],
             ]
             for made in state.materializations
         ],
         "writers": [
-            [version, writer.run_id, writer.operation, writer.engine_info, writer.timestamp_ms]
+            [version, writer.run_id, writer.operation, writer.engine_info, writer.timestamp_ms, writer.kind]
             for version, writer in state.writers.items()
         ],
     }
@@ -241,8 +242,18 @@ def _state(partitions: pl.DataFrame, facts: Mapping[str, Any]) -> TableState:
         largest_file_bytes=facts["largest_file_bytes"],
         partitions=partitions,
         materializations=tuple(
-            Materialization(version, run_id, source, override, {each: Pin(*pin) for each, pin in inputs.items()})
-            for version, run_id, source, override, inputs in facts["materializations"]
+            Materialization(
+                version,
+                run_id,
+                source,
+                override,
+                {each: Pin(asset, pinned, tuple(members.items())) for each, (asset, pinned, members) in inputs.items()},
+                None if restored is None else Restored(*restored),
+            )
+            for version, run_id, source, override, inputs, restored in facts["materializations"]
         ),
-        writers={version: Writer(*rest) for version, *rest in facts["writers"]},
+        writers={
+            version: Writer(run_id, operation, engine_info, timestamp_ms, None if kind is None else Kind(kind))
+            for version, run_id, operation, engine_info, timestamp_ms, kind in facts["writers"]
+        },
     )

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
+from deltaworks.io.record import Kind
 from deltaworks.io.store import Store
 
 LOST_AFTER_S = 30
@@ -72,6 +73,10 @@ class RunEntry:
     host: str | None = None
     pid: int | None = None
     """Of its coordinator, on `host`."""
+    kind: Kind = Kind.MATERIALIZE
+    """What its commits are."""
+    replaced: int = 0
+    """How many partitions it rolled back or wiped."""
 
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent while running is lost."""
@@ -174,6 +179,8 @@ def _from_json(document: Json) -> RunEntry:
         heartbeat_at=document.get("heartbeat_at"),
         host=document.get("host"),
         pid=document.get("pid"),
+        kind=Kind(document.get("kind", Kind.MATERIALIZE)),
+        replaced=int(document.get("replaced", 0)),
     )
 
 

@@ -67,15 +67,33 @@ def stored(key: str, dtype: pl.DataType) -> str:
     return text
 
 
+def instant(text: str) -> dt.datetime | None:
+    """Return the instant, without its zone, that a partition value means in UTC; none: it is no instant.
+
+    Writers spell instants in many ways; one without an offset is in UTC.
+    """
+    try:
+        found = dt.datetime.fromisoformat(text)
+        return found if found.tzinfo is None else found.astimezone(dt.UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
+
+
 def typed(values: pl.Series, dtype: pl.DataType) -> pl.Series:
-    """Return partition values (String), as the log writes them, in the dtype of their column."""
+    """Return partition values (String), as the log writes them, in the dtype of their column.
+
+    Raises:
+        ValueError: a value is none of that dtype.
+    """
     match dtype:
         case pl.Date():
             return values.str.to_date("%Y-%m-%d")
         case pl.Datetime():
-            # Other writers put a T or a Z into some of them.
-            plain = values.str.replace("T", " ", literal=True).str.strip_suffix("Z")
-            return plain.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone=dtype.time_zone)
+            read = [None if value is None else instant(value) for value in values]
+            wrong = next((value for value, found in zip(values, read, strict=True) if found is None and value), None)
+            if wrong is not None:
+                raise ValueError(f"{wrong!r} is no timestamp")
+            return pl.Series(read, dtype=pl.Datetime("us")).dt.replace_time_zone(dtype.time_zone)
         case pl.Boolean():
             return values == "true"
         case _:

@@ -6,13 +6,12 @@ the table's partition columns, instants in UTC. A table with one partition colum
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from deltaworks.io.partition_values import NULL_KEY, joined, split_key
+from deltaworks.io.partition_values import NULL_KEY, instant, joined, split_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +50,9 @@ class Places:
 
 
 def _instant(text: str) -> str:
-    """Return an instant in its shortest form in UTC; a text that is none stays what it is.
-
-    Without an offset it is in UTC. Source: Delta protocol, "Partition Value Serialization".
-    """
-    try:
-        instant = dt.datetime.fromisoformat(text)
-    except ValueError:
+    """Return an instant in its shortest form in UTC; a text that is none stays what it is."""
+    utc = instant(text)
+    if utc is None:
         return text
-    utc = instant.replace(tzinfo=dt.UTC) if instant.tzinfo is None else instant.astimezone(dt.UTC)
     timespec = "auto" if utc.second or utc.microsecond else "minutes"
-    return utc.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+    return utc.isoformat(timespec=timespec) + "Z"

@@ -7,7 +7,7 @@ records of a table's log come its status, its history and what a run still has t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from deltaworks.errors import StorageError
@@ -23,6 +23,15 @@ class Kind(StrEnum):
 
     MATERIALIZE = "materialize"
     """Partitions were computed and replaced."""
+    ROLLBACK = "rollback"
+    """Partitions were given back the content that they had at an earlier version."""
+    WIPE = "wipe"
+    """Partitions were deleted."""
+
+    @property
+    def deed(self) -> str:
+        """What a commit of this kind did to its partitions, for a sentence."""
+        return {Kind.MATERIALIZE: "made", Kind.ROLLBACK: "rolled back", Kind.WIPE: "wiped"}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,17 @@ class Pin:
 
     asset: str
     version: int
+    members: tuple[tuple[str, str], ...] = ()
+    """An argument and a digest of the keys that it read, for each that reads the same for every partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The change of the same table that brought about the content that a rollback gave back."""
+
+    version: int
+    run_id: str | None
+    """None: it was written from outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +59,23 @@ class Group:
 
     keys: tuple[str, ...] | None
     """None: the table is not partitioned."""
-    rows: tuple[int, ...]
-    """One count for each key."""
-    source: str
-    """The hash of the code that made them."""
+    rows: tuple[int | None, ...]
+    """One count for each key; none for what a rollback gave back and others had written."""
+    source: str | None
+    """The hash of the code that made them; none: others wrote them, or nothing is left of them."""
     override: str | None = None
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     """By Delta table id: what can make the partitions stale."""
+    restored_from: Restored | None = None
+    """Where a rollback took their content from."""
+    columns: Mapping[str, str] | None = None
+    """What each column was made of, in a hash: it explains a change of code and decides nothing. None: unknown."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the commit left the partitions without content."""
+        return self.source is None and self.restored_from is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +136,22 @@ def _group_to_json(group: Group) -> Json:
     return {
         "keys": None if group.keys is None else list(group.keys),
         "rows": list(group.rows),
-        "code": {"source": group.source, "columns": None, "override": group.override},
+        "code": {
+            "source": group.source,
+            "columns": None if group.columns is None else dict(group.columns),
+            "override": group.override,
+        },
         "config_hash": None,
-        "inputs": {table_id: {"asset": pin.asset, "version": pin.version} for table_id, pin in group.inputs.items()},
+        "inputs": {table_id: _pin_to_json(pin) for table_id, pin in group.inputs.items()},
         "reads": {},
         "rejects": None,
-        "restored_from": None,
+        "restored_from": None if group.restored_from is None else asdict(group.restored_from),
     }
+
+
+def _pin_to_json(pin: Pin) -> Json:
+    members = {"members": dict(pin.members)} if pin.members else {}
+    return {"asset": pin.asset, "version": pin.version, **members}
 
 
 def _group_from_json(document: Json) -> Group:
@@ -121,10 +159,18 @@ def _group_from_json(document: Json) -> Group:
     if len(rows) != (1 if keys is None else len(keys)):
         raise ValueError(f"{len(rows)} row counts do not fit its keys")
     inputs: dict[str, Json] = document.get("inputs") or {}
+    restored: Json = document.get("restored_from")
     return Group(
         keys=None if keys is None else tuple(keys),
         rows=tuple(rows),
         source=code["source"],
         override=code.get("override"),
-        inputs={table_id: Pin(pin["asset"], int(pin["version"])) for table_id, pin in inputs.items()},
+        columns=code.get("columns"),
+        inputs={table_id: _pin_from_json(pin) for table_id, pin in inputs.items()},
+        restored_from=None if restored is None else Restored(int(restored["version"]), restored.get("run_id")),
     )
+
+
+def _pin_from_json(document: Json) -> Pin:
+    members: dict[str, str] = document.get("members") or {}
+    return Pin(document["asset"], int(document["version"]), tuple(members.items()))

@@ -6,18 +6,21 @@ the whole state of the table first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 import polars as pl
 
-from deltaworks.errors import TableMismatch
+from deltaworks.errors import FilesGone, TableMismatch
 from deltaworks.io.log import LiveFile
 from deltaworks.io.partition_values import folder, typed
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
 _PATH = "\0path"
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?")
 
 _CASTS = pl.ScanCastOptions(
     integer_cast="upcast",
@@ -39,7 +42,8 @@ def scan_files(
     Cost: no I/O before collect; then these files only.
 
     Raises:
-        TableMismatch: a file has a deletion vector or binary partition values, which are not read here.
+        TableMismatch: a file has a deletion vector or binary partition values, which are not read here, or a value
+            that its column cannot have.
     """
     if not files:
         return pl.LazyFrame(schema=schema)
@@ -50,7 +54,7 @@ def scan_files(
         if schema[column] == pl.Binary:
             raise TableMismatch(f"table {name}: partition column {column!r} is binary, which cannot be read here")
     paths = [store.uri(f"{name}/{file.path}") for file in files]
-    if _are_in_hive_folders(store.uri(name), files, partition_columns):
+    if _are_in_hive_folders(store.uri(name), files, schema, partition_columns):
         lf = pl.scan_parquet(
             paths,
             glob=False,
@@ -63,7 +67,9 @@ def scan_files(
         )
         return lf.select(schema.names())
     # Their partitions are known from the log alone.
-    values = pl.DataFrame({_PATH: paths} | {column: _values(files, column, schema) for column in partition_columns})
+    values = pl.DataFrame(
+        {_PATH: paths} | {column: _values(name, files, column, schema) for column in partition_columns}
+    )
     lf = pl.scan_parquet(
         paths,
         glob=False,
@@ -84,14 +90,46 @@ def scan_table(table: Table, keys: Iterable[str] | None = None) -> pl.LazyFrame:
     return scan_files(table.store, table.name, files, table.schema(), table.metadata.partition_columns)
 
 
-def _are_in_hive_folders(root: str, files: Sequence[LiveFile], partition_columns: Sequence[str]) -> bool:
-    """Return whether Polars can tell the partitions by the paths; it takes any folder with a `=` for a partition."""
+def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str) -> None:
+    """Make sure that the data files of a table's version, or of some partitions of it, are still there.
+
+    Cost: one look-up a file.
+
+    Raises:
+        FilesGone: one is not; `way_out` ends the sentence.
+    """
+    gone = [
+        key
+        for key in (table.live_keys() if keys is None else dict.fromkeys(keys))
+        if any(table.store.size_bytes(f"{table.name}/{file.path}") is None for file in table.files([key]))
+    ]
+    if gone:
+        raise FilesGone(table.name, table.version, sorted(gone), way_out)
+
+
+def _are_in_hive_folders(
+    root: str, files: Sequence[LiveFile], schema: pl.Schema, partition_columns: Sequence[str]
+) -> bool:
+    """Return whether Polars can tell the partitions by the paths; it takes any folder with a `=` for a partition.
+
+    Of the many ways to write an instant it reads one.
+    """
     plain = all(quote(column, safe=" ") == column for column in partition_columns)
+    instants = [column for column in partition_columns if isinstance(schema[column], pl.Datetime)]
     return not partition_columns or (
-        "=" not in root and plain and all(file.path.startswith(folder(file.partition_values)) for file in files)
+        "=" not in root
+        and plain
+        and all(file.path.startswith(folder(file.partition_values)) for file in files)
+        and all(_INSTANT.fullmatch(file.partition_values.get(column) or "") for file in files for column in instants)
     )
 
 
-def _values(files: Sequence[LiveFile], column: str, schema: pl.Schema) -> pl.Series:
+def _values(name: str, files: Sequence[LiveFile], column: str, schema: pl.Schema) -> pl.Series:
     texts = pl.Series([file.partition_values.get(column) for file in files], dtype=pl.String)
-    return typed(texts, schema[column])
+    try:
+        return typed(texts, schema[column])
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise TableMismatch(
+            f"table {name}: a value of partition column {column!r} cannot be read as {schema[column]}: "
+            f"{' '.join(str(error).split())}"
+        ) from error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
+
+from deltaworks.io.dtypes import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,15 @@ class StagedPartition:
     """By partition column, as the log writes them; empty for an unpartitioned table."""
     rows: int
     files: tuple[StagedFile, ...]
+
+    def adds(self, now_ms: int) -> Iterator[Json]:
+        """Yield the add action of each file."""
+        for file in self.files:
+            yield {
+                "path": quote(file.path, safe="/=:@!$&'()*+,;~"),
+                "partitionValues": dict(self.values),
+                "size": file.size_bytes,
+                "modificationTime": now_ms,
+                "dataChange": True,
+                "stats": file.statistics,
+            }

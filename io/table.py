@@ -6,7 +6,7 @@ answers: which partitions there are, by whom and at which version each was last 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -18,7 +18,7 @@ from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import Commit, LiveFile, Metadata, commit_path, digest, tail
 from deltaworks.io.places import Places
 from deltaworks.io.protocol import Protocol, reader_demand
-from deltaworks.io.record import FORMAT, Pin
+from deltaworks.io.record import FORMAT, Group, Kind, Pin, Restored
 from deltaworks.io.store import Store
 
 
@@ -30,7 +30,9 @@ class Origin(IntEnum):
     OUTSIDE = 1
     """A commit without a record."""
     GONE = 2
-    """An outside commit that left it no file."""
+    """A commit that left it without content: a wipe, a rollback to before it was there, or an outside one."""
+    RESTORED = 3
+    """A rollback; its group says to which change of the table."""
 
 
 _NEVER = (-1, Origin.GONE)
@@ -39,16 +41,23 @@ _NEVER = (-1, Origin.GONE)
 
 @dataclass(frozen=True, slots=True)
 class Materialization:
-    """Partitions of one commit that were made by the same code from the same upstream versions."""
+    """Partitions of one commit that were made, or restored as made, by the same code from the same versions."""
 
     version: int
     run_id: str
-    source: str
-    """The hash of the code that made them."""
+    source: str | None
+    """The hash of the code that made them; none: others wrote what was restored."""
     override: str | None
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin]
     """By Delta table id."""
+    restored_from: Restored | None = None
+    """Where a rollback took their content from; source and inputs are those of that change."""
+
+    @property
+    def content_from(self) -> Restored:
+        """The change that brought their content about: this one, or that which a rollback restored."""
+        return self.restored_from or Restored(self.version, self.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class Writer:
     operation: str
     engine_info: str
     timestamp_ms: int
+    kind: Kind | None = None
+    """What a commit with a record was made for."""
 
     def __str__(self) -> str:
         return f"run {self.run_id}" if self.run_id else f"an outside writer ({self.operation}, {self.engine_info})"
@@ -69,7 +80,9 @@ PARTITION_SCHEMA = pl.Schema(
     {"key": pl.String, "version": pl.Int64, "origin": pl.UInt8, "rows": pl.Int64, "materialization": pl.UInt32}
 )
 """One row a partition: its place in the table as its key, the version that last changed it, its origin, its rows and
-the index of its materialization, the last two null for what was written outside."""
+the index of its materialization, the last two null for what was written outside or is gone."""
+
+_NOTHING = pl.DataFrame(schema=PARTITION_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,7 @@ class TableState:
     """The newest record format that one of the records asks its writers for."""
     largest_file_bytes: int
     partitions: pl.DataFrame
-    """Columns: `PARTITION_SCHEMA`; one row a partition."""
+    """Columns: `PARTITION_SCHEMA`; one row a partition, by key."""
     materializations: tuple[Materialization, ...]
     """Those that the partitions name."""
     writers: Mapping[int, Writer]
@@ -112,13 +125,15 @@ class Table:
         """The newest record format that one of its records asks its writers for."""
         self.read_bytes = 0
         """How much log was read to get here; a table that comes from an index starts at 0."""
+        self.is_indexed = False
+        """Whether there is an index that spares those who come next the beginning of its log."""
         self._digest, self._stamp = b"", ""
         self._places = Places()
         self._load_files: Callable[[], LiveFiles] = LiveFiles
         self._live: LiveFiles | None = LiveFiles()
         """None: not loaded, and behind by the waiting commits."""
         self._waiting: list[Commit] = []
-        self._known = pl.DataFrame(schema=PARTITION_SCHEMA)
+        self._known = _NOTHING
         self._changes: dict[str, list[object]] = {column: [] for column in PARTITION_SCHEMA}
 
     @classmethod
@@ -146,7 +161,7 @@ class Table:
         table.materializations, table.writers = list(state.materializations), dict(state.writers)
         table.largest_file_bytes, table.needs_format = state.largest_file_bytes, state.needs_format
         table._load_files, table._live = load_files, None
-        table._known = state.partitions
+        table._known, table.is_indexed = state.partitions, True
         return table
 
     def state(self) -> TableState:
@@ -225,24 +240,32 @@ class Table:
             raise LogGap(self.name, 0, "does not create a table")
         self.version, self._digest, self._stamp = commit.version, commit.digest, ""
         self.read_bytes += commit.size_bytes
+        places_before = self._places
         if commit.metadata is not None:
             self.metadata, self._places = commit.metadata, commit.metadata.places()
+        is_recut = commit.version > 0 and self._places != places_before
         self.protocol = commit.protocol or self.protocol
         self.largest_file_bytes = max(self.largest_file_bytes, *(added.file.size_bytes for added in commit.added), 0)
-        run_id = commit.record.run_id if commit.record else None
-        self.writers[commit.version] = Writer(run_id, commit.operation, commit.engine_info, commit.timestamp_ms)
+        run_id, kind = (commit.record.run_id, commit.record.kind) if commit.record else (None, None)
+        self.writers[commit.version] = Writer(run_id, commit.operation, commit.engine_info, commit.timestamp_ms, kind)
         recorded = self._note_record(commit)
-        if self._live is None and commit.changed_keys <= recorded:
+        if self._live is None and commit.changed_keys <= recorded and not is_recut:
             self._waiting.append(commit)
             return
-        for key in self._live_files().apply(commit) - recorded:
+        changed = self._live_files().apply(commit)
+        if is_recut:  # whoever changes the partition columns rewrites the table, and no old place is one any more
+            changed |= set(self.partitions()["key"]) - set(self.live_keys())
+        for key in changed - recorded:
             origin = Origin.OUTSIDE if key in self._live_files() else Origin.GONE
-            self._note(key, commit.version, origin, None, None)
+            self._note([key], commit.version, origin, [None], None)
 
     def partitions(self) -> pl.DataFrame:
-        """Return the state of every partition ever changed, in no order. Columns: `PARTITION_SCHEMA`."""
-        changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
-        return pl.concat([self._known, changes]).unique("key", keep="last")
+        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`."""
+        if self._changes["key"]:
+            changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
+            self._known = pl.concat([self._known, changes]).unique("key", keep="last").sort("key")
+            self._changes = {column: [] for column in PARTITION_SCHEMA}
+        return self._known
 
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""
@@ -301,16 +324,31 @@ class Table:
         self.needs_format = max(self.needs_format, commit.record.needs_format)
         recorded: set[str] = set()
         for group in commit.record.groups:
-            made = Materialization(commit.version, commit.record.run_id, group.source, group.override, group.inputs)
-            self.materializations.append(made)
-            for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
-                place = self._places.of_key(key)
-                self._note(place, commit.version, Origin.ENGINE, rows, len(self.materializations) - 1)
-                recorded.add(place)
+            number = None
+            if not group.is_gone:
+                number = len(self.materializations)
+                self.materializations.append(_materialization(commit.version, commit.record.run_id, group))
+            places = list(map(self._places.of_key, ("",) if group.keys is None else group.keys))
+            rows = [None] * len(places) if group.is_gone else group.rows
+            self._note(places, commit.version, _origin(group), rows, number)
+            recorded.update(places)
         return recorded
 
-    def _note(self, key: str, version: int, origin: Origin, rows: int | None, materialization: int | None) -> None:
+    def _note(
+        self, keys: Sequence[str], version: int, origin: Origin, rows: Sequence[int | None], number: int | None
+    ) -> None:
         if "_last_changes" in self.__dict__:
-            self._last_changes[key] = version, origin
-        for column, value in zip(self._changes, (key, version, int(origin), rows, materialization), strict=True):
-            self._changes[column].append(value)
+            self._last_changes.update(dict.fromkeys(keys, (version, origin)))
+        versions, origins, numbers = ([each] * len(keys) for each in (version, int(origin), number))
+        for noted, values in zip(self._changes.values(), (keys, versions, origins, rows, numbers), strict=True):
+            noted.extend(values)
+
+
+def _materialization(version: int, run_id: str, group: Group) -> Materialization:
+    return Materialization(version, run_id, group.source, group.override, group.inputs, group.restored_from)
+
+
+def _origin(group: Group) -> Origin:
+    if group.is_gone:
+        return Origin.GONE
+    return Origin.ENGINE if group.restored_from is None else Origin.RESTORED

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeGuard
 
@@ -51,8 +51,8 @@ class Declared:
     """What a model declares."""
 
     name: str
-    place: Place | None
-    """Where the class begins; None if it has no source file."""
+    model: type = field(repr=False)
+    """The class itself."""
     columns: tuple[DeclaredColumn, ...]
     """Columns with a name of their own, in declaration order."""
     pattern_columns: tuple[DeclaredColumn, ...]
@@ -67,6 +67,11 @@ class Declared:
     ordered: bool
     coerce: bool
     """Every column is cast, not only those that say so."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where the class begins; None if it has no source file. Looking it up reads the whole file."""
+        return _place(self.model)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -90,7 +95,7 @@ def is_model(annotation: object) -> TypeGuard[type[pa.DataFrameModel]]:
     return isinstance(annotation, type) and issubclass(annotation, pa.DataFrameModel)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16_384)
 def declare(model: type) -> Declared:
     """Read a pandera model. The answer is kept.
 
@@ -98,16 +103,15 @@ def declare(model: type) -> Declared:
         InvalidContract: pandera cannot build the model, or it asks for what cannot be enforced before a commit.
     """
     assert is_model(model)
-    place = _place(model)
     try:
         schema: Any = model.to_schema()
     except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError, NameError, AttributeError) as cause:
-        raise InvalidContract(model.__name__, f"pandera cannot build it: {cause}", where=place) from cause
+        raise InvalidContract(model.__name__, f"pandera cannot build it: {cause}", where=_place(model)) from cause
     try:
         _refuse_rewriting(schema)
-        return _declared(model, schema, place)
+        return _declared(model, schema)
     except ValueError as refusal:
-        raise InvalidContract(model.__name__, str(refusal), where=place) from None
+        raise InvalidContract(model.__name__, str(refusal), where=_place(model)) from None
 
 
 def _place(model: type) -> Place | None:
@@ -136,7 +140,7 @@ def _refuse_rewriting(schema: Any) -> None:
             _refuse_rewriting(column.dtype.schema)
 
 
-def _declared(model: type[pa.DataFrameModel], schema: Any, place: Place | None) -> Declared:
+def _declared(model: type[pa.DataFrameModel], schema: Any) -> Declared:
     config: Any = model.__config__
     on_fail = read_on_fail(config.metadata, "the model")
     columns: dict[str, Any] = schema.columns
@@ -148,7 +152,7 @@ def _declared(model: type[pa.DataFrameModel], schema: Any, place: Place | None) 
         raise ValueError("it gives a dtype to all columns but declares none. Declare the columns.")
     return Declared(
         name=model.__name__,
-        place=place,
+        model=model,
         columns=tuple(column for column in declared if not columns[column.name].regex),
         pattern_columns=tuple(column for column in declared if columns[column.name].regex),
         checks=checks,

@@ -1,4 +1,4 @@
-"""`deltaworks history`: materializations and outside writes of a table, from its commit log."""
+"""`deltaworks history`: materializations, rollbacks, wipes and outside writes of a table, from its commit log."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import typer
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, partitions_text
+from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.partition_set import PartitionSet
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.log import Commit
+
+_TONES = {"materialize": "", "rollback": "stale", "wipe": "bad"}
 
 
 def history(
@@ -45,7 +47,7 @@ def _view(node: Node, commits: Sequence[Commit]) -> View:
     document = [_commit_json(node, commit) for commit in commits]
     if not commits:
         return View(document, (Cell(f"{node.key} has no history yet.", "quiet"),))
-    headings = ("version#", "when (UTC)", "who", "partitions", "rows#", "made from")
+    headings = ("version#", "when (UTC)", "kind", "who", "partitions", "rows#", "made from")
     return View(document, (Table(headings, [_commit_row(node, commit) for commit in commits]),))
 
 
@@ -62,6 +64,7 @@ def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
         "inputs": {asset: most for asset, (_, most) in inputs.items()},
         "oldest_inputs": {asset: least for asset, (least, most) in inputs.items() if least < most},
         "kind": None if record is None else record.kind.value,
+        "restored_from": _restored(commit),
         "operation": commit.operation,
         "engine": commit.engine_info,
     }
@@ -74,10 +77,11 @@ def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
     return (
         Cell(str(commit.version), "strong"),
         instant_text(_at(commit)) if commit.timestamp_ms else Cell("-", "quiet"),
+        Cell("-", "quiet") if record is None else Cell(record.kind.value, _TONES[record.kind.value]),
         outside if record is None else record.run_id,
         _partitions_cell(node, commit),
         Cell("-", "quiet") if rows is None else f"{rows:,}",
-        ", ".join(_input_texts(_inputs(commit))) or Cell("-", "quiet"),
+        ", ".join((*_restored_texts(commit), *_input_texts(_inputs(commit)))) or Cell("-", "quiet"),
     )
 
 
@@ -93,15 +97,10 @@ def _partitions_cell(node: Node, commit: Commit) -> str | Cell:
 
 def _partitions(node: Node, commit: Commit) -> tuple[PartitionSet, int]:
     """Return the partitions that a commit changed, and how many more are none of the definition."""
-    import polars as pl
-
-    from deltaworks.engine.definitions.partition_set import PartitionSet
-
     keys = _recorded_keys(commit) | {key for key in commit.changed_keys if key is not None}
     if not node.partition_columns and commit.changed_keys:
         keys |= {node.partitions.key(0)}
-    ordinals = node.partitions.ordinals(pl.Series(sorted(keys), dtype=pl.String))
-    return PartitionSet.of(ordinals.drop_nulls(), node.partitions.size), ordinals.null_count()
+    return split_defined(sorted(keys), node.partitions)
 
 
 def _recorded_keys(commit: Commit) -> set[str]:
@@ -111,7 +110,22 @@ def _recorded_keys(commit: Commit) -> set[str]:
 
 def _rows(commit: Commit) -> int | None:
     """Return how many rows the changed partitions have now; what others wrote is not counted."""
-    return None if commit.record is None else sum(sum(group.rows) for group in commit.record.groups)
+    if commit.record is None:
+        return None
+    counts = [rows for group in commit.record.groups for rows in group.rows]
+    return None if None in counts else sum(rows or 0 for rows in counts)
+
+
+def _restored(commit: Commit) -> list[int]:
+    """Return the versions whose content a rollback gave back."""
+    groups = () if commit.record is None else commit.record.groups
+    return sorted({group.restored_from.version for group in groups if group.restored_from is not None})
+
+
+def _restored_texts(commit: Commit) -> Iterator[str]:
+    versions = _restored(commit)
+    if versions:
+        yield f"version {', '.join(map(str, versions))} of its own"
 
 
 def _inputs(commit: Commit) -> Mapping[str, tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
+from deltaworks.cli.command import SELECT, ExitCode, Session, add
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.errors import RequestError
 
@@ -28,14 +28,16 @@ class Listed(StrEnum):
 
 def list_(
     session: Session,
-    what: Annotated[Listed, typer.Argument(metavar="[assets|resources]")] = Listed.ASSETS,
-    select: SelectArgument = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="assets|resources|SELECT", help=SELECT)] = None,
 ) -> ExitCode:
     """List what is defined: assets, or resources."""
+    what, select = Listed.ASSETS, list(words or ())
+    if select and select[0] in list(Listed):
+        what = Listed(select.pop(0))
     if select and what is not Listed.ASSETS:
         raise RequestError(f"SELECT chooses assets: `deltaworks list assets {shlex.join(select)}`.")
     project = session.load()
-    session.output.show(_assets(project, select or ()) if what is Listed.ASSETS else _resources(project))
+    session.output.show(_assets(project, select) if what is Listed.ASSETS else _resources(project))
     return ExitCode.DONE
 
 

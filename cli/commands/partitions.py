@@ -43,7 +43,10 @@ def list_partitions(session: Session, asset: AssetArgument) -> ExitCode:
 def add_partitions(
     session: Session, asset: AssetArgument, keys: KeysArgument, dimension: DimensionOption = None
 ) -> ExitCode:
-    """Add keys to an asset's dynamic partitions; assets that share them get them too."""
+    """Add keys to dynamic partitions.
+
+    Assets that share them get them too.
+    """
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.workspace.dynamic_keys import key_refusal
     from deltaworks.io.partition_keys import add_keys, refuse_keys
@@ -64,7 +67,10 @@ def add_partitions(
 def remove_partitions(
     session: Session, asset: AssetArgument, keys: KeysArgument, dimension: DimensionOption = None
 ) -> ExitCode:
-    """Remove keys from an asset's dynamic partitions; no data is deleted."""
+    """Remove keys of dynamic partitions.
+
+    No data is deleted: rows that are there stay.
+    """
     # Imported here: --help must not load Polars.
     from deltaworks.io.partition_keys import remove_keys
 

@@ -16,6 +16,8 @@ from deltaworks.cli.wording import (
     nothing_to_do,
     partitions_json,
     partitions_text,
+    without_json,
+    without_lines,
 )
 
 if TYPE_CHECKING:
@@ -55,10 +57,11 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         ],
         "totals": {"assets": len(decided.planned), "partitions": decided.partition_count},
         "left_out": left_out_json(decided, graph),
+        "without": without_json(decision.asked.request, graph),
     }
-    lines = left_out_lines(decided, graph)
+    lines = (*left_out_lines(decided, graph), *without_lines(decision.asked.request, graph))
     if not decided.steps:
-        return View(document, (nothing_to_do(decision), *lines))
+        return View(document, (nothing_to_do(decision, graph), *lines))
     rows = [
         (
             Cell(str(step.asset), "strong"),

@@ -36,7 +36,9 @@ def list_runs(
 
 def show_run(
     session: Session,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")],
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
+    ] = "latest",
 ) -> ExitCode:
     """Show how a run went and what failed."""
     # Imported here: --help must not load Polars.
@@ -57,7 +59,7 @@ def _list_view(runs: list[RunEntry], total: int, now: dt.datetime) -> View:
             _status_cell(run, now),
             instant_text(run.started_at),
             duration_text(_duration(run, now)),
-            f"{run.materialized:,}",
+            f"{run.materialized:,}" if run.kind.deed == "made" else f"{run.replaced:,} {run.kind.deed}",
             Cell(f"{run.failed:,}", "bad" if run.failed else "quiet"),
             f"{run.skipped:,}",
             run.command,
@@ -93,7 +95,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     yield "took", duration_text(_duration(run, now))
     if run.host is not None:
         yield "on", run.host if run.pid is None else f"{run.host}, process {run.pid}"
-    yield "made", f"{counted(run.materialized, 'partition')} in {counted(run.commits, 'commit')}"
+    done = run.materialized + run.replaced
+    yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}"
     yield "failed", counted(run.failed, "partition")
     yield "skipped", counted(run.skipped, "partition")
 
@@ -122,6 +125,7 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "started_at": instant_json(run.started_at),
         "ended_at": instant_json(run.ended_at),
         "job": None,
+        "kind": run.kind.value,
         "command": run.command,
         "duration_s": round(_duration(run, now).total_seconds(), 3),
         "totals": {
@@ -129,7 +133,8 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
             "failed": run.failed,
             "skipped": run.skipped,
             "commits": run.commits,
-        },
+        }
+        | ({"replaced": run.replaced} if run.replaced else {}),
         "heartbeat_at": instant_json(run.heartbeat_at),
         "host": run.host,
         "pid": run.pid,

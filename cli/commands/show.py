@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,9 +30,10 @@ def show(
     import polars as pl
 
     from deltaworks.engine.workspace.reading import read_asset
+    from deltaworks.engine.workspace.versions import split_version
 
-    project = session.load()
     name, version = split_version(asset)
+    project = session.load()
     lf = read_asset(project.graph, project.store, name, version=version, partitions=partition or None)
     df, total = _query(name, lf, sql, rows)
     columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
@@ -48,21 +48,6 @@ def show(
         View(document, (_drawn(df, session.output.width), Cell(f"{df.height:,} of {counted(total, 'row')}", "quiet")))
     )
     return ExitCode.DONE
-
-
-def split_version(asset: str) -> tuple[str, int | None]:
-    """Split `asset@v12` into its parts; without a version, none.
-
-    Raises:
-        RequestError: what follows the `@` is no version.
-    """
-    name, at, version = asset.partition("@")
-    if not at:
-        return name, None
-    number = re.fullmatch(r"v(\d+)", version)
-    if number is None:
-        raise RequestError(f"{asset!r}: a version is written {name}@v12.")
-    return name, int(number[1])
 
 
 def _query(name: str, lf: pl.LazyFrame, sql: str | None, rows: int) -> tuple[pl.DataFrame, int]:

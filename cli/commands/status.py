@@ -8,7 +8,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, range_text
+from deltaworks.cli.wording import counted, range_text, ranges_json, without_json, without_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,10 @@ def status(
     asked = ask(project.graph, project.store, select or (), partition or ())
     lake = asked.observation.status
     chosen = [(lake[key], within) for key, within in asked.request.partitions.items()]
-    session.output.show(_view(chosen, lake, in_ranges=partitions or bool(partition)))
+    view = _view(chosen, lake, in_ranges=partitions or bool(partition))
+    without = without_lines(asked.request, project.graph, takes_range=False)
+    document = view.json | {"without": without_json(asked.request, project.graph)}
+    session.output.show(View(document, (*view.blocks, *without)))
     return ExitCode.DONE
 
 
@@ -51,10 +54,12 @@ def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, 
             "version": found.state.version,
             "partitions": {**numbers, "undefined": found.state.undefined},
         }
-        ranges = list(status_ranges(found, lake, within))
+        # A million fresh partitions need no word.
+        ranges = list(status_ranges(found, lake, within)) if in_ranges or numbers["stale"] else []
         if in_ranges:
+            # What failed is the ledger's to say, and the document is the same without one.
             document["ranges"] = [_range_json(found, each) for each in ranges]
-            ranged += [_range_row(found, each) for each in ranges]
+            ranged += [_range_row(found, each) for each in status_ranges(found, lake, within, by_failure=True)]
         documents.append(document)
         counts.append(_count_row(found, numbers))
         causes += _telling(found, ranges)
@@ -88,8 +93,8 @@ def _telling(found: AssetStatus, ranges: Sequence[StatusRange]) -> list[Cell]:
         return []
     first = stale[0]
     more = f" (and {counted(len(stale) - 1, 'more range')}: --partitions)" if len(stale) > 1 else ""
-    where = range_text(first.first, first.last, found.node.partitions)
-    return [Cell(f"{found.node.key} {where} is stale: {'; '.join(first.causes)}{more}", "stale")]
+    named = found.node.spelled([(first.first, first.last)])
+    return [Cell(f"{named} is stale: {'; '.join(first.causes)}{more}", "stale")]
 
 
 def _range_row(found: AssetStatus, each: StatusRange) -> tuple[str | Cell, ...]:
@@ -98,17 +103,14 @@ def _range_row(found: AssetStatus, each: StatusRange) -> tuple[str | Cell, ...]:
         range_text(each.first, each.last, found.node.partitions),
         f"{each.last - each.first + 1:,}",
         Cell(each.status.word, _TONES[each.status.word]),
-        "; ".join(each.causes),
+        "; ".join(each.reasons),
     )
 
 
 def _range_json(found: AssetStatus, each: StatusRange) -> dict[str, Any]:
-    from deltaworks.engine.definitions.partition_set import PartitionSet
-
-    span = PartitionSet.span(each.first, each.last, found.node.partitions.size)
     return {
         "status": each.status.word,
-        "partitions": partitions_json(span, found.node.partitions),
+        "partitions": ranges_json([(each.first, each.last)], found.node.partitions),
         "causes": list(each.causes),
     }
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.wording import partitions_json, partitions_text
+from deltaworks.cli.wording import partitions_json
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.planning.explain import Explanation, Made
     from deltaworks.engine.planning.graph import AssetGraph
+
+    ColumnsChanged: TypeAlias = Mapping[AssetKey, tuple[str, ...]]
 
 SHOWN = 10
 """How many explanations, runs or failures stand beside each other for people; --json has them all."""
@@ -28,6 +31,7 @@ def why(
 ) -> ExitCode:
     """Show why a table is stale, missing or fresh."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.columns import columns_changed
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.explain import explain
     from deltaworks.engine.planning.request import request
@@ -37,30 +41,36 @@ def why(
     graph = project.graph
     key = graph.node(asset).key
     within = request(graph, (key,), partition or ()).partitions[key]
-    explanations = explain(observe(graph, project.store).status, key, within, read_runs(project.store))
-    document = {"asset": str(key), "explanations": [_json(each, graph) for each in explanations]}
-    session.output.show(View(document, tuple(_tree(explanations, graph, ""))))
+    observation = observe(graph, project.store)
+    explanations = explain(observation.status, key, within, read_runs(project.store))
+    columns = columns_changed(graph, observation.tables, explanations)
+    document = {"asset": str(key), "explanations": [_json(each, graph, columns) for each in explanations]}
+    session.output.show(View(document, tuple(_tree(explanations, graph, columns, ""))))
     return ExitCode.DONE
 
 
-def _tree(explanations: Sequence[Explanation], graph: AssetGraph, indent: str) -> Iterator[Cell]:
+def _tree(
+    explanations: Sequence[Explanation], graph: AssetGraph, columns: ColumnsChanged, indent: str
+) -> Iterator[Cell]:
     prefix = f"{indent}upstream: " if indent else ""
     for each in explanations[:SHOWN]:
         node = graph.nodes[each.asset]
-        which = f" {partitions_text(each.partitions, node.partitions)}" if node.partition_columns else ""
-        yield Cell(f"{prefix}{each.asset}{which} is {each.status.word}", _TONES[each.status.word])
-        yield from _details(each, graph, indent + "  ")
+        named = node.spelled(each.partitions.ranges())
+        yield Cell(f"{prefix}{named} is {each.status.word}", _TONES[each.status.word])
+        yield from _details(each, graph, columns, indent + "  ")
     if len(explanations) > SHOWN:
         yield Cell(f"{indent}and {len(explanations) - SHOWN} more; --partition KEY asks about one", "quiet")
 
 
-def _details(each: Explanation, graph: AssetGraph, indent: str) -> Iterator[Cell]:
+def _details(each: Explanation, graph: AssetGraph, columns: ColumnsChanged, indent: str) -> Iterator[Cell]:
     for cause in each.own_causes:
         yield Cell(f"{indent}{cause}")
         if each.code is not None and cause.startswith("code: "):
-            was = ", ".join(dict.fromkeys(made.code for made in each.made))
+            was = ", ".join(dict.fromkeys(made.code for made in each.made if made.code is not None))
             yield Cell(f"{indent}  made by code {was}; now {each.code.version}, {each.code.where}", "quiet")
-    if each.status.word == "fresh":
+            if columns.get(each.asset):
+                yield Cell(f"{indent}  {_columns_text(columns[each.asset])} changed")
+    if each.status.word in ("fresh", "external"):
         for made in each.made[:SHOWN]:
             yield Cell(f"{indent}{_made_text(made)}", "quiet")
         if len(each.made) > SHOWN:
@@ -69,14 +79,21 @@ def _details(each: Explanation, graph: AssetGraph, indent: str) -> Iterator[Cell
         yield Cell(f"{indent}failed in run {attempt.run_id}: {attempt.error}", "bad")
     if len(each.attempts) > SHOWN:
         yield Cell(f"{indent}failed: {len(each.attempts) - SHOWN:,} more; --json lists them all", "bad")
-    yield from _tree(each.upstream, graph, indent)
+    yield from _tree(each.upstream, graph, columns, indent)
     for key in each.above:
         yield Cell(f"{indent}upstream: {key} is {each.status.word}, as explained above", "quiet")
     for key in each.deeper:
         yield Cell(f"{indent}upstream: {key} is {each.status.word}; `deltaworks why {key}` goes on from there", "quiet")
 
 
+def _columns_text(columns: Sequence[str]) -> str:
+    names = columns if len(columns) <= SHOWN else (*columns[:SHOWN], f"{len(columns) - SHOWN} more")
+    return f"column{'' if len(columns) == 1 else 's'} {', '.join(names)}"
+
+
 def _made_text(made: Made) -> str:
+    if made.run_id is None:
+        return f"written at {_versions(made.versions)} by an outside writer"
     inputs = ", ".join(f"{asset} {_versions(versions)}" for asset, versions in made.inputs.items())
     made_from = f", from {inputs}" if inputs else ""
     return f"made at {_versions(made.versions)} by run {made.run_id}{made_from}, by code {made.code}"
@@ -87,14 +104,21 @@ def _versions(versions: tuple[int, int]) -> str:
     return f"version {most}" if least == most else f"versions {least} to {most}"
 
 
-def _json(each: Explanation, graph: AssetGraph) -> dict[str, Any]:
-    code = each.code
+def _json(each: Explanation, graph: AssetGraph, columns: ColumnsChanged) -> dict[str, Any]:
+    code, changed = each.code, columns.get(each.asset)
     return {
         "asset": str(each.asset),
         "partitions": partitions_json(each.partitions, graph.nodes[each.asset].partitions),
         "status": each.status.word,
         "causes": list(each.causes),
-        "code": None if code is None else {"now": code.version, "file": code.where.file, "line": code.where.line},
+        "code": None
+        if code is None
+        else {
+            "now": code.version,
+            "file": code.where.file,
+            "line": code.where.line,
+            "columns": None if changed is None else list(changed),
+        },
         "made": [
             {
                 "run_id": made.run_id,
@@ -109,7 +133,7 @@ def _json(each: Explanation, graph: AssetGraph) -> dict[str, Any]:
             {"run_id": attempt.run_id, "partition": attempt.partition or None, "error": attempt.error}
             for attempt in each.attempts
         ],
-        "upstream": [_json(upstream, graph) for upstream in each.upstream],
+        "upstream": [_json(upstream, graph, columns) for upstream in each.upstream],
         "explained_above": [str(key) for key in each.above],
         "goes_on_at": [str(key) for key in each.deeper],
     }

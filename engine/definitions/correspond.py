@@ -27,7 +27,7 @@ def infer_mapping(downstream: Partitions, upstream: Partitions) -> PartitionMapp
     """
     mapping: PartitionMapping | None = None
     if not isinstance(downstream, Unpartitioned) and not isinstance(upstream, Unpartitioned):
-        if downstream != upstream and _has_dimensions(downstream, upstream):
+        if _has_dimensions(downstream, upstream):
             mapping = shared_dimensions(downstream, upstream)
         else:
             mapping = inferred_join(downstream, upstream)

@@ -87,13 +87,16 @@ class Window:
         return ~self.reversed.latest(~values)
 
     def count(self, partitions: PartitionSet) -> pl.Series:  # noqa: D102
-        width, seen = self.last - self.first + 1, self._padded(partitions.mask.cast(INDEX)).fill_null(0)
+        width, seen = self.last - self.first + 1, self._padded(partitions.mask.cast(INDEX))
+        seen = seen.fill_null(0) if seen.has_nulls() else seen
         return seen.rolling_sum(width).slice(width - 1) if width > 1 else seen
 
     def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
         return self.reversed.downstream(partitions)
 
     def downstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
+        if not partitions:
+            return PartitionSet.none(self.downstream_size)
         return PartitionSet(self.count(partitions) > 0)
 
     def upstream_of(self, first: int, last: int) -> range:  # noqa: D102
@@ -127,6 +130,8 @@ class Window:
         before = min(max(0, -self.first), wanted)
         inside = values.slice(max(0, self.first), wanted - before)
         after = wanted - before - inside.len()
+        if not before and not after:
+            return inside
         return pl.concat([nulls(before, values.dtype), inside, nulls(after, values.dtype)])
 
 

@@ -158,7 +158,8 @@ def _split(expression: object) -> list[str]:
     fields = _ALIASES.get(text, text).split()
     if len(fields) != len(_FIELDS):
         names = ", ".join(each.name for each in _FIELDS)
-        _refuse(expression, f"has {len(fields)} fields, but needs five: {names}; there are none for seconds and years")
+        given = "one field" if len(fields) == 1 else f"{len(fields)} fields"
+        _refuse(expression, f"has {given}, but needs five: {names}; there are none for seconds and years")
     return fields
 
 

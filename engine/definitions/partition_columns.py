@@ -42,9 +42,6 @@ class PartitionColumn:
         computed = pl.LazyFrame(schema=schema).select(self.expression.alias(self.name))
         return computed.collect_schema()[self.name]
 
-    def __str__(self) -> str:
-        return self.name if self.expression is None else f"{self.name} = {self.expression}"
-
 
 def read_partition_by(declared: PartitionBy | None, partitions: Partitions) -> tuple[PartitionColumn, ...]:
     """Return the partition columns that an author declares for a definition, one for each of its dimensions.
@@ -84,7 +81,12 @@ def _in_order(declared: PartitionBy | None, names: Sequence[str]) -> Sequence[On
             unknown = [name for name in declared if name not in names]
             if unknown:
                 raise InvalidDefinition(
-                    f"partition_by names the dimension {unknown[0]!r}; there are {', '.join(filter(None, names))}"
+                    f"partition_by names the dimension {unknown[0]!r}; "
+                    + (
+                        f"there are {', '.join(names)}"
+                        if len(names) > 1
+                        else "a single one needs no name, only a column"
+                    )
                 )
             return [declared.get(name, name) for name in names]
         case Sequence():

@@ -139,7 +139,7 @@ def consecutive(ordinals: Ordinals) -> Ordinals:
 
 def nulls(count: int, dtype: pl.DataType) -> pl.Series:
     """Return so many nulls."""
-    return pl.repeat(None, count, dtype=dtype, eager=True)
+    return pl.Series([None], dtype=dtype).new_from_index(0, count)
 
 
 def count_to(stop: int) -> pl.Series:

@@ -35,7 +35,10 @@ class Input:
     asset: KeyLike | None = None
     """The upstream's key; none: the argument's name."""
     allow_missing: bool = False
-    """Whether a partition is made from those upstream partitions that there are, be they none."""
+    """Whether a partition is made from those upstream partitions that there are, be they none.
+
+    Those that the same run makes are waited for; one that fails is taken as it was before the run.
+    """
 
 
 @dataclass(frozen=True, slots=True)

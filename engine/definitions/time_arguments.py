@@ -6,14 +6,14 @@ import datetime as dt
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from deltaworks.engine.definitions.cadence import Cadence
 from deltaworks.engine.definitions.clock import DAY, FIRST_WALL, LAST_WALL, SECOND, clock_of
 from deltaworks.engine.definitions.cron import Cron
 from deltaworks.engine.definitions.instants import instant_of, is_whole, read_time, write_bound
 from deltaworks.engine.definitions.timeline import Exclusion, build, too_many
-from deltaworks.errors import InvalidDefinition
+from deltaworks.errors import InvalidDefinition, did_you_mean
 
 Time: TypeAlias = str | dt.date
 """An ISO date or datetime, also as text; without an offset from UTC it is what the clock of the zone shows."""
@@ -91,7 +91,8 @@ def _zone(name: object) -> str:
             return name
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
-    raise InvalidDefinition(f"there is no time zone {name!r}")
+    hint = did_you_mean(name, available_timezones(), "") if isinstance(name, str) else ""
+    raise InvalidDefinition(f"there is no time zone {name!r}.{hint}".rstrip("."))
 
 
 def _instant(value: object, name: str, zone: str) -> int:

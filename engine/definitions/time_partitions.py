@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Self, cast
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -176,6 +177,17 @@ class TimePartitions:
         over = bisect_right(bounded._timeline.ends, instant_of(instant, bounded._timeline.clock))
         return bounded.key(over - 1) if over else None
 
+    def with_offsets(self, text: str) -> list[str]:
+        """Return the keys that a time without an offset from UTC may mean: two where the clock shows it twice."""
+        time = read_time(text)
+        if not self.cadence.is_clock or not isinstance(time, dt.datetime) or time.tzinfo is not None:
+            return []
+        zone, clock = ZoneInfo(self.timezone), self._clock(0)
+        instants = sorted({instant_of(time.replace(tzinfo=zone, fold=fold), clock) for fold in (0, 1)})
+        places = (_place(self._timeline.starts, instant) for instant in instants)
+        keys = [self.key(place) for place in places if place is not None]
+        return [key for key in keys if key.startswith(time.isoformat(timespec="minutes"))]  # a skipped time is none
+
     def column_problem(self, dtype: pl.DataType) -> str | None:  # noqa: D102
         fitting = _INSTANTS if self.cadence.is_clock else pl.Date()
         if dtype in (fitting, pl.String()):
@@ -184,8 +196,11 @@ class TimePartitions:
             f"has dtype {dtype}, but {self.cadence.kind} partitions need a {fitting} column with the partition's "
             f"{'start' if self.cadence.is_clock else 'first day'}, or a String column with its key"
         )
-        if self.cadence.is_clock and isinstance(dtype, pl.Datetime) and dtype.time_zone is None:
-            return f"{problem}; .dt.replace_time_zone({self.timezone!r}).dt.convert_time_zone('UTC') makes it one"
+        if self.cadence.is_clock and isinstance(dtype, pl.Datetime):
+            steps = [] if dtype.time_zone else [f".dt.replace_time_zone({self.timezone!r})"]
+            steps += [] if dtype.time_zone == "UTC" else [".dt.convert_time_zone('UTC')"]
+            steps += [] if dtype.time_unit == "us" else [".dt.cast_time_unit('us')"]
+            return f"{problem}; {''.join(steps)} makes it one"
         return problem
 
     def claim(self, first: int, last: int, column: str | pl.Expr) -> pl.Expr:

@@ -1,16 +1,25 @@
 """Agenda: which partitions of a plan may be made now, which wait, and which can no longer be made.
 
-A partition is ready when all planned upstream partitions that it is made from are committed. Nothing here touches the
-world: the coordinator says what was committed or failed, and takes what is ready.
+A partition is ready when all planned upstream partitions that it is made from are committed; those that may be missing
+may also have failed. Nothing here touches the world: the coordinator says what was committed or failed, and takes what
+is ready.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+import math
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import polars as pl
+
+from deltaworks.engine.definitions.correspondence import Correspondence, Fixed, Relation
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.product import Grid
+from deltaworks.engine.definitions.segments import INDEX, Ordinals, Segments, count_to
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Plan
 
@@ -38,7 +47,7 @@ class Agenda:
         self._waits: dict[AssetKey, dict[int, int]] = {
             key: dict.fromkeys(part, 0) for key, part in plan.planned.items()
         }
-        self._gates: dict[tuple[AssetKey, str], int] = {}
+        self._gates: dict[tuple[AssetKey, str], _Gates] = {}
         self._ready: list[tuple[int, int, int, AssetKey]] = []
         self._is_ready: set[tuple[AssetKey, int]] = set()
         for key in plan.planned:
@@ -84,45 +93,57 @@ class Agenda:
         """Note that a partition is made, which may make others ready."""
         self._waits[key].pop(ordinal)
         for edge in self._planned_downstream(key):
-            reached = edge.correspondence.downstream_of(ordinal)
-            if reached and edge.correspondence.joins_all:
-                gate = (edge.downstream, edge.argument.argument)
-                self._gates[gate] -= 1
-                if self._gates[gate] == 0:
-                    self._release(edge.downstream, self._waits[edge.downstream])
-            else:
-                self._release(edge.downstream, reached)
+            self._pass(edge, ordinal)
 
     def failed(self, key: AssetKey, ordinal: int) -> Iterator[Blocked]:
-        """Note that a partition cannot be made; yield everything that depends on it and is thereby settled too."""
-        self._waits[key].pop(ordinal, None)
+        """Note that a partition cannot be made; yield everything that depends on it and is thereby settled too.
+
+        What may be made without it waits for it no longer.
+        """
+        if self._waits[key].pop(ordinal, None) is None:
+            return
         failed = [(key, ordinal)]
         while failed:
             upstream, upstream_ordinal = failed.pop()
             for edge in self._planned_downstream(upstream):
+                if edge.argument.allow_missing:
+                    self._pass(edge, upstream_ordinal)
+                    continue
                 waits = self._waits[edge.downstream]
-                for each in edge.correspondence.downstream_of(upstream_ordinal):
+                for each in self._closed(edge, upstream_ordinal):
                     if waits.pop(each, None) is not None:
                         failed.append((edge.downstream, each))
                         yield Blocked(edge.downstream, each, upstream, upstream_ordinal)
 
     def _wait_for(self, edge: Edge, plan: Plan) -> None:
         upstream, waits = plan.planned[edge.upstream], self._waits[edge.downstream]
-        if edge.correspondence.joins_all:
-            awaited = len(upstream & edge.correspondence.upstream(plan.planned[edge.downstream]))
-            self._gates[edge.downstream, edge.argument.argument] = awaited
-            for ordinal in waits if awaited else ():
-                waits[ordinal] += 1
-            return
+        ordinals = upstream.mask.arg_true()
+        groups = _groups(edge.correspondence, ordinals)
+        if groups is not None and groups.n_unique() < groups.len():
+            self._gates[_name(edge)] = _Gates(ordinals, groups)
+            upstream = PartitionSet.of(ordinals.filter(groups.is_first_distinct()), upstream.size)
         counts = edge.correspondence.count(upstream).to_list()
         for ordinal in waits:
             waits[ordinal] += counts[ordinal]
 
+    def _pass(self, edge: Edge, ordinal: int) -> None:
+        """Note that an upstream partition is settled, which may make others ready."""
+        gates = self._gates.get(_name(edge))
+        if gates is None or gates.open_after(ordinal):
+            self._release(edge.downstream, edge.correspondence.downstream_of(ordinal))
+
+    def _closed(self, edge: Edge, ordinal: int) -> Ordinals:
+        """Return what depends on an upstream partition that failed, the first time that this holds for it."""
+        gates = self._gates.get(_name(edge))
+        return edge.correspondence.downstream_of(ordinal) if gates is None or gates.close(ordinal) else ()
+
     def _planned_downstream(self, key: AssetKey) -> Iterator[Edge]:
         return (edge for edge in self._graph.downstream[key] if edge.downstream in self._waits)
 
-    def _release(self, key: AssetKey, ordinals: Iterable[int]) -> None:
+    def _release(self, key: AssetKey, ordinals: Ordinals) -> None:
         waits = self._waits[key]
+        if isinstance(ordinals, range) and len(ordinals) > len(waits):
+            ordinals = [each for each in waits if each in ordinals]
         for ordinal in ordinals:
             if ordinal in waits:
                 waits[ordinal] -= 1
@@ -132,3 +153,60 @@ class Agenda:
     def _make_ready(self, key: AssetKey, ordinal: int) -> None:
         self._is_ready.add((key, ordinal))
         heapq.heappush(self._ready, (ordinal // CHUNK, self._rank[key], ordinal, key))
+
+
+class _Gates:
+    """The gates of one edge: upstream partitions that go into the same ones are waited for all at once.
+
+    Counted one by one, each region of a day would be taken off what all regions of that day wait for.
+    """
+
+    def __init__(self, ordinals: pl.Series, groups: pl.Series) -> None:
+        self._group = dict(zip(ordinals.to_list(), groups.to_list(), strict=True))
+        self._awaited = Counter(self._group.values())
+        self._closed: set[int] = set()
+
+    def open_after(self, ordinal: int) -> bool:
+        """Note that one is settled; return whether it was the last of its gate."""
+        group = self._group[ordinal]
+        self._awaited[group] -= 1
+        return self._awaited[group] == 0
+
+    def close(self, ordinal: int) -> bool:
+        """Note that one failed; return whether it was the first of its gate."""
+        group = self._group[ordinal]
+        is_first = group not in self._closed
+        self._closed.add(group)
+        return is_first
+
+
+def _name(edge: Edge) -> tuple[AssetKey, str]:
+    return edge.downstream, edge.argument.argument
+
+
+def _groups(correspondence: Correspondence, ordinals: pl.Series) -> pl.Series | None:
+    """Return a number for each of some upstream ordinals: those of one number go into the same downstream ordinals.
+
+    None: no two of them do.
+    """
+    match correspondence:
+        case Fixed():
+            return correspondence.chosen.mask.gather(ordinals).cast(INDEX)
+        case Relation(backward=Segments() as backward):
+            return _segment_groups(backward).gather(ordinals)
+        case Relation(backward=Grid() as backward):
+            groups, sizes = ordinals * 0, backward.target_sizes
+            for axis in backward.axes:
+                if axis.target is not None:
+                    size, stride = sizes[axis.target], math.prod(sizes[axis.target + 1 :])
+                    groups = groups * size + _segment_groups(axis.segments).gather(ordinals // stride % size)
+            return groups
+        case _:
+            return None
+
+
+def _segment_groups(segments: Segments) -> pl.Series:
+    """Return a number below their count for each segment; those of one number are the same positions."""
+    if segments.members is not None:
+        return count_to(segments.size)
+    return (segments.starts.cast(pl.UInt64) * (segments.reach + 1) + segments.stops).rank("dense").cast(INDEX) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
@@ -120,19 +120,21 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
     """Yield one group for each set of upstream versions that partitions were made from."""
     by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
     for outcome, each in chosen:
-        pins = tuple(
-            (pinned.table_id, Pin(str(pinned.asset), pinned.version))
-            for pinned in outcome.task.inputs.values()
-            if pinned.table_id is not None
-        )
-        by_inputs.setdefault(pins, []).append(each)
-    for pins, members in by_inputs.items():
+        pins: dict[str, Pin] = {}
+        for argument, pinned in outcome.task.inputs.items():
+            if pinned.table_id is not None:
+                known = pins.get(pinned.table_id, Pin(str(pinned.asset), pinned.version))
+                members = () if pinned.members is None else ((argument, pinned.members),)
+                pins[pinned.table_id] = replace(known, members=(*known.members, *members))
+        by_inputs.setdefault(tuple(pins.items()), []).append(each)
+    for inputs, made in by_inputs.items():
         yield Group(
-            keys=tuple(each.partition.key for each in members) if node.partition_columns else None,
-            rows=tuple(each.partition.rows for each in members),
+            keys=tuple(each.partition.key for each in made) if node.partition_columns else None,
+            rows=tuple(each.partition.rows for each in made),
             source=node.code,
             override=node.asset.code_version,
-            inputs=dict(pins),
+            columns=next((outcome.fingerprints for outcome, _ in chosen if outcome.fingerprints), None),
+            inputs=dict(inputs),
         )
 
 

@@ -150,7 +150,8 @@ def describe(error: BaseException, file: str) -> str:
 def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> pl.LazyFrame:
     if pinned.schema is not None:
         lf = scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
-        return lf.drop(pinned.computed_columns) if pinned.computed_columns else lf
+        computed = [column for column in pinned.computed_columns if column in pinned.schema]
+        return lf.drop(computed) if computed else lf
     if model is None:
         raise RunError(f"{call.where}: its upstream {pinned.asset} has no table yet, and no model says its columns")
     return pl.LazyFrame(schema=declare(model).schema())

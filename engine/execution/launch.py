@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import secrets
-import socket
 from collections.abc import Callable, Mapping
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.fit import verify_fit
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
-from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
-from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -64,16 +61,7 @@ def launch(
     resources = _resources(definitions, graph, plan, environ)
     for key in plan.planned:
         verify_fit(graph.nodes[key], tables[key])
-    started = now()
-    entry = RunEntry(
-        _run_id(started),
-        RunStatus.RUNNING,
-        command,
-        started.isoformat(),
-        heartbeat_at=started.isoformat(),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-    )
+    entry = begin_entry(command, now())
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources)
     executor = ThreadExecutor(stager.stage, workers)
     report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
@@ -87,18 +75,22 @@ def launch(
     return report
 
 
+def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, Resource]:
+    """Return the resources that an asset's function asks for, by argument, with their `EnvVar`s read.
+
+    Raises:
+        InvalidSettings: a variable is not set, or a value does not fit.
+    """
+    return {
+        argument: definitions.resource(node.asset, argument, wanted).resolve(environ)
+        for argument, wanted in node.asset.signature.resources.items()
+    }
+
+
 def _resources(
     definitions: Definitions, graph: AssetGraph, plan: Plan, environ: Mapping[str, str]
 ) -> dict[str, dict[str, Resource]]:
     resolved: dict[str, dict[str, Resource]] = {}
     for key in plan.planned:
-        asset = graph.nodes[key].asset
-        resolved[str(key)] = {
-            argument: definitions.resource(asset, argument, wanted).resolve(environ)
-            for argument, wanted in asset.signature.resources.items()
-        }
+        resolved[str(key)] = resources_of(definitions, graph.nodes[key], environ)
     return resolved
-
-
-def _run_id(started: dt.datetime) -> str:
-    return f"{started.astimezone(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

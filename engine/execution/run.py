@@ -29,7 +29,7 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
-from deltaworks.engine.execution.pin import lacking, pin
+from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
@@ -112,6 +112,7 @@ class Run:
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
+        self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = _Progress()
         self._numbers = 0
@@ -190,7 +191,7 @@ class Run:
             return True
         try:
             inputs = {
-                edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last)
+                edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last, self._read)
                 for edge in node.upstream
             }
         except DeltaworksError as error:
@@ -214,8 +215,9 @@ class Run:
 
     def _is_small(self, key: AssetKey, inputs: Mapping[str, PinnedInput]) -> bool:
         table = self._tables[key]
+        others = [pinned for pinned in inputs.values() if pinned.asset != key]
         sizes = [sum(file.size_bytes for file in pinned.files) for pinned in inputs.values()]
-        if not sizes and not table.exists:
+        if not others and not table.exists:
             return False  # nothing is known about a source before its first commit
         return max(sum(sizes), table.largest_file_bytes) <= SMALL_BYTES
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, describe, guard
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
+from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging, disk_refusal
@@ -38,19 +39,23 @@ class Stager:
     """By asset key."""
     resources: Mapping[str, Mapping[str, Resource]]
     """By asset key and argument name."""
+    target: Store | None = None
+    """Where files are staged; none: in their tables' folders, from where they can be committed."""
     compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
     """The contracts of the run so far."""
+    fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
+    """By asset key, of the first call that made any."""
 
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
-        staging = Staging(self.store, call.node.asset.table_name, task.run_id, task.number)
+        staging = Staging(self.target or self.store, call.node.asset.table_name, task.run_id, task.number)
         result: Result | None = None
         try:
             lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
             result = guard(call, lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
-            return _judge(result, staging, written)
+            return replace(_judge(result, staging, written), fingerprints=self._fingerprints(call, lf))
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
@@ -65,6 +70,14 @@ class Stager:
             for ordinal in task.ordinals:
                 staging.drop(result.values(ordinal))
         return Outcome(task, failures=dict.fromkeys(task.ordinals, reason), may_pass_later=may_pass_later)
+
+    def _fingerprints(self, call: Call, lf: pl.LazyFrame) -> Mapping[str, str] | None:
+        """Return what the plan makes each column of, where it can be had again without data; once an asset and run."""
+        name = str(call.node.key)
+        if name not in self.fingerprints:
+            keys = partition_texts(call.node, call.task.first, call.task.last)
+            self.fingerprints[name] = fingerprints(lf, keys) if is_rehearsable(call.node) else None
+        return self.fingerprints[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +158,20 @@ def _refuse_strays(result: Result, strays: int, found: Mapping[str, str | None])
     wanted = result.values(call.task.first), result.values(call.task.last)
     column = next((name for name in found if found[name] not in (wanted[0][name], wanted[1][name])), next(iter(found)))
     expected = " to ".join(dict.fromkeys(values[column] for values in wanted))
+    lies, its, whose = ("row lies", "its", "") if strays == 1 else ("rows lie", "their", " in one of them")
     raise RunError(
-        f"{call.where}: {strays} rows lie outside the requested partition by their {column!r}, which is "
-        f"{found[column] or 'null'} in one of them, expected {expected}; filter the result, for example by "
-        f"partition.contains({column!r})"
+        f"{call.where}: {strays} {lies} outside the requested partition by {its} {column!r}, which is "
+        f"{found[column] or 'null'}{whose}, expected {expected}; filter the result, for example by "
+        f"{_filter(call.node, column)}"
     )
+
+
+def _filter(node: Node, column: str) -> str:
+    """Return what an author may write to keep the rows of the call by a partition column, computed or not."""
+    place = node.partition_columns.index(column)
+    expression = node.asset.partition_columns[place].expression
+    dimension = f".dimension({node.dimension_names[place]!r})" if node.dimension_names else ""
+    return f"partition{dimension}.contains({repr(column) if expression is None else expression})"
 
 
 def _judge(result: Result, staging: Staging, written: _Written) -> Outcome:

@@ -30,6 +30,8 @@ class PinnedInput:
     """Those of the mapped partitions, at the version."""
     schema: pl.Schema | None
     partition_columns: tuple[str, ...]
+    members: str | None = None
+    """What tells the set of partitions that it reads, where every partition of the asset reads the same."""
     computed_columns: tuple[str, ...] = ()
     """Those columns that the upstream's function does not return, so that its readers do not see them."""
 
@@ -78,3 +80,5 @@ class Outcome:
     """By ordinal, one sentence each."""
     may_pass_later: bool = False
     """Whether it was the call that failed, so that the same call may succeed another time."""
+    fingerprints: Mapping[str, str] | None = None
+    """What its plan makes each column of, in a hash; none: nothing could be compared with that."""

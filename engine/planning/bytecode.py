@@ -1,4 +1,4 @@
-"""Bytecode: what stands for a function whose source is not known, such as one that was typed into a session."""
+"""Bytecode: what Python itself knows of a function's names, and what stands for one whose source is not known."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from types import CodeType
 
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_FAST")
 _ATTRIBUTES = ("LOAD_ATTR", "LOAD_METHOD")
+_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"})
+_NOT_LOCAL = _GLOBALS | {"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME", "DELETE_NAME", "LOAD_FROM_DICT_OR_DEREF"}
 
 
 def code_text(code: CodeType, constant_text: Callable[[object], str | None]) -> str:
@@ -23,14 +25,36 @@ def code_text(code: CodeType, constant_text: Callable[[object], str | None]) -> 
         code_text(value, constant_text) if isinstance(value, CodeType) else constant_text(value)
         for value in code.co_consts[_docstrings(code) :]
     ]
-    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return f"code({code.co_code.hex()} {code.co_exceptiontable.hex()} {code.co_names} {arguments} {constants})"
+    names = f"{code.co_names} {_arguments(code)} {code.co_freevars} {constants}"
+    return f"code({code.co_code.hex()} {code.co_exceptiontable.hex()} {names})"
 
 
 def global_names(code: CodeType) -> set[str]:
     """Return the names that a function, or anything nested in it, looks up in its module."""
-    found = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return found.union(*(global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
+    return {each.argval for inner in _codes(code) for each in dis.get_instructions(inner) if each.opname in _GLOBALS}
+
+
+def local_names(code: CodeType) -> set[str]:
+    """Return the names that are nothing but variables of a function and of those nested in it.
+
+    A name is left out if it is an argument of any of them, which callers may name, an attribute of a class, or a
+    variable of the module or of an outer function anywhere in them.
+    """
+    inside = list(_codes(code))
+    found = {name for each in inside for name in (*each.co_varnames, *each.co_cellvars)}
+    arguments = {name for each in inside for name in _arguments(each)}
+    elsewhere = {
+        instruction.argval
+        for each in inside
+        for instruction in dis.get_instructions(each)
+        if instruction.opname in _NOT_LOCAL
+    }
+    return found - arguments - elsewhere - set(code.co_freevars)
+
+
+def variable_names(code: CodeType) -> set[str]:
+    """Return the names that are a variable or an argument of a function, of an outer or of a nested one."""
+    return {name for each in _codes(code) for name in (*each.co_varnames, *each.co_cellvars, *each.co_freevars)}
 
 
 def code_chains(code: CodeType) -> Iterator[tuple[str, ...]]:
@@ -46,6 +70,18 @@ def code_chains(code: CodeType) -> Iterator[tuple[str, ...]]:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             yield from code_chains(inner)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _codes(inner)
+
+
+def _arguments(code: CodeType) -> tuple[str, ...]:
+    stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + stars]
 
 
 def _docstrings(code: CodeType) -> int:

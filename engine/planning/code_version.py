@@ -1,21 +1,21 @@
 """Code version: the hash of what an asset's function does, not of how it is typed.
 
-Two functions that differ in comments, docstrings, annotations or layout have the same version. What counts: the
-function's syntax tree and everything of the project that it reaches, its inputs and mappings, its partitions and the
-dtypes of its columns. Where there is no source, bytecode stands in.
+Two functions that differ in comments, docstrings, annotations, layout or the names of local variables have the same
+version. What counts: the function's syntax tree and everything of the project that it reaches, its inputs and mappings,
+its partitions and the dtypes of its columns. Where there is no source, bytecode stands in.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.mappings import PartitionMapping, functions_of
-from deltaworks.engine.definitions.signature import Upstream
-from deltaworks.engine.planning.reach import reach
-from deltaworks.validation import declare
+from deltaworks.engine.planning.opaque import described
+from deltaworks.engine.planning.own import Own
+from deltaworks.engine.planning.reach import Reach, Unseen, columns_of
 
 SCHEME = "1"
 """Names what the hash is made of; versions of different schemes are never the same."""
@@ -30,35 +30,29 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
     """
     if asset.code_version is not None:
         return f"override:{asset.code_version}"
+    columns = ", ".join(column.name for column in asset.partition_columns)
     parts = [
-        *reach(asset.function, asset.signature.resources).parts,
-        *(part for upstream in asset.signature.upstreams for part in _input(upstream, mappings[upstream.argument])),
-        f"partitions {asset.partitions.scheme} by {', '.join(map(str, asset.partition_columns)) or None}",
-        *_columns(asset.model),
+        *_reach(asset).parts,
+        *(f"input {each.argument} {each.key} {mappings[each.argument]!r}" for each in asset.signature.upstreams),
+        f"partitions {asset.partitions.scheme} by {columns or None}",
+        *(f"column {text}" for text in (() if asset.model is None else columns_of(asset.model))),
     ]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return f"{SCHEME}:{digest[:16]}"
 
 
-def unseen_values(asset: Asset[..., Any]) -> tuple[str, ...]:
-    """Return the names of the values that an asset's function reads and whose changes its code version may not see."""
-    if asset.code_version is not None:
-        return ()
-    mapped_by = [function for upstream in asset.signature.upstreams for function in functions_of(upstream.mapping)]
-    found = [reach(asset.function, asset.signature.resources), *(reach(function, {}) for function in mapped_by)]
-    return tuple(dict.fromkeys(name for each in found for name in each.unseen))
+def unseen_values(asset: Asset[..., Any]) -> tuple[Unseen, ...]:
+    """Return the values that an asset's code reads and whose changes its code version may not see."""
+    return () if asset.code_version is not None else tuple(_reach(asset).unseen)
 
 
-def _input(upstream: Upstream, mapping: PartitionMapping) -> Iterator[str]:
-    yield f"input {upstream.argument} {upstream.key} {mapping!r}"
-    for function in functions_of(mapping):
-        yield from reach(function, {}).parts
-
-
-def _columns(model: type | None) -> Iterator[str]:
-    if model is None:
-        return
-    declared = declare(model)
-    for column in sorted((*declared.columns, *declared.pattern_columns), key=lambda column: column.name):
-        cast = " cast" if column.coerce or declared.coerce else ""
-        yield f"column {column.name} {column.dtype}{cast}"
+def _reach(asset: Asset[..., Any]) -> Reach:
+    found = Reach(Own((asset.function.__module__ or "").partition(".")[0]))
+    found.follow(asset.function, asset.signature.resources)
+    for upstream in asset.signature.upstreams:
+        for function in functions_of(upstream.mapping):
+            found.follow(function, {})
+    computed = [column.expression for column in asset.partition_columns if column.expression is not None]
+    if computed and not found.follow_argument(asset.function, "partition_by"):
+        found.parts += [described(expression, lambda _: None)[0] for expression in computed]
+    return found

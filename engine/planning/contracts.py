@@ -22,7 +22,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.partition import Partition
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
-from deltaworks.engine.planning.reach import is_authors_file
+from deltaworks.engine.planning.own import is_authors_file
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.errors import Place
 from deltaworks.io.dtypes import delta_problem
@@ -119,6 +119,18 @@ def _declared_schema(node: Node) -> pl.Schema | None:
     """Return the columns that a model promises, if it names them all."""
     declared = None if node.asset.model is None else declare(node.asset.model)
     return None if declared is None or declared.patterns else declared.schema()
+
+
+def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame | None:
+    """Return what a function makes of empty frames with the columns of its upstreams; none if that cannot be said."""
+    if any(each.upstream not in schemas for each in node.upstream):
+        return None
+    with rehearsal():
+        try:
+            result = node.asset.function(**_arguments(node, schemas))
+            return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
+        except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames
+            return None
 
 
 def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Problem]) -> pl.Schema | None:

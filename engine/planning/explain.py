@@ -16,6 +16,7 @@ from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
 from deltaworks.errors import Place
 from deltaworks.io.ledger import RunEntry
+from deltaworks.io.table import Materialization
 
 DEEPEST = 100
 """How many levels of upstreams one explanation goes through. Causes name the root of staleness at any depth."""
@@ -25,15 +26,17 @@ _UPSTREAM = "upstream: "
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What one run made with one code version."""
+    """What one run made with one code version, or what a rollback restored of that."""
 
-    run_id: str
+    run_id: str | None
+    """None: others wrote what was restored."""
     versions: tuple[int, int]
-    """Of the asset's table, the first and the last."""
+    """Of the asset's table, the first and the last at which it was made; not those of a rollback."""
     partitions: int
     inputs: Mapping[str, tuple[int, int]]
     """The oldest and the newest version that was read of each upstream."""
-    code: str
+    code: str | None
+    """None: others wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Explanation:
     code: CodeNow | None
     """None: the code is what made them, or nothing did."""
     made: tuple[Made, ...]
-    """What they are now, the latest first; nothing if they are missing or were written from outside."""
+    """What they are now, the latest first; nothing if they are missing or others wrote them last."""
     attempts: tuple[Attempt, ...]
     """Those of the partitions whose last attempt failed."""
     upstream: tuple[Explanation, ...]
@@ -141,7 +144,7 @@ class _Explainer:
         for given in found.inputs:
             edge, upstream = given.edge, self._lake[given.edge.upstream]
             part = PartitionSet.none(upstream.node.partitions.size)
-            if edge.is_own and status in (Status.MISSING, Status.STALE):
+            if edge.is_own and (status is Status.STALE or (status is Status.MISSING and edge.needs_each)):
                 part = reaching_back(partitions, upstream.having(status), [edge]) - partitions
             elif status is Status.MISSING:
                 part = needed_upstream(edge, partitions, upstream.having(Status.MISSING))
@@ -174,16 +177,15 @@ def _code(found: AssetStatus, partitions: PartitionSet) -> CodeNow | None:
 def _made(found: AssetStatus, partitions: PartitionSet) -> Iterator[Made]:
     counted = found.state.columns["materialization"].filter(partitions.mask).drop_nulls().value_counts()
     numbers: list[tuple[int, int]] = sorted(counted.iter_rows(), reverse=True)
-    by_run: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    by_run: dict[tuple[str | None, str | None], list[tuple[Materialization, int]]] = {}
     for index, count in numbers:
         made = found.state.materializations[index]
-        by_run.setdefault((made.run_id, made.source), []).append((index, count))
+        by_run.setdefault((made.content_from.run_id, made.source), []).append((made, count))
     for (run_id, source), parts in by_run.items():
-        all_made = [found.state.materializations[index] for index, _ in parts]
         inputs: dict[str, tuple[int, int]] = {}
-        for made in all_made:
+        for made, _ in parts:
             for pin in made.inputs.values():
                 least, most = inputs.get(pin.asset, (pin.version, pin.version))
                 inputs[pin.asset] = min(least, pin.version), max(most, pin.version)
-        versions = [made.version for made in all_made]
+        versions = [made.content_from.version for made, _ in parts]
         yield Made(run_id, (min(versions), max(versions)), sum(count for _, count in parts), inputs, source)

@@ -234,21 +234,31 @@ def _edges(
             grows = assets[upstream.key].partitions != there
             correspondence = correspond(mapping, here, there, allow_missing=upstream.allow_missing, grows=grows)
         except InvalidDefinition as error:
-            raise _refusal(asset, f"argument {upstream.argument!r}: {error.reason}") from error
+            problem = error.reason
+            if upstream.frame.is_previous:
+                problem = f"Previous needs partitions of one time, but the asset's are {here}"
+            raise _refusal(asset, f"argument {upstream.argument!r}: {problem}") from error
         yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)
 
 
 def _following(asset: Asset[..., Any], upstream: Asset[..., Any]) -> PartitionMapping | None:
     """Return how an asset whose keys are the values of an upstream's column reads that upstream: by them."""
-    dimension, *others = asset.partitions.dimensions or (None,)
-    if others or not isinstance(dimension, DynamicPartitions) or dimension.upstream != upstream.key:
-        return None
-    place = [column.name for column in upstream.partition_columns].index(str(dimension.column))
-    if isinstance(upstream.partitions.dimensions[place], TimePartitions):
-        return None
-    if isinstance(upstream.partitions, MultiPartitions):
-        return MultiMapping({upstream.partitions.names[place]: IdentityMapping()})
-    return IdentityMapping()
+    for own, dimension in enumerate(asset.partitions.dimensions):
+        if not isinstance(dimension, DynamicPartitions) or dimension.upstream != upstream.key:
+            continue
+        place = [column.name for column in upstream.partition_columns].index(str(dimension.column))
+        if isinstance(upstream.partitions.dimensions[place], TimePartitions):
+            return None
+        if isinstance(asset.partitions, MultiPartitions) or isinstance(upstream.partitions, MultiPartitions):
+            there = _dimension_names(upstream.partitions, str(dimension.column))[place]
+            here = _dimension_names(asset.partitions, there)[own]
+            return MultiMapping({there: (here, IdentityMapping())})
+        return IdentityMapping()
+    return None
+
+
+def _dimension_names(partitions: Partitions, single: str) -> tuple[str, ...]:
+    return partitions.names if isinstance(partitions, MultiPartitions) else (single,)
 
 
 def _refusal(asset: Asset[..., Any], problem: str) -> InvalidDefinition:

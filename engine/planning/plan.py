@@ -7,13 +7,13 @@ same plan, so the command line, a daemon and a test all see the same answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import follow
-from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import LeftOut, lacking_own, left_out
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
@@ -89,13 +89,14 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         node, found = graph.nodes[key], status[key]
         wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
-        for left in left_out(graph, node, wanted | moved, status, planned):
-            lacking.append(left)
-            wanted, moved = wanted - left.partitions, moved - left.partitions
-        own = [edge for edge in node.upstream if edge.is_own]
-        if own:
-            wanted, moved, lacks = _in_order(graph, node, status, (asked, wanted, moved), own)
-            lacking += lacks
+        lacks = list(left_out(graph, node, wanted | moved, status, planned))
+        possible = (wanted | moved) - _all_of(lacks, wanted.size)
+        if any(edge.is_own for edge in node.upstream):
+            others = (asked & found.having(Status.FRESH, Status.STALE)) - wanted - moved
+            possible, more = _in_order(graph, node, possible, others, status, planned)
+            lacks += more
+        wanted, moved = wanted & possible, possible - wanted
+        lacking += lacks
         steps += _steps(found, status, wanted)
         if wanted or moved:
             planned[key] = wanted | moved
@@ -116,19 +117,40 @@ def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
 
 
 def _in_order(
-    graph: AssetGraph, node: Node, status: LakeStatus, parts: tuple[PartitionSet, ...], own: Sequence[Edge]
-) -> tuple[PartitionSet, PartitionSet, list[LeftOut]]:
+    graph: AssetGraph,
+    node: Node,
+    possible: PartitionSet,
+    others: PartitionSet,
+    status: LakeStatus,
+    planned: Mapping[AssetKey, PartitionSet],
+) -> tuple[PartitionSet, list[LeftOut]]:
     """Decide about an asset that reads itself: what is made moves what comes after it, what cannot be made stops it.
 
-    `parts` are what is asked for, what of it is wanted, and what is moved by other assets.
+    Args:
+        graph: the assets.
+        node: the asset.
+        possible: what is to be made of it whatever is made before.
+        others: what else is asked for and exists.
+        status: that of every asset.
+        planned: what is made of its upstreams.
     """
-    asked, wanted, moved = parts
-    found = status[node.key]
-    absent = found.having(Status.MISSING)
-    others = (asked & found.having(Status.FRESH, Status.STALE)) - wanted - moved
-    chosen, lacks = follow(wanted | moved, others, absent, own)
+    own = [edge for edge in node.upstream if edge.is_own]
+    absent = status[node.key].having(Status.MISSING)
+    stuck = list(left_out(graph, node, others, status, planned))
+    free = others - _all_of(stuck, others.size)
+    chosen, lacks = follow(possible, free, absent, own)
     left = list(lacking_own(graph, node, lacks, absent - chosen, status))
-    return wanted & chosen, chosen - wanted, left
+    for edge in own:
+        moved = edge.correspondence.downstream(chosen)
+        left += [replace(each, partitions=part) for each in stuck if (part := each.partitions & moved)]
+    return chosen, left
+
+
+def _all_of(lacking: Sequence[LeftOut], size: int) -> PartitionSet:
+    found = PartitionSet.none(size)
+    for each in lacking:
+        found = found | each.partitions
+    return found
 
 
 def _moved_by_plan(node: Node, found: AssetStatus, planned: Mapping[AssetKey, PartitionSet]) -> PartitionSet:
@@ -141,14 +163,13 @@ def _moved_by_plan(node: Node, found: AssetStatus, planned: Mapping[AssetKey, Pa
 
 def _steps(found: AssetStatus, status: LakeStatus, wanted: PartitionSet) -> Iterator[Step]:
     """Yield one step for each set of reasons, in the order in which the first of its partitions comes."""
-    retried = wanted & found.state.failed & found.having(Status.FRESH)
-    for each in status_groups(found, status, wanted - retried):
-        reasons = each.causes or ("requested",)
+    for each in status_groups(found, status, wanted, by_failure=True):
+        reasons = each.causes
         if each.status in (Status.MISSING, Status.EXTERNAL):
             reasons = (f"{each.status.word}: {reasons[0]}",)
-        yield Step(found.node.key, PartitionSet.of_ranges(each.ranges, wanted.size), reasons)
-    if retried:
-        yield Step(found.node.key, retried, ("failed: the last attempt failed",))
+        if each.failure is not None:
+            reasons = (each.failure, *reasons)
+        yield Step(found.node.key, PartitionSet.of_ranges(each.ranges, wanted.size), reasons or ("requested",))
 
 
 def _moved_steps(node: Node, moved: PartitionSet, planned: Mapping[AssetKey, PartitionSet]) -> Iterator[Step]:

@@ -2,19 +2,17 @@
 
 That is the project's functions, methods and classes that it mentions, what these mention in turn, and the values that
 all of them read from modules and closures. Libraries are taken as given.
+
+Everything found has a number, and every text says which numbers its names stand for. So a name that comes to mean
+something else is a change, and another name for the same thing is none.
 """
 
 from __future__ import annotations
 
 import ast
 import functools
-import importlib.util
 import inspect
-import os
-import sys
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType, MethodType, ModuleType
@@ -23,216 +21,358 @@ from typing import Any, TypeAlias, cast
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.planning.bytecode import code_chains, code_text, global_names
+from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.planning.constants import constant_text, is_a
-from deltaworks.engine.planning.syntax import assigned, chains, function_chains, function_tree, import_of, spelled
+from deltaworks.engine.planning.opaque import (
+    classes_in,
+    closure,
+    described,
+    first_argument,
+    functions_of,
+    held_by,
+    holds_own,
+    is_generated,
+    is_harmless,
+    is_instance,
+    parts_of,
+    wrapped_by,
+)
+from deltaworks.engine.planning.own import Own
+from deltaworks.engine.planning.reading import Reading, imported_by, imports_of, namespaces_in, paths_of, read
+from deltaworks.engine.planning.source import Nodes, class_trees, function_tree, source_of, touches
+from deltaworks.engine.planning.syntax import Chain, Naming, attributes_in, chains, class_chains, spelled, spelled_class
+from deltaworks.errors import Place
 from deltaworks.validation import declare, is_model
 
-_LIBRARIES = tuple(
-    os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
 _MISSING = object()
+_FACTS = frozenset("__file__ __name__ __path__ __spec__ __package__ __loader__ __cached__ __builtins__ __doc__".split())  # noqa: SIM905
+"""Variables of a module that say where the project lies."""
+_DYNAMIC = frozenset({"eval", "exec", "globals", "__import__", "import_module"})
+"""What reads things by names that are not in the text."""
 
 Owners: TypeAlias = Mapping[str, type]
 """Of arguments that are instances of the project's classes: resources, and `self`."""
 
 
-def reach(function: Callable[..., Any], owners: Owners) -> Reach:
-    """Follow a function. `owners` are its arguments whose methods are the project's."""
-    found = Reach(package=(function.__module__ or "").partition(".")[0])
-    found.start(function, owners)
-    while found.waiting:
-        found.follow(*found.waiting.pop(0))
-    return found
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A value whose changes a code version may not see."""
 
-
-def is_authors_file(file: str) -> bool:
-    """Tell whether code stands in a file of neither Python nor an installed library."""
-    return not file.startswith((*_LIBRARIES, "<frozen"))
+    name: str
+    where: Place
 
 
 @dataclass
 class Reach:
     """What has been found so far."""
 
-    package: str
-    """The project's own, even where it is installed among the libraries."""
+    own: Own
     parts: list[str] = field(default_factory=list[str])
     """What counts, one text each, in order of first mention."""
-    unseen: list[str] = field(default_factory=list[str])
-    """Names of values whose content does not count, since nothing stable can be said of it."""
-    waiting: list[tuple[FunctionType, Owners]] = field(default_factory=list[tuple[FunctionType, Owners]])
-    _seen: set[object] = field(default_factory=set[object])
+    unseen: list[Unseen] = field(default_factory=list[Unseen])
+    _waiting: list[tuple[str, FunctionType, Owners]] = field(default_factory=list[tuple[str, FunctionType, Owners]])
+    _numbers: dict[object, str] = field(default_factory=dict[object, str])
+    _place: Place = field(default_factory=lambda: Place("", 0))
 
-    def start(self, function: object, owners: Owners) -> None:
-        """Remember to follow a function, and those that its decorators wrap; a library's decorator is passed over."""
-        while isinstance(function, FunctionType):
-            wrapped = _wrapped(function)
-            if wrapped is None or self._is_own(function):
-                self._add(function, owners)
-            function = wrapped
+    def follow(self, function: Callable[..., Any], owners: Owners) -> None:
+        """Follow a function to all that it reaches. `owners` are its arguments whose methods are the project's."""
+        if isinstance(function, FunctionType):
+            self.parts.append(f"calls {self._function(function, owners, is_start=True)}")
+        while self._waiting:
+            self._follow(*self._waiting.pop(0))
 
-    def follow(self, function: FunctionType, owners: Owners) -> None:
-        """Note what one function does, and look at everything that it mentions."""
-        tree, code = function_tree(function), function.__code__
-        self.parts.append(spelled(tree) if tree is not None else code_text(code, constant_text))
-        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._value("default", value, {})
-        closure = dict(_closure(function))
-        outer = {name: function.__globals__[name] for name in global_names(code) if name in function.__globals__}
-        mentioned = function_chains(tree) if tree is not None else code_chains(code)
-        for name, *attributes in dict.fromkeys(mentioned):
-            if name in owners and attributes:
-                self._attribute(owners[name], attributes[0], function.__globals__)
-            elif name in closure:
-                self._chain(name, attributes, closure[name], {})
-            elif name in outer:
-                self._chain(name, attributes, outer[name], function.__globals__)
-
-    def _add(self, function: FunctionType, owners: Owners) -> None:
-        if function not in self._seen:
-            self._seen.add(function)
-            self.waiting.append((function, owners))
-
-    def _chain(self, name: str, attributes: list[str], value: Any, home: Mapping[str, Any]) -> None:
-        if name.startswith("__"):
-            return  # `__file__` and its like say where the project lies
-        while attributes and isinstance(value, ModuleType) and self._is_project(value.__name__, _file(value)):
-            home, name = vars(value), attributes.pop(0)
-            value = home.get(name, _MISSING)
-        if isinstance(value, type) and attributes and self._is_own(value) and not is_model(value):
-            self._attribute(value, attributes[0], home)
-        elif value is not _MISSING and not isinstance(value, ModuleType):
-            self._value(name, value, home)
-
-    def _attribute(self, owner: type, name: str, home: Mapping[str, Any]) -> None:
-        """Look at what a class of the project has under a name."""
-        value: Any = inspect.getattr_static(owner, name, _MISSING)
-        if type(value) is staticmethod:
-            self._value(name, value.__func__, home)
-        elif type(value) in (FunctionType, classmethod, property):
-            self._method(value.fget if type(value) is property else getattr(value, "__func__", value), owner)
-        elif value is not _MISSING and constant_text(value) is not None:
-            self.parts.append(f"{owner.__qualname__}.{name} = {constant_text(value)}")
-
-    def _method(self, function: Any, owner: type) -> None:
-        if isinstance(function, FunctionType) and self._is_own(function):
-            first = function.__code__.co_varnames[:1]
-            self._add(function, dict.fromkeys(first, owner))
-
-    def _value(self, name: str, value: Any, home: Mapping[str, Any]) -> None:
-        """Look at a value that something mentions; `home` is the module that it is a variable of."""
-        if isinstance(value, Asset):
-            self._value(name, cast(Asset[..., Any], value).function, home)
-        elif isinstance(value, MethodType):
-            self._method(value.__func__, type(value.__self__))
-        elif type(value) is functools.partial:
-            for part in (value.func, value.args, value.keywords):
-                self._value(name, part, {})
-        elif isinstance(value, FunctionType) and self._is_own(value):
-            self.start(value, {})
-        elif _wrapped(value) is not None:
-            self._value(name, _wrapped(value), home)
-        elif isinstance(value, type) and self._is_own(value):
-            self._class(value)
-        else:
-            self._content(name, value, home)
-
-    def _content(self, name: str, value: Any, home: Mapping[str, Any]) -> None:
-        text = constant_text(value)
-        if text is not None:
-            self.parts.append(f"{name} = {text}")
-            return
-        for part in _functions_in(value):
-            self._value(name, part, {})
-        source, name, home = self._origin(name, home)
-        written = assigned(home, name)
-        for expression in written:
-            self._written(name, expression, home)
-        if source is not None:
-            self.parts.append(f"{name} from {source}")
-        elif not written:
-            self.parts.append(f"{name} is {_description(value)}")
-            self.unseen.append(name)
-
-    def _origin(self, name: str, home: Mapping[str, Any]) -> tuple[str | None, str, Mapping[str, Any]]:
-        """Follow imports of a variable to the library, or to the module of the project, that it comes from."""
-        while (source := import_of(home, name)) is not None:
-            imported = importlib.util.resolve_name(source[0], home.get("__package__"))
-            module = sys.modules.get(imported)
-            if module is None or not self._is_project(imported, _file(module)):
-                return imported, source[1], {}
-            name, home = source[1], vars(module)
-        return None, name, home
-
-    def _written(self, name: str, expression: ast.expr, home: Mapping[str, Any]) -> None:
-        text = f"{name} = {spelled(expression)}"
-        if text in self._seen:
-            return
-        self._seen.add(text)
-        self.parts.append(text)
-        for mentioned, *attributes in dict.fromkeys(chains(expression)):
-            if mentioned in home:
-                self._chain(mentioned, attributes, home[mentioned], home)
-
-    def _class(self, owner: type[Any]) -> None:
-        if owner in self._seen:
-            return
-        self._seen.add(owner)
-        if is_model(owner):
-            self.parts += [f"column {column.name} {column.dtype}" for column in declare(owner).columns]
-            return
-        if issubclass(owner, Enum):
-            self.parts += [f"{constant_text(member)}" for member in owner]
-        for each in owner.__mro__:
-            if self._is_own(each):
-                for name in vars(each):
-                    if not name.startswith("__") or name == "__init__":
-                        self._attribute(owner, name, {})
-
-    def _is_own(self, value: FunctionType | type) -> bool:
-        file = (
-            value.__code__.co_filename if isinstance(value, FunctionType) else _file(sys.modules.get(value.__module__))
-        )
-        return self._is_project(value.__module__ or "", file)
-
-    def _is_project(self, module: str, file: str | None) -> bool:
-        package = module.partition(".")[0]
-        if package in ("deltaworks", "builtins"):
+    def follow_argument(self, function: Callable[..., Any], argument: str) -> bool:
+        """Follow what is written for an argument of a function's decorator; return whether that tells it all."""
+        function = inspect.unwrap(function)
+        tree = function_tree(function) if isinstance(function, FunctionType) else None
+        calls = [node for node in getattr(tree, "decorator_list", ()) if isinstance(node, ast.Call)]
+        found = [keyword.value for node in calls for keyword in node.keywords if keyword.arg == argument]
+        home = getattr(function, "__globals__", {})
+        if len(found) != 1 or any(name not in home for name, *_ in chains(found[0])):
             return False
-        return package == self.package or (file is not None and is_authors_file(file))
+        self._nodes(argument, (found[0],), home)
+        while self._waiting:
+            self._follow(*self._waiting.pop(0))
+        return True
+
+    def _follow(self, number: str, function: FunctionType, owners: Owners) -> None:
+        """Note what one function does, and look at everything that it mentions."""
+        reading, self._place = read(function, self.own), _place_of(function)
+        self.parts.append(f"{number} {reading.text}")
+        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            text = self._text(value)
+            if text is None and not reading.tells_defaults:
+                text = self._description("a default", value)
+            self.parts.append(f"{number} default {text}")
+        inner = dict(closure(function)) | imported_by(reading, function.__globals__, self.own)
+        for chain in reading.chains:
+            link = self._mention(chain, reading, function, owners, inner)
+            if link:
+                self.parts.append(f"{number} {'.'.join(chain)} = {link}")
+        self._namespaces(number, reading.attributes)
+
+    def _mention(
+        self, chain: Chain, reading: Reading, function: FunctionType, owners: Owners, inner: Mapping[str, Any]
+    ) -> str:
+        (name, *attributes), home = chain, function.__globals__
+        if name in owners:
+            if not attributes:
+                return self._class(owners[name], values=not issubclass(owners[name], Resource))
+            link = self._attribute(owners[name], attributes[0])
+            return self._class(owners[name]) if link is None else link
+        if name == "super" and attributes:
+            links = [self._members(each, attributes[0], owner) for owner in owners.values() for each in owner.__mro__]
+            return "+".join(filter(None, links))
+        if name in inner:
+            return self._chain(name, attributes, inner[name], {})
+        if name in reading.outer and name in home:
+            return self._chain(name, attributes, home[name], home)
+        if name in _DYNAMIC:
+            self._note(f"{name}()")
+        return ""
+
+    def _chain(self, name: str, attributes: list[str], value: Any, home: Mapping[str, Any]) -> str:
+        if name in _FACTS:
+            return ""
+        while attributes and self.own.is_module(value):
+            home, name = cast("dict[str, Any]", vars(value)), attributes.pop(0)
+            value = home.get(name, _MISSING)
+        if value is _MISSING:
+            return ""
+        if is_a(value, type) and attributes and self.own.has(value):
+            link = self._attribute(value, attributes[0])
+            return self._class(value) if link is None else link
+        found = self._value(name, value, home)
+        if isinstance(value, FunctionType) and attributes and attributes[0] in vars(value):
+            found += f".{attributes[0]} {self._value(attributes[0], vars(value)[attributes[0]], {})}"
+        return found
+
+    def _value(self, name: str, value: Any, home: Mapping[str, Any]) -> str:
+        """Look at a value that something mentions, and say what it is; it is a variable of the module `home`."""
+        is_made = isinstance(value, pl.Expr) or (is_instance(value, self.own) and not isinstance(value, Enum))
+        if not (is_made and home):
+            text = self._text(value)
+            if text is not None:
+                return text
+        module = self._origin(name, value, home)
+        if module is not None and not self.own.is_module(module[0]):
+            return f"{module[0].__name__}.{module[1]}"
+        if module is not None:
+            home, name = vars(module[0]), module[1]
+        key = ("variable", home["__name__"], name) if "__name__" in home else ("value", id(value))
+        if key in self._numbers:
+            return self._numbers[key]
+        number = self._number(key)
+        if not self._written(number, name, value, home):
+            text = self._text(value)
+            self.parts.append(f"{number} {self._description(name, value) if text is None else text}")
+        return number
+
+    def _text(self, value: Any) -> str | None:
+        try:
+            return constant_text(value, self._held)
+        except Exception:  # noqa: BLE001 - it holds itself, or its author's code raises; then it is no constant
+            return None
+
+    def _held(self, value: Any) -> str | None:
+        """Say what a value is that is of the project or holds something of it; none: it is neither."""
+        if isinstance(value, Asset):
+            return self._held(cast("Asset[..., Any]", value).function)
+        if isinstance(value, MethodType):
+            owner: type = type(value.__self__)
+            return f"{self._methods([value.__func__], owner)} of {self._text(value.__self__)}"
+        if isinstance(value, FunctionType):
+            return self._function(value, {})
+        if is_a(value, functools.partial):
+            text = self._text((value.func, value.args, value.keywords))
+            return None if text is None else f"partial{text}"
+        if isinstance(value, ModuleType):
+            return self._module(value)
+        if is_a(value, type):
+            return self._class(value) if self.own.has(value) else None
+        if is_instance(value, self.own):
+            return self._instance(value)
+        wrapped = wrapped_by(value)
+        return None if wrapped is None else self._text(wrapped)
+
+    def _instance(self, value: Any) -> str | None:
+        link = self._class(value.__class__)
+        if is_a(value, Enum):
+            return f"{link}.{value.name}"
+        state = self._text([*parts_of(value)])
+        return None if state is None else f"{link}{state}"
+
+    def _function(self, function: object, owners: Owners, *, is_start: bool = False) -> str:
+        """Remember to follow a function, and those that its decorators wrap; a library's decorator is passed over."""
+        links: list[str] = []
+        while isinstance(function, FunctionType):
+            wrapped = wrapped_by(function)
+            if self.own.has(function) or (is_start and wrapped is None):
+                links.append(self._add(function, owners))
+            else:
+                links.append(f"{(function.__module__ or '').partition('.')[0]}.{function.__qualname__}")
+                links += self._inside([value for _, value in closure(function)])
+            function = wrapped
+        if function is not None:
+            links.append(str(self._text(function)))
+        return "+".join(links)
+
+    def _add(self, function: FunctionType, owners: Owners) -> str:
+        key = (function, *owners.items())
+        if key not in self._numbers:
+            self._waiting.append((self._number(key), function, owners))
+        return self._numbers[key]
+
+    def _inside(self, values: Iterable[Any], depth: int = 3) -> list[str]:
+        """Look at what of the project lies in values of a library, however deep."""
+        links: list[str] = []
+        for value in values:
+            if holds_own(value, self.own):
+                text = self._text(value)
+                links += self._inside(held_by(value), depth - 1) if text is None and depth else [str(text)]
+        return links
+
+    def _module(self, module: ModuleType) -> str:
+        """Look at everything in a module that is handed around; of a library, the name."""
+        if not self.own.is_module(module):
+            return f"module {module.__name__}"
+        if module not in self._numbers:
+            number = self._number(module)
+            for name, value in list(vars(module).items()):
+                if not (name.startswith("__") or isinstance(value, ModuleType)):
+                    self.parts.append(f"{number} {name} = {self._value(name, value, vars(module))}")
+        return self._numbers[module]
+
+    def _attribute(self, owner: type, name: str) -> str | None:
+        """Look at what a class of the project has under a name; none: all of the class is to be looked at."""
+        if is_model(owner):
+            is_column = any(column.name == name for column in declare(owner).columns)
+            return self._class(owner, values=False) if is_column else None
+        for each in owner.__mro__:
+            for spelling in (name, f"_{each.__name__.lstrip('_')}{name}"):
+                if spelling in vars(each):
+                    return self._members(each, spelling, owner)
+        typed = [inspect.get_annotations(each).get(name) for each in owner.__mro__ if self.own.has(each)]
+        return "+".join(self._class(each) for annotation in typed for each in classes_in(annotation, owner, self.own))
+
+    def _members(self, each: type, name: str, owner: type) -> str | None:
+        """Look at what one class has under a name, for instances of `owner`; none: nothing can be said of it."""
+        if name not in vars(each):
+            return ""
+        if not self.own.has(each):
+            return f"{each.__module__.partition('.')[0]}.{each.__qualname__}.{name}"
+        value = vars(each)[name]
+        if isinstance(value, staticmethod):
+            return self._text(cast("staticmethod[..., Any]", value).__func__)
+        functions = list(functions_of(value))
+        return self._methods(functions, owner) if functions else self._text(value)
+
+    def _methods(self, functions: Iterable[Any], owner: type) -> str:
+        links = (
+            self._function(each, dict.fromkeys(first_argument(each), owner))
+            for each in functions
+            if isinstance(each, FunctionType)
+        )
+        return "+".join(links)
+
+    def _class(self, owner: type, *, values: bool = True) -> str:
+        """Look at all of a class; for a resource, only at what it does, whatever the values of its fields."""
+        key = (owner, values)
+        if key not in self._numbers:
+            number = self._number(key)
+            if is_model(owner):
+                self.parts += [f"{number} column {text}" for text in columns_of(owner)]
+            for each in owner.__mro__:
+                if self.own.has(each) and not (is_model(owner) and not values):
+                    self._body(number, each, owner, values=values)
+        return self._numbers[key]
+
+    def _body(self, number: str, each: type, owner: type, *, values: bool) -> None:
+        written = class_trees(each)
+        trees = written if values else ()
+        methods = {name for name, value in vars(each).items() if any(map(self.own.has, functions_of(value)))}
+        for tree in trees:
+            keeps = any(not self.own.has(base) and base is not object for base in each.__mro__)
+            module = inspect.getmodule(each)
+            home = {} if module is None else vars(module)
+            mentioned = list(dict.fromkeys(class_chains(tree, keeps_annotations=keeps)))
+            naming = Naming(paths_of((name for name, *_ in mentioned), home, self.own))
+            text = spelled_class(tree, naming, elsewhere=frozenset(methods), keeps_annotations=keeps)
+            self.parts.append(f"{number} {text}")
+            self._links(number, mentioned, naming, home)
+        for name, value in vars(each).items():
+            if written and any(map(is_generated, functions_of(value))):
+                continue
+            if name in methods or not (trees or name.startswith("__")):
+                self.parts.append(f"{number} {each.__qualname__}.{name} = {self._members(each, name, owner)}")
+
+    def _origin(self, name: str, value: Any, home: Mapping[str, Any]) -> tuple[ModuleType, str] | None:
+        """Follow imports of a variable to the module that it comes from, with its name there; none: it is of `home`."""
+        origin: tuple[ModuleType, str] | None = None
+        while (found := next(imports_of(name, value, home, self.own), None)) is not None:
+            origin = found
+            if not self.own.is_module(origin[0]):
+                break
+            home, name = vars(origin[0]), origin[1]
+        return origin
+
+    def _written(self, number: str, name: str, value: Any, home: Mapping[str, Any]) -> bool:
+        """Look at what is assigned to a variable, and what else changes it; return whether anything is."""
+        source = source_of(home)
+        found = [] if source is None else [*source.written.get(name, ()), *source.defined.get(name, ())]
+        if not found:
+            return False
+        for nodes in found:
+            self._nodes(number, nodes, home)
+        for module, nodes in touches(name, self.own.modules()):
+            self._nodes(number, nodes, vars(module))
+        if not is_harmless(value, self.own):
+            self._note(name, Place(str(home.get("__file__")), getattr(found[0][-1], "lineno", 1)))
+        return True
+
+    def _nodes(self, number: str, nodes: Nodes, home: Mapping[str, Any]) -> None:
+        mentioned = list(dict.fromkeys(chain for node in nodes for chain in chains(node)))
+        naming = Naming(paths_of((name for name, *_ in mentioned), home, self.own))
+        self.parts.append(f"{number} {' '.join(spelled(node, naming) for node in nodes)}")
+        self._links(number, mentioned, naming, home)
+        self._namespaces(number, frozenset(name for node in nodes for name in attributes_in(node)))
+
+    def _links(self, number: str, mentioned: Iterable[Chain], naming: Naming, home: Mapping[str, Any]) -> None:
+        for name, *attributes in mentioned:
+            if name in home and name not in naming.paths:
+                link = self._chain(name, attributes, home[name], home)
+                self.parts.append(f"{number} {'.'.join((name, *attributes))} = {link}")
+
+    def _namespaces(self, number: str, attributes: frozenset[str]) -> None:
+        for name, namespace in namespaces_in(attributes, self.own):
+            self.parts.append(f"{number} {name} = {self._class(namespace)}")
+
+    def _description(self, name: str, value: Any) -> str:
+        """Say as much of a value as can be said, and note it if that is not all."""
+        try:
+            (text, is_all), parts = described(value, self._text), [value, *parts_of(value)]
+        except Exception:  # noqa: BLE001 - its author's code raises, or it holds itself
+            text, is_all, parts = f"a {type(value).__qualname__}", False, []
+        if not is_all:
+            self._note(name)
+        return " ".join([text, *self._inside([] if is_all else parts)])
+
+    def _note(self, name: str, where: Place | None = None) -> None:
+        found = Unseen(name, where or self._place)
+        if found not in self.unseen:
+            self.unseen.append(found)
+
+    def _number(self, key: object) -> str:
+        return self._numbers.setdefault(key, f"#{len(self._numbers)}")
 
 
-def _closure(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with suppress(ValueError):  # it is not assigned yet
-            yield name, cell.cell_contents
+def columns_of(model: type) -> Iterator[str]:
+    """Yield what the columns of a model do to data, by name."""
+    declared = declare(model)
+    for column in sorted((*declared.columns, *declared.pattern_columns), key=lambda column: column.name):
+        cast_to = " cast" if column.coerce or declared.coerce else ""
+        yield f"{column.name} {column.dtype}{cast_to}"
 
 
-def _wrapped(value: object) -> object | None:
-    """Return what a decorator wraps. Looked up without a call: some objects have every attribute."""
-    wrapped: object = inspect.getattr_static(value, "__wrapped__", None)
-    return wrapped
-
-
-def _functions_in(value: Any) -> list[Any]:
-    """Return the functions in a container, such as a table of cases."""
-    return [part for part in _parts(value) if isinstance(part, FunctionType | functools.partial)]
-
-
-def _parts(value: Any) -> list[Any]:
-    """Return what a container holds."""
-    if is_a(value, dict):
-        return list(value.values())
-    return list(value) if is_a(value, list, tuple) else []
-
-
-def _description(value: Any) -> str:
-    if isinstance(value, pl.Expr):
-        with suppress(pl.exceptions.PolarsError):  # it holds a Python function that does not pickle
-            return value.meta.serialize().hex()
-    return f"a {type(value).__qualname__} [{', '.join(map(_description, _parts(value)))}]"
-
-
-def _file(module: ModuleType | None) -> str | None:
-    return getattr(module, "__file__", None)
+def _place_of(function: FunctionType) -> Place:
+    return Place(function.__code__.co_filename, function.__code__.co_firstlineno)

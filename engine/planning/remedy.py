@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.multi_partitions import MultiPartitions
@@ -11,6 +11,7 @@ from deltaworks.engine.definitions.partitions import Partitions
 from deltaworks.engine.definitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.chain import follow, reaching_back
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.selection_syntax import with_upstreams
 from deltaworks.engine.planning.status import LakeStatus, Status
 
 
@@ -40,7 +41,7 @@ def uncovered(edge: Edge, wanted: PartitionSet, upstream_size: int) -> Partition
 
 
 def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSet:
-    """Return the partitions that exist or could be made if everything above them were."""
+    """Return the partitions that could be made, again or for the first time, if everything above them were."""
     found: dict[AssetKey, PartitionSet] = {}
     above = _above(graph, node)
     for key, each in graph.nodes.items():
@@ -55,8 +56,10 @@ def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSe
         own = [edge for edge in each.upstream if edge.is_own]
         if own:
             possible, _ = follow(possible, PartitionSet.none(missing.size), missing, own)
+        if key == node.key:
+            return possible
         found[key] = possible | (PartitionSet.all(missing.size) - missing)
-    return found[node.key]
+    raise AssertionError("the asset is in the graph")
 
 
 def remedy(graph: AssetGraph, node: Node, partitions: PartitionSet, status: LakeStatus) -> str:
@@ -76,7 +79,9 @@ def remedy(graph: AssetGraph, node: Node, partitions: PartitionSet, status: Lake
                 more = needed_upstream(edge, needed[key], status[edge.upstream].having(Status.MISSING))
                 needed[edge.upstream] = needed.get(edge.upstream, more) | more
     ends = _ends(parts)
-    return f"deltaworks backfill +{node.key}" + ("" if ends is None else f" --from {ends[0]} --to {ends[1]}")
+    return f"deltaworks backfill {with_upstreams(str(node.key))}" + (
+        "" if ends is None else f" --from {ends[0]} --to {ends[1]}"
+    )
 
 
 def _above(graph: AssetGraph, node: Node) -> set[AssetKey]:
@@ -89,15 +94,28 @@ def _above(graph: AssetGraph, node: Node) -> set[AssetKey]:
     return above
 
 
-def _ends(parts: Iterable[tuple[Partitions, PartitionSet]]) -> tuple[str, str] | None:
-    """Return the keys of a range that covers partitions of several definitions; none: no range does."""
+def _ends(parts: Sequence[tuple[Partitions, PartitionSet]]) -> tuple[str, str] | None:
+    """Return the keys of the narrowest range that covers partitions of several definitions; none: no range does.
+
+    A key means its own window to whoever has it and a day or an instant to others, so what it covers is looked up.
+    """
     bounds = [_bounds(partitions, chosen) for partitions, chosen in parts]
     times = [each for each in bounds if each is not None]
-    if times and len(times) == len(bounds):
-        first = min(times, key=lambda each: each[0].start_at(each[1]))
-        last = max(times, key=lambda each: each[0].end_at(each[2]))
-        return first[0].key(first[1]), last[0].key(last[2])
+    if len(times) < len(bounds):
+        return None
+    firsts = sorted(times, key=lambda each: each[0].start_at(each[1]), reverse=True)
+    lasts = sorted(times, key=lambda each: each[0].end_at(each[2]))
+    for start, first, _ in firsts:
+        for end, _, last in lasts:
+            keys = start.key(first), end.key(last)
+            if all(_covers(partitions, keys, chosen) for partitions, chosen in parts):
+                return keys
     return None
+
+
+def _covers(partitions: Partitions, keys: tuple[str, str], chosen: PartitionSet) -> bool:
+    between = partitions.between(*keys)
+    return between is not None and not chosen - between
 
 
 def _bounds(partitions: Partitions, chosen: PartitionSet) -> tuple[TimePartitions, int, int] | None:

@@ -73,6 +73,10 @@ class _Meaning:
         if text in self._keys:
             return frozenset({self._keys[text]})
         if not any(sign in text for sign in "*?["):
+            names = [name.strip() for name in text.split(",")]
+            if len(names) > 1 and all(name in self._keys for name in names if name):
+                hint = f"several assets are separate arguments, `{' '.join(filter(None, names))}`"
+                raise RequestError(f"Selection {text!r} has a comma: {hint}.")
             raise UnknownAsset(text, self._keys)
         chosen = frozenset(key for name, key in self._keys.items() if fnmatchcase(name, text))
         if not chosen:

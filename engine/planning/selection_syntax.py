@@ -256,6 +256,11 @@ class _Parser:
         return _refusal(self._text, self._token.at, problem, hint)
 
 
+def with_upstreams(key: str) -> str:
+    """Return the selection of an asset and all above it, as it is typed into a shell."""
+    return f"""'+"{key}"'""" if key in _SPELLED else f"+{key}"
+
+
 def _unquoted(text: str) -> str:
     return _QUOTED.sub(r"\2", text)
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions import Partitions
+from deltaworks.engine.definitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.ledger import Failure, RunEntry
-from deltaworks.io.table import PARTITION_SCHEMA, Materialization, Origin, Table, Writer
+from deltaworks.io.table import Materialization, Origin, Table, Writer
 
 
 @dataclass(frozen=True)
 class AssetState:
     """What is recorded about one asset."""
 
+    partitions: Partitions
+    """Those of its definition, as the columns have them."""
     version: int | None
     """The table's version; none: there is no table."""
     table_id: str | None
@@ -30,15 +35,30 @@ class AssetState:
     """By ordinal: version, origin, rows, materialization, as in `PARTITION_SCHEMA`; null where nothing is recorded."""
     materializations: Sequence[Materialization]
     writers: Mapping[int, Writer]
-    failed: PartitionSet
-    """Partitions whose last attempt failed and that nobody has changed since."""
+    failures: Mapping[int, str]
+    """By ordinal, in which run the last attempt failed and why; of partitions that nobody has changed since."""
     undefined: int
     """How many partitions have content but are not in the definition."""
 
-    @property
+    @cached_property
+    def failed(self) -> PartitionSet:
+        """Partitions whose last attempt failed and that nobody has changed since."""
+        return PartitionSet.of(pl.Series(list(self.failures), dtype=pl.Int64), self.partitions.size)
+
+    @cached_property
     def exists(self) -> pl.Series:
         """Whether each partition has content (Boolean): written by the engine, even with no row, or from outside."""
-        return self.columns["origin"].fill_null(int(Origin.GONE)) != int(Origin.GONE)
+        return certain(self.columns["origin"] != int(Origin.GONE))
+
+    @cached_property
+    def made(self) -> pl.Series:
+        """The materialization of each partition whose content hangs on it; what was restored, somebody chose."""
+        return self.columns["materialization"].set(~self.is_by_engine, None)
+
+    @cached_property
+    def is_by_engine(self) -> pl.Series:
+        """Whether the engine made each partition last (Boolean)."""
+        return certain(self.columns["origin"] == int(Origin.ENGINE))
 
     @cached_property
     def writer(self) -> pl.Series:
@@ -52,43 +72,117 @@ class AssetState:
 LakeState = Mapping[AssetKey, AssetState]
 
 
+def certain(mask: pl.Series) -> pl.Series:
+    """Return a mask in which null is no. Most have none, and looking for them is far cheaper than filling them."""
+    return mask.fill_null(False) if mask.has_nulls() else mask
+
+
+class _Attempt(NamedTuple):
+    run_id: str
+    failure: Failure
+
+    def __str__(self) -> str:
+        line = next(iter(self.failure.error.splitlines()), "")
+        whose, _, problem = line.partition(": ")
+        is_named = problem and whose.split(" ")[0] == self.failure.asset  # the partitions of the call stand there too
+        return f"failed in run {self.run_id}: {problem if is_named else line}"
+
+
 def lake_state(graph: AssetGraph, tables: Mapping[AssetKey, Table], runs: Iterable[RunEntry]) -> LakeState:
     """Return the state of every asset from its table and the ledger's runs, oldest first."""
-    failures: dict[str, dict[str, Failure]] = {}
+    failures: dict[str, dict[str, _Attempt]] = {}
     for run in runs:
         for failure in run.failures:
-            failures.setdefault(failure.asset, {})[failure.partition or ""] = failure
+            failures.setdefault(failure.asset, {})[failure.partition or ""] = _Attempt(run.run_id, failure)
     return {key: _asset_state(node, tables[key], failures.get(str(key), {})) for key, node in graph.nodes.items()}
 
 
-def _asset_state(node: Node, table: Table, failures: Mapping[str, Failure]) -> AssetState:
+def existing(node: Node, table: Table) -> PartitionSet:
+    """Return the partitions of a table that have content now."""
+    there = table.partitions().filter(pl.col("origin") != int(Origin.GONE))
+    return PartitionSet.of(_ordinals(node, table, there["key"]).drop_nulls(), node.partitions.size)
+
+
+def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
     changes = table.partitions()
-    ordinals = node.partitions.ordinals(changes["key"])
-    outside = changes.filter(ordinals.is_null() & (changes["origin"] != int(Origin.GONE)))
-    size = node.partitions.size
-    columns = (
-        pl.DataFrame({"ordinal": pl.int_range(size, eager=True)})
-        .join(changes.with_columns(ordinal=ordinals), on="ordinal", how="left", maintain_order="left")
-        .select(column for column in PARTITION_SCHEMA if column != "key")
-    )
+    ordinals = _ordinals(node, table, changes["key"])
+    columns, undefined = changes.drop("key"), 0
+    if ordinals.has_nulls():
+        undefined = int((columns["origin"].filter(ordinals.is_null()) != int(Origin.GONE)).sum())
+        columns, ordinals = columns.filter(ordinals.is_not_null()), ordinals.drop_nulls()
     return AssetState(
+        partitions=node.partitions,
         version=table.version if table.exists else None,
         table_id=table.table_id,
-        columns=columns,
+        columns=_by_ordinal(columns, ordinals, node.partitions.size),
         materializations=table.materializations,
         writers=table.writers,
-        failed=_failed(node, table, failures),
-        undefined=outside.height,
+        failures=_failures(node, table, attempts),
+        undefined=undefined,
     )
 
 
-def _failed(node: Node, table: Table, failures: Mapping[str, Failure]) -> PartitionSet:
+def _by_ordinal(columns: pl.DataFrame, ordinals: pl.Series, size: int) -> pl.DataFrame:
+    """Return a row for each ordinal; null where there was none. An index has them in this order already."""
+    if ordinals.equals(pl.int_range(size, eager=True)):
+        return columns
+    rows = pl.Series([None], dtype=pl.UInt32).new_from_index(0, size)
+    places = rows.scatter(ordinals, pl.int_range(ordinals.len(), dtype=pl.UInt32, eager=True))
+    return columns.select(pl.all().gather(places))
+
+
+def _ordinals(node: Node, table: Table, places: pl.Series) -> pl.Series:
+    """Return the ordinals of a table's places; null where one is no partition of the definition.
+
+    A definition reads an instant however it is spelled, but a partition lies in one place only: what lies in a column
+    of texts under another spelling of its instant is not the partition that the engine would replace.
+    """
+    first = _start_of_run(node.partitions, places, in_utc=bool(table.places.instants))
+    if first is not None:
+        return pl.int_range(first, first + places.len(), eager=True)
+    ordinals = node.partitions.ordinals(places)
+    clocks = [isinstance(each, TimePartitions) and each.cadence.is_clock for each in node.partitions.dimensions]
+    if not any(clocks) or places.is_empty():
+        return ordinals
+    if len(clocks) == 1 and table.places.instants:
+        is_own = places.str.ends_with("Z")
+    else:
+        own = {table.places.of_key(key) for key in node.partitions.keys(ordinals.drop_nulls())}
+        is_own = places.is_in(list(own))
+    return ordinals.set(~is_own, None)
+
+
+def _start_of_run(partitions: Partitions, places: pl.Series, *, in_utc: bool) -> int | None:
+    """Return the first ordinal of consecutive partitions that lie just at these places; none: others do, or in gaps.
+
+    Tables list their partitions by key, so this is the usual case, and to write keys is cheaper than to read them.
+    """
+    if places.is_empty() or len(partitions.dimensions) != 1:
+        return None
+    first, last = partitions.ordinal(places[0]), partitions.ordinal(places[-1])
+    if first is None or last is None or last - first != places.len() - 1:
+        return None
+    return first if _spelled(partitions, first, last, in_utc=in_utc).equals(places) else None
+
+
+@lru_cache(maxsize=4)
+def _spelled(partitions: Partitions, first: int, last: int, *, in_utc: bool) -> pl.Series:
+    """Return the places of consecutive partitions; tables with the same definition share them."""
+    ordinals = pl.int_range(first, last + 1, eager=True)
+    if in_utc and isinstance(partitions, TimePartitions) and partitions.cadence.is_clock:
+        return partitions.starts_at.gather(ordinals).dt.to_string("%Y-%m-%dT%H:%MZ")
+    return partitions.keys(ordinals)
+
+
+def _failures(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> dict[int, str]:
     # A version that is not there yet: the table was put back since, or it was another one and the entry does not say.
-    keys = [
-        key
-        for key, failure in failures.items()
-        if failure.table_id in (None, table.table_id)
-        and table.changed_at(key) <= failure.table_version <= table.version
-    ]
-    ordinals = node.partitions.ordinals(pl.Series(keys, dtype=pl.String))
-    return PartitionSet.of(ordinals.drop_nulls(), node.partitions.size)
+    last = {
+        key: attempt
+        for key, attempt in attempts.items()
+        if attempt.failure.table_id in (None, table.table_id)
+        and table.changed_at(key) <= attempt.failure.table_version <= table.version
+    }
+    ordinals = node.partitions.ordinals(pl.Series(list(last), dtype=pl.String)) if last else ()
+    return {
+        ordinal: str(attempt) for ordinal, attempt in zip(ordinals, last.values(), strict=True) if ordinal is not None
+    }

@@ -17,8 +17,10 @@ import polars as pl
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
+from deltaworks.engine.planning.deeds import at_versions, own_deed, spelled, upstream_deed
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
-from deltaworks.engine.planning.state import AssetState, LakeState
+from deltaworks.engine.planning.members import members
+from deltaworks.engine.planning.state import AssetState, LakeState, certain
 from deltaworks.io.table import Origin
 
 
@@ -32,7 +34,7 @@ class Status(IntEnum):
     STALE = 2
     """Making it again may give another result."""
     EXTERNAL = 3
-    """Somebody else wrote it last and chose its content; it is left as it is."""
+    """Somebody else wrote it last, or rolled it back, and chose its content; it is left as it is."""
 
     @property
     def word(self) -> str:
@@ -51,13 +53,15 @@ class InputStatus:
     """The latest version that changed a mapped upstream partition; null: none ever did."""
     replaced: pl.Series
     """Whether the upstream's table is not the one that was read."""
+    regrouped: pl.Series
+    """Whether it is now to be made from other upstream partitions than were read, none of which need have changed."""
     stale: pl.Series
     """Whether a mapped upstream partition is stale itself."""
 
-    @property
+    @cached_property
     def changed(self) -> pl.Series:
         """Whether a mapped upstream partition changed after it was read."""
-        return (self.latest > self.pin).fill_null(False)
+        return certain(self.latest > self.pin)
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,10 @@ class AssetStatus:
 
     def having(self, *wanted: Status) -> PartitionSet:
         """Return the partitions with one of some statuses."""
-        return PartitionSet(self.status.is_in([int(status) for status in wanted]))
+        mask = PartitionSet.none(self.status.len()).mask
+        for status in wanted:
+            mask = mask | (self.status == int(status))
+        return PartitionSet(mask)
 
     def count(self, status: Status) -> int:
         """Return how many partitions have a status."""
@@ -94,6 +101,13 @@ class StatusRange:
     status: Status
     causes: tuple[str, ...]
     """The most telling first; empty for what is fresh."""
+    failure: str | None = None
+    """In which run the last attempt failed, and why."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Everything that there is to say: of what failed that first, then the causes."""
+        return self.causes if self.failure is None else (self.failure, *self.causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,8 @@ class StatusGroup:
     """First and last ordinal of each run, ascending."""
     status: Status
     causes: tuple[str, ...]
+    failure: str | None = None
+    """As for ranges, where groups are told apart by it."""
 
 
 LakeStatus = Mapping[AssetKey, AssetStatus]
@@ -117,36 +133,50 @@ def lake_status(graph: AssetGraph, state: LakeState) -> LakeStatus:
     return statuses
 
 
-def status_ranges(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None = None) -> Iterator[StatusRange]:
+def status_ranges(
+    status: AssetStatus, lake: LakeStatus, within: PartitionSet | None = None, *, by_failure: bool = False
+) -> Iterator[StatusRange]:
     """Yield runs of partitions that have the same status for the same causes, ascending; those of `within` if given.
 
-    Changes by the same run are one cause, however many commits they took.
+    Changes by the same run are one cause, however many commits they took. `by_failure`: whether those that failed are
+    told apart from those that did not; it is no cause of a status.
     """
     causes = _Causes(status, lake)
-    for first, last, found, *_ in _runs(status, lake, within).iter_rows():
-        yield StatusRange(first, last, Status(found), tuple(causes.of(Status(found), [(first, last)])))
+    runs = _runs(status, lake, within, by_failure=by_failure).select("first", "last", "status", "failure")
+    for first, last, found, failure in runs.iter_rows():
+        yield StatusRange(first, last, Status(found), tuple(causes.of(Status(found), [(first, last)])), failure)
 
 
-def status_groups(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None = None) -> Iterator[StatusGroup]:
-    """Yield the same with equal runs put together, in the order in which the first of each comes."""
+def status_groups(
+    status: AssetStatus, lake: LakeStatus, within: PartitionSet | None = None, *, by_failure: bool = False
+) -> Iterator[StatusGroup]:
+    """Yield the same with equal runs put together, in the order in which the first of each comes.
+
+    `by_failure`: whether those that failed are told apart from those that did not; it is no cause of a status.
+    """
     causes = _Causes(status, lake)
-    runs = _runs(status, lake, within)
+    runs = _runs(status, lake, within, by_failure=by_failure)
     alike = [column for column in runs.columns if column not in ("first", "last")]
-    groups = runs.group_by(alike, maintain_order=True).agg("first", "last").select("first", "last", "status")
-    for firsts, lasts, found in groups.iter_rows():
+    groups = runs.group_by(alike, maintain_order=True).agg("first", "last").select("first", "last", "status", "failure")
+    for firsts, lasts, found, failure in groups.iter_rows():
         ranges = tuple(zip(firsts, lasts, strict=True))
-        yield StatusGroup(ranges, Status(found), tuple(causes.of(Status(found), ranges)))
+        yield StatusGroup(ranges, Status(found), tuple(causes.of(Status(found), ranges)), failure)
 
 
-def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None) -> pl.DataFrame:
+def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None, *, by_failure: bool) -> pl.DataFrame:
     """Return runs of partitions that differ in nothing that is worth a word. Columns: first, last, status, others."""
     state = status.state
     own = state.columns["version"].set(~status.status.is_in([int(Status.MISSING), int(Status.EXTERNAL)]), None)
+    failures: list[str | None] = [None] * len(status.status)
+    for ordinal, failure in state.failures.items() if by_failure else ():
+        failures[ordinal] = failure
     telling = {"status": status.status, "own": state.writer.gather(own), "code": status.code_changed}
+    telling["failure"] = pl.Series(failures, dtype=pl.String)
     for number, given in enumerate(status.inputs):
         latest = given.latest.set(~given.changed | given.replaced, None)
         telling[f"writer {number}"] = lake[given.edge.upstream].state.writer.gather(latest)
         telling[f"replaced {number}"] = given.replaced
+        telling[f"regrouped {number}"] = given.regrouped & ~given.changed & ~given.replaced
         telling[f"stale {number}"] = given.stale & ~given.replaced
     mask = PartitionSet.all(len(status.status)).mask if within is None else within.mask
     numbered = pl.DataFrame(telling).with_columns(
@@ -158,10 +188,8 @@ def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None) ->
 
 
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
-    made = state.columns["materialization"]
-    codes = pl.Series([each.source for each in state.materializations], dtype=pl.String)
-    origin = state.columns["origin"]
-    code_changed = (codes != node.code).gather(made).fill_null(False)
+    origin, code = state.columns["origin"], node.code
+    code_changed = _of_made(state, [each.source not in (None, code) for each in state.materializations])
     no_own = PartitionSet.none(node.partitions.size)
     inputs = tuple(
         _input_status(
@@ -171,10 +199,10 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
     )
     stale = code_changed
     for given in inputs:
-        stale = stale | given.changed | given.replaced | given.stale
+        stale = stale | given.changed | given.replaced | given.regrouped | given.stale
     own = [edge for edge in node.upstream if edge.is_own]
     if own:
-        by_engine = PartitionSet(state.exists & (origin == int(Origin.ENGINE)).fill_null(False))
+        by_engine = PartitionSet(state.is_by_engine)
         stale = carried(stale & by_engine.mask, by_engine, own)
         inputs = tuple(
             _input_status(given.edge, state, state, PartitionSet(stale)) if given.edge.is_own else given
@@ -184,7 +212,7 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
     status = frame.select(
         pl.when(~pl.col("exists"))
         .then(int(Status.MISSING))
-        .when(pl.col("origin") == int(Origin.OUTSIDE))
+        .when(pl.col("origin").is_in([int(Origin.OUTSIDE), int(Origin.RESTORED)]))
         .then(int(Status.EXTERNAL))
         .when(pl.col("stale"))
         .then(int(Status.STALE))
@@ -195,22 +223,33 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
 
 
 def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_stale: PartitionSet) -> InputStatus:
-    made = state.columns["materialization"]
     pins: list[int] = []
     replaced: list[bool] = []
+    regrouped: list[bool] = []
     table_id, name = upstream.table_id or "", str(edge.upstream)
+    digest = members(edge, upstream.partitions, PartitionSet(upstream.exists))
     for each in state.materializations:
         pin = each.inputs.get(table_id)
         pins.append(-1 if pin is None else pin.version)
         replaced.append(pin is None and name in (other.asset for other in each.inputs.values()))
+        then = None if pin is None else dict(pin.members).get(edge.argument.argument)
+        regrouped.append(None not in (digest, then) and digest != then)
     stale_upstream = edge.correspondence.downstream(upstream_stale).mask
     return InputStatus(
         edge=edge,
-        pin=pl.Series(pins, dtype=pl.Int64).gather(made),
+        pin=pl.Series(pins, dtype=pl.Int64).gather(state.made),
         latest=edge.correspondence.latest(upstream.columns["version"]),
-        replaced=pl.Series(replaced, dtype=pl.Boolean).gather(made).fill_null(False),
-        stale=stale_upstream & made.is_not_null(),
+        replaced=_of_made(state, replaced),
+        regrouped=_of_made(state, regrouped),
+        stale=stale_upstream & state.is_by_engine,
     )
+
+
+def _of_made(state: AssetState, is_so: Sequence[bool]) -> pl.Series:
+    """Return whether something is so of each partition's materialization; no, if it has none that it hangs on."""
+    if not any(is_so):
+        return PartitionSet.none(state.made.len()).mask
+    return certain(pl.Series(is_so, dtype=pl.Boolean).gather(state.made))
 
 
 _UPSTREAM, _SINCE = "upstream: ", ", since "
@@ -221,19 +260,18 @@ class _Causes:
     """The causes of one asset's statuses, in sentences. Ranges may be many and small, so columns become lists once."""
 
     def __init__(self, status: AssetStatus, lake: LakeStatus) -> None:
-        self._status = status
-        self._inputs = [_InputCauses(self, given, lake) for given in status.inputs]
-        self._versions = status.state.columns["version"].to_list()
+        self._status, self._lake = status, lake
 
     def of(self, found: Status, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
         """Yield why partitions that differ in nothing else have their status, the most telling cause first."""
         state, first = self._status.state, ranges[0][0]
         match found:
-            case Status.MISSING if self._versions[first] is None:
+            case Status.MISSING if state.columns["version"][first] is None:
                 yield "never materialized"
             case Status.MISSING | Status.EXTERNAL:
-                verb = "emptied" if found is Status.MISSING else "written"
-                yield f"{verb} {_at(state, {version for each in ranges for version in _slice(self._versions, each)})}"
+                versions = {version for each in ranges for version in _slice(self._versions, each)}
+                deed = own_deed(state.writers[max(versions)].kind, is_gone=found is Status.MISSING)
+                yield f"{deed} {at_versions(state, versions)}"
             case Status.STALE:
                 if self._status.code_changed[first]:
                     yield f"code: {self._status.node.asset.function.__name__} changed since it was made"
@@ -241,6 +279,14 @@ class _Causes:
                     yield from each.of(ranges)
             case Status.FRESH:
                 pass
+
+    @cached_property
+    def _inputs(self) -> list[_InputCauses]:
+        return [_InputCauses(self, given, self._lake) for given in self._status.inputs]
+
+    @cached_property
+    def _versions(self) -> list[int]:
+        return self._status.state.columns["version"].to_list()
 
     def root(self, ordinal: int) -> str:
         """Return what made a partition stale in the first place, be it thousands of levels upstream."""
@@ -288,22 +334,27 @@ class _InputCauses:
             return
         if self._has_changed[first]:
             changed = self._mapped(self._changed, ranges)
-            verb = "was emptied" if all(self._is_gone[ordinal] for ordinal in changed) else "changed"
-            at = _at(self._upstream.state, {self._versions[ordinal] for ordinal in changed})
+            state, versions = self._upstream.state, {self._versions[ordinal] for ordinal in changed}
+            are_gone = all(self._is_gone[ordinal] for ordinal in changed)
+            deed = upstream_deed({state.writers[version].kind for version in versions}, are_gone=are_gone)
             pins = {pin for each in ranges for pin in _slice(self._pins, each)} - {-1}
-            read = f"{_spelled(pins)} {'was' if len(pins) == 1 else 'were'} read" if pins else "it was not read before"
-            yield f"data: {self._named(changed)} {verb} {at}, {read}"
+            read = f"{spelled(pins)} {'was' if len(pins) == 1 else 'were'} read" if pins else "it was not read before"
+            yield f"data: {self._named(changed)} {deed} {at_versions(state, versions)}, {read}"
+        elif self._given.regrouped[first]:
+            yield f"data: it is made from other partitions of {name} than were read"
         if self._given.stale[first]:
             stale = self._mapped(self._stale, ranges)
             yield f"{_UPSTREAM}{self._named(stale)} is stale{_SINCE}{self._upstream_causes.root(stale[0])}"
 
     def tells(self, ordinal: int) -> bool:
         """Whether anything happened to the inputs of a partition."""
-        return bool(self._given.replaced[ordinal] or self._has_changed[ordinal] or self._given.stale[ordinal])
+        given = self._given
+        has_own = given.replaced[ordinal] or self._has_changed[ordinal] or given.regrouped[ordinal]
+        return bool(has_own or given.stale[ordinal])
 
     def led(self, ordinal: int) -> tuple[_Causes, int] | None:
         """Return the stale partition that one is stale for, if nothing else happened to its inputs."""
-        if self._given.replaced[ordinal] or self._has_changed[ordinal]:
+        if self._given.replaced[ordinal] or self._has_changed[ordinal] or self._given.regrouped[ordinal]:
             return None
         return self._upstream_causes, self._mapped(self._stale, [(ordinal, ordinal)])[0]
 
@@ -330,18 +381,6 @@ class _InputCauses:
             else:
                 runs.append((ordinal, ordinal))
         return self._upstream.node.spelled(runs)
-
-
-def _at(state: AssetState, versions: set[int]) -> str:
-    """Say at which versions something changed and who made them; the last writer, if there are several."""
-    writers = {str(state.writers[version]) for version in versions}
-    last = "last " if len(writers) > 1 else ""
-    return f"at {_spelled(versions)} {last}by {state.writers[max(versions)]}"
-
-
-def _spelled(versions: set[int]) -> str:
-    least, most = min(versions), max(versions)
-    return f"version {most}" if least == most else f"versions {least} to {most}"
 
 
 def _slice(values: list[int], bounds: tuple[int, int]) -> list[int]:

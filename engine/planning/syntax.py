@@ -1,54 +1,151 @@
-"""Syntax: the tree of a function or a module's variable, and its spelling, in which typing it differently is no change.
+"""Syntax: the spelling of a tree, in which typing it differently is no change, and the names that it mentions.
 
-Comments, layout, docstrings, annotations and a function's own decorators leave no trace in the spelling.
+Comments, layout, docstrings, annotations, the names of local variables and the style of library imports leave no trace
+in the spelling.
 """
 
 from __future__ import annotations
 
 import ast
-import linecache
+import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from types import CodeType, FunctionType
+from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, TypeAlias, cast
 
-FunctionTree: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+from deltaworks.engine.planning.bytecode import local_names
+from deltaworks.engine.planning.source import FunctionTree
+
+Chain: TypeAlias = tuple[str, ...]
+"""A name and the attributes that are taken from it: `a.b.c` is (a, b, c)."""
 
 _SILENT = frozenset({"ctx", "type_comment", "type_params", "kind", "annotation", "returns"})
 _HAVE_DOCSTRING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_NAMED_FIELDS = frozenset({"id", "name", "rest"})
+"""Where a tree names a variable."""
+_READS_NAMES = frozenset(
+    "currentframe dir eval exec execute f_locals globals locals query _getframe sql stack vars SQLContext".split()  # noqa: SIM905
+)
+"""What may look up a local variable by its name, here or in the frame of its caller; `sql` finds frames so."""
 
 
-def function_tree(function: FunctionType) -> FunctionTree | None:
-    """Return a function's tree, or none if there is no source or it does not tell which lambda of a line is meant."""
-    code = function.__code__
-    module = _module_tree(code.co_filename, function.__globals__)
-    if module is None:
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What names in a tree stand for."""
+
+    paths: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of global names that are a library's: its module, or its module and the name there."""
+    local: frozenset[str] = frozenset()
+    """Names that are variables of the function alone, whatever they are called."""
+
+
+def naming_of(tree: FunctionTree, code: CodeType, paths: Mapping[str, str]) -> Naming:
+    """Return what the names in a function stand for; local names are found out, if nothing looks them up by name."""
+    kept: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _READS_NAMES:
+                return Naming(paths)
+            case ast.alias(name=name, asname=other):
+                kept |= {other or name.partition(".")[0]}
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                kept.add(name)
+            case ast.JoinedStr(values=values):  # f"{x=}" has the text "x=" in it
+                texts = (each.value for each in values if isinstance(each, ast.Constant))
+                kept.update(*(re.findall(r"\w+", str(text)) for text in texts if str(text).rstrip().endswith("=")))
+            case _:
+                pass
+    return Naming(paths, frozenset(local_names(code) - kept))
+
+
+def spelled(node: ast.AST, naming: Naming | None = None, *, bare: bool = False) -> str:
+    """Spell a tree. `ast.dump` would do, but it changes between Python versions.
+
+    Args:
+        node: the tree.
+        naming: what its names stand for.
+        bare: leave out the tree's own decorators.
+    """
+    return _Speller(naming or Naming()).spell(node, bare=bare)
+
+
+def spelled_class(tree: ast.ClassDef, naming: Naming, *, elsewhere: frozenset[str], keeps_annotations: bool) -> str:
+    """Spell a class without the bodies of the methods that are looked at `elsewhere`, each by itself."""
+    return _Speller(naming, elsewhere, keeps_annotations=keeps_annotations).spell(tree)
+
+
+class _Speller:
+    def __init__(
+        self, naming: Naming, elsewhere: frozenset[str] = frozenset(), *, keeps_annotations: bool = True
+    ) -> None:
+        self._naming, self._elsewhere, self._keeps_annotations = naming, elsewhere, keeps_annotations
+        self._numbers: dict[str, int] = {}
+
+    def spell(self, node: object, *, bare: bool = False, in_class: bool = False) -> str:
+        path = path_of(node, self._naming)
+        if path is not None:
+            return f"Path({path!r})"
+        if isinstance(node, ast.AnnAssign):
+            return self._annotated(node, in_class)
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        is_elsewhere = in_class and getattr(node, "name", None) in self._elsewhere
+        fields: list[str] = []
+        for name, value in ast.iter_fields(node):
+            if value is None or name in _SILENT or (bare and name == "decorator_list"):
+                continue
+            if is_elsewhere and name in ("body", "args"):
+                continue
+            text = self._field(node, name, value)
+            if text:
+                fields.append(f"{name}={text}")
+        return f"{type(node).__name__}({','.join(fields)})"
+
+    def _field(self, node: ast.AST, name: str, value: Any) -> str:
+        if not isinstance(value, list):
+            is_variable = name in _NAMED_FIELDS and isinstance(value, str)
+            return repr(self._named(value)) if is_variable else self.spell(value)
+        items = cast("list[object]", value)
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            return ",".join(self._named(str(each)) for each in items)
+        if name == "body" and isinstance(node, _HAVE_DOCSTRING):
+            items = _without_docstring(items)
+        in_class = name == "body" and isinstance(node, ast.ClassDef)
+        texts = [self.spell(item, in_class=in_class) for item in items]
+        return f"[{','.join(filter(None, texts))}]" if any(texts) else ""
+
+    def _annotated(self, node: ast.AnnAssign, in_class: bool) -> str:
+        if not in_class:
+            return "" if node.value is None else self.spell(ast.Assign(targets=[node.target], value=node.value))
+        parts = [
+            node.target,
+            *([node.annotation] if self._keeps_annotations else []),
+            *([node.value] * bool(node.value)),
+        ]
+        return f"Field({','.join(map(self.spell, parts))})"
+
+    def _named(self, name: str) -> str:
+        if name not in self._naming.local:
+            return name
+        return f"~{self._numbers.setdefault(name, len(self._numbers))}"
+
+
+def path_of(node: object, naming: Naming) -> str | None:
+    """Return where an expression comes from that is a name of a library, or attributes of one."""
+    attributes: list[str] = []
+    while isinstance(node, ast.Attribute):
+        attributes.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id not in naming.paths:
         return None
-    found = [node for node in ast.walk(module) if _may_be(node, code)]
-    if len(found) > 1:
-        found = [node for node in found if isinstance(node, ast.Lambda) and _span(node.body) == _hull(code)]
-    return found[0] if len(found) == 1 and isinstance(found[0], FunctionTree) else None
+    return ".".join((naming.paths[node.id], *reversed(attributes)))
 
 
-def assigned(namespace: Mapping[str, Any], name: str) -> list[ast.expr]:
-    """Return what is assigned to a module's variable, in the order of the source."""
-    module = _module_tree(namespace.get("__file__"), namespace)
-    return [] if module is None else list(_assigned(module.body, name))
+def chains(node: ast.AST) -> Iterator[Chain]:
+    """Yield the names that a tree mentions, each with the attributes that are taken from it.
 
-
-def import_of(namespace: Mapping[str, Any], name: str) -> tuple[str, str] | None:
-    """Return the module, with its leading dots, and the name that a module imports a variable from."""
-    module = _module_tree(namespace.get("__file__"), namespace)
-    for node in ast.walk(module) if module is not None else ():
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if name == (alias.asname or alias.name):
-                    return "." * node.level + (node.module or ""), alias.name
-    return None
-
-
-def chains(node: ast.AST) -> Iterator[tuple[str, ...]]:
-    """Yield the names that a tree mentions, each with the attributes that are taken from it: `a.b.c` is (a, b, c)."""
+    What is taken from `super()` is a chain, too.
+    """
     attributes: list[str] = []
     inner = node
     while isinstance(inner, ast.Attribute):
@@ -57,42 +154,53 @@ def chains(node: ast.AST) -> Iterator[tuple[str, ...]]:
     if isinstance(inner, ast.Name):
         yield (inner.id, *reversed(attributes))
         return
-    for field, value in ast.iter_fields(inner):
-        if field in _SILENT:
+    if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and inner.func.id == "super" and attributes:
+        yield ("super", attributes[-1])
+    for name, value in ast.iter_fields(inner):
+        if name in _SILENT:
             continue
-        for child in cast(list[object], value) if isinstance(value, list) else [value]:
+        for child in cast("list[object]", value) if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield from chains(child)
 
 
-def function_chains(tree: FunctionTree) -> Iterator[tuple[str, ...]]:
-    """Yield the names that a function's body mentions."""
-    for statement in [tree.body] if isinstance(tree, ast.Lambda) else tree.body:
-        yield from chains(statement)
+def function_chains(tree: FunctionTree) -> Iterator[Chain]:
+    """Yield the names that a function's body and its default values mention."""
+    for node in [tree.body] if isinstance(tree, ast.Lambda) else tree.body:
+        yield from chains(node)
+    for default in (*tree.args.defaults, *tree.args.kw_defaults):
+        if default is not None:
+            yield from chains(default)
 
 
-def spelled(node: object, *, is_root: bool = True) -> str:
-    """Spell a tree. `ast.dump` would do, but it changes between Python versions."""
-    if isinstance(node, ast.AnnAssign):
-        if node.value is None:
-            return ""
-        node = ast.Assign(targets=[node.target], value=node.value)
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    fields: list[str] = []
-    for name, value in ast.iter_fields(node):
-        if value is None or name in _SILENT or (is_root and name == "decorator_list"):
-            continue
-        if not isinstance(value, list):
-            fields.append(f"{name}={spelled(value, is_root=False)}")
-            continue
-        items = cast(list[object], value)
-        if name == "body" and isinstance(node, _HAVE_DOCSTRING):
-            items = _without_docstring(items)
-        texts = [spelled(item, is_root=False) for item in items]
-        if any(texts):
-            fields.append(f"{name}=[{','.join(filter(None, texts))}]")
-    return f"{type(node).__name__}({','.join(fields)})"
+def class_chains(tree: ast.ClassDef, *, keeps_annotations: bool) -> Iterator[Chain]:
+    """Yield the names that a class mentions beside its bases and in its methods' bodies."""
+    for decorator in tree.decorator_list:
+        yield from chains(decorator)
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in statement.decorator_list:
+                yield from chains(decorator)
+        else:
+            yield from chains(statement)
+            if keeps_annotations and isinstance(statement, ast.AnnAssign):
+                yield from chains(statement.annotation)
+
+
+def imports_in(tree: FunctionTree) -> Iterator[tuple[str, str, str | None]]:
+    """Yield what a function imports when it is called: the local name, the module, and the name there if it has one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield alias.asname or alias.name, "." * node.level + (node.module or ""), alias.name
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.asname or alias.name.partition(".")[0], alias.name, None
+
+
+def attributes_in(tree: ast.AST) -> set[str]:
+    """Return the names of all attributes that a tree takes from anything."""
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
 def _without_docstring(body: list[object]) -> list[object]:
@@ -101,69 +209,3 @@ def _without_docstring(body: list[object]) -> list[object]:
         isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
     )
     return body[1:] if is_docstring else body
-
-
-def _module_tree(file: str | None, namespace: Mapping[str, Any]) -> ast.Module | None:
-    if file is None:
-        return None
-    linecache.checkcache(file)
-    return _parsed("".join(linecache.getlines(file, cast(dict[str, Any], namespace))))
-
-
-@lru_cache(maxsize=64)
-def _parsed(source: str) -> ast.Module | None:
-    try:
-        return ast.parse(source) if source else None
-    except SyntaxError:
-        return None
-
-
-def _assigned(body: list[ast.stmt], name: str) -> Iterator[ast.expr]:
-    for statement in body:
-        match statement:
-            case ast.Assign(targets=targets, value=value) if any(_binds(target, name) for target in targets):
-                yield value
-            case ast.AnnAssign(target=target, value=ast.expr() as value) if _binds(target, name):
-                yield value
-            case ast.AugAssign(target=target, value=value) if _binds(target, name):
-                yield value
-            case ast.If(body=inner, orelse=other) | ast.For(body=inner, orelse=other):
-                yield from _assigned([*inner, *other], name)
-            case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=last):
-                caught = [each for handler in handlers for each in handler.body]
-                yield from _assigned([*inner, *caught, *other, *last], name)
-            case ast.With(body=inner):
-                yield from _assigned(inner, name)
-            case _:
-                pass
-
-
-def _binds(target: ast.expr, name: str) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(target))
-
-
-def _may_be(node: ast.AST, code: CodeType) -> bool:
-    if isinstance(node, ast.Lambda):
-        return code.co_name == "<lambda>" and node.lineno == code.co_firstlineno
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name != code.co_name:
-        return False
-    return code.co_firstlineno == min(
-        node.lineno, *(decorator.lineno for decorator in node.decorator_list), node.lineno
-    )
-
-
-def _span(node: ast.expr) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or 0)
-
-
-def _hull(code: CodeType) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return where the instructions of a lambda begin and end in the source: the span of its body."""
-    starts: list[tuple[int, int]] = []
-    ends: list[tuple[int, int]] = []
-    for line, end_line, column, end_column in code.co_positions():
-        if line is None or end_line is None or column is None or end_column is None:
-            continue
-        if (line, column) != (end_line, end_column):  # the first instruction stands nowhere
-            starts.append((line, column))
-            ends.append((end_line, end_column))
-    return (min(starts), max(ends)) if starts else None

@@ -1,4 +1,4 @@
-"""The Python door: materialize assets in this process and read tables, without a project around them."""
+"""The Python door: materialize assets in this process, read tables and compare them, without a project around them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
-from deltaworks.engine.planning.request import request
+from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.reading import read_table
+from deltaworks.engine.workspace.reading import open_table, read_table
+from deltaworks.engine.workspace.versions import split_version
 from deltaworks.errors import RequestError, RunError
+from deltaworks.io.compare import Terms
+from deltaworks.io.compare_tables import Side, compare_tables
+from deltaworks.io.difference import Difference
 from deltaworks.io.store import Store
 
 
@@ -91,10 +96,61 @@ def read(
 
     Raises:
         RequestError: there is no table.
+        UnknownPartition: a key is no partition of the asset.
         VersionGone: it has no such version.
+        FilesGone: vacuum removed data files that the version needs.
     """
+    store, keys = Store.at(str(lake)), _keys(partition)
     name = asset.table_name if isinstance(asset, Asset) else asset
-    return read_table(Store.at(str(lake)), name, version=version, partitions=_keys(partition) or None)
+    if isinstance(asset, Asset) and keys:
+        keys = _own_keys(asset, store, keys)
+    return read_table(store, name, version=version, partitions=keys or None)
+
+
+def diff(
+    a: str | Asset[..., Any],
+    b: str | Asset[..., Any],
+    *,
+    lake: str | Path,
+    key: str | Sequence[str] = (),
+    partition: str | Sequence[str] | None = None,
+    tolerance: float = 0.0,
+) -> Difference:
+    """Return in what two tables, or two versions of one, differ.
+
+    Args:
+        a: an asset, or the folder of its table, at its latest version or at another one: `"flights@v12"`.
+        b: the same.
+        lake: where the tables lie.
+        key: the columns that tell which rows belong together; none: rows are compared as a whole.
+        partition: the keys to compare; none: every partition.
+        tolerance: by how much floats may differ, relative to the larger of the two.
+
+    Raises:
+        RequestError: there is no table, or the key is none.
+        VersionGone: it has no such version.
+        FilesGone: vacuum removed data files that a version needs.
+    """
+    store = Store.at(str(lake))
+    names = [split_version(each.table_name if isinstance(each, Asset) else each) for each in (a, b)]
+    keys = _keys(partition) or None
+    before, after = (Side(open_table(store, name, version), name, keys) for name, version in names)
+    return compare_tables(before, after, Terms((key,) if isinstance(key, str) else tuple(key), tolerance))
+
+
+def _own_keys(asset: Asset[..., Any], store: Store, keys: Sequence[str]) -> Sequence[str]:
+    """Return keys as the asset's partitions write them.
+
+    Those of partitions that follow another table are that table's to know; they stay as they are.
+
+    Raises:
+        UnknownPartition: one of them is no partition of the asset.
+    """
+    dynamic = dynamic_dimensions(asset.partitions)
+    if any(each.name is None for each in dynamic):
+        return keys
+    partitions = resolve(asset.partitions, read_dynamic_keys(Definitions([asset]), store)).until(_now())
+    return known_keys(asset.key, partitions, keys)
 
 
 def _keys(partition: str | Sequence[str] | None) -> Sequence[str]:

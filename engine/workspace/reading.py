@@ -10,7 +10,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
-from deltaworks.io.scan import scan_table
+from deltaworks.io.scan import refuse_removed_files, scan_table
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -32,6 +32,7 @@ def read_asset(
         UnknownPartition: it has no such partition.
         RequestError: it has no table yet.
         VersionGone: its table has no such version.
+        FilesGone: vacuum removed data files that the version needs.
     """
     node = graph.node(str(name))
     if partitions is not None:
@@ -48,8 +49,22 @@ def read_table(
     Raises:
         RequestError: there is no table.
         VersionGone: it has no such version.
+        FilesGone: vacuum removed data files that the version needs.
+    """
+    table = open_table(store, folder, version)
+    if version is not None:
+        refuse_removed_files(table, partitions, "`deltaworks history` tells which versions came after it")
+    return scan_table(table, partitions)
+
+
+def open_table(store: Store, folder: str, version: int | None = None) -> Table:
+    """Read the log of the table in a folder of the lake.
+
+    Raises:
+        RequestError: there is no table.
+        VersionGone: it has no such version.
     """
     table = Table.read(store, folder, version)
     if not table.exists:
         raise RequestError(f"There is no table {folder!r} in lake {store.uri('')} yet; `deltaworks backfill` makes it.")
-    return scan_table(table, partitions)
+    return table

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
         WeeklyPartitions,
     )
     from deltaworks.engine.execution.run import RunReport
-    from deltaworks.engine.workspace.api import materialize, read
+    from deltaworks.engine.workspace.api import diff, materialize, read
+    from deltaworks.io.difference import Difference
+
+    __version__: str
 
 __all__ = [
     "AllPartitionsMapping",
@@ -50,6 +53,7 @@ __all__ = [
     "DailyPartitions",
     "DataFrame",
     "Definitions",
+    "Difference",
     "DynamicPartitions",
     "EnvVar",
     "HourlyPartitions",
@@ -72,6 +76,7 @@ __all__ = [
     "TimeWindowMapping",
     "WeeklyPartitions",
     "asset",
+    "diff",
     "materialize",
     "read",
     "seed",
@@ -107,12 +112,16 @@ _NAMES = {
         "WeeklyPartitions",
     ),
     "execution.run": ("RunReport",),
-    "workspace.api": ("materialize", "read"),
+    "workspace.api": ("diff", "materialize", "read"),
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
+_HOMES["Difference"] = "deltaworks.io.difference"
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        # Imported here: it takes longer than all else that `import deltaworks` does.
+        return importlib.import_module("importlib.metadata").version("deltaworks")
     if name not in _HOMES:
         raise AttributeError(f"module 'deltaworks' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

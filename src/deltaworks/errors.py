@@ -13,7 +13,8 @@
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
     │   ├── LogGap              a commit file is missing or damaged
-    │   ├── VersionGone         data files that a version needs were removed
+    │   ├── VersionGone         a table has no such version
+    │   ├── FilesGone           data files that a version needs were removed
     │   ├── TableMismatch       a table is not what its asset says it is
     │   ├── CommitConflict      somebody else changed what this commit was about
     │   └── ClaimHeld           somebody else does what only one may do at a time
@@ -41,6 +42,10 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+_SHOWN = 5
+"""How many partitions a message names."""
 
 
 def _restore(cls: type[DeltaworksError], message: str, state: dict[str, Any]) -> DeltaworksError:
@@ -122,9 +127,9 @@ class UnknownAsset(RequestError):
 class UnknownPartition(RequestError):
     """A partition key is not one of an asset's partitions."""
 
-    def __init__(self, key: str, asset: str, partitions: str) -> None:
+    def __init__(self, key: str, asset: str, partitions: str, hint: str = "") -> None:
         self.key, self.asset = key, asset
-        super().__init__(f"Asset {asset!r} has no partition {key!r}: its partitions are {partitions}.")
+        super().__init__(f"Asset {asset!r} has no partition {key!r}: its partitions are {partitions}.{hint}")
 
 
 class ValidationFailed(DeltaworksError):
@@ -160,6 +165,21 @@ class VersionGone(StorageError):
         super().__init__(f"{table} has no version {version}: its versions are 0 to {latest}.")
 
 
+class FilesGone(StorageError):
+    """Data files that an earlier version of a table needs were removed, as vacuum does."""
+
+    exit_code = 2
+
+    def __init__(self, table: str, version: int, partitions: Iterable[str], way_out: str) -> None:
+        self.table, self.version, self.partitions = table, version, tuple(partitions)
+        shown = [key for key in self.partitions[:_SHOWN] if key]
+        more = f" and {len(self.partitions) - _SHOWN} more" if len(self.partitions) > _SHOWN else ""
+        whose = f" of {', '.join(shown)}{more}" if shown else ""
+        super().__init__(
+            f"table {table}: data files{whose} that version {version} had were removed, as vacuum does; {way_out}."
+        )
+
+
 class TableMismatch(StorageError):
     """A table's schema, partitioning or protocol is not what its asset needs; nothing was written."""
 
@@ -172,7 +192,7 @@ class CommitConflict(StorageError):
     def __init__(self, table: str, partitions: Iterable[str], read_version: int, version: int) -> None:
         self.table, self.partitions = table, tuple(partitions)
         self.read_version, self.version = read_version, version
-        named = ", ".join(self.partitions[:5]) or "the whole table"
+        named = ", ".join(self.partitions[:_SHOWN]) or "the whole table"
         super().__init__(
             f"{table}: {named} changed at version {version} while this run worked from version {read_version}; "
             "its result was not committed. Run the same command again to decide on the new state."

@@ -188,8 +188,8 @@ def test_rows_whose_column_is_not_the_key_are_refused_with_one_of_them(tmp_path:
         dw.materialize([regional], lake=tmp_path, partition="us")
         value = "eu"
 
-    wrong = "1 rows lie outside the requested partition by their 'region', which is us in one of them, expected eu"
-    with pytest.raises(RunError, match=wrong if is_first else "which is eu in one of them, expected us"):
+    wrong = "1 row lies outside the requested partition by its 'region', which is us, expected eu"
+    with pytest.raises(RunError, match=wrong if is_first else "which is eu, expected us"):
         dw.materialize([regional], lake=tmp_path, partition="eu" if is_first else "us")
 
 

@@ -266,6 +266,42 @@ def test_a_missing_upstream_is_read_as_nothing_where_that_is_allowed(tmp_path: P
     assert [graph.node("counted").partitions.key(each) for each in part] == [KEYS[4]]
 
 
+def test_what_may_be_missing_may_also_fail_and_is_waited_for_no_longer(lake: Lake) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def flows(partition: dw.Partition) -> LazyFrame[Amount]:
+        assert partition.key != KEYS[2]
+        return pl.LazyFrame([{"day": partition.start, "amount": partition.start.day}])
+
+    @dw.asset(partitions=days, partition_by="day")
+    def sums(
+        flows: Annotated[LazyFrame[Amount], dw.Input(mapping=dw.TimeWindowMapping(-1, 0), allow_missing=True)],
+        partition: dw.Partition,
+    ) -> LazyFrame[Amount]:
+        return flows.select(day=pl.lit(partition.start), amount=pl.col("amount").sum())
+
+    definitions = dw.Definitions([flows, sums])
+    graph = build_graph(definitions, NOW)
+    seen = observe(graph, lake.store)
+
+    report = launch(
+        definitions,
+        graph,
+        lake.store,
+        seen.tables,
+        plan(graph, seen.status, request(graph, tuple(graph.nodes))),
+        workers=2,
+        command="a test",
+        environ={},
+        now=lambda: NOW,
+        tell=lambda _: None,
+        stop=Flag(),
+    )
+
+    assert [(failure.asset, failure.partition) for failure in report.entry.failures] == [("flows", KEYS[2])]
+    assert report.blocked == ()
+    assert dw.read("sums", lake=lake.folder).sort("day").collect()["amount"].to_list() == [1, 3, 2, 4, 9, 11, 13, 15]
+
+
 def reads_itself(mapping: object) -> Balance:
     read = Annotated[LazyFrame[Amount], dw.Input(mapping=mapping)]  # type: ignore[arg-type]
 
@@ -289,5 +325,7 @@ def test_previous_needs_partitions_of_time() -> None:
     def own(before: dw.Previous[Amount]) -> LazyFrame[Amount]:
         return before
 
-    with pytest.raises(InvalidDefinition, match=r"argument 'before'.*TimeWindowMapping"):
+    with pytest.raises(
+        InvalidDefinition, match="'before': Previous needs partitions of one time, but the asset's are the key"
+    ):
         build_graph(dw.Definitions([own]), NOW)

@@ -19,7 +19,7 @@ def test_what_is_fresh_says_what_made_it(made: Any) -> None:
 
     heading, line = made.run("why", "doubled").out.splitlines()
 
-    assert heading == "doubled 2024-01-01 .. 2024-01-03 is fresh"
+    assert heading == "doubled 2024-01-01..2024-01-03 is fresh"
     made_text = f"  made at version 1 by run {run['run_id']}, from numbers version 1, by code 1:"
     assert line.startswith(made_text)
 
@@ -76,7 +76,7 @@ def test_an_absent_lake_is_missing_all_the_way_up(shell: Any) -> None:
     assert answer.code == 0
     assert [line for line in answer.lines if "is missing" in line] == [
         "total is missing",
-        "upstream: doubled 2024-01-01 .. 2024-01-03 is missing",
-        "upstream: numbers 2024-01-01 .. 2024-01-03 is missing",
+        "upstream: doubled 2024-01-01..2024-01-03 is missing",
+        "upstream: numbers 2024-01-01..2024-01-03 is missing",
     ]
     assert not (shell.folder / "lake").exists()

@@ -283,7 +283,7 @@ def test_a_missing_or_changed_staged_file_stops_the_commit(lake):
     gone = StagedFile("p=a/gone.parquet", 1, "{}")
 
     for wrong in (larger, gone):
-        with pytest.raises(StorageError, match=rf"staged file {wrong.path} is not there as it was written"):
+        with pytest.raises(StorageError, match=rf"data file {wrong.path} is not there as it was written"):
             lake.commit(table, [StagedPartition("a", {"p": "a"}, 1, (wrong,))])
 
     assert lake.open().version == 1

@@ -153,3 +153,12 @@ def test_a_dropped_index_is_gone(lake):
 
     assert os.listdir(lake.store.root / FOLDER) == []
     assert load_table(lake.store, "t").version == 1
+
+
+def test_an_index_that_cannot_be_used_is_written_anew(lake):
+    save_index(lake.make(START))
+    (lake.store.root / FOLDER / "t.parquet").write_bytes(b"PAR1 of another format")
+
+    assert save_index_if_due(load_table(lake.store, "t"))
+
+    assert not save_index_if_due(load_table(lake.store, "t"))

@@ -2,7 +2,7 @@
 
 import json
 
-from deltaworks.io.record import Group, Pin, Record, read_record
+from deltaworks.io.record import Group, Kind, Pin, Record, Restored, read_record
 
 
 def test_a_record_comes_back_as_it_was():
@@ -14,6 +14,16 @@ def test_a_record_comes_back_as_it_was():
     record = Record("run", "daily", "deltaworks 0", "2026-01-01T00:00:00+00:00", groups, checks)
 
     assert read_record(json.loads(json.dumps(record.to_json())), "daily") == record
+
+
+def test_the_records_of_a_rollback_and_a_wipe_come_back_as_they_were():
+    made = Group(("a",), (16,), "1:ab", None, {"id-1": Pin("flights", 364)}, Restored(3, "first"))
+    groups = (made, Group(("b",), (None,), None, restored_from=Restored(2, None)), Group(("c",), (0,), None))
+
+    for kind in (Kind.ROLLBACK, Kind.WIPE):
+        record = Record("run", "t", "deltaworks 0", "2026-01-01T00:00:00+00:00", groups, {}, kind)
+        assert read_record(json.loads(json.dumps(record.to_json())), "t") == record
+    assert [group.is_gone for group in groups] == [False, False, True]
 
 
 def test_the_record_of_an_unpartitioned_table_names_no_keys():

@@ -216,7 +216,7 @@ BY_DAY = multi(day=DAYS, region=REGIONS)
         (BY_DAY, ITEMS, AllPartitionsMapping()),
         (DAYS, multi(ordered=DAYS, shipped=MORE_DAYS), AllPartitionsMapping()),
         (DAYS, multi(ordered=NEW_YORK, shipped=MORE_DAYS), MultiMapping({"shipped": IdentityMapping()})),
-        (BY_DAY, BY_DAY, IdentityMapping()),
+        (BY_DAY, BY_DAY, MultiMapping({"day": IdentityMapping(), "region": IdentityMapping()})),
         (
             BY_DAY,
             multi(region=AREAS, day=NEW_YORK, item=ITEMS),

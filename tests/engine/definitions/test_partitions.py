@@ -114,6 +114,10 @@ def test_definitions_are_values() -> None:
         ({"start": "2013-01-01", "end": "2013-01-01"}, "one day is start='2013-01-01', end='2013-01-02'"),
         ({"start": "2013-01-01", "end": "2012-01-01"}, "is not after start"),
         ({"start": "2013-01-01", "timezone": "Mars/Olympus"}, "there is no time zone 'Mars/Olympus'"),
+        (
+            {"start": "2013-01-01", "timezone": "America/NewYork"},
+            "there is no time zone 'America/NewYork'. Did you mean 'America/New_York'?",
+        ),
         ({"start": "2013-01-01", "timezone": ""}, "there is no time zone ''"),
         ({"start": "2013-01-01", "timezone": "America"}, "there is no time zone 'America'"),
         ({"start": "2013-01-01", "timezone": None}, "there is no time zone None"),

@@ -195,13 +195,15 @@ def test_every_time_is_in_one_hour_and_one_day(zone: str, time: dt.datetime) -> 
         (
             HOURS,
             pl.Datetime("us", NEW_YORK),
-            "hourly partitions need a Datetime(time_unit='us', time_zone='UTC') column",
+            "hourly partitions need a Datetime(time_unit='us', time_zone='UTC') column with the partition's start, or "
+            "a String column with its key; .dt.convert_time_zone('UTC') makes it one",
         ),
         (
             HOURS,
             pl.Datetime("us"),
             ".dt.replace_time_zone('America/New_York').dt.convert_time_zone('UTC') makes it one",
         ),
+        (HOURS, pl.Datetime("ms", "UTC"), "with its key; .dt.cast_time_unit('us') makes it one"),
     ],
 )
 def test_a_partition_column_has_the_dtype_of_its_key(

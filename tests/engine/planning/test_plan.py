@@ -69,7 +69,7 @@ def test_what_a_step_makes_stale_joins_the_plan(lake: Any) -> None:
     lake.fail("daily", 30)
     moved = decide(lake, "daily+", from_key="2013-01-28", to_key="2013-01-31", only=frozenset({Only.FAILED}))
     assert steps(lake, moved) == [
-        "daily 2013-01-30: failed: the last attempt failed",
+        "daily 2013-01-30: failed in run f0: it broke",
         "week 2013-01-30..2013-01-31: upstream: daily is planned",
         "year: upstream: daily is planned",
     ]
@@ -111,7 +111,8 @@ def test_external_content_is_redone_only_when_it_is_asked_for(lake: Any) -> None
     for only in (Only.EXTERNAL, Only.ALL):
         decided = decide(lake, "flights", named=["2013-01-07"], only=frozenset({only}))
         assert steps(lake, decided) == [
-            "flights 2013-01-07: external: written at version 1 by an outside writer (WRITE, somebody)"
+            "flights 2013-01-07: failed in run f0: it broke; "
+            "external: written at version 1 by an outside writer (WRITE, somebody)"
         ]
 
 
@@ -209,7 +210,8 @@ def test_a_failure_before_there_was_a_table_lasts_until_the_partition_is_made(la
 
     decided = decide(lake, "flights", only=frozenset({Only.FAILED}))
 
-    assert steps(lake, decided) == ["flights 2013-01-07: missing: never materialized"]
+    told = ["flights 2013-01-07: failed in run f0: it broke; missing: never materialized"]
+    assert steps(lake, decided) == told
 
 
 @pytest.mark.parametrize(("version", "planned"), [(1, 0), (2, 1), (3, 0)])

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import deltaworks as dw
-from deltaworks.engine.planning.request import Request, request
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.planning.request import Request, known_keys, request
 from deltaworks.engine.planning.selection import select
 from deltaworks.errors import RequestError, UnknownPartition
 
@@ -70,6 +71,52 @@ def test_a_key_of_no_asset_is_refused(lake: Any, key: str) -> None:
     assert str(refused.value) == message
     with pytest.raises(UnknownPartition):
         ask(lake, "daily", from_key=key, to_key="2013-01-02")
+
+
+def test_assets_that_have_none_of_the_partitions_are_told(lake: Any) -> None:
+    named = ask(lake, "daily", "recent", "carriers", named=["2013-01-02"])
+    ranged = ask(lake, "daily", "recent", from_key="2013-02-02", to_key="2013-02-03")
+
+    assert [str(key) for key in named.without(lake.graph)] == ["recent"]
+    assert [str(key) for key in ranged.without(lake.graph)] == ["daily"]
+    assert ask(lake, "daily", "recent", named=["2013-01-25"]).without(lake.graph) == ()
+    assert ask(lake).without(lake.graph) == ()
+
+
+HOURS = dw.HourlyPartitions("2013-11-03", "2013-11-04", timezone="America/New_York")
+DAYS_BY_REGION = dw.MultiPartitions({"day": JANUARY, "region": dw.StaticPartitions(["us", "eu"])})
+
+
+@pytest.mark.parametrize(
+    ("partitions", "key", "hint"),
+    [
+        (HOURS, "2013-11-03T01:00", "2013-11-03T01:00 is 2013-11-03T01:00-04:00 or 2013-11-03T01:00-05:00."),
+        (HOURS, "2013-11-03T05:00", "offset from UTC: 2013-11-03T05:00 is 2013-11-03T05:00-05:00."),
+        (HOURS, "2013-11-03", "`deltaworks backfill some --from 2013-11-03 --to 2013-11-03` takes what overlaps it."),
+        (HOURS, "2013-11-04", "2013-11-03T23:00-05:00."),
+        (HOURS, "2013-11-04T01:00", "2013-11-03T23:00-05:00."),
+        (
+            DAYS_BY_REGION,
+            "2013-01-02",
+            "such as 'day=2013-01-01,region=us'. `deltaworks backfill some --from 2013-01-02",
+        ),
+        (DAYS_BY_REGION, "us", "backfill some --from 2013-01-01 --to 2013-01-01` takes all of 2013-01-01."),
+        (dw.MonthlyPartitions("2013-01-01", "2014-01-01"), "2013-02-03", "2013-02-03 --to 2013-02-03` takes what"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_what_it_may_mean(partitions: Any, key: str, hint: str) -> None:
+    with pytest.raises(UnknownPartition, match=f"Asset 'some' has no partition '{key}'") as refused:
+        known_keys(AssetKey("some"), partitions, [key])
+
+    assert hint in str(refused.value)
+    assert str(refused.value).endswith((hint, "takes what overlaps it."))
+
+
+def test_a_skipped_hour_is_no_key() -> None:
+    spring = dw.HourlyPartitions("2013-03-10", "2013-03-11", timezone="America/New_York")
+
+    assert spring.with_offsets("2013-03-10T02:00") == []
+    assert spring.with_offsets("2013-03-10T03:00") == ["2013-03-10T03:00-04:00"]
 
 
 @pytest.mark.parametrize(

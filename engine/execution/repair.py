@@ -1,0 +1,175 @@
+"""Repair: a run that gives partitions of one table other content without calling any function.
+
+Rollbacks and wipes are such runs. Each is one commit, made by the same compare-and-swap as any other: what somebody
+else changed since it was decided on is left as it is and reported.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from deltaworks.engine.execution.batch import ENGINE
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.request import request
+from deltaworks.errors import CommitConflict, StorageError
+from deltaworks.io.commit import C, commit_partitions
+from deltaworks.io.create import verify_partitions
+from deltaworks.io.dtypes import Json
+from deltaworks.io.index import save_index_if_due
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.record import Group, Record
+from deltaworks.io.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Which partitions a command names: keys one by one, or a range with both ends; none: every one of the table."""
+
+    named: Sequence[str] = ()
+    from_key: str | None = None
+    to_key: str | None = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether any partition is named."""
+        return bool(self.named) or self.from_key is not None or self.to_key is not None
+
+    def resolve(self, graph: AssetGraph, node: Node, *tables: Table) -> list[str]:
+        """Return the keys that are meant; of every one, those that any version in `tables` has or had.
+
+        A key that the definition does not have is meant as well if the table has it: outside content can be repaired.
+
+        Raises:
+            UnknownPartition: a key is neither the definition's nor the table's.
+            RequestError: the range is none.
+            TableMismatch: the table's partitions are of another kind than the asset's, so its keys mean nothing there.
+        """
+        if not self.are_given:
+            return _known(node, tables)
+        verify_partitions(tables[0], node.partition_columns, node.scheme)
+        beyond = [
+            key
+            for key in dict.fromkeys(self.named)
+            if node.partitions.ordinal(key) is None and any(table.changed_at(key) >= 0 for table in tables)
+        ]
+        defined = [key for key in self.named if key not in beyond]
+        if not defined and self.from_key is None and self.to_key is None:
+            return beyond
+        asked = request(graph, (node.key,), defined, self.from_key, self.to_key).partitions[node.key]
+        return [*(node.partitions.key(ordinal) for ordinal in asked), *beyond]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a rollback or a wipe did."""
+
+    entry: RunEntry | None
+    """As the ledger keeps it; none: there was nothing to do, so there was no run."""
+    version: int | None = None
+    """The version that its commit made; none: it committed nothing."""
+    changed: tuple[str, ...] = ()
+    """The partitions that have other content now."""
+    emptied: tuple[str, ...] = ()
+    """The partitions that have no content any more."""
+    unchanged: tuple[str, ...] = ()
+    """The partitions that were asked for and needed nothing."""
+    conflicts: tuple[CommitConflict, ...] = ()
+    """One for each partition that somebody else changed meanwhile; it was left as it is."""
+    note: str | None = None
+    """What did not go well but changes nothing about the result."""
+
+
+def carry_out(
+    table: Table,
+    node: Node,
+    parts: Sequence[C],
+    groups_of: Callable[[Sequence[C]], Iterable[Group]],
+    entry: RunEntry,
+    now: Callable[[], dt.datetime],
+    verify: Callable[[Table], None],
+    describe: Callable[[Table, Sequence[C]], Json] | None = None,
+) -> Repair:
+    """Commit the new content of partitions, with the ledger's entry before and after.
+
+    Args:
+        table: the table, at the version on which the content was decided.
+        node: its asset.
+        parts: the new content.
+        groups_of: what the record says of those that are committed.
+        entry: the run that begins.
+        now: the clock.
+        verify: see `commit_partitions`.
+        describe: see `commit_partitions`.
+
+    Raises:
+        StorageError: the lake cannot be written; nothing was committed.
+        TableMismatch: the table cannot be written by this engine any more.
+    """
+    then = table.version, table.table_id
+
+    def record_of(chosen: Sequence[C]) -> Record:
+        return Record(
+            run_id=entry.run_id,
+            asset=str(node.key),
+            engine=ENGINE,
+            started_at=entry.started_at,
+            groups=tuple(groups_of(chosen)),
+            checks={},
+            kind=entry.kind,
+        )
+
+    write_run(table.store, entry)
+    try:
+        decided_at = {part.key: table.version for part in parts}
+        committed = commit_partitions(
+            table, parts, decided_at, record_of, verify, int(now().timestamp() * 1000), describe
+        )
+    except BaseException:
+        write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
+        raise
+    failures = [
+        Failure(str(node.key), key or None, str(conflict), *then)
+        for conflict in committed.conflicts
+        for key in conflict.partitions or ("",)
+    ]
+    failed = {failure.partition or "" for failure in failures}
+    done = [part.key for part in parts if part.key not in failed]
+    ended = replace(
+        entry,
+        status=RunStatus.FAILURE if failures else RunStatus.SUCCESS,
+        ended_at=now().isoformat(),
+        failed=len(failures),
+        commits=0 if committed.version is None else 1,
+        failures=tuple(failures),
+        replaced=len(done),
+    )
+    note = None
+    try:
+        write_run(table.store, ended)
+    except StorageError as error:
+        note = f"the ledger does not show this: {error}"  # what is committed stands
+    save_index_if_due(table)
+    return Repair(
+        ended,
+        committed.version,
+        changed=tuple(key for key in done if table.has_content(key)),
+        emptied=tuple(key for key in done if not table.has_content(key)),
+        conflicts=committed.conflicts,
+        note=note,
+    )
+
+
+def _known(node: Node, tables: Sequence[Table]) -> list[str]:
+    """Return every partition that tables have or had, spelled as the definition does, else by its place."""
+    places = pl.concat([table.partitions()["key"] for table in tables]).unique(maintain_order=True)
+    ordinals = node.partitions.ordinals(places)
+    found = pl.DataFrame({"place": places, "ordinal": ordinals}).sort("ordinal", "place", nulls_last=True)
+    defined = found.drop_nulls("ordinal")
+    spelled = zip(node.partitions.keys(defined["ordinal"]), defined["place"], strict=True)
+    # An instant that others spelled otherwise in a column of texts lies elsewhere than the definition's partition.
+    keys = [key if tables[0].places.of_key(key) == place else place for key, place in spelled]
+    return [*keys, *found.filter(pl.col("ordinal").is_null())["place"]]

@@ -1,0 +1,251 @@
+"""Rerun: make again what a commit made, from the same versions of its upstreams, and compare; no table is written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.execution.launch import resources_of
+from deltaworks.engine.execution.pin import pin
+from deltaworks.engine.execution.run import SMALL_BYTES
+from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.request import request
+from deltaworks.errors import RequestError
+from deltaworks.io.compare import Part, Terms, compare
+from deltaworks.io.difference import ColumnDifference, Difference
+from deltaworks.io.index import load_table
+from deltaworks.io.log import LiveFile
+from deltaworks.io.record import Kind
+from deltaworks.io.scan import refuse_removed_files, scan_files, scan_table
+from deltaworks.io.store import Store
+from deltaworks.io.table import Materialization, Table
+
+TOLERANCE = 1e-9
+"""By how much floats may differ, relative to the larger one: parallel sums are not the same to the last bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What came of making again what a commit had made."""
+
+    asset: str
+    version: int
+    keys: tuple[str, ...]
+    """The partitions that were made again."""
+    beyond: tuple[str, ...]
+    """Those of the commit that the definition does not have any more."""
+    notes: tuple[str, ...]
+    """What is not as it was then, so that a difference would be no wonder."""
+    failures: tuple[str, ...]
+    """Why partitions could not be made, one sentence each."""
+    difference: Difference
+    """Between what was committed and what was made again; partitions that failed are in neither."""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether everything came out as it was."""
+        return not self.failures and self.difference.is_equal
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A materialization as it is made again."""
+
+    graph: AssetGraph
+    node: Node
+    store: Store
+    then: Table
+    """The asset's table, at the version of the materialization."""
+    made: Mapping[int, Materialization]
+    """By ordinal: what was made, and from what."""
+    tables: dict[tuple[str, int], Table] = field(default_factory=dict[tuple[str, int], Table])
+    """Those that are read, by folder and version."""
+    ids: dict[str, str] = field(default_factory=dict[str, str])
+    """Of the tables that are there now, by folder."""
+
+    def table(self, folder: str, version: int) -> Table:
+        """Return a table at a version."""
+        if (folder, version) not in self.tables:
+            self.tables[folder, version] = Table.read(self.store, folder, version)
+        return self.tables[folder, version]
+
+    def table_id(self, folder: str) -> str:
+        """Return the id of the table that is there now; empty: there is none."""
+        if folder not in self.ids:
+            self.ids[folder] = load_table(self.store, folder).table_id or ""
+        return self.ids[folder]
+
+
+def rerun(
+    definitions: Definitions,
+    graph: AssetGraph,
+    node: Node,
+    store: Store,
+    version: int,
+    named: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str],
+    run_id: str,
+    tolerance: float = TOLERANCE,
+) -> Rerun:
+    """Make partitions of one commit again and compare them with what it holds.
+
+    They are made one by one, by the code as it is now and in a folder of their own outside of the lake.
+
+    Args:
+        definitions: the asset's resources.
+        graph: the assets.
+        node: the asset.
+        store: the lake.
+        version: the commit.
+        named: its partitions; none: all that it made.
+        environ: where resources find their `EnvVar`s.
+        run_id: names the files that are made.
+        tolerance: see `tolerance.close`.
+
+    Raises:
+        RequestError: the commit is no materialization, did not make a partition that is named, or an upstream is not
+            the table that was read.
+        VersionGone: there is no such version, of the table or of an upstream.
+        FilesGone: vacuum removed data files that are needed.
+        InvalidSettings: a resource lacks its environment variable.
+    """
+    past, beyond = _past(graph, node, store, version, named)
+    resources = resources_of(definitions, node, environ)
+    keys = tuple(node.partitions.key(ordinal) for ordinal in past.made)
+    refuse_removed_files(past.then, keys, "there is nothing left to compare with")
+    inputs = {ordinal: _inputs(past, ordinal) for ordinal in past.made}
+    found = Difference(f"{node.key}@v{version}", "rerun", ColumnDifference(), tolerance=tolerance)
+    failures: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="deltaworks-rerun-") as folder:
+        target = Store(Path(folder).resolve(), durable=False)
+        stager = Stager(store, {str(node.key): node}, {str(node.key): resources}, target)
+        for number, (ordinal, pinned) in enumerate(inputs.items(), start=1):
+            is_small = _size_bytes(past, ordinal, pinned) <= SMALL_BYTES
+            outcome = stager.stage(Task(run_id, number, node.key, ordinal, ordinal, pinned, is_small))
+            failures += outcome.failures.values()
+            if outcome.staged:
+                found = _compared(past, outcome, target, found)
+    notes = (*_code_notes(past), *_input_notes(past, inputs))
+    return Rerun(str(node.key), version, keys, beyond, notes, tuple(failures), found)
+
+
+def _past(
+    graph: AssetGraph, node: Node, store: Store, version: int, named: Sequence[str]
+) -> tuple[_Past, tuple[str, ...]]:
+    """Return what a commit made, and which of its partitions the definition does not have any more."""
+    then = Table.read(store, node.asset.table_name, version)
+    if not then.exists:
+        raise RequestError(
+            f"There is no table {then.name!r} in lake {store.uri('')} yet; `deltaworks backfill` makes it."
+        )
+    writer = then.writers[version]
+    if writer.kind is not Kind.MATERIALIZE:
+        what = f"is a {writer.kind.value} by {writer}" if writer.kind is not None else f"was written by {writer}"
+        raise RequestError(
+            f"Version {version} of {node.key} {what}, so there is no materialization to run again; "
+            f"`deltaworks history {node.key}` lists them."
+        )
+    rows = then.partitions().filter(pl.col("version") == version)
+    rows = rows.with_columns(ordinal=node.partitions.ordinals(rows["key"])).sort("ordinal", "key")
+    beyond: list[str] = rows.filter(pl.col("ordinal").is_null())["key"].to_list()
+    kept = rows.drop_nulls("ordinal")
+    made: dict[int, Materialization] = {
+        ordinal: then.materializations[number]
+        for ordinal, number in zip(kept["ordinal"], kept["materialization"], strict=True)
+    }
+    if named:
+        asked = request(graph, (node.key,), named).partitions[node.key]
+        other = next((ordinal for ordinal in asked if ordinal not in made), None)
+        if other is not None:
+            raise RequestError(
+                f"Version {version} of {node.key} did not make {node.partitions.key(other)}; "
+                f"`deltaworks history {node.key}` tells what made it."
+            )
+        made, beyond = {ordinal: made[ordinal] for ordinal in asked}, []
+    if not made:
+        raise RequestError(f"None of the partitions of version {version} of {node.key} is one of its definition now.")
+    return _Past(graph, node, store, then, made), tuple(beyond)
+
+
+def _inputs(past: _Past, ordinal: int) -> dict[str, PinnedInput]:
+    """Return what a partition is made from: every upstream as it was read."""
+    found: dict[str, PinnedInput] = {}
+    for edge in past.node.upstream:
+        table = _upstream(past, past.made[ordinal], edge)
+        pinned = pin(past.graph, table, edge, ordinal, ordinal)
+        partitions = past.graph.nodes[edge.upstream].partitions
+        mapped = [partitions.key(each) for each in edge.correspondence.upstream_of(ordinal, ordinal)]
+        refuse_removed_files(table, mapped, "what was made from them cannot be made again")
+        found[edge.argument.argument] = pinned
+    return found
+
+
+def _upstream(past: _Past, made: Materialization, edge: Edge) -> Table:
+    """Return an upstream's table as it was read.
+
+    Raises:
+        RequestError: it is not the table that was read, or it was not read.
+    """
+    asset = past.graph.nodes[edge.upstream].asset
+    table_id = past.table_id(asset.table_name)
+    if table_id in made.inputs:
+        return past.table(asset.table_name, made.inputs[table_id].version)
+    if str(edge.upstream) in (other.asset for other in made.inputs.values()):
+        raise RequestError(
+            f"Version {made.version} of {past.node.key} was made from another table of {edge.upstream} than the one "
+            "that is there now, so it cannot be made again."
+        )
+    if edge.argument.allow_missing or edge.is_own:
+        return Table(past.store, asset.table_name)  # there was none yet
+    raise RequestError(
+        f"Version {made.version} of {past.node.key} was not made from {edge.upstream}, which its code reads now; which "
+        "version it would read is not known."
+    )
+
+
+def _size_bytes(past: _Past, ordinal: int, pinned: Mapping[str, PinnedInput]) -> int:
+    made = past.then.files([past.node.partitions.key(ordinal)])
+    return sum(file.size_bytes for part in (made, *(each.files for each in pinned.values())) for file in part)
+
+
+def _compared(past: _Past, outcome: Outcome, target: Store, so_far: Difference) -> Difference:
+    """Compare a partition that was made again, and forget its files."""
+    assert outcome.schema is not None, "what was staged has a schema"
+    (staged,) = outcome.staged
+    part, name = staged.partition, past.then.name
+    files = [LiveFile(file.path, file.path, file.size_bytes, part.values) for file in part.files]
+    before = past.then.files([part.key])
+    sizes = sum(file.size_bytes for file in (*before, *files))
+    again = scan_files(target, name, files, outcome.schema, past.node.partition_columns)
+    parts = [Part(scan_table(past.then, [part.key]), again, sizes)]
+    terms = Terms(tolerance=so_far.tolerance)
+    found = compare((so_far.a, so_far.b), (past.then.schema(), outcome.schema), parts, terms, so_far)
+    for file in files:
+        target.delete(f"{name}/{file.path}")
+    return replace(found, partitions_compared=so_far.partitions_compared + 1)
+
+
+def _code_notes(past: _Past) -> Iterator[str]:
+    was = next(iter(past.made.values())).source
+    now = past.node.code
+    if was != now:
+        where = past.node.asset.where
+        yield f"code: {past.node.asset.function.__name__} changed since; it was {was}, now it is {now} ({where})"
+
+
+def _input_notes(past: _Past, inputs: Mapping[int, Mapping[str, PinnedInput]]) -> Iterator[str]:
+    """Say which inputs are made of other partitions now, since a definition has changed."""
+    ordinal, pinned = next(iter(inputs.items()))
+    for argument, each in pinned.items():
+        recorded = past.made[ordinal].inputs.get(each.table_id or "")
+        members = None if recorded is None else dict(recorded.members).get(argument)
+        if members is not None and members != each.members:
+            yield f"input: {argument} is made of other partitions of {each.asset} now than it was then"

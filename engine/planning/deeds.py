@@ -1,0 +1,43 @@
+"""Deeds: what commits did to partitions and who made them, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from deltaworks.engine.planning.state import AssetState
+from deltaworks.io.record import Kind
+
+
+def own_deed(kind: Kind | None, *, is_gone: bool) -> str:
+    """Say what was done to a partition that no call of its function made; `kind` is none for what others did."""
+    match kind:
+        case Kind.WIPE:
+            return "wiped"
+        case Kind.ROLLBACK:
+            return "rolled back to nothing" if is_gone else "rolled back"
+        case _:
+            return "emptied" if is_gone else "written"
+
+
+def upstream_deed(kinds: Collection[Kind | None], *, are_gone: bool) -> str:
+    """Say what happened to upstream partitions by commits of these kinds, if it is the same for all of them."""
+    match list(dict.fromkeys(kinds)):
+        case [Kind.WIPE]:
+            return "was wiped"
+        case [Kind.ROLLBACK]:
+            return "was rolled back"
+        case _:
+            return "was emptied" if are_gone else "changed"
+
+
+def at_versions(state: AssetState, versions: set[int]) -> str:
+    """Say at which versions something changed and who made them; the last writer, if there are several."""
+    writers = {str(state.writers[version]) for version in versions}
+    last = "last " if len(writers) > 1 else ""
+    return f"at {spelled(versions)} {last}by {state.writers[max(versions)]}"
+
+
+def spelled(versions: set[int]) -> str:
+    """Spell versions as a range."""
+    least, most = min(versions), max(versions)
+    return f"version {most}" if least == most else f"versions {least} to {most}"
