@@ -6,11 +6,15 @@ Nothing here is shared with the engine, so that what the two agree on was found 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
+
+KeyOf: TypeAlias = Callable[[Mapping[str, str | None]], str]
+"""From the partition values of a file, as they stand in the log, to the key of its partition."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,18 @@ class History:
         return ((key, each) for key, changes in self.changes.items() for each in changes if each.run_id is not None)
 
 
-def read_history(table: Path) -> History:
+def only_value(values: Mapping[str, str | None]) -> str:
+    """Return the value of the only partition column, or an empty text if there is none."""
+    assert len(values) <= 1
+    return next((value or "null" for value in values.values()), "")
+
+
+def read_history(table: Path, key_of: KeyOf = only_value) -> History:
     """Read a table's whole log; of a table that is not there, an empty one."""
     history = History()
     for version, file in enumerate(sorted((table / "_delta_log").glob("[0-9]*.json"))):
         assert file.name == f"{version:020d}.json", f"{file} is not version {version}"
-        _read_commit(history, version, [json.loads(line) for line in file.read_text("utf-8").splitlines()])
+        _read_commit(history, version, _actions(file.read_text("utf-8")), key_of)
     return history
 
 
@@ -71,7 +81,7 @@ def leftovers(table: Path, history: History) -> list[str]:
     return sorted(file for file in files if file not in history.ever_added)
 
 
-def _read_commit(history: History, version: int, actions: list[dict[str, Any]]) -> None:
+def _read_commit(history: History, version: int, actions: list[dict[str, Any]], key_of: KeyOf) -> None:
     record: dict[str, Any] | None = None
     touched: set[str] = set()
     for action in actions:
@@ -84,7 +94,7 @@ def _read_commit(history: History, version: int, actions: list[dict[str, Any]]) 
             if action["remove"]["dataChange"]:
                 touched.add(key)
         elif "add" in action:
-            path, key = unquote(action["add"]["path"]), _key(action["add"]["partitionValues"])
+            path, key = unquote(action["add"]["path"]), key_of(action["add"]["partitionValues"])
             history.live[path] = key
             history.ever_added.add(path)
             if action["add"]["dataChange"]:
@@ -105,6 +115,6 @@ def _read_commit(history: History, version: int, actions: list[dict[str, Any]]) 
         history.changes.setdefault(key, []).append(Change(version, None, key in alive))
 
 
-def _key(values: dict[str, str | None]) -> str:
-    assert len(values) <= 1
-    return next((value or "null" for value in values.values()), "")
+@lru_cache(maxsize=4096)
+def _actions(commit: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in commit.splitlines()]

@@ -1,4 +1,4 @@
-"""Oracle: what the lake of the small project must hold and what must be said of it.
+"""Oracle: what the lake of a small project must hold and what must be said of it.
 
 It keeps everything that ever happened as plain Python: each table's history, by table id, and the rows of each
 partition after each of its changes. Rows that the engine wrote are computed from the pins in the record, rows that
@@ -8,12 +8,13 @@ others wrote are what the test says that it wrote.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.exactness.naive import Change, History, read_history
-from tests.exactness.small_project import UPSTREAMS, Row, keys_of, made, mapped
+from tests.exactness.project import Added, Found, Needs, Read, Row, SmallProject
+from tests.exactness.small_project import PROJECT
 
 MISSING, FRESH, STALE, EXTERNAL = "missing", "fresh", "stale", "external"
 
@@ -21,6 +22,11 @@ MISSING, FRESH, STALE, EXTERNAL = "missing", "fresh", "stale", "external"
 @dataclass
 class Oracle:
     lake: Path
+    project: SmallProject = PROJECT
+    added: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    """The keys that were added under each name."""
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """The partition keys of each asset as it is defined now, in their order."""
     constants: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     """By asset and code version: the constant that the code had."""
     code: dict[str, str] = field(default_factory=dict[str, str])
@@ -33,6 +39,10 @@ class Oracle:
     """By table id."""
     contents: dict[tuple[str, str, int], list[Row]] = field(default_factory=dict[tuple[str, str, int], list[Row]])
     """The rows of a table id's partition since a version that changed it."""
+    members: dict[tuple[str, str, int], dict[str, set[str]]] = field(
+        default_factory=dict[tuple[str, str, int], dict[str, set[str]]]
+    )
+    """What each argument read of its upstream when the engine made them."""
     _statuses: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     _failed: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
@@ -43,24 +53,43 @@ class Oracle:
         assert codes == [code], f"{asset}: the same code has the versions {codes}"
         self.code[asset] = code
 
+    def define(self) -> None:
+        """Note which keys there are, as of the last look."""
+        self._statuses = {}
+        for asset, small in self.project.assets.items():
+            match small.keys:
+                case Added(name):
+                    self.keys[asset] = tuple(sorted(self.added.get(name, ())))
+                case Found(upstream):
+                    there = self.histories[upstream].changes if upstream in self.histories else {}
+                    self.keys[asset] = tuple(sorted(key for key in there if self._exists(upstream, key)))
+                case _:
+                    self.keys[asset] = small.keys
+
+    def history(self, asset: str) -> History:
+        """Read the log of an asset's table as it is now."""
+        return read_history(self.lake / asset, self.project.assets[asset].key_in_log)
+
     def look(self) -> None:
         """Read all logs anew, and compute the rows of everything that the engine wrote since the last look."""
         self._statuses, self._failed = {}, {}
-        for asset in UPSTREAMS:
-            history = self.histories[asset] = read_history(self.lake / asset)
+        for asset in self.project.assets:
+            history = self.histories[asset] = self.history(asset)
             if history.table_id is not None:
                 self.by_id[history.table_id] = history
                 self.asset_of[history.table_id] = asset
+        if not self.keys:
+            self.define()
         for asset, history in self.histories.items():
             for key, change in history.materializations():
                 place = (str(history.table_id), key, change.version)
                 if place not in self.contents:
-                    self.contents[place] = self._made(asset, key, change)
+                    self.contents[place] = self._made(place[0], key, change)
                     assert len(self.contents[place]) == change.rows, f"{asset} {key}: {change}"
 
     def wrote(self, asset: str, rows: Mapping[str, list[Row]]) -> None:
         """Note what the commit that has just been made to a table from outside made of its partitions."""
-        history = read_history(self.lake / asset)
+        history = self.history(asset)
         assert history.runs[history.version] is None
         for key, changes in history.changes.items():
             if changes[-1].version == history.version:
@@ -95,11 +124,17 @@ class Oracle:
         self._failed[asset] = failed
         return failed
 
+    def undefined(self, asset: str) -> set[str]:
+        """The partitions that have content but are not in the definition."""
+        return {key for key in self.histories[asset].changes if self._exists(asset, key)} - set(self.keys[asset])
+
     def statuses(self) -> dict[str, dict[str, str]]:
         """The status of every partition of every asset."""
         if not self._statuses:
-            for asset in UPSTREAMS:
-                self._statuses[asset] = {key: self._status(asset, key, self._statuses) for key in keys_of(asset)}
+            for asset in self.project.assets:
+                found = self._statuses[asset] = dict[str, str]()
+                for key in self.keys[asset]:
+                    found[key] = self._status(asset, key)
         return self._statuses
 
     def plan(
@@ -109,56 +144,95 @@ class Oracle:
         statuses = self.statuses()
         planned: dict[str, set[str]] = {}
         left_out: dict[str, set[str]] = {}
-        for asset in UPSTREAMS:
+        for asset in self.project.assets:
             failed = self.failed(asset)
-            for key in asked.get(asset, ()):
+            for key in self.keys[asset]:
+                if key not in asked.get(asset, ()):
+                    continue
                 status = statuses[asset][key]
                 wanted = "all" in only or status in only or ("failed" in only and key in failed and status != EXTERNAL)
-                upstreams = mapped(asset, key)
-                moved = any(each in planned.get(upstream, ()) for upstream, keys in upstreams.items() for each in keys)
-                if not wanted and not (moved and status in (FRESH, STALE)):
-                    continue
-                lacks = False
-                for upstream, keys in upstreams.items():
-                    there = [statuses[upstream][each] != MISSING or each in planned.get(upstream, ()) for each in keys]
-                    lacks |= not any(there) if UPSTREAMS[asset][upstream] is None else not all(there)
-                (left_out if lacks else planned).setdefault(asset, set()).add(key)
+                reads = self._reads(asset, key)
+                moved = any(each in planned.get(read.asset, ()) for read, keys in reads for each in keys)
+                if wanted or (moved and status in (FRESH, STALE)):
+                    lacks = any(self._lacks(asset, read, keys, planned) for read, keys in reads)
+                    (left_out if lacks else planned).setdefault(asset, set()).add(key)
         return planned, left_out
 
-    def _status(self, asset: str, key: str, found: Mapping[str, Mapping[str, str]]) -> str:
+    def _reads(self, asset: str, key: str) -> list[tuple[Read, Sequence[str]]]:
+        """What each argument of an asset's function reads for a partition, be they partitions or not."""
+        return [(read, read.keys(key, self.keys)) for read in self.project.assets[asset].reads.values()]
+
+    def _lacks(self, asset: str, read: Read, keys: Sequence[str], planned: Mapping[str, set[str]]) -> bool:
+        """Whether a partition cannot be made for want of what an argument reads."""
+        statuses = self._statuses[read.asset]
+        there = [
+            each in statuses and (statuses[each] != MISSING or each in planned.get(read.asset, ())) for each in keys
+        ]
+        match read.needs:
+            case Needs.EACH:
+                return not all(there) or (not there and read.asset != asset)
+            case Needs.ONE:
+                return not any(there)
+            case Needs.NONE:
+                return False
+
+    def _exists(self, asset: str, key: str) -> bool:
         change = self.histories[asset].last(key)
-        if change is None or (change.run_id is None and not change.has_files):
+        return change is not None and (change.run_id is not None or change.has_files)
+
+    def _status(self, asset: str, key: str) -> str:
+        change = self.histories[asset].last(key)
+        if change is None or not self._exists(asset, key):
             return MISSING
         if change.run_id is None:
             return EXTERNAL
         if change.code != self.code[asset]:
             return STALE
-        for upstream, keys in mapped(asset, key).items():
-            history = self.histories[upstream]
+        for argument, read in self.project.assets[asset].reads.items():
+            keys, history = read.keys(key, self.keys), self.histories[read.asset]
             pin = change.inputs.get(history.table_id or "")
-            if pin is None:
+            if pin is None and read.asset in {each["asset"] for each in change.inputs.values()}:
                 return STALE  # its table was dropped since
+            if read.is_shared and pin is not None:
+                there = {each for each in keys if self._exists(read.asset, each)}
+                then = self.members[str(self.histories[asset].table_id), key, change.version][argument]
+                if there != then and (read.needs is not Needs.EACH or len(there) == len(keys)):
+                    return STALE
             for each in keys:
                 latest = history.last(each)
-                if latest is not None and latest.version > pin["version"]:
+                if each not in self.keys[read.asset]:
+                    continue
+                if latest is not None and latest.version > (-1 if pin is None else pin["version"]):
                     return STALE
-                if found[upstream][each] == STALE:
+                if self._statuses[read.asset][each] == STALE:
                     return STALE
         return FRESH
 
-    def _made(self, asset: str, key: str, change: Change) -> list[Row]:
-        read: dict[str, list[Row]] = {upstream: [] for upstream in UPSTREAMS[asset]}
-        assert sorted(pin["asset"] for pin in change.inputs.values()) == sorted(read), "it pins every upstream"
-        for table_id, pin in change.inputs.items():
-            upstream = self.asset_of[table_id]
-            assert upstream == pin["asset"]
-            for each in mapped(asset, key)[upstream]:
-                there = self.by_id[table_id].last(each, pin["version"])
+    def _made(self, table_id: str, key: str, change: Change) -> list[Row]:
+        asset = self.asset_of[table_id]
+        small = self.project.assets[asset]
+        pinned = {pin["asset"]: table_id for table_id, pin in change.inputs.items()}
+        assert len(pinned) == len(change.inputs), "it pins every upstream once"
+        assert set(pinned) <= {read.asset for read in small.reads.values()}
+        rows: dict[str, list[Row]] = {}
+        members = self.members[table_id, key, change.version] = dict[str, set[str]]()
+        for argument, read in small.reads.items():
+            rows[argument], members[argument] = [], set()
+            upstream_id = pinned.get(read.asset)
+            if upstream_id is None:
+                assert read.needs is Needs.NONE or read.asset == asset, f"{asset} {key}: it pins {read.asset}"
+                continue
+            assert self.asset_of[upstream_id] == read.asset
+            version = change.inputs[upstream_id]["version"]
+            for each in read.keys(key, self.keys):
+                there = self.by_id[upstream_id].last(each, version)
                 exists = there is not None and (there.run_id is not None or there.has_files)
-                if UPSTREAMS[asset][upstream] is not None:
-                    assert exists, f"{asset} {key} was made without {upstream} {each}"
-                read[upstream] += self._rows(table_id, each, pin["version"])
-        return made(asset, self.constants[asset, str(change.code)], key, read)
+                if read.needs is Needs.EACH:
+                    assert exists, f"{asset} {key} was made without {read.asset} {each}"
+                if exists and each in self.keys[read.asset]:
+                    members[argument].add(each)
+                    rows[argument] += self._rows(upstream_id, each, version)
+        return small.made(self.constants[asset, str(change.code)], key, rows)
 
     def _rows(self, table_id: str, key: str, version: int) -> list[Row]:
         history = self.by_id[table_id]
@@ -168,5 +242,5 @@ class Oracle:
             return []
         place = (table_id, key, change.version)
         if place not in self.contents and change.run_id is not None:
-            self.contents[place] = self._made(self.asset_of[table_id], key, change)
+            self.contents[place] = self._made(table_id, key, change)
         return self.contents[place]

@@ -1,19 +1,17 @@
-"""Four assets over eight days whose code is edited by changing one constant of each.
-
-`made` says in plain Python what each of their functions makes, for whoever wants to know better than the engine.
-"""
+"""Four assets over eight days whose code is edited by changing one constant of each."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from tests.exactness.project import Keys, Read, Row, SmallAsset, SmallProject, all_of, date_column
 
 START = dt.date(2024, 1, 1)
 DAYS = 8
@@ -22,9 +20,6 @@ RAW_ROWS = (2, 1, 0, 3, 1, 2, 0, 1)
 """How many rows the source has on each day; some days have none."""
 
 days = dw.DailyPartitions(start=START, end=START + dt.timedelta(days=DAYS))
-
-Row: TypeAlias = tuple[int, int]
-"""The columns `i` and `n`."""
 
 
 class Daily(pa.DataFrameModel):
@@ -118,17 +113,30 @@ def keys_of(asset: str) -> tuple[str, ...]:
     return ("",) if asset == "total" else KEYS
 
 
-def mapped(asset: str, key: str) -> Mapping[str, Sequence[str]]:
-    """The keys of each upstream that a partition is made from."""
-    keys: dict[str, Sequence[str]] = {}
-    for upstream, offsets in UPSTREAMS[asset].items():
-        if offsets is None:
-            keys[upstream] = KEYS
-        else:
-            number = KEYS.index(key)
-            keys[upstream] = KEYS[max(0, number + offsets[0]) : number + offsets[1] + 1]
-    return keys
-
-
 def _sum(rows: Sequence[Row]) -> int:
     return sum(n for _, n in rows)
+
+
+def _read(upstream: str, offsets: tuple[int, int] | None) -> Read:
+    if offsets is None:
+        return all_of(upstream)
+    first, last = offsets
+
+    def keys(key: str, _: Keys) -> Sequence[str]:
+        number = KEYS.index(key)
+        return KEYS[max(0, number + first) : number + last + 1]
+
+    return Read(upstream, keys)
+
+
+def _asset(name: str) -> SmallAsset:
+    return SmallAsset(
+        keys=keys_of(name),
+        columns=() if name == "total" else (date_column("day"),),
+        made=lambda by, key, read: made(name, by, key, read),
+        reads={upstream: _read(upstream, offsets) for upstream, offsets in UPSTREAMS[name].items()},
+        beyond="" if name == "total" else "2024-02-01",
+    )
+
+
+PROJECT = SmallProject("days", {name: _asset(name) for name in UPSTREAMS}, definitions, spans=KEYS)
