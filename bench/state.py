@@ -1,0 +1,125 @@
+"""How the cost of a state grows with partitions, commits and assets: `make bench`.
+
+Commit logs of up to a million partitions and ten thousand commits are written as if they had been run, and the real
+commands are run on them, each in a process of its own. What a row counts is the CPU beyond that of a process that only
+imports what the command does. `state.py tiny` runs every case once, on next to nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakes import write_daily_project, write_hourly_project
+from measure import Measurement, measure
+
+HERE = Path(__file__).parent
+IMPORTS = "import deltaworks.cli.app, deltaworks.engine.execution.decide, deltaworks.engine.workspace.project"
+HOURLY, COMMITS, YEARS = 10, 100, 10
+NOISE_S = 0.05
+"""What is below it says nothing by itself, and has no ratio."""
+STATUS, PLAN = ["status", "--json"], ["plan", "--json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of everything there is, ascending."""
+
+    states: Sequence[int] = (10_000, 100_000, 1_000_000)
+    commits: Sequence[int] = (100, 1_000, 10_000)
+    assets: Sequence[int] = (100, 1_000)
+    days: int = 365 * YEARS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One command on one size of lake."""
+
+    what: str
+    size: str
+    took: Measurement
+
+
+def main() -> None:
+    """Run the cases and print the table."""
+    sizes = Sizes((240,), (3,), (4,), 30) if sys.argv[1:] == ["tiny"] else Sizes()
+    bare = min(measure([sys.executable, "-c", IMPORTS], HERE, {}).cpu_s for _ in range(5))
+    print(f"\nCPU beyond the {bare:.2f} s of the imports; the ratio is to the next smaller size")
+    print(f"{'what':44} {'size':>18} {'CPU s':>8} {'peak MiB':>9} {'ratio':>7}", flush=True)
+    before: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for row in _rows(Path(folder), sizes):
+            cpu_s = max(row.took.cpu_s - bare, 0)
+            ratio = f"{cpu_s / before[row.what]:.1f}" if before.get(row.what, 0) > NOISE_S else ""
+            before[row.what] = cpu_s
+            print(f"{row.what:44} {row.size:>18} {cpu_s:8.2f} {row.took.peak_mib:9.0f} {ratio:>7}", flush=True)
+
+
+def _rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
+    yield from _by_states(folder, sizes.states)
+    yield from _by_commits(folder, sizes.commits)
+    yield from _by_assets(folder, sizes.assets, sizes.days)
+
+
+def _by_states(folder: Path, sizes: Sequence[int]) -> Iterator[Row]:
+    """Ten hourly tables and a daily one, chained, a hundred commits each."""
+    for states in sizes:
+        place, changed, size = folder / f"{states} states", folder / f"{states} stale", f"{states:,} states"
+        write_hourly_project(place, states // HOURLY, HOURLY)
+        write_hourly_project(changed, states // HOURLY, HOURLY, salt=1)
+        _write("logs", place, str(COMMITS), "files")
+        lake = ["--lake", str(place / "lake")]
+        yield Row("status, no index", size, _run(place, STATUS, times=1))
+        yield Row("status", size, _run(place, STATUS))
+        yield Row("status --partitions", size, _run(place, [*STATUS, "--partitions"]))
+        yield Row("status --partitions, all stale", size, _run(changed, [*STATUS, "--partitions", *lake]))
+        yield Row("plan, all stale", size, _run(changed, [*PLAN, *lake]))
+        yield Row("plan, all missing", size, _run(place, [*PLAN, "--lake", str(place / "none")]))
+        _write("commit", place, "h0")
+        yield Row("status, one commit after the index", size, _run(place, STATUS))
+        _write("commit", place, "h0", "2")
+        yield Row("status, every other hour remade at the root", size, _run(place, STATUS, times=1))
+        yield Row("plan, every other hour remade at the root", size, _run(place, PLAN))
+        shutil.rmtree(place)
+
+
+def _by_commits(folder: Path, sizes: Sequence[int]) -> Iterator[Row]:
+    """Two hourly tables, an hour a commit."""
+    for commits in sizes:
+        place, size = folder / f"{commits} commits", f"{commits:,} commits"
+        write_hourly_project(place, commits, 2)
+        _write("logs", place, str(commits), "files")
+        yield Row("status of one-hour commits, no index", size, _run(place, STATUS, times=1))
+        yield Row("status of one-hour commits", size, _run(place, STATUS))
+        shutil.rmtree(place)
+
+
+def _by_assets(folder: Path, sizes: Sequence[int], days: int) -> Iterator[Row]:
+    """Daily tables in one module, each with a model of its own."""
+    for assets in sizes:
+        place, size = folder / f"{assets} assets", f"{assets:,} x {days:,} days"
+        write_daily_project(place, assets, days)
+        _write("logs", place, "3", "records")
+        yield Row("list (loads the project)", size, _run(place, ["list", "--json"]))
+        yield Row("status of daily tables, no index", size, _run(place, STATUS, times=1))
+        yield Row("status of daily tables", size, _run(place, STATUS))
+        shutil.rmtree(place)
+
+
+def _write(what: str, place: Path, *rest: str) -> None:
+    """Write in a process of its own: a project's modules are imported once in one, and a child's peak counts it."""
+    measure([sys.executable, str(HERE / "lakes.py"), what, str(place), *rest], HERE, {})
+
+
+def _run(place: Path, command: Sequence[str], times: int = 3) -> Measurement:
+    """Run a command some times, of which the cheapest counts: others on the machine only ever add to it."""
+    runs = [measure([sys.executable, "-m", "deltaworks", *command], place, {}) for _ in range(times)]
+    return min(runs, key=lambda run: run.cpu_s)
+
+
+if __name__ == "__main__":
+    main()
