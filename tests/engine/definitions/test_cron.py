@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from contextlib import suppress
 
 import polars as pl
@@ -195,15 +194,12 @@ def test_days_may_be_counted_from_either_end_of_a_month(expression: str, days: l
         ("0\x000 * * * *", "as its minute"),
     ],
 )
-def test_what_is_no_expression_is_refused_at_once_in_one_sentence(expression: object, problem: str) -> None:
-    begun = time.monotonic()
-
+def test_what_is_no_expression_is_refused_in_one_sentence(expression: object, problem: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         Cron(expression)  # type: ignore[arg-type]
 
     assert problem in str(refused.value)
     assert len(str(refused.value)) < 300
-    assert time.monotonic() - begun < 1
 
 
 @settings(deadline=None, max_examples=200)

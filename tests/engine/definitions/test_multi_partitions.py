@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,14 +92,12 @@ def test_a_million_partitions_are_normal() -> None:
             "store": dw.StaticPartitions([f"Größe {number}" for number in range(50)]),
         }
     )
-    began = time.monotonic()
 
     keys = multi.keys(pl.int_range(multi.size, eager=True))
     ordinals = multi.ordinals(keys)
 
     assert multi.size == 1_000_000
     assert ordinals.equals(pl.int_range(multi.size, eager=True))
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from typing import Any
 
 import polars as pl
@@ -359,13 +358,11 @@ def test_a_representation_has_what_is_not_by_default() -> None:
 def test_arguments_that_make_no_definition_are_refused(
     kind: type[Any], arguments: dict[str, Any], problem: str
 ) -> None:
-    begun = time.monotonic()
     with pytest.raises(InvalidDefinition) as refused:
         kind(**({"start": "2013-01-01"} | ({"cron": "0 6 * * *"} if kind is dw.CronPartitions else {}) | arguments))
 
     assert problem in str(refused.value)
     assert str(refused.value).startswith(f"{kind.__name__}: ")
-    assert time.monotonic() - begun < 1
 
 
 def test_days_of_old_need_no_whole_offsets() -> None:
