@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import CodeType
 from typing import Any, TypeAlias, cast
 
@@ -42,7 +43,7 @@ class Naming:
 def naming_of(tree: FunctionTree, code: CodeType, paths: Mapping[str, str]) -> Naming:
     """Return what the names in a function stand for; local names are found out, if nothing looks them up by name."""
     kept: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) if name in _READS_NAMES:
                 return Naming(paths)
@@ -189,7 +190,7 @@ def class_chains(tree: ast.ClassDef, *, keeps_annotations: bool) -> Iterator[Cha
 
 def imports_in(tree: FunctionTree) -> Iterator[tuple[str, str, str | None]]:
     """Yield what a function imports when it is called: the local name, the module, and the name there if it has one."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield alias.asname or alias.name, "." * node.level + (node.module or ""), alias.name
@@ -200,7 +201,13 @@ def imports_in(tree: FunctionTree) -> Iterator[tuple[str, str, str | None]]:
 
 def attributes_in(tree: ast.AST) -> set[str]:
     """Return the names of all attributes that a tree takes from anything."""
-    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return {node.attr for node in _nodes(tree) if isinstance(node, ast.Attribute)}
+
+
+@lru_cache(maxsize=64)
+def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a tree's nodes once for all who look through them in turn."""
+    return tuple(ast.walk(tree))
 
 
 def _without_docstring(body: list[object]) -> list[object]:
