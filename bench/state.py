@@ -118,7 +118,7 @@ def _write(what: str, place: Path, *rest: str) -> None:
 
 
 def _run(place: Path, command: Sequence[str], times: int = 3) -> tuple[float, float]:
-    """Run a command and the bare imports in turns; the cheapest of each counts: others on the machine only add to it."""
+    """Run a command and the bare imports in turns; the cheapest of each counts, as others only ever add."""
     bare, runs = list[Measurement](), list[Measurement]()
     for _ in range(times):
         bare.append(measure(BARE, place, {}))

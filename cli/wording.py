@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from deltaworks.cli.output import Cell
 
 if TYPE_CHECKING:
-    from deltaworks.engine.definitions.partition_set import PartitionSet
-    from deltaworks.engine.definitions.partitions import Partitions
+    from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+    from deltaworks.engine.definitions.partitions.protocols import Partitions
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.planning.graph import AssetGraph
     from deltaworks.engine.planning.plan import Plan
@@ -49,7 +49,7 @@ def ranges_json(ranges: Sequence[tuple[int, int]], definition: Partitions) -> di
     # Imported here: --help must not load Polars.
     import polars as pl
 
-    from deltaworks.engine.definitions.multi_partitions import key_ranges
+    from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
 
     count, keyed = sum(last - first + 1 for first, last in ranges), key_ranges(ranges, definition)
     if len(keyed) < MANY_RANGES:
@@ -73,7 +73,7 @@ def split_defined(keys: Sequence[str], definition: Partitions) -> tuple[Partitio
     # Imported here: --help must not load Polars.
     import polars as pl
 
-    from deltaworks.engine.definitions.partition_set import PartitionSet
+    from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 
     ordinals = definition.ordinals(pl.Series(keys, dtype=pl.String))
     return PartitionSet.of(ordinals.drop_nulls(), definition.size), ordinals.null_count()
@@ -82,7 +82,7 @@ def split_defined(keys: Sequence[str], definition: Partitions) -> tuple[Partitio
 def range_text(first: int, last: int, definition: Partitions) -> str:
     """Return consecutive partitions in a few words."""
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.definitions.multi_partitions import key_ranges
+    from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
 
     return ", ".join(_pair_text(low, high, definition) for low, high in key_ranges([(first, last)], definition))
 
@@ -90,7 +90,7 @@ def range_text(first: int, last: int, definition: Partitions) -> str:
 def _ranges(partitions: PartitionSet, definition: Partitions) -> list[tuple[int, int]]:
     """Return the ranges of a set, each of which is what `--from` its first and `--to` its last key asks for."""
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.definitions.multi_partitions import key_ranges
+    from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
 
     return key_ranges(partitions.ranges(), definition)
 

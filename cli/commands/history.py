@@ -15,7 +15,7 @@ from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
 
 if TYPE_CHECKING:
-    from deltaworks.engine.definitions.partition_set import PartitionSet
+    from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.log import Commit
 

@@ -14,7 +14,7 @@ from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.definitions.key_partitions import DynamicPartitions
+    from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.partition_keys import KeyChange
 
@@ -94,7 +94,7 @@ def _dynamic(node: Node, wanted: str | None) -> tuple[DynamicPartitions, str]:
         RequestError: there is none, it follows a table, or it is not told which one is meant.
     """
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.definitions.key_partitions import DynamicPartitions
+    from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
 
     names = node.dimension_names
     if wanted is not None and wanted not in names:

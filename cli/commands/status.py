@@ -13,7 +13,7 @@ from deltaworks.cli.wording import counted, range_text, ranges_json, without_jso
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deltaworks.engine.definitions.partition_set import PartitionSet
+    from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.status import AssetStatus, LakeStatus, StatusRange
 
 _TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}

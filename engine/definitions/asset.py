@@ -10,8 +10,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
-from deltaworks.engine.definitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
-from deltaworks.engine.definitions.partitions import Dimension, Partitions, Unpartitioned
+from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
+from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.registry import note
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature

@@ -18,7 +18,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import Asset, complete, named
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.keys import KeyLike
-from deltaworks.engine.definitions.partitions import Unpartitioned
+from deltaworks.engine.definitions.partitions.protocols import Unpartitioned
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.signature import Signature
 from deltaworks.errors import InvalidDefinition, Place

@@ -14,8 +14,8 @@ from typing import Annotated, Any, TypeGuard, get_args, get_origin, get_type_hin
 from deltaworks.engine.definitions.frames import FrameType, read_frame_type
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.mappings import KeyFunction, PartitionMapping, TimeWindowMapping, as_mapping
-from deltaworks.engine.definitions.partition import Partition
+from deltaworks.engine.definitions.mappings.declared import KeyFunction, PartitionMapping, TimeWindowMapping, as_mapping
+from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
 

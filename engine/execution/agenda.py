@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaworks.engine.definitions.correspondence import Correspondence, Fixed, Relation
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.product import Grid
-from deltaworks.engine.definitions.segments import INDEX, Ordinals, Segments, count_to
+from deltaworks.engine.definitions.mappings.correspondence import Correspondence, Fixed, Relation
+from deltaworks.engine.definitions.mappings.product import Grid
+from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals, Segments, count_to
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Plan
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.partition import Partition
+from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.task import PinnedInput, Task
 from deltaworks.engine.planning.graph import Node

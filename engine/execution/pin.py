@@ -8,7 +8,7 @@ from typing import TypeAlias
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.segments import Ordinals
+from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.execution.agenda import Blocked
 from deltaworks.engine.execution.task import PinnedInput
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node

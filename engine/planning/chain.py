@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.segments import Ordinals
+from deltaworks.engine.definitions.mappings.segments import Ordinals
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import Edge
 
 

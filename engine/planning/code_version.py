@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.definitions.mappings import PartitionMapping, functions_of
+from deltaworks.engine.definitions.mappings.declared import PartitionMapping, functions_of
 from deltaworks.engine.planning.opaque import described
 from deltaworks.engine.planning.own import Own
 from deltaworks.engine.planning.reach import Reach, Unseen, columns_of

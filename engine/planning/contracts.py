@@ -20,7 +20,7 @@ from deltaworks import errors
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.partition import Partition
+from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.own import is_authors_file
 from deltaworks.engine.planning.rehearsal import rehearsal

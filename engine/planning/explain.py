@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import reaching_back
 from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups

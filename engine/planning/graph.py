@@ -10,17 +10,22 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.definitions.correspond import correspond, infer_mapping
-from deltaworks.engine.definitions.correspondence import Correspondence
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.definitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings import IdentityMapping, MultiMapping, PartitionMapping, TimeWindowMapping
-from deltaworks.engine.definitions.multi_partitions import MultiPartitions, key_ranges
-from deltaworks.engine.definitions.partitions import Partitions
-from deltaworks.engine.definitions.resolution import DynamicKeys, dynamic_dimensions, resolve
+from deltaworks.engine.definitions.mappings.correspond import correspond, infer_mapping
+from deltaworks.engine.definitions.mappings.correspondence import Correspondence
+from deltaworks.engine.definitions.mappings.declared import (
+    IdentityMapping,
+    MultiMapping,
+    PartitionMapping,
+    TimeWindowMapping,
+)
+from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
+from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions, key_ranges
+from deltaworks.engine.definitions.partitions.protocols import Partitions
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions, resolve
+from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.definitions.signature import Upstream
-from deltaworks.engine.definitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.code_version import code_version
 from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream, did_you_mean
 

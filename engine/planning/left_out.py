@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered
 from deltaworks.engine.planning.status import LakeStatus, Status

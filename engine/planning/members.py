@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import Partitions
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.planning.graph import Edge
 
 _DIGEST_BYTES = 8

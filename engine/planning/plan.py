@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import follow
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import LeftOut, lacking_own, left_out

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.multi_partitions import MultiPartitions
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import Partitions
-from deltaworks.engine.definitions.time_partitions import TimePartitions
+from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.protocols import Partitions
+from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.chain import follow, reaching_back
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.selection_syntax import with_upstreams

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.multi_partitions import MultiPartitions
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import Dimension, Partitions
-from deltaworks.engine.definitions.time_partitions import TimePartitions
+from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions
+from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError, UnknownPartition
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import Partitions
-from deltaworks.engine.definitions.time_partitions import TimePartitions
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.protocols import Partitions
+from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.table import Materialization, Origin, Table, Writer

@@ -15,7 +15,7 @@ from functools import cached_property
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
 from deltaworks.engine.planning.deeds import at_versions, own_deed, spelled, upstream_deed
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node

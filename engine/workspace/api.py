@@ -13,7 +13,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.definitions.resolution import dynamic_dimensions, resolve
+from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe

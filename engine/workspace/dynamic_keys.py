@@ -10,9 +10,9 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.definitions.key_partitions import DynamicPartitions
-from deltaworks.engine.definitions.partition_columns import PartitionColumn
-from deltaworks.engine.definitions.resolution import DynamicKeys, dynamic_dimensions
+from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
+from deltaworks.engine.definitions.partitions.partition_columns import PartitionColumn
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.io.index import load_table
 from deltaworks.io.partition_keys import key_problem, read_keys

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.frames import DataFrame, LazyFrame, Previous
-    from deltaworks.engine.definitions.key_partitions import DynamicPartitions, StaticPartitions
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
-    from deltaworks.engine.definitions.mappings import (
+    from deltaworks.engine.definitions.mappings.declared import (
         AllPartitionsMapping,
         IdentityMapping,
         LastPartitionMapping,
@@ -24,19 +23,20 @@ if TYPE_CHECKING:
         StaticMapping,
         TimeWindowMapping,
     )
-    from deltaworks.engine.definitions.multi_partitions import MultiPartitions
-    from deltaworks.engine.definitions.partition import Partition
-    from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
-    from deltaworks.engine.definitions.resources import EnvVar, Resource
-    from deltaworks.engine.definitions.seed import seed
-    from deltaworks.engine.definitions.signature import Input
-    from deltaworks.engine.definitions.time_kinds import (
+    from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions, StaticPartitions
+    from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
+    from deltaworks.engine.definitions.partitions.partition import Partition
+    from deltaworks.engine.definitions.partitions.time_kinds import (
         CronPartitions,
         DailyPartitions,
         HourlyPartitions,
         MonthlyPartitions,
         WeeklyPartitions,
     )
+    from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
+    from deltaworks.engine.definitions.resources import EnvVar, Resource
+    from deltaworks.engine.definitions.seed import seed
+    from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
@@ -86,10 +86,9 @@ _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.definitions": ("Definitions",),
     "definitions.frames": ("DataFrame", "LazyFrame", "Previous"),
-    "definitions.key_partitions": ("DynamicPartitions", "StaticPartitions"),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
-    "definitions.mappings": (
+    "definitions.mappings.declared": (
         "AllPartitionsMapping",
         "IdentityMapping",
         "LastPartitionMapping",
@@ -98,19 +97,20 @@ _NAMES = {
         "StaticMapping",
         "TimeWindowMapping",
     ),
-    "definitions.multi_partitions": ("MultiPartitions",),
-    "definitions.partition": ("Partition",),
-    "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
-    "definitions.resources": ("EnvVar", "Resource"),
-    "definitions.seed": ("seed",),
-    "definitions.signature": ("Input",),
-    "definitions.time_kinds": (
+    "definitions.partitions.key_partitions": ("DynamicPartitions", "StaticPartitions"),
+    "definitions.partitions.multi_partitions": ("MultiPartitions",),
+    "definitions.partitions.partition": ("Partition",),
+    "definitions.partitions.time_kinds": (
         "CronPartitions",
         "DailyPartitions",
         "HourlyPartitions",
         "MonthlyPartitions",
         "WeeklyPartitions",
     ),
+    "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
+    "definitions.resources": ("EnvVar", "Resource"),
+    "definitions.seed": ("seed",),
+    "definitions.signature": ("Input",),
     "execution.run": ("RunReport",),
     "workspace.api": ("diff", "materialize", "read"),
 }

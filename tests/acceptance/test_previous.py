@@ -15,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
 from deltaworks import LazyFrame
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport

@@ -16,8 +16,8 @@ import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings import TimeWindowMapping
-from deltaworks.engine.definitions.partitions import Unpartitioned
+from deltaworks.engine.definitions.mappings.declared import TimeWindowMapping
+from deltaworks.engine.definitions.partitions.protocols import Unpartitioned
 from deltaworks.errors import DefinitionError, InvalidContract, InvalidDefinition
 
 DAYS = dw.DailyPartitions(start="2013-01-01", end="2014-01-01")

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deltaworks as dw
-from deltaworks.engine.definitions.correspondence import Relation
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.mappings.correspondence import Relation
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.agenda import Agenda
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import Plan

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.upkeep import CLAIM, maintain
 from deltaworks.engine.planning.explain import explain

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deltaworks as dw
-from deltaworks.engine.definitions.partition_set import PartitionSet
-from deltaworks.engine.definitions.partitions import Partitions
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.planning.chain import carried, follow, reaching_back
 from deltaworks.engine.planning.graph import Edge, build_graph
 

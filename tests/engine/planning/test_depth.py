@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.explain import DEEPEST, explain
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.selection import select

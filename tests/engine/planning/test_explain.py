@@ -9,7 +9,7 @@ import pytest
 
 import deltaworks as dw
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.explain import Explanation, explain
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import deltaworks as dw
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
-from deltaworks.engine.definitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.mappings.declared import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import Status, status_ranges
