@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
@@ -21,6 +22,34 @@ from deltaworks.validation import declare
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+class AssetKind(StrEnum):
+    """What stands behind a table."""
+
+    FUNCTION = "asset"
+    """A function, which makes it from its upstreams."""
+    SEED = "seed"
+    """A file of the project."""
+    EXTERNAL = "external"
+    """Somebody else, who writes it; here it is only read."""
+    SOURCE = "source"
+    """Data that is no table: only which version there is of it is kept."""
+
+    @property
+    def is_made(self) -> bool:
+        """Whether runs make its partitions."""
+        return self in (AssetKind.FUNCTION, AssetKind.SEED)
+
+    @property
+    def origin(self) -> str:
+        """Where its partitions come from, for a sentence."""
+        return {
+            AssetKind.FUNCTION: "its function makes it",
+            AssetKind.SEED: "it is a file of the project",
+            AssetKind.EXTERNAL: "others write it",
+            AssetKind.SOURCE: "it is observed",
+        }[self]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +73,7 @@ class Asset(Generic[P, R]):
     """What stands for the function's code instead of its hash, where the author says so."""
     location: str | None = None
     """Where the table lies, where that is not told by the key."""
-    kind: str = "asset"
-    """What stands behind it: a function, or a file of the project (`seed`)."""
+    kind: AssetKind = AssetKind.FUNCTION
 
     @property
     def model(self) -> type | None:

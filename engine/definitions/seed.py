@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from deltaworks.engine.definitions.asset import Asset, complete, named
+from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, named
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.partitions.protocols import Unpartitioned
@@ -80,7 +80,7 @@ def seed(
             tags=dict(tags or {}),
             code_version=f"seed {digest}",
             location=location,
-            kind="seed",
+            kind=AssetKind.SEED,
         )
     )
 

@@ -169,9 +169,10 @@ class _Explainer:
 
 
 def _code(found: AssetStatus, partitions: PartitionSet) -> CodeNow | None:
-    if not partitions & PartitionSet(found.code_changed):
+    now = found.node.code
+    if now is None or not partitions & PartitionSet(found.code_changed):
         return None
-    return CodeNow(found.node.code, found.node.asset.where)
+    return CodeNow(now, found.node.asset.where)
 
 
 def _made(found: AssetStatus, partitions: PartitionSet) -> Iterator[Made]:

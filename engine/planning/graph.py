@@ -105,8 +105,10 @@ class Node:
         return f"{self.key} {', '.join(shown)}{tail}".rstrip()
 
     @cached_property
-    def code(self) -> str:
-        """The code version: what the partitions made by this definition are recorded with."""
+    def code(self) -> str | None:
+        """The code version: what the partitions made by this definition are recorded with; none if no code makes it."""
+        if not self.asset.kind.is_made:
+            return None
         return code_version(self.asset, {edge.argument.argument: edge.mapping for edge in self.upstream})
 
 

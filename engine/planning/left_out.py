@@ -30,6 +30,8 @@ class LeftOut:
         if not self.upstream_partitions:
             return f"{self.upstream} has no partition to make it from, its partitions are {upstream.partitions}"
         missing = upstream.spelled(self.upstream_partitions.ranges())
+        if not upstream.asset.kind.is_made:
+            return f"it is made from {missing}, which is missing; {upstream.asset.kind.origin}"
         if self.command is None:
             return f"it is made from {missing}, which is missing and has nothing to be made from itself"
         return f"it is made from {missing}, which is missing. Make both: `{self.command}`"

@@ -80,12 +80,16 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
     """Decide what a request needs.
 
     Raises:
-        RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream.
+        RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
+            run makes any of its assets.
     """
+    made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
+    if request.partitions and not made_here:
+        raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
     lacking: list[LeftOut] = []
     planned: dict[AssetKey, PartitionSet] = {}
-    for key, asked in request.partitions.items():
+    for key, asked in made_here.items():
         node, found = graph.nodes[key], status[key]
         wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
@@ -101,7 +105,7 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         if wanted or moved:
             planned[key] = wanted | moved
         steps += _moved_steps(node, moved, planned)
-    _refuse_empty(graph, status, request, lacking, planned)
+    _refuse_empty(graph, status, replace(request, partitions=made_here), lacking, planned)
     return Plan(tuple(steps), tuple(lacking), planned, only)
 
 
@@ -191,6 +195,11 @@ def _reached(node: Node, upstream: AssetKey, planned: Mapping[AssetKey, Partitio
         if edge.upstream == upstream and upstream in planned:
             reached = reached | edge.correspondence.downstream(planned[upstream])
     return reached
+
+
+def _nothing_to_make(graph: AssetGraph, request: Request) -> str:
+    named = (f"{key} ({graph.nodes[key].asset.kind.origin})" for key in request.partitions)
+    return f"No run makes {', '.join(named)}."
 
 
 def _refuse_empty(

@@ -48,7 +48,7 @@ def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSe
         if key not in above:
             continue
         missing = status[key].having(Status.MISSING)
-        possible = PartitionSet.all(missing.size)
+        possible = PartitionSet.all(missing.size) if each.asset.kind.is_made else PartitionSet.none(missing.size)
         for edge in each.upstream:
             if not edge.is_own:
                 absent = PartitionSet.all(found[edge.upstream].size) - found[edge.upstream]

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.selection_syntax import And, Attribute, Expression, Having, Name, Not, Or, Reach, parse
 from deltaworks.engine.planning.status import LakeStatus, Status
 from deltaworks.errors import RequestError, UnknownAsset, did_you_mean
 
-_KINDS = ("asset", "seed")
 _STATUSES = (*(status.word for status in Status), "failed")
 _NOBODY = {
     Attribute.GROUP: "No asset is in group",
@@ -84,7 +84,7 @@ class _Meaning:
         return chosen
 
     def _having(self, attribute: Attribute, value: str) -> frozenset[AssetKey]:
-        known = {Attribute.KIND: _KINDS, Attribute.STATUS: _STATUSES}.get(attribute)
+        known = {Attribute.KIND: tuple(AssetKind), Attribute.STATUS: _STATUSES}.get(attribute)
         if known is not None and value not in known:
             raise RequestError(f"There is no {attribute} {value!r}; known are {', '.join(known)}.")
         values = {key: self._values(attribute, node) for key, node in self._graph.nodes.items()}

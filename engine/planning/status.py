@@ -189,7 +189,9 @@ def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None, *,
 
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
     origin, code = state.columns["origin"], node.code
-    code_changed = _of_made(state, [each.source not in (None, code) for each in state.materializations])
+    code_changed = _of_made(
+        state, [None not in (each.source, code) and each.source != code for each in state.materializations]
+    )
     no_own = PartitionSet.none(node.partitions.size)
     inputs = tuple(
         _input_status(
