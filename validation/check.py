@@ -33,6 +33,8 @@ class DeclaredCheck:
     reaction: Reaction
     builtin: bool
     """Pandera's own, hence the same expression whenever its function is called."""
+    meaning: str
+    """What it asks, whatever its author calls it: a builtin's name and bounds, else the name of a function."""
     check: pa.Check
 
 
@@ -42,7 +44,10 @@ def declare_check(check: pa.Check, on_fail: OnFail) -> DeclaredCheck:
     builtin = _builtin_name(check)
     names = (given,) if builtin is None else tuple(dict.fromkeys((_FIELD_WORDS.get(builtin, builtin), builtin, given)))
     reaction = on_fail.reaction(*names, raise_warning=bool(check.raise_warning))
-    return DeclaredCheck(_label(check, builtin, given), names, reaction, builtin is not None, check)
+    meaning = given if builtin is None else f"{builtin}({', '.join(_arguments(_statistics(check)))})"
+    if not check.ignore_na:
+        meaning += " of nulls too"
+    return DeclaredCheck(_label(check, builtin, given), names, reaction, builtin is not None, meaning, check)
 
 
 def _builtin_name(check: pa.Check) -> str | None:

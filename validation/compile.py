@@ -50,7 +50,11 @@ def _compile(model: type | None, columns: tuple[tuple[str, pl.DataType], ...]) -
     rules = tuple(part for part in parts if isinstance(part, Rule))
     residual = tuple(part for part in parts if isinstance(part, ResidualCheck))
     problems = tuple(_severity_problems(rules, declared, schema))
-    return Contract(schema, problems) if problems else Contract(schema, (), rules, residual, tuple(_totals(declared, schema)))
+    return (
+        Contract(schema, problems)
+        if problems
+        else Contract(schema, (), rules, residual, tuple(_totals(declared, schema)))
+    )
 
 
 _compile_once = lru_cache(maxsize=1024)(_compile)

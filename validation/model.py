@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import FunctionType
 from typing import Any, TypeGuard
 
 import pandera.polars as pa
@@ -84,6 +85,34 @@ class Declared:
         columns = (*self.columns, *self.pattern_columns)
         checks = (*self.checks, *(check for column in columns for check in column.checks))
         return all(check.builtin for check in checks)
+
+    def taking_out(self) -> Iterator[str]:
+        """Yield what each rule asks that leaves rows out, so that it is part of what the table's rows are."""
+        for column in (*self.columns, *self.pattern_columns):
+            own = {NOT_NULL: not column.nullable, (UNIQUE,): column.unique}
+            asked = {names[0]: column.on_fail.reaction(*names).severity for names, is_asked in own.items() if is_asked}
+            for meaning, severity in (
+                *asked.items(),
+                *((each.meaning, each.reaction.severity) for each in column.checks),
+            ):
+                if severity.takes_out:
+                    yield f"{column.name}: {meaning}, {severity}"
+        if self.on_fail.reaction(UNIQUE).severity.takes_out:
+            yield from (
+                f"table: {UNIQUE} {', '.join(key)}, {self.on_fail.reaction(UNIQUE).severity}" for key in self.keys
+            )
+        for check in self.checks:
+            if check.reaction.severity.takes_out:
+                yield f"table: {check.meaning}, {check.reaction.severity}"
+
+    def check_functions(self) -> Iterator[FunctionType]:
+        """Yield the author's functions in the model and those that it inherits from, in the order of their names."""
+        found: dict[str, FunctionType] = {}
+        for each in reversed(self.model.__mro__):
+            if issubclass(each, pa.DataFrameModel) and each is not pa.DataFrameModel:
+                methods = ((name, getattr(value, "__func__", None)) for name, value in vars(each).items())
+                found |= {name: method for name, method in methods if isinstance(method, FunctionType)}
+        return (found[name] for name in sorted(found))
 
     def schema(self) -> pl.Schema:
         """Return the required columns with a name of their own, in declaration order."""

@@ -20,6 +20,9 @@ class RuleRecord(TypedDict):
     column: str | None
 
 
+_FATE = {Severity.DROP: "which were dropped", Severity.QUARANTINE: "which were quarantined"}
+
+
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """A rule that did not pass. Its text is a sentence for people, and may show values of rows."""
@@ -45,7 +48,7 @@ class RuleResult:
         subject = f"{self.column or 'table'}: {self.rule}"
         if self.problem is not None:
             return f"{subject} could not be checked: {self.problem}"
-        note = f", {self.note}" if self.note else ""
+        note = f", {self.note or _FATE.get(self.severity)}" if self.note or self.severity in _FATE else ""
         if self.failed_rows is None:
             return f"{subject} failed{self._shown_samples()}{note}"
         rows = "1 row" if self.failed_rows == 1 else f"{self.failed_rows:,} rows"

@@ -14,6 +14,7 @@ from deltaworks.io.create import create_table, verify_table
 from deltaworks.io.dtypes import Json, schema_difference
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
+from deltaworks.io.rejects import drop_rejects
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
 
@@ -114,6 +115,8 @@ def discard(table: Table, partition: StagedPartition) -> None:
     """Delete the files of a partition that is not to be committed."""
     for file in partition.files:
         table.store.delete(f"{table.name}/{file.path}")
+    if partition.rejects is not None:
+        drop_rejects(table.store, partition.rejects)
 
 
 def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
@@ -131,6 +134,7 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
         yield Group(
             keys=tuple(each.partition.key for each in made) if node.partition_columns else None,
             rows=tuple(each.partition.rows for each in made),
+            rejects=_rejects(made),
             source=node.code,
             override=node.asset.code_version,
             columns=next((outcome.fingerprints for outcome, _ in chosen if outcome.fingerprints), None),
@@ -138,8 +142,15 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
         )
 
 
+def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
+    names = tuple(None if each.partition.rejects is None else each.partition.rejects.name for each in made)
+    return names if any(names) else None
+
+
 def _checks(chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Mapping[str, Json]:
     not_passed = [
-        {**result.to_json(), "partition": each.partition.key or None} for _, each in chosen for result in each.warned
+        {**result.to_json(), "partition": each.partition.key or None}
+        for _, each in chosen
+        for result in each.not_passed
     ]
     return {"passed": sum(each.passed for _, each in chosen), "not_passed": not_passed}

@@ -233,8 +233,8 @@ class Run:
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
-            if each.warned:
-                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.warned))))
+            if each.not_passed:
+                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.not_passed))))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)

@@ -65,7 +65,8 @@ class StagedOutcome:
     partition: StagedPartition
     passed: int
     """How many rules passed."""
-    warned: tuple[RuleResult, ...]
+    not_passed: tuple[RuleResult, ...]
+    """What did not pass and does not keep it from being committed."""
 
 
 @dataclass(frozen=True, slots=True)
