@@ -43,7 +43,8 @@ def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator
     """
     places = None if keys is None else {table.places.of_key(key) for key in keys}
     by_version: dict[int, set[str]] = {}
-    for place, number in table.partitions().select("key", "materialization").drop_nulls().iter_rows():
+    made: Iterator[tuple[str, int]] = table.partitions().select("key", "materialization").drop_nulls().iter_rows()
+    for place, number in made:
         if places is None or place in places:
             by_version.setdefault(table.materializations[number].content_from.version, set()).add(place)
     for version, wanted in by_version.items():

@@ -65,14 +65,12 @@ class Sieve:
         """Return the rows that break none of the rules, as they came."""
         return marked.filter(~self._breaks_any(self.parts)).drop(part.key for part in self.parts)
 
-    def quarantined(self, marked: pl.LazyFrame) -> pl.LazyFrame | None:
+    def quarantined(self, marked: pl.LazyFrame) -> pl.LazyFrame:
         """Return the rows that break a rule which quarantines them, as they came, with the column ``REJECTED_BY``.
 
-        It names every rule of the sieve that a row breaks. None: no rule quarantines.
+        It names every rule of the sieve that a row breaks.
         """
         quarantining = [part for part in self.parts if part.severity is Severity.QUARANTINE]
-        if not quarantining:
-            return None
         names = pl.concat_list([pl.when(part.key).then(pl.lit(label(part))) for part in self.parts]).list.drop_nulls()
         rows = marked.filter(self._breaks_any(quarantining)).with_columns(names.alias(REJECTED_BY))
         return rows.drop(part.key for part in self.parts)

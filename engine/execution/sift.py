@@ -17,7 +17,7 @@ from deltaworks.io.rejects import drop_rejects, secure_rejects, sink_rejects
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
-from deltaworks.validation import ResidualOutcome, Verdict
+from deltaworks.validation import ResidualOutcome, Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,11 @@ def sift(
     if overdrawn:
         return Sifted(Verdict(verdict.rows, overdrawn, 0), {}, None, None)
     sinks = [staging.sifted.sink_one(sieve.kept(marked), values)]
-    quarantined = sieve.quarantined(marked)
     rejects = None
-    if quarantined is not None:
+    if any(each.severity is Severity.QUARANTINE for each in verdict.taken_out):
         task = result.call.task
         rejects = RejectsFile(str(result.call.node.key), f"{task.run_id}/{task.number}-{ordinal}.parquet")
-        sinks.append(sink_rejects(lake, rejects, quarantined))
+        sinks.append(sink_rejects(lake, rejects, sieve.quarantined(marked)))
     pl.collect_all(sinks, engine="streaming")
     if rejects is not None:
         secure_rejects(lake, rejects)

@@ -10,9 +10,11 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
+from deltaworks.io.rejects import current_rejects, scan_rejects
 from deltaworks.io.scan import refuse_removed_files, scan_table
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.validation import REJECTED_BY
 
 
 def read_asset(
@@ -55,6 +57,35 @@ def read_table(
     if version is not None:
         refuse_removed_files(table, partitions, "`deltaworks history` tells which versions came after it")
     return scan_table(table, partitions)
+
+
+def read_rejects(
+    graph: AssetGraph,
+    store: Store,
+    name: str | AssetKey,
+    *,
+    version: int | None = None,
+    partitions: Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """Return the rows that rules left out of an asset's present partitions, or of those at a version.
+
+    Columns: those of the table when they were left out, and `_rejected_by`, the names of the rules that a row breaks.
+
+    Raises:
+        UnknownAsset: there is no such asset.
+        UnknownPartition: it has no such partition.
+        RequestError: it has no table yet.
+        VersionGone: its table has no such version.
+    """
+    node = graph.node(str(name))
+    if partitions is not None:
+        asked = request(graph, [node.key], partitions).partitions[node.key]
+        partitions = [node.partitions.key(ordinal) for ordinal in asked]
+    table = open_table(store, node.asset.table_name, version)
+    files = [scan_rejects(store, file) for _, file in sorted(current_rejects(table, partitions))]
+    if not files:
+        return pl.LazyFrame(schema={**table.schema(), REJECTED_BY: pl.List(pl.String)})
+    return pl.concat(files, how="diagonal_relaxed")
 
 
 def open_table(store: Store, folder: str, version: int | None = None) -> Table:
