@@ -7,14 +7,16 @@ it, the one that leaves its rows out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
+from deltaworks.io.dtypes import Json
 from deltaworks.io.log import commit_path, parse_commit
 from deltaworks.io.parquet import COMPRESSION, ROW_GROUP_ROWS
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.store import Store
-from deltaworks.io.table import Table
+from deltaworks.io.table import Materialization, Table
 
 
 def sink_rejects(store: Store, file: RejectsFile, lf: pl.LazyFrame) -> pl.LazyFrame:
@@ -35,25 +37,43 @@ def secure_rejects(store: Store, file: RejectsFile) -> None:
     store.sync_folders([file.path])
 
 
-def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator[tuple[str, RejectsFile]]:
-    """Yield the files of the rows that the present content of partitions left out, by key; of `keys` if given.
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The rows that the present content of a partition left out and that are kept."""
+
+    key: str
+    file: RejectsFile
+    made: Materialization
+    """What made the content."""
+    has_dropped: bool
+    """Whether other rows were left out that are not kept."""
+
+
+def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator[Rejected]:
+    """Yield what the present content of partitions left out, in the order of the commits; of `keys` if given.
 
     The content that a rollback brought back has the rejects that it had. Cost: one commit read for each commit that
     made any of the content.
     """
     places = None if keys is None else {table.places.of_key(key) for key in keys}
-    by_version: dict[int, set[str]] = {}
-    made: Iterator[tuple[str, int]] = table.partitions().select("key", "materialization").drop_nulls().iter_rows()
-    for place, number in made:
+    by_version: dict[int, dict[str, Materialization]] = {}
+    numbered: Iterator[tuple[str, int]] = table.partitions().select("key", "materialization").drop_nulls().iter_rows()
+    for place, number in numbered:
         if places is None or place in places:
-            by_version.setdefault(table.materializations[number].content_from.version, set()).add(place)
+            materialization = table.materializations[number]
+            by_version.setdefault(materialization.content_from.version, {})[place] = materialization
     for version, wanted in by_version.items():
         content = table.store.read(commit_path(table.name, version))
         record = None if content is None else parse_commit(table.name, version, content, table.places).record
-        for group in () if record is None else record.groups:
+        if record is None:
+            continue
+        not_passed: list[Json] = record.checks.get("not_passed", [])
+        dropped = {each.get("partition") or "" for each in not_passed if each.get("severity") == "drop"}
+        for group in record.groups:
             for key, name in zip(group.keys or ("",), group.rejects or (), strict=False):
-                if record is not None and name is not None and table.places.of_key(key) in wanted:
-                    yield key, RejectsFile(record.asset, name)
+                made = wanted.get(table.places.of_key(key))
+                if name is not None and made is not None:
+                    yield Rejected(key, RejectsFile(record.asset, name), made, key in dropped)
 
 
 def scan_rejects(store: Store, file: RejectsFile) -> pl.LazyFrame:

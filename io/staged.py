@@ -22,7 +22,7 @@ class StagedFile:
     """The `stats` text of its add action."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class RejectsFile:
     """Where the rejected rows of one partition lie."""
 

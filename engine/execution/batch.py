@@ -98,7 +98,7 @@ def commit_batch(
             engine=ENGINE,
             started_at=run.started_at,
             groups=tuple(_groups(node, chosen)),
-            checks=_checks(chosen),
+            checks=checks_of([each for _, each in chosen]),
         )
 
     return commit_partitions(
@@ -147,10 +147,9 @@ def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     return names if any(names) else None
 
 
-def _checks(chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Mapping[str, Json]:
+def checks_of(staged: Sequence[StagedOutcome]) -> Mapping[str, Json]:
+    """Return what a record says of the checks of partitions: only what did not pass in detail."""
     not_passed = [
-        {**result.to_json(), "partition": each.partition.key or None}
-        for _, each in chosen
-        for result in each.not_passed
+        {**result.to_json(), "partition": each.partition.key or None} for each in staged for result in each.not_passed
     ]
-    return {"passed": sum(each.passed for _, each in chosen), "not_passed": not_passed}
+    return {"passed": sum(each.passed for each in staged), "not_passed": not_passed}

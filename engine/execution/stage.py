@@ -49,11 +49,17 @@ class Stager:
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
+        resources = self.resources.get(str(task.asset), {})
+        return self.stage_rows(call, lambda: call_function(call, self.store, resources))
+
+    def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
+        """Stage the rows that something makes as if the call's function had returned them."""
+        task = call.task
         lake = self.target or self.store
         staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number)
         result: Result | None = None
         try:
-            lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
+            lf = make()
             result = guard(call, lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
             return replace(_judge(result, staging, written, lake), fingerprints=self._fingerprints(call, lf))

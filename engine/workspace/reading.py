@@ -82,7 +82,8 @@ def read_rejects(
         asked = request(graph, [node.key], partitions).partitions[node.key]
         partitions = [node.partitions.key(ordinal) for ordinal in asked]
     table = open_table(store, node.asset.table_name, version)
-    files = [scan_rejects(store, file) for _, file in sorted(current_rejects(table, partitions))]
+    rejected = sorted(current_rejects(table, partitions), key=lambda each: each.key)
+    files = [scan_rejects(store, each.file) for each in rejected]
     if not files:
         return pl.LazyFrame(schema={**table.schema(), REJECTED_BY: pl.List(pl.String)})
     return pl.concat(files, how="diagonal_relaxed")

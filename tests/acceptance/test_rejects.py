@@ -211,6 +211,45 @@ def test_a_changed_rule_makes_the_table_stale_and_a_changed_budget_does_not(sens
     assert sensors.status("readings")["readings"]["partitions"]["stale"] == 10
 
 
+def test_rejected_rows_come_back_when_a_wider_rule_lets_them_and_their_source_is_gone(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0, -8.0], day_4=[-1.0])
+    sensors.run("backfill")
+    (sensors.folder / "readings.parquet").unlink()
+    sensors.edit("sensors.py", "pa.Field(ge=0,", "pa.Field(ge=-5,")
+
+    done = sensors.run("materialize", "readings", "--from-rejects", "--json")
+
+    assert done.code == 0, done.err
+    assert done.json["totals"] == {"materialized": 2, "failed": 0, "skipped": 0, "commits": 1}
+    assert sorted(table(sensors, "readings").filter(day=day(3))["value"]) == [-1.0, 1.0]
+    assert table(sensors, "readings").filter(day=day(4))["value"].to_list() == [-1.0]
+    assert [row["value"] for row in shown(sensors)] == [-8.0]
+    counts = sensors.status("readings")["readings"]["partitions"]
+    assert (counts["fresh"], counts["stale"]) == (2, 8)
+    assert sensors.status("totals")["totals"]["partitions"]["stale"] == 10
+
+
+def test_rejected_rows_do_not_come_back_under_another_function(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings")
+    sensors.edit("sensors.py", 'filter(partition.contains("day"))', 'filter(partition.contains("day")).head(9)')
+
+    refused = sensors.run("materialize", "readings", "--from-rejects")
+
+    assert refused.code == 2
+    assert "readings 2024-01-03 was made by other code than there is now" in refused.sentence
+
+
+def test_there_is_nothing_to_judge_again_without_rejects(sensors: Project) -> None:
+    given(sensors)
+    sensors.run("backfill", "readings")
+
+    refused = sensors.run("materialize", "readings", "--from-rejects")
+
+    assert refused.code == 2
+    assert refused.sentence == "No rows of readings are kept as rejects: its rules left none out of its table."
+
+
 def files_of(project: Project) -> int:
     """How many files of rejected rows there are."""
     return len(list((project.lake / "_deltaworks" / "rejects").rglob("*.parquet")))
