@@ -12,7 +12,7 @@ from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.compile import compile_contract
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
-from deltaworks.validation.model import Declared, DeclaredColumn, declare, is_model
+from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
 from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
@@ -36,6 +36,7 @@ __all__ = [
     "SchemaProblem",
     "Severity",
     "Sieve",
+    "UniqueScope",
     "Verdict",
     "compile_contract",
     "conform",

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import polars as pl
 
+from deltaworks.validation.model import UniqueScope
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
 from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
@@ -35,6 +36,7 @@ class Contract:
     residual: tuple[ResidualCheck, ...] = ()
     totals: tuple[Total, ...] = ()
     """The budgets that several rules share."""
+    unique_scope: UniqueScope = UniqueScope.PARTITION
 
     def aggregates(self) -> list[pl.Expr]:
         """Return the row count and the failures of each rule, by names that no column of a user has.
@@ -67,6 +69,13 @@ class Contract:
     def judge_residual(self, df: pl.DataFrame) -> tuple[ResidualOutcome, ...]:
         """Run what did not compile."""
         return tuple(check.judge(df) for check in self.residual)
+
+    @property
+    def table_keys(self) -> tuple[Rule, ...]:
+        """The rules whose values have to be unique in the whole table, not only in their partition."""
+        if self.unique_scope is UniqueScope.PARTITION:
+            return ()
+        return tuple(rule for rule in self.rules if rule.kind is RuleKind.UNIQUE)
 
     @cached_property
     def sieve(self) -> Sieve:

@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from types import FunctionType
 from typing import Any, TypeGuard
@@ -30,6 +31,15 @@ _CHECKED_BY_CASTING: tuple[type[Any], ...] = (_dtypes.PydanticModel, _dtypes.Cat
 NOT_NULL = ("not_null", "nullable")
 """The names of the rule that a column has no nulls: what it says, and the word of ``pa.Field``."""
 UNIQUE = "unique"
+
+
+class UniqueScope(StrEnum):
+    """Among which rows a value that has to be unique may not be there twice."""
+
+    PARTITION = "partition"
+    """Those of its partition."""
+    TABLE = "table"
+    """Those of the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,7 @@ class Declared:
     """Columns whose values together must be distinct (``Config.unique``)."""
     on_fail: OnFail
     """Of ``checks`` and ``keys``."""
+    unique_scope: UniqueScope
     strict: bool
     ordered: bool
     coerce: bool
@@ -187,10 +198,20 @@ def _declared(model: type[pa.DataFrameModel], schema: Any) -> Declared:
         checks=checks,
         keys=keys,
         on_fail=on_fail,
+        unique_scope=_unique_scope(config.metadata),
         strict=bool(schema.strict),
         ordered=bool(schema.ordered),
         coerce=bool(schema.coerce),
     )
+
+
+def _unique_scope(metadata: Any) -> UniqueScope:
+    entries: dict[str, Any] = metadata or {}
+    wanted = entries.get("unique_scope", UniqueScope.PARTITION)
+    try:
+        return UniqueScope(wanted)
+    except ValueError:
+        raise ValueError(f"unique_scope of the model is {wanted!r}; it can be 'partition' or 'table'.") from None
 
 
 def _column(name: str, column: Any, frame_dtype: Any) -> DeclaredColumn:

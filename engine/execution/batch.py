@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from deltaworks.engine.execution.table_scope import judge_in_table
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
@@ -17,6 +18,7 @@ from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
+from deltaworks.validation import RuleResult, Severity
 
 ENGINE = "deltaworks"
 
@@ -90,6 +92,18 @@ def commit_batch(
         verify_table(table, schema, node.partition_columns, node.scheme)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
+    warned: dict[str, tuple[RuleResult, ...]] = {}
+
+    def judge(table: Table, partitions: Sequence[StagedPartition]) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        for key, results in judge_in_table(table, node, schema, partitions).items():
+            failed = [str(result) for result in results if result.severity is Severity.FAIL]
+            if failed:
+                refused[key] = f"{node.key} {key}: {'; '.join(failed)}. Nothing was committed for it."
+            else:
+                warned[key] = results
+        return refused
+
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
         chosen = [by_key[partition.key] for partition in partitions]
         return Record(
@@ -98,7 +112,7 @@ def commit_batch(
             engine=ENGINE,
             started_at=run.started_at,
             groups=tuple(_groups(node, chosen)),
-            checks=checks_of([each for _, each in chosen]),
+            checks=checks_of([_with(each, warned) for _, each in chosen]),
         )
 
     return commit_partitions(
@@ -108,6 +122,7 @@ def commit_batch(
         record_of,
         lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
         int(now.timestamp() * 1000),
+        judge=judge,
     )
 
 
@@ -145,6 +160,11 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
 def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     names = tuple(None if each.partition.rejects is None else each.partition.rejects.name for each in made)
     return names if any(names) else None
+
+
+def _with(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+    more = warned.get(staged.partition.key, ())
+    return replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
 
 
 def checks_of(staged: Sequence[StagedOutcome]) -> Mapping[str, Json]:

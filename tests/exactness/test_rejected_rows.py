@@ -43,9 +43,6 @@ class Reading(pa.DataFrameModel):
     def not_seven(cls, value: int) -> bool:
         return value != 7
 
-    class Config:
-        metadata = {"unique_scope": "partition"}
-
 
 def rows_of(seed: int) -> pl.DataFrame:
     """Random rows of every day; some days have none, some only bad ones."""
