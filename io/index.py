@@ -144,7 +144,7 @@ def _state_path(name: str) -> str:
 
 
 def _files_path(name: str) -> str:
-    return f"{FOLDER}/{name}.files.index"
+    return f"{FOLDER}/{name}.files"
 
 
 def _write(store: Store, path: str, df: pl.DataFrame, facts: Mapping[str, Json]) -> None:

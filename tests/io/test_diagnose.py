@@ -167,7 +167,7 @@ def test_an_index_that_is_damaged_or_wrong_is_told_and_one_of_another_table_is_n
     assert kept() == "its index cannot be read; it is left aside"
 
     save_index(table)
-    files = lake.store.root / FOLDER / "t.files.index"
+    files = lake.store.root / FOLDER / "t.files"
     df, facts = index_file.from_bytes(files.read_bytes(), FORMAT)
     files.write_bytes(index_file.to_bytes(df.head(1), facts))
     assert kept() == "its index says something else than the log; it is left aside"
