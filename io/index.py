@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -57,6 +58,18 @@ def load_table(store: Store, name: str) -> Table:
             table.tail()
             return table
     return Table.read(store, name)
+
+
+def load_indexed(store: Store, name: str) -> Table:
+    """Read a table as `load_table`, and write its index if that is due. Then its files wait there until asked for.
+
+    A lake of which no table has an index is read in the memory that one table takes, not all of them together.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+    """
+    table = load_table(store, name)
+    return load_table(store, name) if save_index_if_due(table) else table
 
 
 def save_index(table: Table) -> None:
@@ -148,7 +161,8 @@ def _files_path(name: str) -> str:
 
 
 def _write(store: Store, path: str, df: pl.DataFrame, facts: Mapping[str, Json]) -> None:
-    store.put(path, index_file.to_bytes(df, facts))
+    # A cache need not survive a power cut: what is lost is older or damaged, and both are seen.
+    replace(store, durable=False).put(path, index_file.to_bytes(df, facts))
 
 
 def _read_state(store: Store, name: str) -> TableState | None:
