@@ -265,7 +265,9 @@ class Table:
         """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`."""
         if self._changes["key"]:
             changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
-            self._known = pl.concat([self._known, changes]).unique("key", keep="last").sort("key")
+            known = changes if self._known.is_empty() else pl.concat([self._known, changes])
+            # A backfill goes forward. To sort what is in order already is half of the cost of this.
+            self._known = known if _ascends(known["key"]) else known.unique("key", keep="last").sort("key")
             self._changes = {column: [] for column in PARTITION_SCHEMA}
         return self._known
 
@@ -343,6 +345,10 @@ class Table:
         versions, origins, numbers = ([each] * len(keys) for each in (version, int(origin), number))
         for noted, values in zip(self._changes.values(), (keys, versions, origins, rows, numbers), strict=True):
             noted.extend(values)
+
+
+def _ascends(keys: pl.Series) -> bool:
+    return bool((keys.slice(1) > keys.slice(0, max(0, keys.len() - 1))).all())
 
 
 def _materialization(version: int, run_id: str, group: Group) -> Materialization:
