@@ -9,7 +9,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
-from deltaworks.io.index import load_table, save_index_if_due
+from deltaworks.io.index import load_indexed
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -29,7 +29,5 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
     Raises:
         LogGap: a commit is missing or damaged.
     """
-    tables = {key: load_table(store, node.asset.table_name) for key, node in graph.nodes.items()}
-    for table in tables.values():
-        save_index_if_due(table)
+    tables = {key: load_indexed(store, node.asset.table_name) for key, node in graph.nodes.items()}
     return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))
