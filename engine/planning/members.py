@@ -28,7 +28,7 @@ def members(edge: Edge, upstream: Partitions, there: PartitionSet) -> str | None
     if not edge.correspondence.joins_all or not upstream.dimensions or not edge.correspondence.downstream_size:
         return None
     mapped = edge.correspondence.upstream(PartitionSet.all(edge.correspondence.downstream_size))
-    if edge.needs_each and mapped - there:
+    if edge.needs_each and (mapped - there or edge.correspondence.awaited is not None):
         return None
     keys = upstream.keys((mapped & there).mask.arg_true())
     text = str(keys.str.join("\n").item())  # no key holds a control character

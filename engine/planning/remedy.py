@@ -34,10 +34,21 @@ def needed_upstream(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> P
 
 
 def uncovered(edge: Edge, wanted: PartitionSet, upstream_size: int) -> PartitionSet:
-    """Return which partitions cannot be made whatever is done, since they map to no upstream partition at all."""
+    """Return which partitions cannot be made whatever is done.
+
+    They map to no upstream partition at all, or to a key that is none.
+    """
     if edge.may_read_nothing:
         return PartitionSet.none(wanted.size)
-    return wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size))
+    return (wanted & waiting(edge)) | (wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size)))
+
+
+def waiting(edge: Edge) -> PartitionSet:
+    """Return which partitions are made from a key that is no upstream partition, at least now."""
+    awaited = edge.correspondence.awaited
+    if awaited is None:
+        return PartitionSet.none(edge.correspondence.downstream_size)
+    return PartitionSet(awaited.is_not_null())
 
 
 def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSet:

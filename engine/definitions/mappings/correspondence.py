@@ -47,6 +47,14 @@ class Correspondence(Protocol):
         """Whether every downstream partition is made from the same upstream partitions."""
         ...
 
+    @property
+    def awaited(self) -> pl.Series | None:
+        """For each downstream ordinal, a key (String) that it is made from and that is no upstream partition.
+
+        It cannot be made, and still belongs to its other upstream partitions. Null: it waits for no key; none: none does.
+        """
+        ...
+
     def latest(self, values: pl.Series) -> pl.Series:
         """Return, for each downstream ordinal, the greatest value over its upstream ordinals; null if none has one."""
         ...
@@ -86,6 +94,7 @@ class Window:
     upstream_size: int
     needs_each: bool = True
     joins_all: bool = False
+    awaited: None = None
 
     def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
         width, seen = self.last - self.first + 1, self._padded(values)
@@ -152,6 +161,7 @@ class Fixed:
     downstream_size: int
     needs_each: bool = True
     joins_all: bool = True
+    awaited: pl.Series | None = None
 
     @property
     def upstream_size(self) -> int:  # noqa: D102 - see Correspondence
@@ -217,6 +227,7 @@ class Relation:
     """What each upstream partition goes into."""
     needs_each: bool = True
     joins_all: bool = False
+    awaited: pl.Series | None = None
 
     @property
     def downstream_size(self) -> int:  # noqa: D102 - see Correspondence
@@ -256,11 +267,18 @@ def intervals(starts: pl.Series, stops: pl.Series, upstream_size: int) -> Relati
     return Relation(Segments(starts, stops, upstream_size), backward)
 
 
-def pairs(downstream: pl.Series, upstream: pl.Series, downstream_size: int, upstream_size: int) -> Relation:
+def pairs(
+    downstream: pl.Series,
+    upstream: pl.Series,
+    downstream_size: int,
+    upstream_size: int,
+    awaited: pl.Series | None = None,
+) -> Relation:
     """Join ordinals pair by pair, in any order, each pair any number of times."""
     return Relation(
         paired(downstream, upstream, downstream_size, upstream_size),
         paired(upstream, downstream, upstream_size, downstream_size),
+        awaited=awaited,
     )
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import polars as pl
+
 from deltaworks.engine.definitions.mappings.correspondence import Fixed, Relation, Window
 from deltaworks.engine.definitions.mappings.declared import (
     AllPartitionsMapping,
@@ -20,6 +22,7 @@ from deltaworks.engine.definitions.mappings.declared import (
 from deltaworks.engine.definitions.mappings.joins import inferred_join, join
 from deltaworks.engine.definitions.mappings.key_joins import Unknown
 from deltaworks.engine.definitions.mappings.product import Link, combined, product
+from deltaworks.engine.definitions.mappings.segments import count_to
 from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
@@ -48,6 +51,7 @@ def join_dimensions(
     """
     links: list[Link] = []
     chosen: dict[int, PartitionSet] = {}
+    waits: list[pl.Series] = []
     needs_each = True
     for place, source in enumerate(_sources(mapping, downstream, upstream)):
         there = upstream.dimensions[place]
@@ -58,16 +62,19 @@ def join_dimensions(
             dimension = f"dimension {_names(upstream)[place]!r}: " if isinstance(upstream, MultiPartitions) else ""
             raise InvalidDefinition(f"{dimension}{error.reason}") from error
         needs_each = needs_each and joined.needs_each
+        if joined.awaited is not None:
+            waits.append(_spread(joined.awaited, source.downstream, downstream, _prefix(upstream, place)))
         if isinstance(joined, Fixed):
             chosen[place] = joined.chosen
         else:
             assert source.downstream is not None, "only what is fixed is mapped from nothing"
             links.append(Link(source.downstream, place, joined))
     here_sizes, there_sizes = _sizes(downstream), _sizes(upstream)
+    awaited = pl.select(pl.coalesce(waits)).to_series() if waits else None
     if not links:
-        return Fixed(combined(chosen, there_sizes), downstream.size, needs_each=needs_each)
+        return Fixed(combined(chosen, there_sizes), downstream.size, needs_each=needs_each, awaited=awaited)
     return _shifted(links, here_sizes, there_sizes) or product(
-        here_sizes, there_sizes, links, chosen, needs_each=needs_each
+        here_sizes, there_sizes, links, chosen, needs_each=needs_each, awaited=awaited
     )
 
 
@@ -210,6 +217,21 @@ def _time_dimension(partitions: Partitions, side: str) -> str | None:
 
 def _names(partitions: Partitions) -> tuple[str, ...]:
     return partitions.names if isinstance(partitions, MultiPartitions) else ("",) * len(partitions.dimensions)
+
+
+def _prefix(partitions: Partitions, place: int) -> str:
+    """Return what stands before a value of a dimension in a key, so that it is told of which one it is."""
+    return f"{partitions.names[place]}=" if isinstance(partitions, MultiPartitions) else ""
+
+
+def _spread(awaited: pl.Series, place: int | None, downstream: Partitions, prefix: str) -> pl.Series:
+    """Return what every combination waits for, from what each value of one of its dimensions does; none: of all."""
+    if place is None:
+        spread = awaited.new_from_index(0, downstream.size)
+    else:
+        stride = math.prod(_sizes(downstream)[place + 1 :])
+        spread = awaited.gather(count_to(downstream.size) // stride % awaited.len())
+    return prefix + spread
 
 
 def _sizes(partitions: Partitions) -> tuple[int, ...]:

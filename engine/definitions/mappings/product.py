@@ -97,6 +97,7 @@ def product(
     chosen: Mapping[int, PartitionSet],
     *,
     needs_each: bool,
+    awaited: pl.Series | None = None,
 ) -> Relation:
     """Join two definitions by their dimensions.
 
@@ -106,6 +107,7 @@ def product(
         links: a dimension of either side is in one link at most.
         chosen: what is read of each upstream dimension that is in no link.
         needs_each: whether every mapped partition must exist.
+        awaited: what a partition waits for.
     """
     forward: list[Axis] = []
     backward: list[Axis] = []
@@ -129,6 +131,7 @@ def product(
         Grid(tuple(forward), upstream_sizes, downstream_sizes),
         Grid(tuple(backward), downstream_sizes, upstream_sizes),
         needs_each,
+        awaited=awaited,
     )
 
 
