@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
-from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered, waiting
+from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered
 from deltaworks.engine.planning.status import LakeStatus, Status
 
 _SHOWN_KEYS = 3
@@ -64,7 +64,7 @@ def left_out(
         size = graph.nodes[edge.upstream].partitions.size
         never = uncovered(edge, wanted, size)
         possible = possible - never  # what one input can never give needs no command for another
-        waits = never & waiting(edge)
+        waits = never & edge.waiting
         for part, awaited in ((waits, _awaited(edge, waits)), (never - waits, ())):
             if part:
                 yield LeftOut(node.key, part, edge.upstream, PartitionSet.none(size), None, awaited)

@@ -40,15 +40,7 @@ def uncovered(edge: Edge, wanted: PartitionSet, upstream_size: int) -> Partition
     """
     if edge.may_read_nothing:
         return PartitionSet.none(wanted.size)
-    return (wanted & waiting(edge)) | (wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size)))
-
-
-def waiting(edge: Edge) -> PartitionSet:
-    """Return which partitions are made from a key that is no upstream partition, at least now."""
-    awaited = edge.correspondence.awaited
-    if awaited is None:
-        return PartitionSet.none(edge.correspondence.downstream_size)
-    return PartitionSet(awaited.is_not_null())
+    return (wanted & edge.waiting) | (wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size)))
 
 
 def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSet:

@@ -158,8 +158,8 @@ PROJECT = SmallProject(
             columns=(text_column("region"),),
             reads={
                 "about": Read("regions", lambda key, _: ASKED[key]),
-                "west": Read("regions", lambda *_: ["west"], is_shared=True),
-                "newest": Read("sales", lambda _, keys: keys["sales"][-1:], is_shared=True),
+                "west": Read("regions", lambda *_: ["west"]),
+                "newest": Read("sales", lambda _, keys: keys["sales"][-1:]),
             },
             made=lambda by, _, read: summed(by, read["about"], read["west"], read["newest"]),
             beyond="beyond",

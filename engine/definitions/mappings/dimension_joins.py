@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
@@ -22,12 +23,14 @@ from deltaworks.engine.definitions.mappings.declared import (
 from deltaworks.engine.definitions.mappings.joins import inferred_join, join
 from deltaworks.engine.definitions.mappings.key_joins import Unknown
 from deltaworks.engine.definitions.mappings.product import Link, combined, product
-from deltaworks.engine.definitions.mappings.segments import count_to
+from deltaworks.engine.definitions.mappings.segments import INDEX, count_to, key_number
 from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.errors import InvalidDefinition, did_you_mean
+
+_WORD = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,9 @@ def join_dimensions(
     awaited = pl.select(pl.coalesce(waits)).to_series() if waits else None
     if not links:
         return Fixed(combined(chosen, there_sizes), downstream.size, needs_each=needs_each, awaited=awaited)
+    weigh_each = partial(_weights, upstream, tuple(chosen)) if chosen else None
     return _shifted(links, here_sizes, there_sizes) or product(
-        here_sizes, there_sizes, links, chosen, needs_each=needs_each, awaited=awaited
+        here_sizes, there_sizes, links, chosen, needs_each=needs_each, awaited=awaited, weigh_each=weigh_each
     )
 
 
@@ -217,6 +221,20 @@ def _time_dimension(partitions: Partitions, side: str) -> str | None:
 
 def _names(partitions: Partitions) -> tuple[str, ...]:
     return partitions.names if isinstance(partitions, MultiPartitions) else ("",) * len(partitions.dimensions)
+
+
+def _weights(partitions: Partitions, places: Sequence[int]) -> pl.Series:
+    """Return a number (UInt32) for each partition by its values of some dimensions, the same on every machine."""
+    flat = pl.int_range(partitions.size, dtype=pl.UInt64, eager=True)
+    weights = flat * 0 + 1
+    for place in places:
+        dimension = partitions.dimensions[place]
+        keys = dimension.keys(pl.int_range(dimension.size, dtype=pl.Int64, eager=True))
+        hashes = [key_number(key) for key in keys]
+        stride = math.prod(_sizes(partitions)[place + 1 :])
+        own = pl.Series(hashes, dtype=pl.UInt64).gather(flat // stride % dimension.size)
+        weights = weights * own & _WORD
+    return weights.cast(INDEX)
 
 
 def _prefix(partitions: Partitions, place: int) -> str:

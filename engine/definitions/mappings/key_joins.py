@@ -15,7 +15,7 @@ from deltaworks.engine.definitions.mappings.declared import (
     StaticMapping,
     list_of_keys,
 )
-from deltaworks.engine.definitions.mappings.segments import nulls
+from deltaworks.engine.definitions.mappings.segments import key_number, nulls
 from deltaworks.engine.definitions.mappings.time_joins import are_ahead
 from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
@@ -48,7 +48,8 @@ def same_keys(downstream: Partitions, upstream: Partitions) -> Window | Relation
     if (shifts == shifts[0]).all() and shifts.len() == len(window.downstream(PartitionSet.all(upstream.size))):
         return window
     joined = found.is_not_null()
-    return pairs(own.filter(joined), found.filter(joined), downstream.size, upstream.size)
+    cut = None if joined.all() else (~joined).cast(pl.Int64)
+    return pairs(own.filter(joined), found.filter(joined), downstream.size, upstream.size, cut=cut)
 
 
 def specific_keys(
@@ -132,12 +133,17 @@ def _may_come(keys: pl.Series, partitions: Partitions, unknown: Unknown) -> pl.S
 def _pairs(found: pl.DataFrame, downstream: Partitions, upstream: Partitions, unknown: Unknown) -> Relation:
     """Join what was found; what needs a key that is yet to come waits for it."""
     found = found.drop_nulls("downstream")
-    waiting = found.filter(pl.col("upstream").is_null()).unique("downstream", keep="first", maintain_order=True)
-    awaited = None
-    if not unknown.is_ignored and not waiting.is_empty():
-        awaited = nulls(downstream.size, pl.String()).scatter(waiting["downstream"], waiting["key"])
+    absent = found.filter(pl.col("upstream").is_null()).unique(["downstream", "key"]).sort("downstream", "key")
+    cut = awaited = None
+    if not absent.is_empty():
+        named = absent.group_by("downstream", maintain_order=True).agg(pl.col("key").first(), keys=pl.col("key"))
+        numbers = [key_number("\n".join(keys)) for keys in named["keys"].to_list()]
+        cut = pl.repeat(0, downstream.size, dtype=pl.Int64, eager=True).scatter(named["downstream"], numbers)
+        if not unknown.is_ignored:
+            awaited = nulls(downstream.size, pl.String()).scatter(named["downstream"], named["key"])
     found = found.drop_nulls("upstream")
-    return pairs(found["downstream"], found["upstream"], downstream.size, upstream.size, awaited)
+    joined = found["downstream"], found["upstream"], downstream.size, upstream.size
+    return pairs(*joined, cut=cut, awaited=awaited)
 
 
 def _all_keys(partitions: Partitions) -> pl.Series:
