@@ -139,10 +139,11 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
     by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
     for outcome, each in chosen:
         pins: dict[str, Pin] = {}
+        place = each.ordinal - outcome.task.first
         for argument, pinned in outcome.task.inputs.items():
             if pinned.table_id is not None:
                 known = pins.get(pinned.table_id, Pin(str(pinned.asset), pinned.version))
-                members = () if pinned.members is None else ((argument, pinned.members),)
+                members = tuple((argument, told) for told in pinned.members[place : place + 1])
                 pins[pinned.table_id] = replace(known, members=(*known.members, *members))
         by_inputs.setdefault(tuple(pins.items()), []).append(each)
     for inputs, made in by_inputs.items():

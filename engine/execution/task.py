@@ -30,8 +30,8 @@ class PinnedInput:
     """Those of the mapped partitions, at the version."""
     schema: pl.Schema | None
     partition_columns: tuple[str, ...]
-    members: str | None = None
-    """What tells the set of partitions that it reads, where every partition of the asset reads the same."""
+    members: tuple[str, ...] = ()
+    """What tells the set of partitions that each partition of the task reads; empty where its key says all of it."""
     computed_columns: tuple[str, ...] = ()
     """Those columns that the upstream's function does not return, so that its readers do not see them."""
 

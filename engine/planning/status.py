@@ -17,7 +17,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
-from deltaworks.engine.planning.members import members
+from deltaworks.engine.planning.members import compare_members
 from deltaworks.engine.planning.state import AssetState, LakeState, certain
 
 
@@ -146,22 +146,28 @@ def _each(status: Status, size: int) -> pl.Series:
 def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_stale: PartitionSet) -> InputStatus:
     pins: list[int] = []
     replaced: list[bool] = []
-    regrouped: list[bool] = []
+    recorded: list[str | None] = []
     table_id, name = upstream.table_id or "", str(edge.upstream)
-    digest = members(edge, upstream.partitions, PartitionSet(upstream.exists))
     for each in state.materializations:
         pin = each.inputs.get(table_id)
         pins.append(-1 if pin is None else pin.version)
         replaced.append(pin is None and name in (other.asset for other in each.inputs.values()))
-        then = None if pin is None else dict(pin.members).get(edge.argument.argument)
-        regrouped.append(None not in (digest, then) and digest != then)
+        recorded.append(None if pin is None else dict(pin.members).get(edge.argument.argument))
+    there = PartitionSet(upstream.exists)
+    compared = compare_members(edge, upstream.partitions, there, recorded, state.made)
+    versions = upstream.columns["version"]
+    latest = edge.correspondence.latest(versions)
+    if compared is not None and compared.is_same.any() and not there.mask.all():
+        # What was missing when it was read and is again, whatever came and went between, is no change.
+        of_there = edge.correspondence.latest(versions.set(~there.mask, None))
+        latest = latest.zip_with(~compared.is_same, of_there)
     stale_upstream = edge.correspondence.downstream(upstream_stale).mask
     return InputStatus(
         edge=edge,
         pin=pl.Series(pins, dtype=pl.Int64)[state.made],
-        latest=edge.correspondence.latest(upstream.columns["version"]),
+        latest=latest,
         replaced=_of_made(state, replaced),
-        regrouped=_of_made(state, regrouped),
+        regrouped=PartitionSet.none(state.made.len()).mask if compared is None else compared.differs,
         stale=stale_upstream & state.is_by_engine,
     )
 
