@@ -25,6 +25,7 @@ from deltaworks.engine.planning.lineage_expressions import NOTHING, Source, Sour
 from deltaworks.engine.planning.lineage_plans import Frame, trace_frame
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.engine.planning.resolved_plan import PlanUnknown, Scan, scan_of
+from deltaworks.errors import UnknownAsset, UnknownColumn, did_you_mean
 from deltaworks.validation import conform
 
 EVERY = "*"
@@ -88,6 +89,29 @@ class Lineage:
             for name, lineage in columns.items():
                 for source, influence in lineage.sources:
                     found.setdefault(source, {})[key, name] = influence
+        return found
+
+    def named(self, text: str) -> tuple[AssetKey, str | None]:
+        """Return the asset, or the column of an asset, that a text such as `raw/flights.carrier` names.
+
+        Keys and columns may have dots themselves: an asset of that whole name comes first, then the longest key that
+        has the column.
+
+        Raises:
+            UnknownAsset: it begins with no asset's key.
+            UnknownColumn: the asset has no such column, or its columns are not known.
+        """
+        keys = {str(key): key for key in self.assets}
+        if text in keys:
+            return keys[text], None
+        cuts = [place for place, character in enumerate(text) if character == "." and text[:place] in keys]
+        split = [(keys[text[:place]], text[place + 1 :]) for place in reversed(cuts)]
+        found = next(((key, name) for key, name in split if name in self.assets[key] and name != EVERY), None)
+        if found is None and split:
+            key, name = split[0]
+            raise UnknownColumn(name, str(key), [known for known in self.assets[key] if known != EVERY])
+        if found is None:
+            raise UnknownAsset(text if did_you_mean(text, keys, "") else text.rpartition(".")[0] or text, keys)
         return found
 
     def upstream(self, column: Source) -> tuple[Reached, ...]:

@@ -83,12 +83,22 @@ class Traced:
     @property
     def reach(self) -> Sources:
         """All that has any influence on it."""
-        return self.values | self.extent
+        return self.values | self.extent if self.extent else self.values
+
+
+NOBODY = Traced()
+"""What is made of no column: a constant, or the number of rows."""
 
 
 def together(parts: Iterable[Traced]) -> Traced:
     """Return what is made of all of some parts."""
     found = list(parts)
+    if not found:
+        return NOBODY
+    if len(found) == 1:
+        (only,) = found
+        is_plain = only.fields is None and only.length is None
+        return only if is_plain else Traced(only.values, only.extent, only.is_unseen)
     return Traced(
         _union(each.values for each in found),
         _union(each.extent for each in found),
@@ -150,37 +160,36 @@ def _inside(view: Any) -> Iterator[int]:
 
 
 def _made(view: Any, parts: list[Traced], columns: Mapping[str, Traced]) -> Traced:
-    unseen = Traced(all_of(columns), all_of(columns), is_unseen=True)
-    made = together(parts)
     match _kind(view):
-        case "NotImplementedError":
-            # The fields that `with_fields` names belong to the struct beside it, which is seen.
-            return Traced() if str(view) == "field" else unseen
-        case "Column":
-            return columns.get(view.name, unseen)
+        case "Column" if view.name in columns:
+            return columns[view.name]
         case "Alias":
             return parts[0]
         case "Literal" | "Len" | "Cast" | "BinaryExpr" | "Ternary" | "Sort" | "SortBy" | "Rolling" | "StructEval":
-            return made
+            return together(parts)
         case "Agg":
+            made = together(parts)
             return replace(made, extent=NOTHING, length=made.extent if view.name == "implode" else None)
         case "Filter" | "Slice":
-            return replace(made, extent=parts[0].extent | _reach(parts[1:]))
+            return replace(together(parts), extent=parts[0].extent | _reach(parts[1:]))
         case "Gather":
-            return replace(made, extent=NOTHING if view.scalar else parts[1].extent)
+            return replace(together(parts), extent=NOTHING if view.scalar else parts[1].extent)
         case "Window":
+            made = together(parts)
             return replace(made, extent=made.reach if view.options.kind == "explode" else NOTHING)
         case "Function":
-            return _called(view.function_data, parts, made)
+            return _called(view.function_data, parts)
         case "Explode":
-            return replace(made, extent=parts[0].exploded)
+            return replace(together(parts), extent=parts[0].exploded)
+        case "NotImplementedError" if str(view) == "field":
+            return NOBODY  # a field of the struct that `with_fields` is called on, which is seen
         case _:
-            return unseen
+            return Traced(all_of(columns), all_of(columns), is_unseen=True)
 
 
-def _called(data: Sequence[Any], parts: list[Traced], made: Traced) -> Traced:
+def _called(data: Sequence[Any], parts: list[Traced]) -> Traced:
     """Return what a function makes of its arguments; `data` names it and has its options."""
-    function = data[0]
+    function, made = data[0], together(parts)
     if not isinstance(function, str):
         kind, _, name = str(function).rpartition(".")
         if kind == "StructFunction" and name == "FieldByName" and parts[0].fields is not None:

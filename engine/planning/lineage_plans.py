@@ -13,7 +13,16 @@ from typing import Any
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.planning.lineage_expressions import Source, Sources, Traced, all_of, post_order, together, trace
+from deltaworks.engine.planning.lineage_expressions import (
+    NOBODY,
+    Source,
+    Sources,
+    Traced,
+    all_of,
+    post_order,
+    together,
+    trace,
+)
 from deltaworks.engine.planning.resolved_plan import ResolvedPlan, Scan
 
 
@@ -22,7 +31,7 @@ class Frame:
     """A lazy frame, or a step on the way to one."""
 
     columns: Mapping[str, Traced]
-    rows: Traced = Traced()  # noqa: RUF009 - a frozen value
+    rows: Traced = NOBODY
     """What decides which rows there are, how they are grouped, and in which order."""
     is_closed: bool = False
     """Whether a Python function on the way takes whole frames."""
@@ -37,9 +46,9 @@ class Frame:
 def trace_frame(lf: pl.LazyFrame, scans: Mapping[AssetKey, Scan]) -> Frame:
     """Return what a lazy frame is made of, by the columns of the scans that stand for assets.
 
-    Never too little. Too much: a Python function of columns, or another expression that cannot be seen, counts as made
-    of all columns that the plan needs for it; a function of whole frames as made of all that it is given. Cost: some
-    20 microseconds a step and expression; no rows are read.
+    Never too little, sometimes too much: a Python function of columns, or another expression that cannot be seen,
+    counts as made of all columns that are read for it, those among them that decide its rows; a function of whole
+    frames as made of all that it is given. Cost: some 10 microseconds a step or expression; no rows are read.
 
     Raises:
         PlanUnknown: the installed Polars has plans that cannot be read.
@@ -125,7 +134,7 @@ def _scanned(step: _Step) -> Frame:
 
 def _outside(step: _Step) -> Frame:
     """Return rows that no asset has: constants, or a file."""
-    return Frame(dict.fromkeys(step.names, Traced()))
+    return Frame(dict.fromkeys(step.names, NOBODY))
 
 
 def _same(step: _Step) -> Frame:
@@ -224,7 +233,7 @@ def _mapped(step: _Step) -> Frame:
         case "unnest":
             return frame.having({name: _unnested(frame, name, function[1], function[2] or "") for name in step.names})
         case "row_index":
-            return frame.having({name: frame.columns.get(name, Traced()) for name in step.names})
+            return frame.having({name: frame.columns.get(name, NOBODY) for name in step.names})
         case "hint_sorted" | "rechunk":
             return frame
         case _:
@@ -235,7 +244,7 @@ def _unpivoted(
     columns: Mapping[str, Traced], names: Sequence[str], index: Sequence[str], on: Sequence[str], value: str
 ) -> Mapping[str, Traced]:
     made = {name: columns[name] for name in index} | {value: together(columns[name] for name in on)}
-    return {name: made.get(name, Traced()) for name in names}
+    return {name: made.get(name, NOBODY) for name in names}
 
 
 def _unnested(frame: Frame, name: str, structs: Sequence[str], separator: str) -> Traced:
