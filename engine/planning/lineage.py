@@ -9,8 +9,8 @@ in between is not seen through.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -19,6 +19,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.declared import AllPartitionsMapping
+from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.planning.contracts import arguments_of, declared_schema, is_vague
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lineage_expressions import NOTHING, Source, Sources
@@ -59,6 +60,9 @@ class ColumnLineage:
             yield source, Influence.VALUE if source in self.values else Influence.ROWS
 
 
+_NOWHERE = ColumnLineage(NOTHING, NOTHING)
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """A column that another one is made of, or that is made of it."""
@@ -78,8 +82,8 @@ class Lineage:
     """The columns of each asset in the order of its table; `EVERY` alone where they are not known."""
 
     def of(self, column: Source) -> ColumnLineage:
-        """Return what a column is made of."""
-        return self.assets[column[0]][column[1]]
+        """Return what a column is made of; nothing, if there is no such column but for those who read it."""
+        return self.assets[column[0]].get(column[1], _NOWHERE)
 
     @cached_property
     def readers(self) -> Mapping[Source, Mapping[Source, Influence]]:
@@ -145,7 +149,8 @@ def column_lineage(graph: AssetGraph) -> Lineage:
         declared = declared_schema(node)
         if declared is not None:
             scans[key] = scan_of(declared)  # an asset may read itself
-        called = [_Called.of(node, scans, ordinal) for ordinal in _ordinals(node)]
+        asked = _with_a_key(node)
+        called = [_Called.of(asked, scans, ordinal) for ordinal in _ordinals(asked)]
         schema = _schema(declared, called)
         if schema:
             scans[key] = scan_of(schema)
@@ -203,6 +208,14 @@ class _Reads:
         return cls(frozenset(columns), frozenset(cuts))
 
 
+def _with_a_key(node: Node) -> Node:
+    """Return an asset with a key for those of its partitions that have none, so that its function can be called."""
+    if node.partitions.size:
+        return node
+    keys = {dimension.without_keys(): ("1",) for dimension in dynamic_dimensions(node.partitions)}
+    return replace(node, partitions=resolve(node.partitions, keys))
+
+
 def _ordinals(node: Node) -> Iterable[int]:
     """Return the partitions that a function is called for."""
     if not node.upstream:
@@ -222,27 +235,34 @@ def _schema(declared: pl.Schema | None, called: Iterable[_Called]) -> pl.Schema 
 
 
 def _columns(
-    node: Node, schema: pl.Schema | None, frames: Iterable[Frame | None], reads: _Reads
+    node: Node, schema: pl.Schema | None, frames: Sequence[Frame | None], reads: _Reads
 ) -> Mapping[str, ColumnLineage]:
     anything = ColumnLineage(reads.columns, reads.columns | reads.cuts, is_opaque=bool(node.upstream))
-    made = list(frames)
-    rows = anything.rows
     columns = dict.fromkeys(schema or [EVERY], anything)
-    if made and None not in made:
-        seen = [frame for frame in made if frame is not None]
-        rows = reads.cuts.union(*(frame.rows.values for frame in seen))
+    computed: Mapping[str, Iterable[str]] = {} if EVERY in columns else _computed(node, columns)
+    seen = [frame for frame in frames if frame is not None]
+    rows = anything.rows
+    if seen and len(seen) == len(frames):
+        # A call for several partitions is cut to these by what their columns hold.
+        own = set(node.partition_columns).union(*computed.values())
+        held = (frame.columns[name].values for frame in seen for name in own if name in frame.columns)
+        rows = reads.cuts.union(*held, *(frame.rows.values for frame in seen))
         columns |= {name: _column(name, seen, rows) for name in columns if all(name in each.columns for each in seen)}
-    for column in node.asset.partition_columns:
-        if column.expression is not None and EVERY not in columns:
-            roots = column.expression.meta.root_names()
-            columns[column.name] = ColumnLineage(frozenset((node.key, name) for name in roots), rows)
-    return columns
+    return columns | {
+        name: ColumnLineage(frozenset((node.key, root) for root in roots), rows) for name, roots in computed.items()
+    }
 
 
-def _column(name: str, frames: Iterable[Frame], rows: Sources) -> ColumnLineage:
-    parts = [(frame.columns[name], frame.rows) for frame in frames]
-    values = NOTHING.union(*(part.values for part, _ in parts))
-    return ColumnLineage(values, rows, any(part.is_unseen or rows_part.is_unseen for part, rows_part in parts))
+def _computed(node: Node, columns: Iterable[str]) -> Mapping[str, Iterable[str]]:
+    """Return the partition columns that are computed, and the asset's own columns that they are made of."""
+    expressions = ((each.name, each.expression) for each in node.asset.partition_columns if each.expression is not None)
+    return {name: expression.meta.root_names() or list(columns) for name, expression in expressions}
+
+
+def _column(name: str, frames: Sequence[Frame], rows: Sources) -> ColumnLineage:
+    found = [frame.columns[name] for frame in frames]
+    is_opaque = any(each.is_unseen for each in (*found, *(frame.rows for frame in frames)))
+    return ColumnLineage(NOTHING.union(*(each.values for each in found)), rows, is_opaque)
 
 
 def _reached(start: Source, step: Callable[[Source], Mapping[Source, Influence]]) -> tuple[Reached, ...]:

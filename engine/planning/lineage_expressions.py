@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from deltaworks.engine.definitions.keys import AssetKey
 
@@ -154,7 +154,7 @@ def trace(root: int, plan: Expressions, columns: Mapping[str, Traced]) -> Traced
 def _inside(view: Any) -> Iterator[int]:
     for name in _INSIDE.get(_kind(view), ()):
         found = getattr(view, name)
-        for part in cast(list[Any], found if isinstance(found, list) else [found]):
+        for part in found if hasattr(found, "__len__") else [found]:
             if part is not None:
                 yield part if isinstance(part, int) else part.node
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,30 +25,32 @@ class PlanUnknown(Exception):
     """The installed Polars has plans that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scan:
     """An empty frame that stands for an asset, and can be told from others in a plan."""
 
     lf: pl.LazyFrame
     schema: pl.Schema
-    mark: object
-    """What the plan has where it is scanned."""
+
+    @cached_property
+    def mark(self) -> object:
+        """What a plan has where the frame is scanned.
+
+        Raises:
+            PlanUnknown: the installed Polars has plans that cannot be read.
+        """
+        plan = ResolvedPlan(self.lf)
+        return plan.step(plan.root).options[0]
 
 
 def scan_of(schema: pl.Schema) -> Scan:
-    """Return an empty frame with the columns of an asset.
-
-    Raises:
-        PlanUnknown: the installed Polars has plans that cannot be read.
-    """
+    """Return an empty frame with the columns of an asset."""
 
     def read(with_columns: list[str] | None, *_: object) -> Iterator[pl.DataFrame]:
         df = pl.DataFrame(schema=schema)
         yield df if with_columns is None else df.select(with_columns)
 
-    lf = register_io_source(read, schema=schema)
-    plan = ResolvedPlan(lf)
-    return Scan(lf, schema, plan.step(plan.root).options[0])
+    return Scan(register_io_source(read, schema=schema), schema)
 
 
 @dataclass

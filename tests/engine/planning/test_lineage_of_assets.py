@@ -14,6 +14,7 @@ from polars import col
 import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.planning import resolved_plan
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.lineage import Lineage, column_lineage
 from deltaworks.engine.planning.lineage_expressions import Source
@@ -327,6 +328,53 @@ def test_a_plan_that_differs_between_the_first_and_the_last_partition_is_seen() 
     found = made(rates, changed).of(of("changed.x"))
 
     assert (spelled(found.values), spelled(found.rows)) == ("rates.rate", "rates.currency rates.day")
+
+
+def test_the_column_that_cuts_a_call_into_partitions_decides_the_rows() -> None:
+    @dw.asset
+    def moments(orders: LazyFrame[Order]) -> pl.LazyFrame:
+        return orders.select("ordered_at", "status")
+
+    @dw.asset(partitions=days, partition_by=col("at").dt.date())
+    def cut(moments: pl.LazyFrame) -> pl.LazyFrame:
+        return moments.select("status", at="ordered_at")
+
+    found = made(orders, moments, cut).assets[cut.key]
+
+    assert {name: (spelled(each.values), spelled(each.rows)) for name, each in found.items()} == {
+        "status": ("moments.status", "moments.ordered_at"),
+        "at": ("moments.ordered_at", "moments.ordered_at"),
+        "at_day": ("cut.at", "moments.ordered_at"),
+    }
+
+
+def test_a_function_is_seen_through_before_its_partitions_have_a_key() -> None:
+    @dw.asset(partitions=dw.DynamicPartitions("region"), partition_by="country")
+    def chosen(customers: LazyFrame[Customer], partition: dw.Partition) -> pl.LazyFrame:
+        return customers.filter(col("country") == partition.key).select("country", "name")
+
+    @dw.asset(partitions=dw.MultiPartitions({"day": days, "country": dw.DynamicPartitions("region")}))
+    def both(rates: LazyFrame[Rate], customers: LazyFrame[Customer], partition: dw.Partition) -> pl.LazyFrame:
+        return rates.join(customers, how="cross").filter(partition.contains("country")).select("day", "country", "rate")
+
+    found = made(customers, rates, chosen, both)
+
+    assert spelled(found.of(of("chosen.name")).values) == "customers.name"
+    assert spelled(found.of(of("chosen.name")).rows) == "customers.country"
+    assert spelled(found.of(of("both.rate")).values) == "rates.rate"
+
+
+def test_plans_of_another_polars_hide_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolved_plan, "_KNOWN", 0)
+
+    @dw.asset
+    def named(customers: LazyFrame[Customer]) -> pl.LazyFrame:
+        return customers.select("name")
+
+    found = made(customers, named).of(of("named.name"))
+
+    assert found.is_opaque
+    assert spelled(found.values) == "customers.country customers.customer_id customers.is_test customers.name"
 
 
 def test_a_seed_has_the_columns_of_its_file(tmp_path: Path) -> None:
