@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast
 
 import polars as pl
 
@@ -21,7 +20,7 @@ from deltaworks.engine.definitions.mappings.correspondence import (
     intervals,
     pairs,
 )
-from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals, Segments, consecutive
+from deltaworks.engine.definitions.mappings.segments import Ordinals, Segments, consecutive
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 
 _FEW = 20
@@ -120,8 +119,8 @@ class Composed:
             found = self.upstream_of(ordinal, ordinal)
             members.extend(found)
             owners.extend([ordinal] * len(found))
-        columns = (pl.Series(each, dtype=pl.Int64) for each in (owners, members))
-        return pairs(*columns, self.downstream_size, self.upstream_size)
+        above, below = pl.Series(members, dtype=pl.Int64), pl.Series(owners, dtype=pl.Int64)
+        return pairs(below, above, self.downstream_size, self.upstream_size)
 
 
 def upstream_of_all(correspondence: Correspondence, ordinals: Ordinals) -> Ordinals:
@@ -189,7 +188,7 @@ def _stretched(first: Correspondence, second: Correspondence) -> Relation | None
     if table_starts.is_empty():
         return None
     starts, stops = table_starts.gather(near.starts), table_stops.gather(near.stops)
-    starts = cast("pl.Series", pl.select(pl.when(near.starts == near.stops).then(stops).otherwise(starts)).to_series())
+    starts = pl.select(pl.when(near.starts == near.stops).then(stops).otherwise(starts)).to_series()
     if not (starts.is_sorted() and stops.is_sorted()):
         return None
     return intervals(starts, stops, second.upstream_size)
