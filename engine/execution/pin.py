@@ -67,7 +67,7 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
 
 def _members(upstream: Node, table: Table, edge: Edge, read: Members) -> str | None:
     """Return what tells the set of partitions that an input reads, if that is the same for every partition."""
-    if not edge.correspondence.joins_all or not upstream.partition_columns:
+    if not edge.correspondence.joins_all or not (upstream.partition_columns or edge.hops):
         return None
     place = edge.downstream, edge.argument.argument, table.version
     if place not in read:

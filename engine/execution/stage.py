@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, describe, guard
+from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.given import Resources, describe
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
@@ -37,8 +37,7 @@ class Stager:
     store: Store
     nodes: Mapping[str, Node]
     """By asset key."""
-    resources: Mapping[str, Mapping[str, Resource]]
-    """By asset key and argument name."""
+    resources: Resources
     target: Store | None = None
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
     compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
@@ -52,7 +51,7 @@ class Stager:
         staging = Staging(self.target or self.store, call.node.asset.table_name, task.run_id, task.number)
         result: Result | None = None
         try:
-            lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
+            lf = call_function(call, self.store, self.resources)
             result = guard(call, lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
             return replace(_judge(result, staging, written), fingerprints=self._fingerprints(call, lf))

@@ -26,8 +26,12 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?: ?U
 
 def is_rehearsable(node: Node) -> bool:
     """Tell whether an asset's plan can be had from the columns of its upstreams alone."""
-    lazy = all(edge.argument.frame.is_lazy for edge in node.upstream)
-    return bool(node.upstream) and lazy and not node.asset.signature.resources
+    return bool(node.upstream) and all(map(_is_lazy, (node, *node.views.values())))
+
+
+def _is_lazy(node: Node) -> bool:
+    lazy = all(edge.argument.frame.is_lazy for edge in node.reads)
+    return lazy and not node.asset.signature.resources
 
 
 def partition_texts(node: Node, first: int, last: int) -> Iterator[str]:

@@ -27,7 +27,7 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dyn
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.definitions.signature import Upstream
 from deltaworks.engine.planning import views
-from deltaworks.engine.planning.code_version import code_version
+from deltaworks.engine.planning.code_version import code_version, with_views
 from deltaworks.errors import InvalidDefinition, RequestError, UnknownAsset, UnknownUpstream, did_you_mean
 
 _SHOWN_RANGES = 3
@@ -118,7 +118,7 @@ class Node:
         """The code version: what the partitions made by this definition are recorded with; none if no code makes it."""
         if not self.asset.kind.has_code:
             return None
-        return views.with_views(self._own_code, {str(key): view._own_code for key, view in self.views.items()})
+        return with_views(self._own_code, {str(key): view._own_code for key, view in self.views.items()})
 
     @cached_property
     def _own_code(self) -> str:
@@ -132,6 +132,11 @@ class Node:
             if edge.view is not None:
                 found |= {**edge.view.views, edge.upstream: edge.view}
         return found
+
+    @property
+    def needs_columns(self) -> bool:
+        """Whether its partition columns must be in the result: they are by what it is stored or, of a view, cut."""
+        return self.is_cut or self.asset.kind is not AssetKind.VIEW
 
     @cached_property
     def is_cut(self) -> bool:

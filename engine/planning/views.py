@@ -6,8 +6,6 @@ correspondence is that of all steps in one. Nothing of a view is ever missing: a
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,9 +23,6 @@ from deltaworks.validation import declare
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.graph import Edge, Node
-
-_VIEWS = re.compile(r"(?:\+[\w.\-/]+:[0-9a-f]{8})+$")
-_VIEW = re.compile(r"\+([\w.\-/]+):([0-9a-f]{8})")
 
 
 def expanded(edge: Edge) -> Iterator[Edge]:
@@ -135,18 +130,3 @@ def cut_between(edge: Edge, there: PartitionSet) -> Iterator[tuple[Node, Partiti
             for onward in reversed(edge.hops[place + 1 :]):
                 found = reachable(onward, found)
             yield hop.view, found & joined.upstream(PartitionSet.all(joined.downstream_size))
-
-
-def with_views(code: str, views: Mapping[str, str]) -> str:
-    """Return a code version together with those of the views that are read: `1:ab12...+late_flights:cd34...`."""
-    tags = (f"+{key}:{hashlib.sha256(each.encode()).hexdigest()[:8]}" for key, each in sorted(views.items()))
-    return code + "".join(tags)
-
-
-def changed_code(then: str, now: str) -> tuple[bool, tuple[str, ...]]:
-    """Tell whether code versions differ in the asset's own code, and in which views."""
-    own_then, own_now = (_VIEWS.sub("", each) for each in (then, now))
-    tags_then, tags_now = (
-        dict(_VIEW.findall(each.removeprefix(own))) for each, own in ((then, own_then), (now, own_now))
-    )
-    return own_then != own_now, tuple(sorted(key for key, _ in tags_then.items() ^ tags_now.items()))
