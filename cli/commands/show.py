@@ -1,8 +1,9 @@
-"""`deltaworks show`: look at the rows of a table."""
+"""`deltaworks show`: look at the rows of a table or a view."""
 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,23 +19,28 @@ if TYPE_CHECKING:
 
 def show(
     session: Session,
-    asset: Annotated[str, typer.Argument(metavar="ASSET[@vN]", help="An asset, or one version of its table.")],
+    asset: Annotated[str, typer.Argument(metavar="ASSET[@vN]", help="An asset, one version of its table, or a view.")],
     rows: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many rows.")] = 10,
     partition: PartitionOption = None,
     sql: Annotated[
         str | None, typer.Option("--sql", metavar="QUERY", help="A query over the table, under its name.")
     ] = None,
 ) -> ExitCode:
-    """Look at the rows of a table."""
+    """Look at the rows of a table or a view."""
     # Imported here: --help must not load Polars.
     import polars as pl
 
-    from deltaworks.engine.workspace.reading import read_asset
+    from deltaworks.engine.workspace.reading import read_asset, read_view
     from deltaworks.engine.workspace.versions import split_version
 
     name, version = split_version(asset)
     project = session.load()
-    lf = read_asset(project.graph, project.store, name, version=version, partitions=partition or None)
+    graph, store, keys = project.graph, project.store, partition or None
+    view = graph.view(name)
+    if view is None:
+        lf = read_asset(graph, store, name, version=version, partitions=keys)
+    else:
+        lf = read_view(project.definitions, graph, store, view, version=version, partitions=keys, environ=os.environ)
     df, total = _query(name, lf, sql, rows)
     columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
     document = {

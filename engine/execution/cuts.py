@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.composed import runs_of, upstream_of_all
 from deltaworks.engine.definitions.mappings.segments import Ordinals
@@ -16,29 +17,20 @@ from deltaworks.io.table import Table
 
 
 def cuts(graph: AssetGraph, tables: Mapping[AssetKey, Table], node: Node, ordinals: Ordinals) -> dict[str, Ranges]:
-    """Return what the results of all views are cut to that are called to make partitions of an asset.
+    """Return what the results of all views are cut to that are called for some partitions of an asset or of a view.
 
     An input that reads whatever there is reads those partitions of a view that have all that they need, as if the view
-    were stored.
+    were stored. So does who asks for partitions of a view itself, whose own path is empty.
     """
-    if not any(view.is_cut for view in node.views.values()):
+    if not any(view.is_cut for view in (node, *node.views.values())):
         return {}
 
     def there(key: AssetKey) -> PartitionSet:
         return existing(graph.nodes[key], tables[key])
 
-    return dict(_below(node, "", ordinals, there))
-
-
-def cuts_of_view(
-    graph: AssetGraph, tables: Mapping[AssetKey, Table], view: Node, ordinals: Ordinals
-) -> dict[str, Ranges]:
-    """Return the same for some partitions of a view itself, whose own path is empty."""
-
-    def there(key: AssetKey) -> PartitionSet:
-        return existing(graph.nodes[key], tables[key])
-
-    return dict(_of_view(view, "", ordinals, there, reads_any=True))
+    is_view = node.asset.kind is AssetKind.VIEW
+    found = _of_view(node, "", ordinals, there, reads_any=True) if is_view else _below(node, "", ordinals, there)
+    return dict(found)
 
 
 def path_of(path: str, argument: str) -> str:

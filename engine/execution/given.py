@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.cuts import path_of
 from deltaworks.engine.execution.task import Cuts, PinnedInput, Ranges
+from deltaworks.engine.planning.fingerprint import cut
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.scan import scan_files
@@ -146,4 +147,4 @@ def _cut(lf: pl.LazyFrame, schema: pl.Schema, view: Node, ranges: Ranges, where:
                 for column, dimension, place in zip(columns, dimensions, places, strict=True)
             )
         )
-    return lf.filter(pl.any_horizontal(claims)) if claims else lf.clear()
+    return cut(lf, pl.any_horizontal(claims) if claims else pl.lit(False))

@@ -16,7 +16,8 @@ from deltaworks.engine.planning.graph import Node
 
 _INPUT = re.compile(r"^(\S+ SCAN \[|DF \[|PYTHON SCAN|EMPTY)")
 """Where a plan begins: which files or rows it reads is no matter of code."""
-_SILENT = re.compile(r"^(simple π|PROJECT |ESTIMATED ROWS|FROM$|$)")
+_CUT = "the partitions of a view that are read"
+_SILENT = re.compile(rf"^(simple π|PROJECT |ESTIMATED ROWS|FROM$|$|FILTER .*{_CUT})")
 """What depends on the columns that the inputs have beside those that are used, or on how they are read."""
 _PLACED = re.compile(r'INNER JOIN:\nLEFT PLAN ON: \[col\("\\0\w+"\)\]\ninput\nRIGHT PLAN ON: .*\ninput\nEND INNER JOIN')
 """An input whose partitions are known from the log alone."""
@@ -73,6 +74,11 @@ def _fingerprints(lf: pl.LazyFrame, keys: Iterable[str]) -> Mapping[str, str]:
             said = _TIME.sub("key", hide.sub("key", said))
         found[column] = hashlib.sha256(said.encode()).hexdigest()[:8]
     return found
+
+
+def cut(lf: pl.LazyFrame, claim: pl.Expr) -> pl.LazyFrame:
+    """Keep the rows for which a claim holds that is no matter of code: fingerprints pass it over."""
+    return lf.filter(pl.lit(_CUT).is_not_null() & claim)
 
 
 def changed_columns(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

@@ -170,6 +170,10 @@ class AssetGraph:
                 edges[edge.upstream].append(edge)
         return {key: tuple(leaving) for key, leaving in edges.items()}
 
+    def view(self, name: str) -> Node | None:
+        """Return the view of a name; none: that is another asset's, or nobody's."""
+        return next((view for key, view in self.views.items() if str(key) == name), None)
+
     def node(self, key: AssetKey | str) -> Node:
         """Return an asset of the graph that has a table.
 
