@@ -139,8 +139,8 @@ class _Meaning:
     def _reach(self, start: frozenset[AssetKey], above: int | None, below: int | None) -> frozenset[AssetKey]:
         read = {key: [edge.upstream for edge in node.reads] for key, node in self._graph.every.items()}
         readers: dict[AssetKey, list[AssetKey]] = {key: [] for key in read}
-        for key, upstreams in read.items():
-            for upstream in upstreams:
+        for key, keys in read.items():
+            for upstream in keys:
                 readers[upstream].append(key)
         upstreams = _levels(start, above, lambda key: read[key])
         downstreams = _levels(start, below, lambda key: readers[key])
