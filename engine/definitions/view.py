@@ -81,7 +81,7 @@ def view(
         refuse_no_function(function, AssetKind.VIEW)
         where = place_of(function)
         key = named(function.__name__ if name is None else name, where)
-        signature = read_signature(function, str(key), scope)
+        signature = read_signature(function, str(key), scope, AssetKind.VIEW)
         problem = _problem(signature)
         if problem:
             raise InvalidDefinition(f"view {str(key)!r}: {problem}", where=where, asset=str(key))
