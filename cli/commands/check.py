@@ -25,7 +25,7 @@ def check(session: Session, select: SelectArgument = None) -> ExitCode:
     except DefinitionError as error:
         session.output.show(_view([_as_problem(error)], [], 0))
         return ExitCode.REFUSED
-    chosen = set(map(str, selection.select(project.graph, select or ())))
+    chosen = set(map(str, selection.select_every(project.graph, select or ())))
     problems = [
         {
             "kind": problem.kind,
@@ -39,7 +39,7 @@ def check(session: Session, select: SelectArgument = None) -> ExitCode:
     ]
     notes = [
         {"asset": str(node.key), "name": value.name, "file": value.where.file, "line": value.where.line}
-        for node in project.graph.nodes.values()
+        for node in project.graph.every.values()
         if str(node.key) in chosen
         for value in unseen_values(node.asset)
     ]

@@ -53,8 +53,9 @@ def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
     # Imported here: --help must not load Polars.
     from deltaworks.engine.planning.lineage import EVERY
 
-    above = _walk(asset, lambda key: [edge.upstream for edge in graph.nodes[key].upstream])
-    below = _walk(asset, lambda key: [edge.downstream for edge in graph.downstream[key]])
+    reads = {key: [edge.upstream for edge in node.reads] for key, node in graph.every.items()}
+    above = _walk(asset, lambda key: reads[key])
+    below = _walk(asset, lambda key: [reader for reader, read in reads.items() if key in read and reader != key])
     columns = found.assets[asset]
     rows = [(Cell(name, "strong"), _made_of(name, asset, found), _feeds((asset, name), found)) for name in columns]
     decided = sorted({source for each in columns.values() for source in each.rows})

@@ -46,19 +46,20 @@ def _assets(project: Project, select: Sequence[str]) -> View:
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning import selection
 
-    chosen = selection.select(project.graph, select, lambda: observe(project.graph, project.store).status)
-    nodes = [project.graph.nodes[key] for key in chosen]
+    chosen = selection.select_every(project.graph, select, lambda: observe(project.graph, project.store).status)
+    nodes = [project.graph.every[key] for key in chosen]
     rows = [
         (
             Cell(str(node.key), "strong"),
+            node.asset.kind.value,
             node.asset.group,
             str(node.partitions),
-            ", ".join(str(edge.upstream) for edge in node.upstream) or Cell("-", "quiet"),
+            ", ".join(str(edge.upstream) for edge in node.reads) or Cell("-", "quiet"),
             Cell(_first_line(node), "quiet"),
         )
         for node in nodes
     ]
-    table = Table(("asset", "group", "partitions", "made from", "description"), rows)
+    table = Table(("asset", "kind", "group", "partitions", "made from", "description"), rows)
     return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
 
 
@@ -71,9 +72,10 @@ def _asset_json(node: Node) -> dict[str, Any]:
     asset = node.asset
     return {
         "asset": str(node.key),
+        "kind": asset.kind.value,
         "group": asset.group,
         "partitions": {"total": node.partitions.size, "partition_by": _partition_by(node)},
-        "upstream": [str(edge.upstream) for edge in node.upstream],
+        "upstream": [str(edge.upstream) for edge in node.reads],
         "model": None if asset.model is None else asset.model.__name__,
         "owners": list(asset.owners),
         "tags": dict(asset.tags),

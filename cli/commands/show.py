@@ -1,8 +1,9 @@
-"""`deltaworks show`: look at the rows of a table."""
+"""`deltaworks show`: look at the rows of a table or a view."""
 
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def show(
     session: Session,
-    asset: Annotated[str, typer.Argument(metavar="ASSET[@vN]", help="An asset, or one version of its table.")],
+    asset: Annotated[str, typer.Argument(metavar="ASSET[@vN]", help="An asset, one version of its table, or a view.")],
     rows: Annotated[int, typer.Option("-n", min=0, metavar="N", help="How many rows.")] = 10,
     partition: PartitionOption = None,
     sql: Annotated[
@@ -28,17 +29,23 @@ def show(
         bool, typer.Option("--rejects", help="The rows that rules left out of it, with the names of the rules.")
     ] = False,
 ) -> ExitCode:
-    """Look at the rows of a table."""
+    """Look at the rows of a table or a view."""
     # Imported here: --help must not load Polars.
     import polars as pl
 
-    from deltaworks.engine.workspace.reading import read_asset, read_rejects
+    from deltaworks.engine.workspace.reading import read_asset, read_rejects, read_view
     from deltaworks.engine.workspace.versions import split_version
 
     name, version = split_version(asset)
     project = session.load()
-    read = read_rejects if rejects else read_asset
-    lf = read(project.graph, project.store, name, version=version, partitions=partition or None)
+    graph, store, keys = project.graph, project.store, partition or None
+    view = graph.view(name)
+    if rejects:
+        lf = read_rejects(graph, store, name, version=version, partitions=keys)
+    elif view is None:
+        lf = read_asset(graph, store, name, version=version, partitions=keys)
+    else:
+        lf = read_view(project.definitions, graph, store, view, version=version, partitions=keys, environ=os.environ)
     df, total = _query(name, lf, sql, rows)
     columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
     document = {

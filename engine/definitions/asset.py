@@ -35,11 +35,18 @@ class AssetKind(StrEnum):
     """Somebody else, who writes it; here it is only read."""
     SOURCE = "source"
     """Data that is no table: only which version there is of it is kept."""
+    VIEW = "view"
+    """A function, which is called by whoever reads it; nothing is stored."""
 
     @property
     def is_made(self) -> bool:
         """Whether runs make its partitions."""
         return self in (AssetKind.FUNCTION, AssetKind.SEED)
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is code whose changes make what depends on it stale."""
+        return self.is_made or self is AssetKind.VIEW
 
     @property
     def origin(self) -> str:
@@ -49,6 +56,7 @@ class AssetKind(StrEnum):
             AssetKind.SEED: "it is a file of the project",
             AssetKind.EXTERNAL: "others write it",
             AssetKind.SOURCE: "it is observed",
+            AssetKind.VIEW: "it is computed when it is read",
         }[self]
 
 
@@ -155,7 +163,7 @@ def asset(
     scope = caller.f_locals if caller is not None else {}
 
     def define(function: Callable[P, R]) -> Asset[P, R]:
-        _refuse_no_function(function)
+        refuse_no_function(function)
         where = place_of(function)
         key = named(function.__name__ if name is None else name, where)
         defined = Asset(
@@ -164,7 +172,7 @@ def asset(
             signature=read_signature(function, str(key), scope),
             where=where,
             partitions=Unpartitioned() if partitions is None else partitions,
-            partition_columns=_partition_columns(partition_by, partitions, key, where),
+            partition_columns=read_columns(AssetKind.FUNCTION, partition_by, partitions, key, where),
             backfill=backfill or BackfillPolicy(),
             retry=retry or RetryPolicy(max_retries=0),
             description=inspect.getdoc(function) or "",
@@ -194,13 +202,18 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     return defined
 
 
-def _refuse_no_function(function: object) -> None:
+def refuse_no_function(function: object, kind: AssetKind = AssetKind.FUNCTION) -> None:
+    """Refuse what a decorator cannot decorate.
+
+    Raises:
+        InvalidDefinition: it is no function, or one that returns no frame.
+    """
     if not inspect.isfunction(function):
-        hint = f"; write @asset(name={function!r})" if isinstance(function, str) else ""
-        raise InvalidDefinition(f"asset decorates a function, not {function!r}{hint}")
+        hint = f"; write @{kind}(name={function!r})" if isinstance(function, str) else ""
+        raise InvalidDefinition(f"{kind} decorates a function, not {function!r}{hint}")
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         raise InvalidDefinition(
-            f"asset {function.__name__!r}: the function must return a frame, so it is neither async nor a generator",
+            f"{kind} {function.__name__!r}: the function must return a frame, so it is neither async nor a generator",
             where=place_of(function),
             asset=function.__name__,
         )
@@ -218,9 +231,14 @@ def named(name: KeyLike, where: Place) -> AssetKey:
         raise InvalidDefinition(error.reason, where=where, asset=str(name)) from error
 
 
-def _partition_columns(
-    declared: PartitionBy | None, partitions: Partitions | None, key: AssetKey, where: Place
+def read_columns(
+    kind: AssetKind, declared: PartitionBy | None, partitions: Partitions | None, key: AssetKey, where: Place
 ) -> tuple[PartitionColumn, ...]:
+    """Return the partition columns that an author declares.
+
+    Raises:
+        InvalidDefinition: the partitions are none, or the columns do not fit them.
+    """
     try:
         if partitions is not None and not isinstance(getattr(partitions, "dimensions", None), tuple):
             raise InvalidDefinition(
@@ -228,7 +246,7 @@ def _partition_columns(
             )
         return read_partition_by(declared, partitions or Unpartitioned())
     except InvalidDefinition as error:
-        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
+        raise InvalidDefinition(f"{kind} {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
 
 
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
@@ -245,7 +263,7 @@ def _column_problem(asset: Asset[..., Any]) -> str | None:
     if asset.model is None:
         return None
     declared = declare(asset.model)
-    for column in declared.columns:
+    for column in () if asset.kind is AssetKind.VIEW else declared.columns:
         problem = delta_problem(column.dtype)
         if problem:
             return f"column {column.name!r} of model {declared.name} {problem}"

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.definitions.signature import place_of
 from deltaworks.errors import InvalidDefinition
 
 
 class Definitions:
-    """Assets and the resources that they use.
+    """Assets, views among them, and the resources that they use.
 
     Raises:
         InvalidDefinition: something given is no asset or no resource, two assets share a key or a folder, or one's
@@ -99,6 +99,8 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
         other = by_key.setdefault(asset.key.path, asset)
         if other is not asset:
             raise _clash(asset, f"is defined twice; the other definition is at {other.where}")
+        if asset.kind is AssetKind.VIEW:
+            continue  # it has no folder
         other = by_folder.setdefault(asset.table_name, asset)
         if other is not asset:
             raise _clash(
@@ -106,7 +108,7 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
                 f"would lie in the same folder, {asset.table_name!r}, as {other.key.path!r} ({other.where}); give one "
                 "of them another location",
             )
-    for asset in assets:
+    for asset in by_folder.values():
         parts = asset.table_name.split("/")
         for length in range(1, len(parts)):
             outer = by_folder.get("/".join(parts[:length]))

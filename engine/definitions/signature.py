@@ -67,10 +67,16 @@ class Signature:
     returns: FrameType = field(default=FrameType(None, is_lazy=True))
 
 
-def read_signature(function: Callable[..., Any], name: str, local_names: Mapping[str, Any]) -> Signature:
+def read_signature(
+    function: Callable[..., Any], name: str, local_names: Mapping[str, Any], what: str = "asset"
+) -> Signature:
     """Read a function's annotations.
 
-    `local_names` are those of the scope that defines the function: models and types may be local to it.
+    Args:
+        function: the function.
+        name: the key of what it defines.
+        local_names: those of the scope that defines the function: models and types may be local to it.
+        what: what it defines, for messages.
 
     Raises:
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
@@ -78,7 +84,7 @@ def read_signature(function: Callable[..., Any], name: str, local_names: Mapping
     try:
         return _read(function, _hints(function, local_names), name)
     except InvalidDefinition as error:
-        raise InvalidDefinition(f"asset {name!r}: {error.reason}", where=place_of(function), asset=name) from error
+        raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
 
 def place_of(function: Callable[..., Any]) -> Place:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 
-from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.partitions.partition import Partition
-from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.task import PinnedInput, Task
+from deltaworks.engine.execution.given import Given, Resources, called, describe
+from deltaworks.engine.execution.task import Task
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.io.partition_values import stored
 from deltaworks.io.places import Places
-from deltaworks.io.scan import scan_files
 from deltaworks.io.store import Store
-from deltaworks.validation import Contract, compile_contract, conform, declare
+from deltaworks.validation import Contract, compile_contract
 
 ContractKey: TypeAlias = tuple[type | None, tuple[tuple[str, pl.DataType], ...]]
 """A model and the columns that it was compiled for."""
@@ -75,31 +71,19 @@ class Result:
         return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
-def call_function(call: Call, store: Store, resources: Mapping[str, Resource]) -> pl.LazyFrame:
-    """Call the function and return its result, lazily; `resources` are by argument name.
+def call_function(call: Call, store: Store, resources: Resources) -> pl.LazyFrame:
+    """Call the function, and those of the views that it reads, and return its result, lazily.
 
     Raises:
-        RunError: the function raised, or did not return a frame.
+        RunError: a function raised, or did not return a frame.
+        ValidationFailed: the columns of a view are not those that its model declares.
     """
+    given = Given(call.task.inputs, call.task.cuts, store, resources)
+    arguments = given.arguments(call.node, "", call.where)
     signature = call.node.asset.signature
-    arguments: dict[str, Any] = dict(resources)
-    for upstream in signature.upstreams:
-        lf = _scan(call, store, call.task.inputs[upstream.argument], upstream.frame.model)
-        arguments[upstream.argument] = lf if upstream.frame.is_lazy else lf.collect()
     if signature.partition is not None:
         arguments[signature.partition] = call.partition
-    if signature.logger is not None:
-        arguments[signature.logger] = Logger(call.where)
-    try:
-        result = call.node.asset.function(**arguments)
-    except Exception as error:
-        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
-    if not isinstance(result, pl.LazyFrame | pl.DataFrame):
-        raise RunError(f"{call.where}: the function returned {type(result).__name__}, expected a Polars frame")
-    try:
-        return conform(call.node.asset.model, result.lazy())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise RunError(f"{call.where}: {describe(error, call.node.asset.where.file)}") from error
+    return called(call.node.asset, arguments, call.where)
 
 
 def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -> Result:
@@ -137,24 +121,6 @@ def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -
         if problem:
             raise RunError(f"{call.where}: column {name!r} of the result {problem}")
     return Result(call, lf, schema, contract)
-
-
-def describe(error: BaseException, file: str) -> str:
-    """Say in one line what user code raised, and where in the author's file."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    where = f" ({file}:{lines[-1]})" if lines else ""
-    text = " ".join(str(error).split("\n\nResolved plan")[0].split())
-    return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
-
-
-def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> pl.LazyFrame:
-    if pinned.schema is not None:
-        lf = scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
-        computed = [column for column in pinned.computed_columns if column in pinned.schema]
-        return lf.drop(computed) if computed else lf
-    if model is None:
-        raise RunError(f"{call.where}: its upstream {pinned.asset} has no table yet, and no model says its columns")
-    return pl.LazyFrame(schema=declare(model).schema())
 
 
 def _schema(call: Call, lf: pl.LazyFrame) -> pl.Schema:

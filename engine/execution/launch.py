@@ -75,15 +75,18 @@ def launch(
     return report
 
 
-def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, Resource]:
-    """Return the resources that an asset's function asks for, by argument, with their `EnvVar`s read.
+def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
+    """Return the resources that an asset and the views that it reads ask for, with their `EnvVar`s read.
 
     Raises:
         InvalidSettings: a variable is not set, or a value does not fit.
     """
     return {
-        argument: definitions.resource(node.asset, argument, wanted).resolve(environ)
-        for argument, wanted in node.asset.signature.resources.items()
+        str(each.key): {
+            argument: definitions.resource(each.asset, argument, wanted).resolve(environ)
+            for argument, wanted in each.asset.signature.resources.items()
+        }
+        for each in (node, *node.views.values())
     }
 
 
@@ -92,5 +95,5 @@ def _resources(
 ) -> dict[str, dict[str, Resource]]:
     resolved: dict[str, dict[str, Resource]] = {}
     for key in plan.planned:
-        resolved[str(key)] = resources_of(definitions, graph.nodes[key], environ)
+        resolved |= resources_of(definitions, graph.nodes[key], environ)
     return resolved

@@ -67,7 +67,7 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
 def _members(graph: AssetGraph, table: Table, edge: Edge, ordinals: range, read: Members) -> tuple[str, ...]:
     """Return what tells the set of partitions that an input reads, of each partition that the call makes."""
     upstream = graph.nodes[edge.upstream]
-    if not upstream.partition_columns:
+    if not (upstream.partition_columns or edge.hops):
         return ()
     if edge.correspondence.joins_all:
         place = edge.downstream, edge.argument.argument, table.version

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.launch import resources_of
 from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.execution.run import SMALL_BYTES
@@ -126,10 +127,12 @@ def rerun(
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix="deltaworks-rerun-") as folder:
         target = Store(Path(folder).resolve(), durable=False)
-        stager = Stager(store, {str(node.key): node}, {str(node.key): resources}, target)
+        stager = Stager(store, {str(node.key): node}, resources, target)
         for number, (ordinal, pinned) in enumerate(inputs.items(), start=1):
             is_small = _size_bytes(past, ordinal, pinned) <= SMALL_BYTES
-            outcome = stager.stage(Task(run_id, number, node.key, ordinal, ordinal, pinned, is_small))
+            read = {edge.upstream: _upstream(past, past.made[ordinal], edge) for edge in node.upstream}
+            cut = cuts(graph, read, node, range(ordinal, ordinal + 1))
+            outcome = stager.stage(Task(run_id, number, node.key, ordinal, ordinal, pinned, is_small, cut))
             failures += outcome.failures.values()
             if outcome.staged:
                 found = _compared(past, outcome, target, found)

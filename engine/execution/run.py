@@ -16,6 +16,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, refuse_misfits
+from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionBlocked,
@@ -201,7 +202,8 @@ class Run:
         self._numbers += 1
         self._running += 1
         is_small = first == last and self._is_small(key, inputs)
-        self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small))
+        cut = cuts(self._graph, self._tables, node, range(first, last + 1))
+        self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut))
         return True
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, describe, guard
+from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.given import Resources, describe
 from deltaworks.engine.execution.sift import aggregates, sift
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
@@ -37,8 +37,7 @@ class Stager:
     store: Store
     nodes: Mapping[str, Node]
     """By asset key."""
-    resources: Mapping[str, Mapping[str, Resource]]
-    """By asset key and argument name."""
+    resources: Resources
     target: Store | None = None
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
     compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
@@ -49,8 +48,7 @@ class Stager:
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
-        resources = self.resources.get(str(task.asset), {})
-        return self.stage_rows(call, lambda: call_function(call, self.store, resources))
+        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
 
     def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
         """Stage the rows that something makes as if the call's function had returned them."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import polars as pl
 
@@ -14,6 +15,12 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.io.log import LiveFile
 from deltaworks.io.staged import StagedPartition
 from deltaworks.validation import RuleResult
+
+Ranges: TypeAlias = tuple[tuple[int, int], ...]
+"""First and last ordinals, ascending."""
+
+Cuts: TypeAlias = Mapping[str, Ranges]
+"""By the path of a view's argument, to which of its partitions its result is cut; only of views that are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,11 @@ class Task:
     first: int
     last: int
     inputs: Mapping[str, PinnedInput]
-    """By argument name."""
+    """By argument name; through a view, by the path of arguments that leads there: `late_flights.flights`."""
     is_small: bool
     """Whether the result is known to be small enough to be held in memory."""
+    cuts: Cuts = field(default_factory=dict[str, Ranges])
+    """What the results of views are cut to."""
 
     @property
     def ordinals(self) -> range:

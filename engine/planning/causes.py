@@ -13,6 +13,7 @@ from functools import cached_property
 import polars as pl
 
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.code_change import changed_code
 from deltaworks.engine.planning.deeds import at_versions, own_deed, spelled, upstream_deed
 from deltaworks.engine.planning.status import AssetStatus, InputStatus, LakeStatus, Status
 from deltaworks.io.table import Origin
@@ -124,7 +125,8 @@ class _Causes:
                 yield f"{deed} {at_versions(state, versions)}"
             case Status.STALE:
                 if self._status.code_changed[first]:
-                    yield f"code: {self._status.node.asset.function.__name__} changed since it was made"
+                    names = " and ".join(changed_code(self._status.node, state, ranges))
+                    yield f"code: {names} changed since it was made"
                 for each in self._inputs:
                     yield from each.of(ranges)
             case Status.FRESH:

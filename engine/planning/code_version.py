@@ -8,6 +8,7 @@ its partitions and the dtypes of its columns. Where there is no source, bytecode
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ from deltaworks.validation import declare
 
 SCHEME = "1"
 """Names what the hash is made of; versions of different schemes are never the same."""
+
+_VIEWS = re.compile(r"(?:\+[\w.\-/]+:[0-9a-f]{8})+$")
+_VIEW = re.compile(r"\+([\w.\-/]+):([0-9a-f]{8})")
 
 
 def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping]) -> str:
@@ -47,6 +51,19 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
 def differ_by_rules_only(a: str | None, b: str | None) -> bool:
     """Tell whether two code versions make the same rows, before their rules leave any out."""
     return a is not None and b is not None and a.partition(".")[0] == b.partition(".")[0]
+
+
+def with_views(code: str, views: Mapping[str, str]) -> str:
+    """Return a code version with those of all views that the asset reads, by key: `1:ab12...+late_flights:cd34...`."""
+    tags = (f"+{key}:{hashlib.sha256(each.encode()).hexdigest()[:8]}" for key, each in sorted(views.items()))
+    return code + "".join(tags)
+
+
+def differences(then: str, now: str) -> tuple[bool, tuple[str, ...]]:
+    """Tell whether two code versions of an asset differ in its own code, and in which views."""
+    own_then, own_now = (_VIEWS.sub("", each) for each in (then, now))
+    views_then, views_now = (_VIEW.findall(each[len(own) :]) for each, own in ((then, own_then), (now, own_now)))
+    return own_then != own_now, tuple(sorted({key for key, _ in set(views_then) ^ set(views_now)}))
 
 
 def unseen_values(asset: Asset[..., Any]) -> tuple[Unseen, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from deltaworks import errors
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.partitions.partition import Partition
@@ -72,8 +72,8 @@ def check_contracts(graph: AssetGraph) -> tuple[Problem, ...]:
     """
     problems: list[Problem] = []
     schemas: dict[AssetKey, pl.Schema] = {}
-    for key, node in graph.nodes.items():
-        for edge in node.upstream:
+    for key, node in graph.every.items():
+        for edge in node.reads:
             problems += _edge_problems(graph, node, edge)
         declared = declared_schema(node)
         if declared is not None:
@@ -85,7 +85,7 @@ def check_contracts(graph: AssetGraph) -> tuple[Problem, ...]:
 
 
 def _edge_problems(graph: AssetGraph, node: Node, edge: Edge) -> Iterator[Problem]:
-    wanted, offered = edge.argument.frame.model, graph.nodes[edge.upstream].asset.model
+    wanted, offered = edge.argument.frame.model, graph.every[edge.upstream].asset.model
     if wanted is None or offered is None or wanted is offered:
         return
     offer = declare(offered)
@@ -122,28 +122,38 @@ def declared_schema(node: Node) -> pl.Schema | None:
 
 
 def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame | None:
-    """Return what a function makes of empty frames with the columns of its upstreams; none if that cannot be said."""
+    """Return what a function makes of empty frames with the columns of its upstreams; none if that cannot be said.
+
+    Views are called, as they are when it runs.
+    """
     if any(each.upstream not in schemas for each in node.upstream):
         return None
     with rehearsal():
         try:
-            result = node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key])))
-            return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
+            return _called(node, schemas)
         except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames
             return None
 
 
+def _called(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame | None:
+    arguments = arguments_of(node, lambda key: pl.LazyFrame(schema=schemas.get(key)))
+    for edge in node.reads:
+        if edge.view is not None:
+            lf = _called(edge.view, schemas)
+            if lf is None:
+                return None
+            arguments[edge.argument.argument] = lf
+    result = node.asset.function(**arguments)
+    return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
+
+
 def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Problem]) -> pl.Schema | None:
     """Call a function on empty frames, note what is wrong with it, and return the columns of its result if known."""
-    if (
-        not node.upstream
-        or node.asset.signature.resources
-        or any(each.upstream not in schemas for each in node.upstream)
-    ):
+    if not node.reads or node.asset.signature.resources or any(each.upstream not in schemas for each in node.reads):
         return None
     arguments = arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key]))
     with rehearsal() as seen:
-        seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.upstream)
+        seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.reads)
         try:
             result = node.asset.function(**arguments)
             from_rows = seen.has_collected
@@ -177,7 +187,7 @@ def arguments_of(node: Node, empty: Callable[[AssetKey], pl.LazyFrame], ordinal:
     """
     signature = node.asset.signature
     arguments: dict[str, Any] = {}
-    for edge in node.upstream:
+    for edge in node.reads:
         lf = empty(edge.upstream)
         arguments[edge.argument.argument] = lf if edge.argument.frame.is_lazy else lf.collect()
     if signature.partition is not None:
@@ -196,13 +206,13 @@ def _schema_problems(node: Node, schema: pl.Schema) -> Iterator[Problem]:
     subject = f"the result of {node.key}"
     for problem in compile_contract(node.asset.model, schema).problems:
         yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: {problem.message}")
-    if node.asset.model is None:  # a model says the same of the partition column
+    if node.asset.model is None and node.needs_columns:  # a model says the same of the partition column
         for column, dimension in zip(node.asset.partition_columns, node.partitions.dimensions, strict=True):
             dtype = column.dtype(schema)
             wrong = "is missing" if dtype is None else dimension.column_problem(dtype)
             if wrong:
                 yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: partition column {column.name!r} {wrong}")
-    for name, dtype in schema.items():
+    for name, dtype in () if node.asset.kind is AssetKind.VIEW else schema.items():
         unkept = delta_problem(dtype)
         if unkept:
             yield _problem(node.asset, ProblemKind.DTYPE, f"{subject}: column {name!r} {unkept}")

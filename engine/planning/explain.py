@@ -13,6 +13,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import reaching_back
+from deltaworks.engine.planning.code_change import changed_place
 from deltaworks.engine.planning.graph import Needs
 from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
@@ -171,10 +172,10 @@ class _Explainer:
 
 
 def _code(found: AssetStatus, partitions: PartitionSet) -> CodeNow | None:
-    now = found.node.code
-    if now is None or not partitions & PartitionSet(found.code_changed):
-        return None
-    return CodeNow(now, found.node.asset.where)
+    now, changed = found.node.code, partitions & PartitionSet(found.code_changed)
+    return (
+        None if now is None or not changed else CodeNow(now, changed_place(found.node, found.state, changed.ranges()))
+    )
 
 
 def _made(found: AssetStatus, partitions: PartitionSet) -> Iterator[Made]:

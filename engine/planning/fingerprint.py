@@ -16,7 +16,8 @@ from deltaworks.engine.planning.graph import Node
 
 _INPUT = re.compile(r"^(\S+ SCAN \[|DF \[|PYTHON SCAN|EMPTY)")
 """Where a plan begins: which files or rows it reads is no matter of code."""
-_SILENT = re.compile(r"^(simple π|PROJECT |ESTIMATED ROWS|FROM$|$)")
+_CUT = "the partitions of a view that are read"
+_SILENT = re.compile(rf"^(simple π|PROJECT |ESTIMATED ROWS|FROM$|$|FILTER .*{_CUT})")
 """What depends on the columns that the inputs have beside those that are used, or on how they are read."""
 _PLACED = re.compile(r'INNER JOIN:\nLEFT PLAN ON: \[col\("\\0\w+"\)\]\ninput\nRIGHT PLAN ON: .*\ninput\nEND INNER JOIN')
 """An input whose partitions are known from the log alone."""
@@ -26,8 +27,12 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?: ?U
 
 def is_rehearsable(node: Node) -> bool:
     """Tell whether an asset's plan can be had from the columns of its upstreams alone."""
-    lazy = all(edge.argument.frame.is_lazy for edge in node.upstream)
-    return bool(node.upstream) and lazy and not node.asset.signature.resources
+    return bool(node.upstream) and all(map(_is_lazy, (node, *node.views.values())))
+
+
+def _is_lazy(node: Node) -> bool:
+    lazy = all(edge.argument.frame.is_lazy for edge in node.reads)
+    return lazy and not node.asset.signature.resources
 
 
 def partition_texts(node: Node, first: int, last: int) -> Iterator[str]:
@@ -69,6 +74,11 @@ def _fingerprints(lf: pl.LazyFrame, keys: Iterable[str]) -> Mapping[str, str]:
             said = _TIME.sub("key", hide.sub("key", said))
         found[column] = hashlib.sha256(said.encode()).hexdigest()[:8]
     return found
+
+
+def cut(lf: pl.LazyFrame, claim: pl.Expr) -> pl.LazyFrame:
+    """Keep the rows for which a claim holds that is no matter of code: fingerprints pass it over."""
+    return lf.filter(pl.lit(_CUT).is_not_null() & claim)
 
 
 def changed_columns(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

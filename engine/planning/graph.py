@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.correspond import correspond, infer_mapping
@@ -28,8 +28,9 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions, resolve
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.definitions.signature import Upstream
-from deltaworks.engine.planning.code_version import code_version
-from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream, did_you_mean
+from deltaworks.engine.planning import views
+from deltaworks.engine.planning.code_version import code_version, with_views
+from deltaworks.errors import InvalidDefinition, RequestError, UnknownAsset, UnknownUpstream, did_you_mean
 
 _SHOWN_RANGES = 3
 
@@ -47,13 +48,18 @@ class Needs(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An argument of one asset that is another asset's table."""
+    """An argument of one asset that is another asset's table, be it read through views."""
 
     upstream: AssetKey
     downstream: AssetKey
     argument: Upstream
+    """Its name is a path through the arguments of views: `late_flights.flights`."""
     mapping: PartitionMapping
     correspondence: Correspondence
+    view: Node | None = None
+    """The view that is read; none: what is read is a table."""
+    hops: tuple[Edge, ...] = ()
+    """The arguments that lead to the table one after the other, all but the last to views; none: there is only one."""
 
     @property
     def needs(self) -> Needs:
@@ -87,7 +93,10 @@ class Node:
 
     asset: Asset[..., Any]
     partitions: Partitions
+    reads: tuple[Edge, ...]
+    """The arguments of its function that are assets or views."""
     upstream: tuple[Edge, ...]
+    """The tables that it is made from: what it reads, and in place of views what they are made from."""
 
     @property
     def key(self) -> AssetKey:
@@ -130,9 +139,32 @@ class Node:
     @cached_property
     def code(self) -> str | None:
         """The code version: what the partitions made by this definition are recorded with; none if no code makes it."""
-        if not self.asset.kind.is_made:
+        if not self.asset.kind.has_code:
             return None
-        return code_version(self.asset, {edge.argument.argument: edge.mapping for edge in self.upstream})
+        return with_views(self._own_code, {str(key): view._own_code for key, view in self.views.items()})
+
+    @cached_property
+    def _own_code(self) -> str:
+        return code_version(self.asset, {edge.argument.argument: edge.mapping for edge in self.reads})
+
+    @cached_property
+    def views(self) -> Mapping[AssetKey, Node]:
+        """The views that it reads, and those that they read, each after those."""
+        found: dict[AssetKey, Node] = {}
+        for edge in self.reads:
+            if edge.view is not None:
+                found |= {**edge.view.views, edge.upstream: edge.view}
+        return found
+
+    @property
+    def needs_columns(self) -> bool:
+        """Whether its partition columns must be in the result: they are by what it is stored or, of a view, cut."""
+        return self.is_cut or self.asset.kind is not AssetKind.VIEW
+
+    @cached_property
+    def is_cut(self) -> bool:
+        """Whether what a view returns is cut to the partitions that are read: its upstreams' go into several each."""
+        return bool(self.asset.kind is AssetKind.VIEW and self.partition_columns) and views.overlaps(self.reads)
 
 
 @dataclass(frozen=True)
@@ -140,7 +172,17 @@ class AssetGraph:
     """All assets of a project."""
 
     nodes: Mapping[AssetKey, Node]
-    """In an order in which every asset comes after its upstreams."""
+    """Those that have tables, in an order in which every asset comes after its upstreams."""
+    views: Mapping[AssetKey, Node] = field(default_factory=dict[AssetKey, Node])
+    """Those that are computed when they are read, in the same order."""
+
+    @cached_property
+    def every(self) -> Mapping[AssetKey, Node]:
+        """Tables and views, each after what it reads."""
+        found: dict[AssetKey, Node] = {}
+        for key, node in (*self.nodes.items(), *self.views.items()):
+            found |= {**{view: each for view, each in node.views.items() if view not in found}, key: node}
+        return found
 
     @cached_property
     def downstream(self) -> Mapping[AssetKey, tuple[Edge, ...]]:
@@ -151,15 +193,26 @@ class AssetGraph:
                 edges[edge.upstream].append(edge)
         return {key: tuple(leaving) for key, leaving in edges.items()}
 
+    def view(self, name: str) -> Node | None:
+        """Return the view of a name; none: that is another asset's, or nobody's."""
+        return next((view for key, view in self.views.items() if str(key) == name), None)
+
     def node(self, key: AssetKey | str) -> Node:
-        """Return an asset of the graph.
+        """Return an asset of the graph that has a table.
 
         Raises:
             UnknownAsset: there is none of that key.
+            RequestError: it is a view.
         """
-        found = next((node for node in self.nodes.values() if key in (node.key, node.key.path)), None)
+        found = next((node for node in self.every.values() if key in (node.key, node.key.path)), None)
         if found is None:
-            raise UnknownAsset(str(key), map(str, self.nodes))
+            raise UnknownAsset(str(key), map(str, self.every))
+        if found.key in self.views:
+            raise RequestError(
+                f"{key} is a view: it is computed when it is read, so it has no table with a status, versions or a "
+                f"history of its own. `deltaworks show {key}` shows its rows, `deltaworks list '+{key}'` what it is "
+                "made from."
+            )
         return found
 
 
@@ -179,7 +232,7 @@ def build_graph(definitions: Definitions, now: dt.datetime, keys: DynamicKeys | 
     assets = {asset.key: asset for asset in definitions.assets}
     for asset in assets.values():
         for upstream in asset.signature.upstreams:
-            if upstream.key == asset.key and not _reads_earlier(upstream.mapping):
+            if upstream.key == asset.key and not _reads_earlier(asset, upstream.mapping):
                 raise _refusal(
                     asset,
                     f"argument {upstream.argument!r} reads the asset itself; earlier partitions of its own are read by "
@@ -189,16 +242,30 @@ def build_graph(definitions: Definitions, now: dt.datetime, keys: DynamicKeys | 
                 raise UnknownUpstream(str(upstream.key), str(asset.key), map(str, assets), asset.where)
     definitions.refuse_missing_resources()
     _refuse_unknown_keys(assets)
-    partitions = {key: _standing(asset, now, keys or {}) for key, asset in assets.items()}
+    found: dict[AssetKey, Node] = {}
+    for key in _upstream_first(assets):
+        found[key] = _node(assets[key], found, now, keys or {})
     return AssetGraph(
-        {
-            key: Node(assets[key], partitions[key], tuple(_edges(assets[key], assets, partitions)))
-            for key in _upstream_first(assets)
-        }
+        {key: node for key, node in found.items() if node.asset.kind is not AssetKind.VIEW},
+        {key: node for key, node in found.items() if node.asset.kind is AssetKind.VIEW},
     )
 
 
-def _reads_earlier(mapping: PartitionMapping | None) -> bool:
+def _node(asset: Asset[..., Any], done: Mapping[AssetKey, Node], now: dt.datetime, keys: DynamicKeys) -> Node:
+    if asset.kind is AssetKind.VIEW:
+        asset = views.with_partitions(asset, [done[upstream.key] for upstream in asset.signature.upstreams])
+    partitions = _standing(asset, now, keys)
+    reads = tuple(_edges(asset, partitions, done))
+    node = Node(asset, partitions, reads, tuple(each for edge in reads for each in views.expanded(edge)))
+    problem = views.cut_problem(node, done) if asset.kind is AssetKind.VIEW else None
+    if problem:
+        raise _refusal(asset, problem)
+    return node
+
+
+def _reads_earlier(asset: Asset[..., Any], mapping: PartitionMapping | None) -> bool:
+    if asset.kind is AssetKind.VIEW:
+        raise _refusal(asset, "it reads itself, but a view is not stored, so it has no earlier partitions")
     return isinstance(mapping, TimeWindowMapping) and mapping.end_offset < 0
 
 
@@ -231,6 +298,8 @@ def _source_problem(
         return "it cannot follow itself"
     if upstream not in assets:
         return f"no asset has that name.{did_you_mean(str(upstream), map(str, assets))}"
+    if assets[upstream].kind is AssetKind.VIEW:
+        return "that is a view, which is not stored; follow the table that has the column"
     columns = [each.name for each in assets[upstream].partition_columns]
     if column not in columns:
         return f"its partition columns are {', '.join(columns)}" if columns else "that asset has no partitions"
@@ -254,21 +323,21 @@ def _upstream_first(assets: Mapping[AssetKey, Asset[..., Any]]) -> Iterable[Asse
         raise _refusal(assets[circle[0]], f"it is made from itself: {' reads '.join(map(str, circle))}") from None
 
 
-def _edges(
-    asset: Asset[..., Any], assets: Mapping[AssetKey, Asset[..., Any]], partitions: Mapping[AssetKey, Partitions]
-) -> Iterable[Edge]:
+def _edges(asset: Asset[..., Any], here: Partitions, done: Mapping[AssetKey, Node]) -> Iterable[Edge]:
     for upstream in asset.signature.upstreams:
-        here, there = partitions[asset.key], partitions[upstream.key]
-        mapping = upstream.mapping or _following(asset, assets[upstream.key]) or infer_mapping(here, there)
+        node = done.get(upstream.key)  # none: the asset itself
+        read, there = (asset, here) if node is None else (node.asset, node.partitions)
+        mapping = upstream.mapping or _following(asset, read) or infer_mapping(here, there)
         try:
-            grows = assets[upstream.key].partitions != there
+            grows = read.partitions != there
             correspondence = correspond(mapping, here, there, allow_missing=upstream.allow_missing, grows=grows)
         except InvalidDefinition as error:
             problem = error.reason
             if upstream.frame.is_previous:
                 problem = f"Previous needs partitions of one time, but the asset's are {here}"
             raise _refusal(asset, f"argument {upstream.argument!r}: {problem}") from error
-        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)
+        view = node if read.kind is AssetKind.VIEW else None
+        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence, view)
 
 
 def _following(asset: Asset[..., Any], upstream: Asset[..., Any]) -> PartitionMapping | None:
@@ -292,4 +361,5 @@ def _dimension_names(partitions: Partitions, single: str) -> tuple[str, ...]:
 
 
 def _refusal(asset: Asset[..., Any], problem: str) -> InvalidDefinition:
-    return InvalidDefinition(f"asset {str(asset.key)!r}: {problem}", where=asset.where, asset=str(asset.key))
+    word = AssetKind.VIEW if asset.kind is AssetKind.VIEW else AssetKind.FUNCTION
+    return InvalidDefinition(f"{word} {str(asset.key)!r}: {problem}", where=asset.where, asset=str(asset.key))

@@ -166,7 +166,7 @@ def column_lineage(graph: AssetGraph) -> Lineage:
     """
     assets: dict[AssetKey, Mapping[str, ColumnLineage]] = {}
     scans: dict[AssetKey, Scan] = {}
-    for key, node in graph.nodes.items():
+    for key, node in graph.every.items():
         declared = declared_schema(node)
         if declared is not None:
             scans[key] = scan_of(declared)  # an asset may read itself
@@ -176,7 +176,7 @@ def column_lineage(graph: AssetGraph) -> Lineage:
         if schema:
             scans[key] = scan_of(schema)
         assets[key] = _columns(node, schema, [each.frame for each in called], _Reads.of(node, graph, scans))
-    upstreams = {key: {edge.upstream for edge in node.upstream} for key, node in graph.nodes.items()}
+    upstreams = {key: {edge.upstream for edge in node.reads} for key, node in graph.every.items()}
     return Lineage(assets, upstreams)
 
 
@@ -191,9 +191,9 @@ class _Called:
 
     @classmethod
     def of(cls, node: Node, scans: Mapping[AssetKey, Scan], ordinal: int) -> _Called:
-        if node.asset.signature.resources or any(edge.upstream not in scans for edge in node.upstream):
+        if node.asset.signature.resources or any(edge.upstream not in scans for edge in node.reads):
             return cls(None, None)
-        given = {edge.upstream: scans[edge.upstream] for edge in node.upstream}
+        given = {edge.upstream: scans[edge.upstream] for edge in node.reads}
         with rehearsal() as seen:
             try:
                 result = node.asset.function(**arguments_of(node, lambda key: given[key].lf, ordinal))
@@ -222,11 +222,11 @@ class _Reads:
     def of(cls, node: Node, graph: AssetGraph, scans: Mapping[AssetKey, Scan]) -> _Reads:
         columns: set[Source] = set()
         cuts: set[Source] = set()
-        for edge in node.upstream:
+        for edge in node.reads:
             key, is_known = edge.upstream, edge.upstream in scans
             columns |= {(key, name) for name in (scans[key].schema if is_known else [EVERY])}
             if not isinstance(edge.mapping, AllPartitionsMapping):
-                cuts |= {(key, name if is_known else EVERY) for name in graph.nodes[key].partition_columns}
+                cuts |= {(key, name if is_known else EVERY) for name in graph.every[key].partition_columns}
         return cls(frozenset(columns), frozenset(cuts))
 
 
@@ -240,7 +240,7 @@ def _with_a_key(node: Node) -> Node:
 
 def _ordinals(node: Node) -> Iterable[int]:
     """Return the partitions that a function is called for."""
-    if not node.upstream:
+    if not node.reads:
         return (0,) if node.asset.kind is AssetKind.SEED and node.asset.model is None else ()
     return (0,) if node.asset.signature.partition is None else sorted({0, max(node.partitions.size - 1, 0)})
 
@@ -259,7 +259,7 @@ def _schema(declared: pl.Schema | None, called: Iterable[_Called]) -> pl.Schema 
 def _columns(
     node: Node, schema: pl.Schema | None, frames: Sequence[Frame | None], reads: _Reads
 ) -> Mapping[str, ColumnLineage]:
-    anything = ColumnLineage(reads.columns, reads.columns | reads.cuts, is_opaque=bool(node.upstream))
+    anything = ColumnLineage(reads.columns, reads.columns | reads.cuts, is_opaque=bool(node.reads))
     columns = dict.fromkeys(schema or [EVERY], anything)
     computed: Mapping[str, Iterable[str]] = {} if EVERY in columns else _computed(node, columns)
     seen = [frame for frame in frames if frame is not None]

@@ -22,6 +22,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.planning.graph import Edge, Needs
 from deltaworks.engine.planning.state import certain
+from deltaworks.engine.planning.views import cut_between
 
 _DIGEST_BYTES = 8
 _WORD = 0xFFFFFFFF
@@ -40,22 +41,28 @@ def common_members(edge: Edge, upstream: Partitions, there: PartitionSet) -> str
     """Return a digest of the keys that an input reads.
 
     None: it does not read the same for every partition, it reads a whole table, or nothing could be made from it now.
+    Through a view that is cut to its partitions, it reads these, too: they may come and go while the table stays.
 
     Args:
         edge: the input.
         upstream: the partitions that it reads from.
         there: those of them that exist.
     """
-    if not edge.correspondence.joins_all or not upstream.dimensions or not edge.correspondence.downstream_size:
+    if not edge.correspondence.joins_all or not edge.correspondence.downstream_size:
+        return None
+    if not (upstream.dimensions or edge.hops):
         return None
     mapped = edge.correspondence.upstream(PartitionSet.all(edge.correspondence.downstream_size))
     read = mapped & there
     lacks = (mapped - there or edge.correspondence.awaited is not None) if edge.needs is Needs.EACH else False
     if lacks or not (read or edge.may_read_nothing):
         return None
-    keys = upstream.keys(read.mask.arg_true())
-    text = str(keys.str.join("\n").item())  # no key holds a control character
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+    chosen = [(upstream, read)] if upstream.dimensions else []
+    chosen += [(view.partitions, part) for view, part in cut_between(edge, there)]
+    if not chosen:
+        return None
+    text = "\n\n".join(str(each.keys(part.mask.arg_true()).str.join("\n").item()) for each, part in chosen)
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()  # no key holds a control character
 
 
 def members_vary(edge: Edge) -> bool:

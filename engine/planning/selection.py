@@ -27,7 +27,7 @@ _NOBODY = {
 def select(
     graph: AssetGraph, arguments: Sequence[str], status: Callable[[], LakeStatus] | None = None
 ) -> tuple[AssetKey, ...]:
-    """Return the selected assets, upstreams first; there may be none.
+    """Return the selected assets that have tables, upstreams first; there may be none.
 
     Args:
         graph: all assets.
@@ -36,14 +36,29 @@ def select(
 
     Raises:
         UnknownAsset: an argument names an asset that is not defined.
-        RequestError: an argument does not follow the syntax, or names a group, a tag or the like that no asset has.
+        RequestError: an argument does not follow the syntax, or names a group, a tag or the like that no asset has; or
+            all that is selected are views.
     """
+    chosen = select_every(graph, arguments, status)
+    stored = tuple(key for key in chosen if key in graph.nodes)
+    if chosen and not stored:
+        which, it, their = (" is a view", "it", "its") if len(chosen) == 1 else (" are views", "they", "their")
+        raise RequestError(
+            f"{', '.join(map(str, chosen))}{which}: nothing is stored, so there is nothing to make and no status; "
+            f"{it} {'is' if it == 'it' else 'are'} computed when {their} readers are made, `{chosen[0]}+`."
+        )
+    return stored
+
+
+def select_every(
+    graph: AssetGraph, arguments: Sequence[str], status: Callable[[], LakeStatus] | None = None
+) -> tuple[AssetKey, ...]:
+    """Return the selected assets and views, upstreams first; see `select`."""
     if not arguments:
-        return tuple(graph.nodes)
+        return tuple(graph.every)
     expressions = [parse(argument) for argument in arguments]
-    meaning = _Meaning(graph, status)
-    chosen = meaning.of(Or(tuple(expressions)))
-    return tuple(key for key in graph.nodes if key in chosen)
+    chosen = _Meaning(graph, status).of(Or(tuple(expressions)))
+    return tuple(key for key in graph.every if key in chosen)
 
 
 class _Meaning:
@@ -51,8 +66,8 @@ class _Meaning:
 
     def __init__(self, graph: AssetGraph, status: Callable[[], LakeStatus] | None) -> None:
         self._graph, self._read_status = graph, status
-        self._keys = {str(key): key for key in graph.nodes}
-        self._every = frozenset(graph.nodes)
+        self._keys = {str(key): key for key in graph.every}
+        self._every = frozenset(graph.every)
 
     def of(self, expression: Expression) -> frozenset[AssetKey]:
         match expression:
@@ -87,7 +102,7 @@ class _Meaning:
         known = {Attribute.KIND: tuple(AssetKind), Attribute.STATUS: _STATUSES}.get(attribute)
         if known is not None and value not in known:
             raise RequestError(f"There is no {attribute} {value!r}; known are {', '.join(known)}.")
-        values = {key: self._values(attribute, node) for key, node in self._graph.nodes.items()}
+        values = {key: self._values(attribute, node) for key, node in self._graph.every.items()}
         chosen = frozenset(key for key, found in values.items() if value in found)
         if known is None and not chosen:
             hint = did_you_mean(
@@ -108,6 +123,8 @@ class _Meaning:
                 return asset.owners
             case Attribute.KIND:
                 return (asset.kind,)
+            case Attribute.STATUS if asset.kind is AssetKind.VIEW:
+                return ()
             case Attribute.STATUS:
                 found = self._status[node.key]
                 words = [status.word for status in Status if found.having(status)]
@@ -120,9 +137,13 @@ class _Meaning:
         return self._read_status()
 
     def _reach(self, start: frozenset[AssetKey], above: int | None, below: int | None) -> frozenset[AssetKey]:
-        nodes, downstream = self._graph.nodes, self._graph.downstream
-        upstreams = _levels(start, above, lambda key: (edge.upstream for edge in nodes[key].upstream))
-        downstreams = _levels(start, below, lambda key: (edge.downstream for edge in downstream[key]))
+        read = {key: [edge.upstream for edge in node.reads] for key, node in self._graph.every.items()}
+        readers: dict[AssetKey, list[AssetKey]] = {key: [] for key in read}
+        for key, keys in read.items():
+            for upstream in keys:
+                readers[upstream].append(key)
+        upstreams = _levels(start, above, lambda key: read[key])
+        downstreams = _levels(start, below, lambda key: readers[key])
         return upstreams | downstreams
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
@@ -22,7 +22,8 @@ from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.reading import open_table, read_table
+from deltaworks.engine.workspace.reading import open_table, read_table, read_view
+from deltaworks.engine.workspace.surroundings import definitions_around
 from deltaworks.engine.workspace.versions import split_version
 from deltaworks.errors import RequestError, RunError
 from deltaworks.io.compare import Terms
@@ -83,24 +84,33 @@ def read(
     lake: str | Path,
     version: int | None = None,
     partition: str | Sequence[str] | None = None,
+    upstream: Sequence[Asset[..., Any]] = (),
+    resources: Mapping[str, Resource] | None = None,
 ) -> pl.LazyFrame:
-    """Return the rows of a table, lazily.
+    """Return the rows of a table or of a view, lazily.
 
-    Columns: those of the table's schema, partition columns included. Row order is not defined.
+    Columns: those of the table's schema, partition columns included, or of the view's result. Row order is not defined.
 
     Args:
         asset: an asset, or the folder of its table, which is its key unless it has a location.
         lake: where the table lies.
         version: the table's version; none: the latest.
         partition: the keys to read; none: every partition.
+        upstream: what a view is made from; what stands in the module that defines it is found by itself.
+        resources: by name, for a view that asks for them; likewise.
 
     Raises:
-        RequestError: there is no table.
+        RequestError: there is no table, or a view has an upstream that is not found.
         UnknownPartition: a key is no partition of the asset.
         VersionGone: it has no such version.
         FilesGone: vacuum removed data files that the version needs.
     """
     store, keys = Store.at(str(lake)), _keys(partition)
+    if isinstance(asset, Asset) and asset.kind is AssetKind.VIEW:
+        definitions = definitions_around(asset, upstream, resources or {})
+        graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
+        view = graph.views[asset.key]
+        return read_view(definitions, graph, store, view, version=version, partitions=keys or None, environ=os.environ)
     name = asset.table_name if isinstance(asset, Asset) else asset
     if isinstance(asset, Asset) and keys:
         keys = _own_keys(asset, store, keys)
@@ -132,10 +142,18 @@ def diff(
         FilesGone: vacuum removed data files that a version needs.
     """
     store = Store.at(str(lake))
-    names = [split_version(each.table_name if isinstance(each, Asset) else each) for each in (a, b)]
+    names = [split_version(_table_name(each)) for each in (a, b)]
     keys = _keys(partition) or None
     before, after = (Side(open_table(store, name, version), name, keys) for name, version in names)
     return compare_tables(before, after, Terms((key,) if isinstance(key, str) else tuple(key), tolerance))
+
+
+def _table_name(asset: str | Asset[..., Any]) -> str:
+    if isinstance(asset, str):
+        return asset
+    if asset.kind is AssetKind.VIEW:
+        raise RequestError(f"{asset.key} is a view, which is not stored, so there is no table of it to compare.")
+    return asset.table_name
 
 
 def _own_keys(asset: Asset[..., Any], store: Store, keys: Sequence[str]) -> Sequence[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.engine.planning.request import request
+from deltaworks.engine.execution.viewing import view_rows
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.errors import RequestError
 from deltaworks.io.rejects import current_rejects, scan_rejects
 from deltaworks.io.scan import refuse_removed_files, scan_table
@@ -41,6 +43,35 @@ def read_asset(
         asked = request(graph, [node.key], partitions).partitions[node.key]
         partitions = [node.partitions.key(ordinal) for ordinal in asked]
     return read_table(store, node.asset.table_name, version=version, partitions=partitions)
+
+
+def read_view(
+    definitions: Definitions,
+    graph: AssetGraph,
+    store: Store,
+    view: Node,
+    *,
+    version: int | None = None,
+    partitions: Sequence[str] | None = None,
+    environ: Mapping[str, str],
+) -> pl.LazyFrame:
+    """Return the rows of a view, or of some of its partitions, computed from the latest versions of its tables.
+
+    Raises:
+        UnknownPartition: it has no such partition.
+        RequestError: a version is asked for, it has no partitions, or there is no table that it is made from.
+        RunError: the function of a view raised, or did not return a frame.
+        ValidationFailed: the columns of a view are not those that its model declares.
+    """
+    if version is not None:
+        raise RequestError(f"{view.key} is a view: it is computed when it is read, so it has no version {version}.")
+    ordinals: Sequence[int] = range(view.partitions.size)
+    if partitions is not None:
+        if not view.partitions.dimensions:
+            raise RequestError(f"View {view.key} has no partitions: leave out the partition keys.")
+        keys = known_keys(view.key, view.partitions, partitions)
+        ordinals = view.partitions.ordinals(pl.Series(keys, dtype=pl.String)).to_list()
+    return view_rows(definitions, graph, store, view, ordinals, environ)
 
 
 def read_table(

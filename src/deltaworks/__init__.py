@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.signature import Input
+    from deltaworks.engine.definitions.view import view
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
@@ -80,6 +81,7 @@ __all__ = [
     "materialize",
     "read",
     "seed",
+    "view",
 ]
 
 _NAMES = {
@@ -111,6 +113,7 @@ _NAMES = {
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.signature": ("Input",),
+    "definitions.view": ("view",),
     "execution.run": ("RunReport",),
     "workspace.api": ("diff", "materialize", "read"),
 }

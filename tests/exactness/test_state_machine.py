@@ -58,6 +58,7 @@ from tests.exactness import (
     cube_project,
     keys_project,
     small_project,
+    view_project,
 )
 from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger
 from tests.exactness.naive import leftovers
@@ -67,7 +68,10 @@ from tests.exactness.project import Row, SmallProject
 
 T = TypeVar("T")
 
-MORE = [module.PROJECT for module in (clock_project, calendar_project, keys_project, cube_project, chain_project)]
+MORE = [
+    module.PROJECT
+    for module in (clock_project, calendar_project, keys_project, cube_project, chain_project, view_project)
+]
 
 
 def of_machine(strategy: Callable[[LakeMachine], st.SearchStrategy[T]]) -> st.SearchStrategy[T]:

@@ -64,7 +64,7 @@ class Segments:
 
     def union(self, first: int, last: int) -> Ordinals:
         """Return what belongs to any ordinal from `first` to `last`; one ordinal costs no more than what it has."""
-        if first == last or self._is_solid:
+        if first == last or self.is_solid:
             start, stop = self.starts[first], self.stops[last]
             if self.members is None:
                 return range(start, stop)
@@ -106,7 +106,7 @@ class Segments:
         return self.starts.set(self._lengths == 0, None)
 
     @cached_property
-    def _is_solid(self) -> bool:
+    def is_solid(self) -> bool:
         """Whether any consecutive ordinals own consecutive ordinals of the other definition."""
         if self.members is not None:
             return False
