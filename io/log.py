@@ -18,10 +18,13 @@ import polars as pl
 
 from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
-from deltaworks.io.places import Places
+from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import RECORD_KEY, Record, read_record
 from deltaworks.io.store import Store
+
+SCHEME = "deltaworks.partitions"
+"""The property that says by which kind of partitions a table was made: a key of one kind means nothing to another."""
 
 _UNKNOWN = Places()
 
@@ -68,6 +71,11 @@ class Metadata:
     schema_string: str
     partition_columns: tuple[str, ...]
     configuration: Mapping[str, str]
+
+    @property
+    def names_keys(self) -> bool:
+        """Whether its rows name their partitions in a column that does not cut it, as those of a source do."""
+        return not self.partition_columns and SCHEME in self.configuration
 
     def schema(self) -> pl.Schema:
         """Return the columns as Polars dtypes, partition columns included.
@@ -225,7 +233,12 @@ def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:
 
 
 def _lost_key(record: Record, added: set[str], places: Places) -> str | None:
-    """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost."""
+    """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost.
+
+    A file of a table that is not cut may hold any of them.
+    """
+    if WHOLE in added:
+        return None
     for group in record.groups:
         for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
             if rows and places.of_key(key) not in added:

@@ -13,6 +13,9 @@ import polars as pl
 
 from deltaworks.io.partition_values import NULL_KEY, instant, joined, split_key
 
+WHOLE = ""
+"""The place of all files of a table that is not partitioned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Places:

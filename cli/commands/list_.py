@@ -71,6 +71,7 @@ def _asset_json(node: Node) -> dict[str, Any]:
     asset = node.asset
     return {
         "asset": str(node.key),
+        "kind": asset.kind.value,
         "group": asset.group,
         "partitions": {"total": node.partitions.size, "partition_by": _partition_by(node)},
         "upstream": [str(edge.upstream) for edge in node.upstream],

@@ -67,16 +67,22 @@ class Signature:
     returns: FrameType = field(default=FrameType(None, is_lazy=True))
 
 
-def read_signature(function: Callable[..., Any], name: str, local_names: Mapping[str, Any]) -> Signature:
+def read_signature(
+    function: Callable[..., Any], name: str, local_names: Mapping[str, Any], returns: FrameType | None = None
+) -> Signature:
     """Read a function's annotations.
 
-    `local_names` are those of the scope that defines the function: models and types may be local to it.
+    Args:
+        function: the function.
+        name: that of its asset.
+        local_names: those of the scope that defines the function: models and types may be local to it.
+        returns: the rows of its table, where the function returns something else.
 
     Raises:
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
     try:
-        return _read(function, _hints(function, local_names), name)
+        return _read(function, _hints(function, local_names), name, returns)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"asset {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
@@ -96,7 +102,7 @@ def _hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict
         raise InvalidDefinition(f"an annotation cannot be read: {error}") from error
 
 
-def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str) -> Signature:
+def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str, returns: FrameType | None) -> Signature:
     upstreams: list[Upstream] = []
     resources: dict[str, type[Resource]] = {}
     injected: dict[type, str] = {}
@@ -129,7 +135,8 @@ def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str) -> 
                 f"argument {argument!r} is a {_spelled(annotation)}; it must be LazyFrame[Model] or DataFrame[Model] "
                 "for an upstream asset, or Partition, Logger or a subclass of Resource"
             )
-    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), _returns(hints))
+    rows = returns or _returns(hints)
+    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), rows)
 
 
 def _upstream(argument: str, frame: FrameType, declared: Input, name: str) -> Upstream:

@@ -52,22 +52,26 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
     Raises:
         TableMismatch: the table cannot be read.
     """
+    keys = _keys(graph, edge, edge.correspondence.upstream_of(first, last))
+    upstream = graph.nodes[edge.upstream]
     return PinnedInput(
         asset=edge.upstream,
         table=table.name,
         table_id=table.table_id,
         version=table.version,
-        files=tuple(table.files(_keys(graph, edge, edge.correspondence.upstream_of(first, last)))),
+        files=tuple(table.files(keys)),
         schema=table.schema() if table.exists else None,
         partition_columns=() if table.metadata is None else table.metadata.partition_columns,
-        members=_members(graph.nodes[edge.upstream], table, edge, {} if read is None else read),
-        computed_columns=graph.nodes[edge.upstream].computed_columns,
+        members=_members(upstream, table, edge, {} if read is None else read),
+        computed_columns=upstream.computed_columns,
+        keys=tuple(keys) if table.names_keys else None,
+        base=None if upstream.asset.files is None else upstream.asset.files.base,
     )
 
 
 def _members(upstream: Node, table: Table, edge: Edge, read: Members) -> str | None:
     """Return what tells the set of partitions that an input reads, if that is the same for every partition."""
-    if not edge.correspondence.joins_all or not upstream.partition_columns:
+    if not edge.correspondence.joins_all or not upstream.is_partitioned:
         return None
     place = edge.downstream, edge.argument.argument, table.version
     if place not in read:

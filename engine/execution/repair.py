@@ -137,7 +137,8 @@ def carry_out(
         for key in conflict.partitions or ("",)
     ]
     failed = {failure.partition or "" for failure in failures}
-    done = [part.key for part in parts if part.key not in failed]
+    made = [part for part in parts if part.key not in failed]
+    done = [part.key for part in made]
     ended = replace(
         entry,
         status=RunStatus.FAILURE if failures else RunStatus.SUCCESS,
@@ -145,7 +146,7 @@ def carry_out(
         failed=len(failures),
         commits=0 if committed.version is None else 1,
         failures=tuple(failures),
-        replaced=len(done),
+        replaced=sum(len(group.rows) for group in groups_of(made)),
     )
     note = None
     try:

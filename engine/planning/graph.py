@@ -9,7 +9,7 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.correspond import correspond, infer_mapping
@@ -41,6 +41,8 @@ class Edge:
     argument: Upstream
     mapping: PartitionMapping
     correspondence: Correspondence
+    is_of_source: bool = False
+    """Whether the upstream is data that is observed, not a table that is made."""
 
     @property
     def needs_each(self) -> bool:
@@ -72,14 +74,19 @@ class Node:
         return self.asset.key
 
     @property
+    def is_partitioned(self) -> bool:
+        """Whether it has partitions that can be named."""
+        return bool(self.partitions.dimensions)
+
+    @property
     def partition_columns(self) -> tuple[str, ...]:
-        """The columns that the table is partitioned by; none for an unpartitioned asset."""
+        """The columns that the table is partitioned by; none for an unpartitioned asset and for a source."""
         return tuple(column.name for column in self.asset.partition_columns)
 
     @property
     def scheme(self) -> str | None:
         """What makes a key of its partitions mean the same; none for an unpartitioned asset."""
-        return self.partitions.scheme if self.asset.partition_columns else None
+        return self.partitions.scheme if self.is_partitioned else None
 
     @property
     def computed_columns(self) -> tuple[str, ...]:
@@ -93,7 +100,7 @@ class Node:
 
     def spelled(self, ranges: Sequence[tuple[int, int]]) -> str:
         """Name the asset and some of its partitions in a sentence: the first ranges, and how many more there are."""
-        if not self.partition_columns:
+        if not self.is_partitioned:
             return str(self.key)
         keyed = key_ranges(ranges, self.partitions)
         shown = [
@@ -127,6 +134,18 @@ class AssetGraph:
             for edge in node.upstream:
                 edges[edge.upstream].append(edge)
         return {key: tuple(leaving) for key, leaving in edges.items()}
+
+    def is_source(self, key: AssetKey) -> bool:
+        """Return whether an asset is data that is observed."""
+        return self.nodes[key].asset.kind is AssetKind.SOURCE
+
+    def sources_above(self, keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+        """Return the sources that are among some assets or upstream of them."""
+        above = set(keys)
+        for key in reversed(list(self.nodes)):
+            if key in above:
+                above |= {edge.upstream for edge in self.nodes[key].upstream}
+        return tuple(key for key in self.nodes if key in above and self.is_source(key))
 
     def node(self, key: AssetKey | str) -> Node:
         """Return an asset of the graph.
@@ -245,7 +264,8 @@ def _edges(
             if upstream.frame.is_previous:
                 problem = f"Previous needs partitions of one time, but the asset's are {here}"
             raise _refusal(asset, f"argument {upstream.argument!r}: {problem}") from error
-        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence)
+        is_of_source = assets[upstream.key].kind is AssetKind.SOURCE
+        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence, is_of_source)
 
 
 def _following(asset: Asset[..., Any], upstream: Asset[..., Any]) -> PartitionMapping | None:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
@@ -30,7 +31,7 @@ class Status(IntEnum):
     MISSING = 0
     """It has no content."""
     FRESH = 1
-    """It is what its code makes of its upstreams as they are."""
+    """It is what its code makes of its upstreams as they are; of a source, what was last observed."""
     STALE = 2
     """Making it again may give another result."""
     EXTERNAL = 3
@@ -188,6 +189,9 @@ def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None, *,
 
 
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
+    if node.asset.kind is AssetKind.SOURCE:
+        fresh = state.exists.cast(pl.UInt8) * int(Status.FRESH)  # what is there is what was observed
+        return AssetStatus(node, state, fresh, PartitionSet.none(node.partitions.size).mask, ())
     origin, code = state.columns["origin"], node.code
     code_changed = _of_made(
         state, [None not in (each.source, code) and each.source != code for each in state.materializations]
@@ -269,7 +273,7 @@ class _Causes:
         state, first = self._status.state, ranges[0][0]
         match found:
             case Status.MISSING if state.columns["version"][first] is None:
-                yield "never materialized"
+                yield "never observed" if self._status.node.asset.kind is AssetKind.SOURCE else "never materialized"
             case Status.MISSING | Status.EXTERNAL:
                 versions = {version for each in ranges for version in _slice(self._versions, each)}
                 deed = own_deed(state.writers[max(versions)].kind, is_gone=found is Status.MISSING)

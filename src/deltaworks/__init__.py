@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.signature import Input
+    from deltaworks.engine.definitions.source import file_source, observable_source
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
@@ -77,7 +78,9 @@ __all__ = [
     "WeeklyPartitions",
     "asset",
     "diff",
+    "file_source",
     "materialize",
+    "observable_source",
     "read",
     "seed",
 ]
@@ -111,6 +114,7 @@ _NAMES = {
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.signature": ("Input",),
+    "definitions.source": ("file_source", "observable_source"),
     "execution.run": ("RunReport",),
     "workspace.api": ("diff", "materialize", "read"),
 }
