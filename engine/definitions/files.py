@@ -34,7 +34,7 @@ class Files:
     @property
     def is_deep(self) -> bool:
         """Whether they may lie in folders of the base."""
-        return "/" in self.below
+        return "/" in self.below or self.below == "**"
 
     def matches(self, path: str) -> bool:
         """Return whether a file below the base is one of them."""
@@ -60,17 +60,21 @@ def read_files(pattern: str | Path, folder: Path, key: KeyOfPath | None) -> File
         start, path = "/", (folder / (unquote(path) if scheme else Path(text).expanduser())).as_posix()
     parts = [part for part in path.split("/") if part]
     fixed = next((place for place, part in enumerate(parts[:-1]) if _WILD.search(part)), len(parts) - 1)
-    if fixed < (scheme not in ("", "file")) or ".." in parts[fixed:] or path.endswith("/"):
+    if fixed < (scheme not in ("", "file")) or ".." in parts[fixed:] or text.endswith("/"):
         raise InvalidDefinition(f"pattern {text!r} must name files, as in 'data/*.parquet' or 's3://bucket/data/*.csv'")
     below = "/".join(parts[fixed:])
-    return Files(start + "/".join(parts[:fixed]), below, _read_key(key), re.compile(_expression(below), re.DOTALL))
+    try:
+        matcher = re.compile(_expression(below), re.DOTALL)
+    except re.error as error:
+        raise InvalidDefinition(f"pattern {text!r} has brackets that make no sense: {error}") from error
+    return Files(start + "/".join(parts[:fixed]), below, _read_key(key), matcher)
 
 
 def _expression(pattern: str) -> str:
     """Return the regular expression of a pattern; as in a shell, no wildcard stands for a leading dot."""
-    *folders, name = pattern.split("/")
+    *folders, name = (f"{pattern}/*" if pattern.rpartition("/")[2] == "**" else pattern).split("/")
     found = [r"(?:(?!\.)[^/]+/)*" if part == "**" else _part(part) + "/" for part in folders]
-    return "".join(found) + (_part("*") if name == "**" else _part(name))
+    return "".join(found) + _part(name)
 
 
 def _part(part: str) -> str:
