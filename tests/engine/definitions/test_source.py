@@ -18,6 +18,10 @@ from deltaworks.validation import declare
 days = dw.DailyPartitions(start="2013-01-01", end="2013-02-01")
 
 
+def version() -> int:
+    return 1
+
+
 def test_a_source_stays_a_plain_function() -> None:
     @dw.observable_source(partitions=days, group="raw", owners=["team:ops"], tags={"tier": "bronze"})
     def orders(log: dw.Logger) -> Mapping[str, int]:
@@ -52,7 +56,7 @@ def test_readers_are_checked_against_the_columns_of_a_source(partitions: Any, ha
     if has_files:
         source = dw.file_source("s", "*.csv", partitions=partitions, key=None if partitions is None else "(.*)")
     else:
-        source = dw.observable_source(name="s", partitions=partitions)(dict)
+        source = dw.observable_source(name="s", partitions=partitions)(version)
 
     declared = declare(source.model)
     names = ["partition", "path", "version", "observed_at"] if has_files else ["partition", "version", "observed_at"]
