@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.workspace.project import Project
 
 SHOWN_IGNORED = 3
+"""How many of the keys and paths that belong to no partition are named."""
 
 
 def observe_and_decide(
@@ -82,7 +83,7 @@ def observed_json(seen: Observations, graph: AssetGraph) -> list[dict[str, Any]]
             "version": each.version,
             "changed": _json(graph.nodes[each.asset], each.changed),
             "gone": _json(graph.nodes[each.asset], each.gone),
-            "ignored": list(each.ignored),
+            "ignored": {"count": len(each.ignored), "some": list(each.ignored[:SHOWN_IGNORED])},
             "error": each.error,
         }
         for each in seen.sources

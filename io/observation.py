@@ -23,7 +23,7 @@ from deltaworks.io.staged import StagedPartition
 from deltaworks.io.statistics import statistics
 from deltaworks.io.table import Origin, Table
 
-_VERSION, _AT = "version", "observed_at"
+_AT = "observed_at"
 
 
 @dataclass(frozen=True, slots=True)

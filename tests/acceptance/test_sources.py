@@ -239,7 +239,7 @@ def test_an_observation_without_a_change_commits_nothing_and_notes_no_run(servic
         "version": None,
         "changed": {"count": 0, "ranges": []},
         "gone": {"count": 0, "ranges": []},
-        "ignored": [],
+        "ignored": {"count": 0, "some": []},
         "error": None,
     }
     assert "observed: nothing changed in api" in service.run("materialize", "api").out
@@ -254,7 +254,11 @@ def test_of_hundreds_of_partitions_just_the_changed_ones_are_made_again(service:
     made = service.run("backfill", "--json")
 
     seen = observed(made)["api"]
-    assert (seen["changed"]["count"], seen["gone"]["ranges"], seen["ignored"]) == (3, [["299", "299"]], ["x", "y"])
+    assert (seen["changed"]["count"], seen["gone"]["ranges"], seen["ignored"]) == (
+        3,
+        [["299", "299"]],
+        {"count": 2, "some": ["x", "y"]},
+    )
     assert totals(made) == (3, 0, 1, 2)
     assert service.status()["rates"]["partitions"]["fresh"] == 1
     assert "ignored: api: 'x', 'y': no partitions of its definition" in service.run("backfill").out
@@ -449,7 +453,7 @@ def test_objects_of_a_bucket_are_observed(project: Project) -> None:
     refused = project.run("backfill", "rides", "--json", **(bucket.environ | {"AWS_ACCESS_KEY_ID": "nobody"}))
 
     assert (made.code, totals(made)[:2]) == (0, (31, 0)), made.err
-    assert observed(made)["trips"]["ignored"] == ["2014-01-01", "readme.csv"]
+    assert observed(made)["trips"]["ignored"] == {"count": 2, "some": ["2014-01-01", "readme.csv"]}
     assert totals(again)[:2] == (1, 0)
     lengths = pl.read_delta(str(project.lake / "rides"))["n"].unique().to_list()
     assert lengths == [len("s3://bucket/trips/2013-01-01.csv")], "a reader gets the whole URI"
