@@ -53,7 +53,7 @@ def observe_and_decide(
                 now=session.now,
                 tell=tell,
             )
-    return seen, decide(project.graph, project.store, select, named, from_key, to_key, only=only, faults=seen.faults)
+    return seen, decide(project.graph, project.store, select, named, from_key, to_key, only=only, unseen=seen.faults)
 
 
 def observed_lines(seen: Observations, graph: AssetGraph) -> Iterator[Cell]:

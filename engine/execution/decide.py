@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from types import MappingProxyType
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.fit import verify_fit
@@ -68,9 +67,9 @@ def decide(
     to_key: str | None = None,
     *,
     only: frozenset[Only],
-    faults: Mapping[AssetKey, str] = MappingProxyType({}),
+    unseen: Collection[AssetKey] = (),
 ) -> Decision:
-    """Ask, and plan what is to be made; `faults` are sources that could not be observed, and why.
+    """Ask, and plan what is to be made; nothing is made below `unseen`, sources that could not be observed.
 
     Raises:
         RequestError: as `ask`, or nothing of what is asked for can be made.
@@ -78,7 +77,7 @@ def decide(
         LogGap: a commit is missing or damaged.
     """
     asked = ask(graph, store, selection, named, from_key, to_key)
-    decided = plan(graph, asked.observation.status, asked.request, only, faults)
+    decided = plan(graph, asked.observation.status, asked.request, only, unseen)
     for key in decided.planned:
         verify_fit(graph.nodes[key], asked.observation.tables[key])
     sources = graph.sources_above(asked.request.partitions)

@@ -6,10 +6,9 @@ same plan, so the command line, a daemon and a test all see the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
@@ -82,7 +81,7 @@ def plan(
     status: LakeStatus,
     request: Request,
     only: frozenset[Only] = DEFAULT_ONLY,
-    faults: Mapping[AssetKey, str] = MappingProxyType({}),
+    unseen: Collection[AssetKey] = (),
 ) -> Plan:
     """Decide what a request needs.
 
@@ -91,14 +90,14 @@ def plan(
         status: that of each.
         request: what is asked for.
         only: which of it is to be made.
-        faults: sources that could not be observed, and why: nothing below them is made.
+        unseen: sources that could not be observed: nothing below them is made.
 
     Raises:
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    held, unknown = below(graph, faults), below(graph, unobserved(graph, status))
+    held, unknown = below(graph, unseen), below(graph, unobserved(graph, status))
     if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []

@@ -78,9 +78,44 @@ def other() -> pl.LazyFrame:
 """
 
 
+pytestmark = pytest.mark.xdist_group("sources")
+
+
 @pytest.fixture
 def january(project: Project) -> Project:
-    """A folder with a file a day for January, and tables made from it."""
+    """A folder with a file a day for January, and tables that can be made from it."""
+    return lay_out_files(project)
+
+
+@pytest.fixture
+def service(project: Project) -> Project:
+    """An API with 300 partitions, one without, and tables that can be made from them."""
+    return lay_out_service(project)
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Project]:
+    """Both, made; tests work on copies of them."""
+    made: dict[str, Project] = {}
+    for name, lay_out in (("january", lay_out_files), ("service", lay_out_service)):
+        folder = tmp_path_factory.mktemp(name) / "project"
+        folder.mkdir()
+        made[name] = lay_out(Project(folder))
+        assert made[name].run("backfill").code == 0
+    return made
+
+
+@pytest.fixture
+def made_january(made_once: dict[str, Project], tmp_path: Path) -> Project:
+    return Project(shutil.copytree(made_once["january"].folder, tmp_path / "made"))
+
+
+@pytest.fixture
+def made_service(made_once: dict[str, Project], tmp_path: Path) -> Project:
+    return Project(shutil.copytree(made_once["service"].folder, tmp_path / "made"))
+
+
+def lay_out_files(project: Project) -> Project:
     project.write("deltaworks.toml", SETTINGS)
     project.write("tables.py", FILES)
     for number in range(1, 32):
@@ -88,9 +123,7 @@ def january(project: Project) -> Project:
     return project
 
 
-@pytest.fixture
-def service(project: Project) -> Project:
-    """An API with 300 partitions, one without, and tables made from them."""
+def lay_out_service(project: Project) -> Project:
     project.write("deltaworks.toml", SETTINGS)
     project.write("tables.py", API)
     answer(project, {str(number): 1 for number in range(300)})
@@ -156,72 +189,68 @@ def test_files_are_observed_first_and_what_is_made_from_them_is_read_by_their_pa
     assert january.run("doctor").code == 0
 
 
-def test_one_file_touched_makes_exactly_its_partition_stale(january: Project) -> None:
-    january.run("backfill")
-    put(january, "2013-01-10", 1000)
-    january.run("status")
-    assert counts(january, "rides") == (31, 0, 28), "nobody looked yet"
+def test_one_file_touched_makes_exactly_its_partition_stale(made_january: Project) -> None:
+    put(made_january, "2013-01-10", 1000)
+    assert counts(made_january, "rides") == (31, 0, 28), "nobody looked yet"
 
-    seen = january.run("materialize", "trips", "--json")
+    seen = made_january.run("materialize", "trips", "--json")
 
     assert (seen.code, totals(seen)) == (0, (0, 0, 0, 1))
     assert observed(seen)["trips"]["changed"] == {"count": 1, "ranges": [["2013-01-10", "2013-01-10"]]}
-    ((bounds, causes),) = ranges(january, "rides", "stale")
+    ((bounds, causes),) = ranges(made_january, "rides", "stale")
     assert bounds == ["2013-01-10", "2013-01-10"]
     run_id = seen.json["run_id"]
     assert causes == [
         f"data: trips 2013-01-10 was observed to have changed at version 2 by run {run_id}, version 1 was read"
     ]
-    assert [bounds for bounds, _ in ranges(january, "trailing", "stale")] == [["2013-01-10", "2013-01-11"]]
-    why = january.run("why", "rides", "--partition", "2013-01-10").out
+    assert [bounds for bounds, _ in ranges(made_january, "trailing", "stale")] == [["2013-01-10", "2013-01-11"]]
+    why = made_january.run("why", "rides", "--partition", "2013-01-10").out
     assert "was observed to have changed at version 2" in why
-    assert january.run("runs", "list", "--json").json[0]["run_id"] == run_id
+    assert made_january.run("runs", "list", "--json").json[0]["run_id"] == run_id
 
-    made = january.run("backfill", "--json")
+    made = made_january.run("backfill", "--json")
 
     assert totals(made)[:2] == (3, 0)
-    assert 1000 in pl.read_delta(str(january.lake / "rides"))["n"].to_list()
-    assert [bounds for bounds, _ in ranges(january, "rides", "stale")] == []
+    assert 1000 in pl.read_delta(str(made_january.lake / "rides"))["n"].to_list()
+    assert [bounds for bounds, _ in ranges(made_january, "rides", "stale")] == []
 
 
-def test_a_second_file_of_a_partition_counts_and_one_that_is_left_alone_does_not(january: Project) -> None:
-    january.run("backfill")
-    before = {row[1]: row[3] for row in pl.read_delta(str(january.lake / "trips")).rows()}
-    put(january, "2013-01-10", 500, "late.csv")
-    (january.folder / "data" / "2013-01" / ".2013-01-11 late.csv.tmp").touch()
+def test_a_second_file_of_a_partition_counts_and_one_that_is_left_alone_does_not(made_january: Project) -> None:
+    before = {row[1]: row[3] for row in pl.read_delta(str(made_january.lake / "trips")).rows()}
+    put(made_january, "2013-01-10", 500, "late.csv")
+    (made_january.folder / "data" / "2013-01" / ".2013-01-11 late.csv.tmp").touch()
 
-    made = january.run("backfill", "rides", "--json")
+    made = made_january.run("backfill", "rides", "--json")
 
     assert observed(made)["trips"]["changed"]["ranges"] == [["2013-01-10", "2013-01-10"]]
-    after = {row[1]: row[3] for row in pl.read_delta(str(january.lake / "trips")).rows()}
+    after = {row[1]: row[3] for row in pl.read_delta(str(made_january.lake / "trips")).rows()}
     assert {path: at for path, at in after.items() if path in before} == before, "what did not change keeps its time"
-    day = pl.read_delta(str(january.lake / "rides")).filter(pl.col("day") == pl.lit("2013-01-10").str.to_date())
+    day = pl.read_delta(str(made_january.lake / "rides")).filter(pl.col("day") == pl.lit("2013-01-10").str.to_date())
     assert sorted(day["n"].to_list()) == [10, 500]
 
 
-def test_a_deleted_file_is_missing_and_what_is_made_from_it_cannot_be_made(january: Project) -> None:
-    january.run("backfill")
-    put(january, "2013-01-10", 0).unlink()
+def test_a_deleted_file_is_missing_and_what_is_made_from_it_cannot_be_made(made_january: Project) -> None:
+    put(made_january, "2013-01-10", 0).unlink()
 
-    made = january.run("backfill", "--json")
+    made = made_january.run("backfill", "--json")
 
     assert (made.code, totals(made)[1]) == (0, 0)
     assert observed(made)["trips"]["gone"] == {"count": 1, "ranges": [["2013-01-10", "2013-01-10"]]}
-    assert counts(january, "trips") == (30, 0, 29)
-    ((bounds, causes),) = ranges(january, "rides", "stale")
+    assert counts(made_january, "trips") == (30, 0, 29)
+    ((bounds, causes),) = ranges(made_january, "rides", "stale")
     assert bounds == ["2013-01-10", "2013-01-10"]
     assert causes[0].startswith("data: trips 2013-01-10 was observed to be gone at version 2 by run")
     (left,) = [each for each in made.json["left_out"] if each["partitions"]["ranges"][0][0] == "2013-01-10"]
     assert left["reason"] == (
         "it is made from trips 2013-01-10, 2013-02-01..2013-02-28, which was not there when it was last observed"
     )
-    named = january.run("materialize", "rides", "--partition", "2013-01-10")
+    named = made_january.run("materialize", "rides", "--partition", "2013-01-10")
     assert (named.code, "Cannot make rides 2013-01-10: it is made from trips 2013-01-10" in named.err) == (2, True)
-    ((_, gone),) = [each for each in ranges(january, "trips", "missing") if each[0][0] == "2013-01-10"]
+    ((_, gone),) = [each for each in ranges(made_january, "trips", "missing") if each[0][0] == "2013-01-10"]
     assert gone[0].startswith("observed to be gone at version 2")
 
-    put(january, "2013-01-10", 7)
-    assert totals(january.run("backfill", "--json"))[:2] == (3, 0)
+    put(made_january, "2013-01-10", 7)
+    assert totals(made_january.run("backfill", "--json"))[:2] == (3, 0)
 
 
 def test_an_observation_without_a_change_commits_nothing_and_notes_no_run(service: Project) -> None:
@@ -247,11 +276,10 @@ def test_an_observation_without_a_change_commits_nothing_and_notes_no_run(servic
     assert service.status()["api"]["version"] == 1
 
 
-def test_of_hundreds_of_partitions_just_the_changed_ones_are_made_again(service: Project) -> None:
-    service.run("backfill")
-    answer(service, {str(number): 2 if number % 100 == 7 else 1 for number in range(299)} | {"x": 1, "y": 2})
+def test_of_hundreds_of_partitions_just_the_changed_ones_are_made_again(made_service: Project) -> None:
+    answer(made_service, {str(number): 2 if number % 100 == 7 else 1 for number in range(299)} | {"x": 1, "y": 2})
 
-    made = service.run("backfill", "--json")
+    made = made_service.run("backfill", "--json")
 
     seen = observed(made)["api"]
     assert (seen["changed"]["count"], seen["gone"]["ranges"], seen["ignored"]) == (
@@ -260,8 +288,8 @@ def test_of_hundreds_of_partitions_just_the_changed_ones_are_made_again(service:
         {"count": 2, "some": ["x", "y"]},
     )
     assert totals(made) == (3, 0, 1, 2)
-    assert service.status()["rates"]["partitions"]["fresh"] == 1
-    assert "ignored: api: 'x', 'y': no partitions of its definition" in service.run("backfill").out
+    assert made_service.status()["rates"]["partitions"]["fresh"] == 1
+    assert "ignored: api: 'x', 'y': no partitions of its definition" in made_service.run("backfill").out
 
 
 def test_only_the_sources_of_what_is_selected_are_asked(service: Project) -> None:
@@ -295,18 +323,19 @@ def test_a_source_that_fails_stops_what_is_made_from_it_and_nothing_else(service
     assert service.run("backfill", "calls", "--partition", "1", "--json").json["status"] == "success"
 
 
-def test_what_can_only_be_read_tells_the_last_observation(service: Project) -> None:
-    service.run("backfill")
-    answer(service, {"1": 2})
-    before = {path: path.read_bytes() for path in service.lake.rglob("*") if path.is_file()}
-    shutil.rmtree(service.lake / "_deltaworks" / "index")
-    (service.lake / "_deltaworks" / "index").write_text("no folder", encoding="utf-8")  # so that nobody can write one
+def test_what_can_only_be_read_tells_the_last_observation(made_service: Project) -> None:
+    answer(made_service, {"1": 2})
+    before = {path: path.read_bytes() for path in made_service.lake.rglob("*") if path.is_file()}
+    shutil.rmtree(made_service.lake / "_deltaworks" / "index")
+    (made_service.lake / "_deltaworks" / "index").write_text(
+        "no folder", encoding="utf-8"
+    )  # so that nobody can write one
 
     for command in (["status"], ["plan"], ["why", "calls", "--partition", "1"], ["backfill", "--dry-run"]):
-        assert service.run(*command).code == 0
-    assert service.run("plan", "--json").json["steps"] == []
+        assert made_service.run(*command).code == 0
+    assert made_service.run("plan", "--json").json["steps"] == []
 
-    now = {path: path.read_bytes() for path in service.lake.rglob("*") if path.is_file()}
+    now = {path: path.read_bytes() for path in made_service.lake.rglob("*") if path.is_file()}
     assert {path: now[path] for path in before if path in now} == {path: before[path] for path in before if path in now}
     assert len([path for path in now if path not in before]) == 1
 
@@ -329,48 +358,49 @@ def test_processes_that_observe_at_once_agree(service: Project) -> None:
     assert service.run("doctor").code == 0
 
 
-def test_a_source_is_forgotten_and_observed_again(service: Project) -> None:
-    service.run("backfill")
+def test_a_source_is_forgotten_and_observed_again(made_service: Project) -> None:
 
-    some = service.run("wipe", "api", "--partition", "1", "--partition", "2", "--json")
-    missing = counts(service, "api")
-    stale = [(bounds, causes[0][:27]) for bounds, causes in ranges(service, "calls", "stale")]
-    made = service.run("backfill", "--json")
-    whole = service.run("wipe", "rates", "--yes")
+    some = made_service.run("wipe", "api", "--partition", "1", "--partition", "2", "--json")
+    missing = counts(made_service, "api")
+    stale = [(bounds, causes[0][:27]) for bounds, causes in ranges(made_service, "calls", "stale")]
+    made = made_service.run("backfill", "--json")
+    whole = made_service.run("wipe", "rates", "--yes")
 
     assert (some.code, some.json["emptied"]["count"]) == (0, 2), some.err
     assert missing == (298, 0, 2)
     assert stale == [(["1", "2"], "data: api 1..2 was wiped at")]
     assert observed(made)["api"]["changed"]["count"] == totals(made)[0] == 2
     assert "forgotten; the next run observes it again" in whole.out
-    assert counts(service, "rates") == (0, 0, 1)
-    assert [each["kind"] for each in service.run("history", "api", "--json").json] == ["observe", "wipe", "observe"]
-    assert service.run("doctor").code == 0
-    everything = service.run("wipe", "api", "--yes", "--json")
-    assert (everything.json["emptied"]["count"], counts(service, "api")) == (300, (0, 0, 300))
+    assert counts(made_service, "rates") == (0, 0, 1)
+    assert [each["kind"] for each in made_service.run("history", "api", "--json").json] == [
+        "observe",
+        "wipe",
+        "observe",
+    ]
+    assert made_service.run("doctor").code == 0
+    everything = made_service.run("wipe", "api", "--yes", "--json")
+    assert (everything.json["emptied"]["count"], counts(made_service, "api")) == (300, (0, 0, 300))
 
 
-def test_what_makes_no_sense_for_a_source_is_refused(service: Project) -> None:
-    service.run("backfill")
+def test_what_makes_no_sense_for_a_source_is_refused(made_service: Project) -> None:
 
-    rollback = service.run("rollback", "api", "--to", "v0")
-    rerun = service.run("rerun", "api@v1", "--verify")
+    rollback = made_service.run("rollback", "api", "--to", "v0")
+    rerun = made_service.run("rerun", "api@v1", "--verify")
 
     assert (rollback.code, rollback.sentence[:15]) == (2, "api is observed")
     assert (rerun.code, rerun.sentence) == (
         2,
         "No run makes api (it is observed), so none can be run again.",
     )
-    assert service.run("rerun", "calls@v1", "--verify").code == 0
+    assert made_service.run("rerun", "calls@v1", "--verify").code == 0
 
 
-def test_what_is_listed_shown_and_kept_in_order(service: Project) -> None:
-    service.run("backfill")
+def test_what_is_listed_shown_and_kept_in_order(made_service: Project) -> None:
 
-    listed = {each["asset"]: each for each in service.run("list", "--json").json["assets"]}
-    shown = service.run("show", "api", "--partition", "7", "--json").json
-    chosen = service.run("status", "kind:source", "--json").json["assets"]
-    maintained = service.run("maintain", "--json")
+    listed = {each["asset"]: each for each in made_service.run("list", "--json").json["assets"]}
+    shown = made_service.run("show", "api", "--partition", "7", "--json").json
+    chosen = made_service.run("status", "kind:source", "--json").json["assets"]
+    maintained = made_service.run("maintain", "--json")
 
     assert [listed[name]["kind"] for name in ("api", "rates", "calls")] == ["source", "source", "asset"]
     assert listed["api"]["code_version"] is None
@@ -379,13 +409,12 @@ def test_what_is_listed_shown_and_kept_in_order(service: Project) -> None:
     assert (maintained.code, maintained.json["totals"]["removed"]) == (0, 0)
 
 
-def test_others_who_write_to_the_table_of_a_source_are_put_right(service: Project) -> None:
-    service.run("backfill")
-    path = str(service.lake / "api")
+def test_others_who_write_to_the_table_of_a_source_are_put_right(made_service: Project) -> None:
+    path = str(made_service.lake / "api")
     write_deltalake(path, pl.read_delta(path).with_columns(version=pl.lit("0")).head(3), mode="append")
 
-    status, doctor = service.status(), service.run("doctor")
-    made = service.run("backfill", "--json")
+    status, doctor = made_service.status(), made_service.run("doctor")
+    made = made_service.run("backfill", "--json")
 
     assert (status["api"]["partitions"]["fresh"], status["api"]["partitions"]["undefined"]) == (300, 0)
     assert doctor.code == 0
@@ -408,28 +437,26 @@ def test_readers_are_checked_against_what_a_source_offers(service: Project) -> N
     assert "has it as String" in problems[1]["message"]
 
 
-def test_an_edited_observer_makes_nothing_stale(service: Project) -> None:
-    service.run("backfill")
-    service.edit("tables.py", 'log.info("the API was asked")', 'log.info("the API was asked again")')
+def test_an_edited_observer_makes_nothing_stale(made_service: Project) -> None:
+    made_service.edit("tables.py", 'log.info("the API was asked")', 'log.info("the API was asked again")')
 
-    assert totals(service.run("backfill", "--json")) == (0, 0, 0, 0)
+    assert totals(made_service.run("backfill", "--json")) == (0, 0, 0, 0)
 
 
-def test_a_source_that_changed_its_partitions_says_so(service: Project) -> None:
-    service.run("backfill")
-    service.edit(
+def test_a_source_that_changed_its_partitions_says_so(made_service: Project) -> None:
+    made_service.edit(
         "tables.py",
         "keys = dw.Static",
         "keys = dw.DailyPartitions(start='2013-01-01', end='2013-02-01')\nold = dw.Static",
     )
 
-    refused = service.run("materialize", "api")
+    refused = made_service.run("materialize", "api")
 
     assert (refused.code, "Nothing was written" in refused.sentence) == (2, True)
-    assert service.run("wipe", "api", "--yes").code == 0
-    answer(service, {"2013-01-05": 1})
-    assert service.run("materialize", "api").code == 0
-    assert counts(service, "api") == (1, 0, 30)
+    assert made_service.run("wipe", "api", "--yes").code == 0
+    answer(made_service, {"2013-01-05": 1})
+    assert made_service.run("materialize", "api").code == 0
+    assert counts(made_service, "api") == (1, 0, 30)
 
 
 def test_objects_of_a_bucket_are_observed(project: Project) -> None:
