@@ -282,8 +282,9 @@ class Table:
 
     def files(self, keys: Iterable[str]) -> list[LiveFile]:
         """Return the live files of some partitions; where rows name their keys, those that may hold any of them."""
-        places = [WHOLE] * any(True for _ in keys) if self.names_keys else map(self._places.of_key, keys)
-        return self._live_files().of(places)
+        if self.names_keys:
+            return self._live_files().of([WHOLE]) if list(keys) else []
+        return self._live_files().of(map(self._places.of_key, keys))
 
     def live_keys(self) -> Iterator[str]:
         """Yield the keys of the partitions that have files."""
@@ -338,7 +339,7 @@ class Table:
             rows = [None] * len(places) if group.is_gone else group.rows
             self._note(places, commit.version, _origin(group), rows, number)
             recorded.update(places)
-        if commit.changed_keys - recorded == {WHOLE} and (self.names_keys or commit.record.kind is Kind.OBSERVE):
+        if (self.names_keys or commit.record.kind is Kind.OBSERVE) and commit.changed_keys - recorded == {WHOLE}:
             # The file that holds everything was replaced: the record says which partitions differ, if any.
             self._note([WHOLE], commit.version, Origin.ENGINE, [None], None)
             recorded.add(WHOLE)

@@ -12,6 +12,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from deltaworks.errors import LogGap, TableMismatch
 from deltaworks.io.commit import Committed
+from deltaworks.io.compare import Terms
+from deltaworks.io.compare_tables import Side, compare_tables
 from deltaworks.io.damage import inspect
 from deltaworks.io.index import drop_index, index_problem, load_table, save_index
 from deltaworks.io.log import commit_path
@@ -223,6 +225,18 @@ def test_a_commit_without_its_file_is_seen_to_be_cut_off(lake, table) -> None:
 
     with pytest.raises(LogGap, match="recorded rows of a and adds no file"):
         Table.read(lake.store, "s")
+
+
+def test_two_versions_differ_in_the_partitions_that_are_asked_about(lake, table) -> None:
+    observe(table, {"a": "1", "b": "1", "c": "1"})
+    observe(table, {"a": "2", "b": "1", "c": "2"}, NOON + dt.timedelta(days=1))
+
+    def differ(*keys: str) -> tuple[int, int]:
+        before, after = (Side(Table.read(lake.store, "s", version), "s", keys or None) for version in (1, 2))
+        found = compare_tables(before, after, Terms(("partition",)))
+        return found.changed, found.rows_b
+
+    assert (differ(), differ("a", "b"), differ("b")) == ((2, 3), (1, 2), (0, 1))
 
 
 @pytest.mark.parametrize(("made_by", "scheme"), [("static", None), (None, "static"), ("static", "daily")])
