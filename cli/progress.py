@@ -67,6 +67,9 @@ class Lines:
                 self._print(f"skipped: {f'{asset} {key}'.rstrip()} was made by {by} meanwhile (version {version})")
             case events.PartitionWarned(asset, key, warnings):
                 self._print(f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}")
+            case events.SourceObserved(asset, partitions, error):
+                found = f"{counted(partitions, 'partition')} changed" if partitions else "nothing changed"
+                self._print(f"failed: {error}" if error else f"{asset}: observed, {found}")
             case events.RunNoted(note):
                 self._print(f"note: {note}")
             case events.Stopping():

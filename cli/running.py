@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.observing import observed_json, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.progress import progress
 from deltaworks.cli.wording import (
@@ -30,6 +31,7 @@ from deltaworks.cli.wording import (
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.run import RunReport
+    from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.planning.graph import AssetGraph, Node
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import Failure
@@ -40,15 +42,17 @@ SHOWN_FAILURES = 10
 """How many failures stand in the report for people; the ledger and --json have them all."""
 
 
-def run_plan(session: Session, project: Project, decision: Decision, workers: int | None, command: str) -> ExitCode:
-    """Carry out a plan and show how it ended."""
+def run_plan(
+    session: Session, project: Project, seen: Observations, decision: Decision, workers: int | None, command: str
+) -> ExitCode:
+    """Carry out a plan and show how it ended; `seen` is what it was decided on."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
 
     plan = decision.plan
     if not plan.planned:
-        session.output.show(_nothing_to_do(project, decision))
-        return ExitCode.DONE
+        session.output.show(_nothing_to_do(project, seen, decision))
+        return ExitCode.FAILED if seen.faults else ExitCode.DONE
     with _stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
@@ -63,8 +67,8 @@ def run_plan(session: Session, project: Project, decision: Decision, workers: in
             tell=tell,
             stop=stop,
         )
-    session.output.show(_report(project, decision, report))
-    return ExitCode.DONE if report.entry.status == "success" else ExitCode.FAILED
+    session.output.show(_report(project, seen, decision, report))
+    return ExitCode.DONE if report.entry.status == "success" and not seen.faults else ExitCode.FAILED
 
 
 @contextmanager
@@ -86,18 +90,25 @@ def _stoppable() -> Generator[Flag]:
         signal.signal(signal.SIGINT, before)
 
 
-def _nothing_to_do(project: Project, decision: Decision) -> View:
+def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> View:
     plan = decision.plan
-    totals = {"materialized": 0, "failed": 0, "skipped": plan.left_out_count, "commits": 0}
+    totals = {"materialized": 0, "failed": len(seen.faults), "skipped": plan.left_out_count, "commits": seen.commits}
     document = {
-        "run_id": None,
-        "status": "success",
+        "run_id": None if seen.entry is None else seen.entry.run_id,
+        "status": "failure" if seen.faults else "success",
         "totals": totals,
-        "failures": [],
+        "failures": _source_failures(seen),
+        "observed": observed_json(seen, project.graph),
         "left_out": left_out_json(plan, project.graph),
         "without": without_json(decision.asked.request, project.graph),
     }
-    return View(document, (nothing_to_do(decision, project.graph), *_left_out_lines(project, decision)))
+    lines = (*observed_lines(seen, project.graph), *_left_out_lines(project, decision))
+    return View(
+        document,
+        (*lines, nothing_to_do(decision, project.graph))
+        if seen.sources
+        else (nothing_to_do(decision, project.graph), *lines),
+    )
 
 
 def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
@@ -105,20 +116,30 @@ def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
     return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
 
 
-def _report(project: Project, decision: Decision, report: RunReport) -> View:
+def _source_failures(seen: Observations) -> list[dict[str, Any]]:
+    return [{"asset": str(key), "partition": None, "error": error} for key, error in seen.faults.items()]
+
+
+def _report(project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
     entry = report.entry
+    status = "failure" if seen.faults and entry.status == "success" else entry.status.value
+    failed, commits = entry.failed + len(seen.faults), entry.commits + seen.commits
     document: dict[str, Any] = {
         "run_id": entry.run_id,
-        "status": entry.status.value,
+        "status": status,
         "totals": {
             "materialized": entry.materialized,
-            "failed": entry.failed,
+            "failed": failed,
             "skipped": entry.skipped,
-            "commits": entry.commits,
+            "commits": commits,
         },
+        "observed": observed_json(seen, project.graph),
         "failures": [
-            {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
-            for failure in entry.failures
+            *_source_failures(seen),
+            *(
+                {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
+                for failure in entry.failures
+            ),
         ],
         "blocked": [
             {
@@ -141,19 +162,20 @@ def _report(project: Project, decision: Decision, report: RunReport) -> View:
         "left_out": left_out_json(decision.plan, project.graph),
         "without": without_json(decision.asked.request, project.graph),
     }
-    tone = "good" if entry.status == "success" else "bad"
+    tone = "good" if status == "success" else "bad"
     summary = (
-        f"{entry.status.value}: {counted(entry.materialized, 'partition')} in {counted(entry.commits, 'commit')}, "
-        f"{entry.failed:,} failed, {entry.skipped:,} skipped (run {entry.run_id})"
+        f"{status}: {counted(entry.materialized, 'partition')} in {counted(entry.commits, 'commit')}, "
+        f"{failed:,} failed, {entry.skipped:,} skipped (run {entry.run_id})"
     )
     return View(
         document,
         (
+            *observed_lines(seen, project.graph),
             *_failure_lines(entry.failures, project.graph),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),
             Cell(summary, tone),
-            *_next_lines(report),
+            *_next_lines(status),
         ),
     )
 
@@ -190,8 +212,8 @@ def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 
 
-def _next_lines(report: RunReport) -> Iterator[Cell]:
-    if report.entry.status == "failure":
+def _next_lines(status: str) -> Iterator[Cell]:
+    if status == "failure":
         yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
-    elif report.entry.status == "canceled":
+    elif status == "canceled":
         yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")

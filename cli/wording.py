@@ -114,12 +114,15 @@ def nothing_to_do(decision: Decision, graph: AssetGraph) -> Cell:
 
     request, decided = decision.asked.request, decision.plan
     empty = [str(key) for key in request.partitions if not graph.nodes[key].partitions.size]
-    asked = sum(map(len, request.partitions.values()))
+    asked = sum(len(part) for key, part in request.partitions.items() if not graph.is_source(key))
     if decided.left_out:
         count = decided.left_out_count
         lack = f"{counted(count, 'partition')} {'lacks what it is' if count == 1 else 'lack what they are'}"
         rest = "; everything else asked for is up to date" if asked > count else ""
         return Cell(f"Nothing can be made: {lack} made from{rest}.", "stale")
+    if request.partitions and all(map(graph.is_source, request.partitions)):
+        names = ", ".join(map(str, request.partitions))
+        return Cell(f"Nothing to make: {names} {'is' if len(request.partitions) == 1 else 'are'} observed.", "good")
     if decision.asked.is_about_nothing:
         why = "nothing is selected"
     elif not asked and empty:

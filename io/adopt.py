@@ -9,8 +9,8 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 
 from deltaworks.errors import LogGap, StorageError, TableMismatch
-from deltaworks.io.create import PROPERTIES, SCHEME, verify_table
-from deltaworks.io.log import commit_path
+from deltaworks.io.create import PROPERTIES, verify_table
+from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

@@ -25,6 +25,7 @@ MAX_TRIES = 100
 
 _OPERATIONS: Mapping[Kind, tuple[str, Mapping[str, str]]] = {
     Kind.MATERIALIZE: ("WRITE", {"mode": "Overwrite"}),
+    Kind.OBSERVE: ("WRITE", {"mode": "Overwrite"}),
     Kind.ROLLBACK: ("RESTORE", {}),
     Kind.WIPE: ("DELETE", {}),
 }

@@ -13,7 +13,7 @@ import polars as pl
 from deltaworks.io.compare import Part, Terms, compare
 from deltaworks.io.difference import Difference
 from deltaworks.io.log import LiveFile
-from deltaworks.io.scan import refuse_removed_files, scan_files
+from deltaworks.io.scan import of_keys, refuse_removed_files, scan_files
 from deltaworks.io.table import Table
 
 _Files = Mapping[str, Sequence[LiveFile]]
@@ -35,7 +35,8 @@ class Side:
 
     def files(self) -> _Files:
         """Return the live files, by place."""
-        places = self.table.live_keys() if self.keys is None else map(self.table.places.of_key, self.keys)
+        has_all = self.keys is None or self.table.names_keys  # where rows name their keys, files hold those of any
+        places = self.table.live_keys() if has_all else map(self.table.places.of_key, self.keys or ())
         return {place: sorted(self.table.files([place]), key=lambda file: file.path) for place in places}
 
     def columns(self) -> dict[str, pl.DataType]:
@@ -46,7 +47,8 @@ class Side:
 
     def scan(self, files: Sequence[LiveFile]) -> pl.LazyFrame:
         """Scan some of its files."""
-        return scan_files(self.table.store, self.table.name, files, self.table.schema(), list(self.columns()))
+        lf = scan_files(self.table.store, self.table.name, files, self.table.schema(), list(self.columns()))
+        return of_keys(lf, self.keys) if self.table.names_keys and self.keys is not None else lf
 
 
 def compare_tables(a: Side, b: Side, terms: Terms) -> Difference:

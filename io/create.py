@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 
 from deltaworks.errors import LogGap, StorageError, TableMismatch
 from deltaworks.io.dtypes import Json, schema_difference, to_delta_schema
-from deltaworks.io.log import commit_path
+from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.protocol import writer_demand
 from deltaworks.io.record import FORMAT
 from deltaworks.io.table import Table
@@ -24,9 +24,6 @@ PROPERTIES = {
     "delta.enableExpiredLogCleanup": "false",
 }
 """Commits are the record: no log cleanup may remove them."""
-
-SCHEME = "deltaworks.partitions"
-"""The property that says by which kind of partitions a table was made: a key of one kind means nothing to another."""
 
 
 def create_table(

@@ -135,7 +135,7 @@ def _count(value: object) -> int | None:
 
 def _not_emptied(table: Table, commit: Commit) -> str | None:
     """Find a partition that a record says is empty now, though its old files were not removed."""
-    if commit.record is None or table.version != commit.version:
+    if commit.record is None or table.version != commit.version or table.names_keys:
         return None
     for group in commit.record.groups:
         for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):

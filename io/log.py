@@ -18,10 +18,13 @@ import polars as pl
 
 from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
-from deltaworks.io.places import Places
+from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import RECORD_KEY, Group, Record, read_record
 from deltaworks.io.store import Store
+
+SCHEME = "deltaworks.partitions"
+"""The property that says by which kind of partitions a table was made: a key of one kind means nothing to another."""
 
 _UNKNOWN = Places()
 
@@ -68,6 +71,11 @@ class Metadata:
     schema_string: str
     partition_columns: tuple[str, ...]
     configuration: Mapping[str, str]
+
+    @property
+    def names_keys(self) -> bool:
+        """Whether its rows name their partitions in a column that does not cut it, as those of a source do."""
+        return not self.partition_columns and SCHEME in self.configuration
 
     def schema(self) -> pl.Schema:
         """Return the columns as Polars dtypes, partition columns included.
@@ -240,7 +248,12 @@ def _actions(content: bytes) -> list[Json]:
 
 
 def _lost_key(groups: Sequence[Group], recorded: Sequence[Sequence[str]], added: set[str]) -> str | None:
-    """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost."""
+    """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost.
+
+    A file of a table that is not cut may hold any of them.
+    """
+    if WHOLE in added:
+        return None
     for group, places in zip(groups, recorded, strict=True):
         for key, place, rows in zip(_keys(group), places, group.rows, strict=True):
             if rows and place not in added:

@@ -16,6 +16,8 @@ from deltaworks.io.partition_values import NULL_KEY, instant, joined, split_key
 
 _SHORTEST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}Z")
 """An instant of a whole minute as it is written here, or no instant at all."""
+WHOLE = ""
+"""The place of all files of a table that is not partitioned."""
 
 
 @dataclass(frozen=True, slots=True)

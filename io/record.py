@@ -23,6 +23,8 @@ class Kind(StrEnum):
 
     MATERIALIZE = "materialize"
     """Partitions were computed and replaced."""
+    OBSERVE = "observe"
+    """It was noted which version there is now of data that is no table."""
     ROLLBACK = "rollback"
     """Partitions were given back the content that they had at an earlier version."""
     WIPE = "wipe"
@@ -31,7 +33,12 @@ class Kind(StrEnum):
     @property
     def deed(self) -> str:
         """What a commit of this kind did to its partitions, for a sentence."""
-        return {Kind.MATERIALIZE: "made", Kind.ROLLBACK: "rolled back", Kind.WIPE: "wiped"}[self]
+        return {
+            Kind.MATERIALIZE: "made",
+            Kind.OBSERVE: "observed",
+            Kind.ROLLBACK: "rolled back",
+            Kind.WIPE: "wiped",
+        }[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Group:
     rows: tuple[int | None, ...]
     """One count for each key; none for what a rollback gave back and others had written."""
     source: str | None
-    """The hash of the code that made them; none: others wrote them, or nothing is left of them."""
+    """The hash of the code that made them; none: others wrote them, they were observed, or nothing is left of them."""
     override: str | None = None
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
@@ -76,8 +83,8 @@ class Group:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the commit left the partitions without content."""
-        return self.source is None and self.restored_from is None
+        """Whether the commit left the partitions without content; what was observed has rows and nothing made it."""
+        return self.source is None and self.restored_from is None and not any(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

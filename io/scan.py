@@ -7,7 +7,7 @@ the whole state of the table first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import quote
 
 import polars as pl
@@ -17,6 +17,9 @@ from deltaworks.io.log import LiveFile
 from deltaworks.io.partition_values import folder, typed
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+
+KEY_COLUMN = "partition"
+"""Where rows of a source's table name their partition."""
 
 _PATH = "\0path"
 
@@ -86,8 +89,15 @@ def scan_files(
 def scan_table(table: Table, keys: Iterable[str] | None = None) -> pl.LazyFrame:
     """Scan the rows of a table at its version, or those of some partitions."""
     assert table.metadata is not None, "scan a table that exists"
-    files = table.files(table.live_keys() if keys is None else keys)
-    return scan_files(table.store, table.name, files, table.schema(), table.metadata.partition_columns)
+    chosen = None if keys is None else list(keys)
+    files = table.files(table.live_keys() if chosen is None else chosen)
+    lf = scan_files(table.store, table.name, files, table.schema(), table.metadata.partition_columns)
+    return of_keys(lf, chosen) if table.names_keys and chosen is not None else lf
+
+
+def of_keys(lf: pl.LazyFrame, keys: Collection[str]) -> pl.LazyFrame:
+    """Return the rows of some partitions of a table whose rows name their keys."""
+    return lf.filter(pl.col(KEY_COLUMN).is_in(pl.Series(keys, dtype=pl.String).implode()))
 
 
 def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str) -> None:

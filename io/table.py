@@ -16,7 +16,7 @@ import polars as pl
 from deltaworks.errors import LogGap, StorageError, TableMismatch, VersionGone
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import Commit, LiveFile, Metadata, commit_path, digest, tail
-from deltaworks.io.places import Places
+from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol, reader_demand
 from deltaworks.io.record import FORMAT, Group, Kind, Pin, Restored
 from deltaworks.io.store import Store
@@ -26,7 +26,7 @@ class Origin(IntEnum):
     """Who last changed a partition."""
 
     ENGINE = 0
-    """A materialization; its group says from what."""
+    """A materialization, whose group says from what; or an observation."""
     OUTSIDE = 1
     """A commit without a record."""
     GONE = 2
@@ -46,7 +46,7 @@ class Materialization:
     version: int
     run_id: str
     source: str | None
-    """The hash of the code that made them; none: others wrote what was restored."""
+    """The hash of the code that made them; none: they were observed, or others wrote what was restored."""
     override: str | None
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin]
@@ -197,6 +197,11 @@ class Table:
         return self._places
 
     @property
+    def names_keys(self) -> bool:
+        """Whether a column of its rows tells their partitions, and its files hold rows of any: a source's table."""
+        return self.metadata is not None and self.metadata.names_keys
+
+    @property
     def exists(self) -> bool:
         """Whether there is a table."""
         return self.version >= 0
@@ -280,7 +285,9 @@ class Table:
         return self._last_changes.get(self._places.of_key(key), _NEVER)[1] != Origin.GONE
 
     def files(self, keys: Iterable[str]) -> list[LiveFile]:
-        """Return the live files of some partitions."""
+        """Return the live files of some partitions; where rows name their keys, those that may hold any of them."""
+        if self.names_keys:
+            return self._live_files().of([WHOLE]) if list(keys) else []
         return self._live_files().of(map(self._places.of_key, keys))
 
     def live_keys(self) -> Iterator[str]:
@@ -335,6 +342,10 @@ class Table:
             rows = [None] * len(places) if group.is_gone else group.rows
             self._note(places, commit.version, _origin(group), rows, number)
             recorded.update(places)
+        if (self.names_keys or commit.record.kind is Kind.OBSERVE) and commit.changed_keys - recorded == {WHOLE}:
+            # The file that holds everything was replaced: the record says which partitions differ, if any.
+            self._note([WHOLE], commit.version, Origin.ENGINE, [None], None)
+            recorded.add(WHOLE)
         return recorded
 
     def _note(

@@ -13,6 +13,7 @@ from deltaworks.validation.compile import compile_contract
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
 from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
+from deltaworks.validation.observed import observed_model
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
 from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
@@ -42,4 +43,5 @@ __all__ = [
     "conform",
     "declare",
     "is_model",
+    "observed_model",
 ]

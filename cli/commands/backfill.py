@@ -10,6 +10,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
 from deltaworks.cli.commands.plan import plan_view
+from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.running import WorkersOption, run_plan
 
@@ -29,11 +30,14 @@ def backfill(
     from deltaworks.engine.execution.decide import decide
 
     project = session.load()
-    decision = decide(project.graph, project.store, select or (), partition or (), from_, to, only=read_only(only))
+    chosen, named, wanted = select or (), partition or (), read_only(only)
     if dry_run:
+        decision = decide(project.graph, project.store, chosen, named, from_, to, only=wanted)
         session.output.show(plan_view(decision, project.graph))
         return ExitCode.DONE
-    return run_plan(session, project, decision, workers, shlex.join(["backfill", *sys.argv[2:]]))
+    command = shlex.join(["backfill", *sys.argv[2:]])
+    seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
+    return run_plan(session, project, seen, decision, workers, command)
 
 
 def add_to(app: typer.Typer) -> None:

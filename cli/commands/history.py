@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.log import Commit
 
-_TONES = {"materialize": "", "rollback": "stale", "wipe": "bad"}
+_TONES = {"materialize": "", "observe": "", "rollback": "stale", "wipe": "bad"}
 
 
 def history(
@@ -90,7 +90,7 @@ def _partitions_cell(node: Node, commit: Commit) -> str | Cell:
     texts = [partitions_text(defined, node.partitions)] if defined else []
     if undefined:
         texts.append(f"{counted(undefined, 'partition')} beyond the definition")
-    if None in commit.changed_keys and node.partition_columns:
+    if None in commit.changed_keys and node.is_partitioned:
         texts.append("files whose partitions the log does not name")
     return ", ".join(texts) or Cell("-", "quiet")
 
@@ -98,8 +98,10 @@ def _partitions_cell(node: Node, commit: Commit) -> str | Cell:
 def _partitions(node: Node, commit: Commit) -> tuple[PartitionSet, int]:
     """Return the partitions that a commit changed, and how many more are none of the definition."""
     keys = _recorded_keys(commit) | {key for key in commit.changed_keys if key is not None}
-    if not node.partition_columns and commit.changed_keys:
+    if not node.is_partitioned and commit.changed_keys:
         keys |= {node.partitions.key(0)}
+    if node.asset.kind == "source" and node.is_partitioned:
+        keys -= {""}  # the file that holds all of them
     return split_defined(sorted(keys), node.partitions)
 
 

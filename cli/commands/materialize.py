@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
+from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan
 from deltaworks.cli.wording import counted
@@ -33,7 +34,6 @@ def materialize(
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.decide import decide
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
@@ -42,10 +42,11 @@ def materialize(
     if from_rejects:
         return _readmit(session, project, select, Keys(partition or (), from_, to), command)
     only = frozenset({Only.ALL})
-    decision = decide(project.graph, project.store, select, partition or (), from_, to, only=only)
+    named = partition or ()
+    seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
-    return run_plan(session, project, decision, workers, command)
+    return run_plan(session, project, seen, decision, workers, command)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

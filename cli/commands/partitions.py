@@ -34,7 +34,7 @@ def list_partitions(session: Session, asset: AssetArgument) -> ExitCode:
     import polars as pl
 
     node = session.load().graph.node(asset)
-    is_whole = not node.partition_columns
+    is_whole = not node.is_partitioned
     keys = [] if is_whole else node.partitions.keys(pl.int_range(node.partitions.size, eager=True)).to_list()
     session.output.show(View({"asset": str(node.key), "partitions": keys}, _blocks(node, keys)))
     return ExitCode.DONE
@@ -150,7 +150,7 @@ def _spelled(keys: tuple[str, ...]) -> str:
 
 
 def _blocks(node: Node, keys: list[str]) -> tuple[Table | Cell, ...]:
-    if not node.partition_columns:
+    if not node.is_partitioned:
         return (Cell(f"{node.key} has no partitions: it is made as a whole.", "quiet"),)
     if not keys:
         return (Cell(f"{node.key} has no partition yet: its partitions are {node.partitions}.", "quiet"),)

@@ -58,8 +58,13 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         "totals": {"assets": len(decided.planned), "partitions": decided.partition_count},
         "left_out": left_out_json(decided, graph),
         "without": without_json(decision.asked.request, graph),
+        "never_observed": list(map(str, decision.never_observed)),
     }
-    lines = (*left_out_lines(decided, graph), *without_lines(decision.asked.request, graph))
+    lines = (
+        *left_out_lines(decided, graph),
+        *without_lines(decision.asked.request, graph),
+        *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),
+    )
     if not decided.steps:
         return View(document, (nothing_to_do(decision, graph), *lines))
     rows = [

@@ -95,6 +95,8 @@ def _made_text(made: Made) -> str:
     if made.run_id is None:
         return f"written at {_versions(made.versions)} by an outside writer"
     inputs = ", ".join(f"{asset} {_versions(versions)}" for asset, versions in made.inputs.items())
+    if made.code is None:
+        return f"observed at {_versions(made.versions)} by run {made.run_id}"
     made_from = f", from {inputs}" if inputs else ""
     return f"made at {_versions(made.versions)} by run {made.run_id}{made_from}, by code {made.code}"
 

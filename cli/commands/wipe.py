@@ -34,6 +34,8 @@ def wipe(
     command = shlex.join(["wipe", *sys.argv[2:]])
     done = wiping.wipe(project.graph, node, project.store, keys, command=command, now=session.now)
     words = "wiped; `deltaworks rollback` brings it back until vacuum removes its files"
+    if project.graph.is_source(node.key):
+        words = "forgotten; the next run observes it again"
     return show_repair(
         session, node, done, changed="", emptied=words, unchanged="nothing to do, without content already"
     )

@@ -10,6 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
 
+from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
@@ -70,7 +71,8 @@ class Asset(Generic[P, R]):
     where: Place
     partitions: Partitions
     partition_columns: tuple[PartitionColumn, ...]
-    """One for each dimension of the partitions; none: the asset is not partitioned."""
+    """One for each dimension of the partitions; none: the asset is not partitioned, or it is a source, whose rows name
+    their partition."""
     backfill: BackfillPolicy
     retry: RetryPolicy
     description: str
@@ -82,6 +84,8 @@ class Asset(Generic[P, R]):
     location: str | None = None
     """Where the table lies, where that is not told by the key."""
     kind: AssetKind = AssetKind.FUNCTION
+    files: Files | None = None
+    """What a source of files consists of; none: it is no source, or its function tells its versions."""
 
     @property
     def model(self) -> type | None:
@@ -269,6 +273,8 @@ def _column_problem(asset: Asset[..., Any]) -> str | None:
             return f"column {column.name!r} of model {declared.name} {problem}"
     if declared.patterns:
         return None  # which columns there are is known when the function has run
+    if asset.kind is AssetKind.SOURCE:
+        return None  # its rows name their partition
     schema = {column.name: column.dtype for column in declared.columns if column.required}
     for cut_by, dimension in zip(asset.partition_columns, asset.partitions.dimensions, strict=True):
         problem = _partition_column_problem(cut_by, dimension, schema, declared.name)

@@ -68,7 +68,11 @@ class Signature:
 
 
 def read_signature(
-    function: Callable[..., Any], name: str, local_names: Mapping[str, Any], what: str = "asset"
+    function: Callable[..., Any],
+    name: str,
+    local_names: Mapping[str, Any],
+    what: str = "asset",
+    returns: FrameType | None = None,
 ) -> Signature:
     """Read a function's annotations.
 
@@ -77,12 +81,13 @@ def read_signature(
         name: the key of what it defines.
         local_names: those of the scope that defines the function: models and types may be local to it.
         what: what it defines, for messages.
+        returns: the rows of its table, where the function returns something else.
 
     Raises:
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
     try:
-        return _read(function, _hints(function, local_names), name)
+        return _read(function, _hints(function, local_names), name, returns)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
@@ -102,7 +107,7 @@ def _hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict
         raise InvalidDefinition(f"an annotation cannot be read: {error}") from error
 
 
-def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str) -> Signature:
+def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str, returns: FrameType | None) -> Signature:
     upstreams: list[Upstream] = []
     resources: dict[str, type[Resource]] = {}
     injected: dict[type, str] = {}
@@ -135,7 +140,8 @@ def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str) -> 
                 f"argument {argument!r} is a {_spelled(annotation)}; it must be LazyFrame[Model] or DataFrame[Model] "
                 "for an upstream asset, or Partition, Logger or a subclass of Resource"
             )
-    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), _returns(hints))
+    rows = returns or _returns(hints)
+    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), rows)
 
 
 def _upstream(argument: str, frame: FrameType, declared: Input, name: str) -> Upstream:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.fit import verify_fit
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.planning.graph import AssetGraph
@@ -34,6 +35,8 @@ class Decision:
 
     asked: Question
     plan: Plan
+    never_observed: tuple[AssetKey, ...] = ()
+    """The sources that it depends on and of which nobody has asked anything yet."""
 
 
 def ask(
@@ -64,8 +67,9 @@ def decide(
     to_key: str | None = None,
     *,
     only: frozenset[Only],
+    unseen: Collection[AssetKey] = (),
 ) -> Decision:
-    """Ask, and plan what is to be made.
+    """Ask, and plan what is to be made; nothing is made below `unseen`, sources that could not be observed.
 
     Raises:
         RequestError: as `ask`, or nothing of what is asked for can be made.
@@ -73,7 +77,8 @@ def decide(
         LogGap: a commit is missing or damaged.
     """
     asked = ask(graph, store, selection, named, from_key, to_key)
-    decided = plan(graph, asked.observation.status, asked.request, only)
+    decided = plan(graph, asked.observation.status, asked.request, only, unseen)
     for key in decided.planned:
         verify_fit(graph.nodes[key], asked.observation.tables[key])
-    return Decision(asked, decided)
+    sources = graph.sources_above(asked.request.partitions)
+    return Decision(asked, decided, tuple(key for key in sources if not asked.observation.tables[key].exists))

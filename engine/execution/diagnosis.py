@@ -13,6 +13,7 @@ from deltaworks.io.damage import Inspection, inspect
 from deltaworks.io.diagnose import Problem, Subject, ledger_problems, log_problems, table_problems
 from deltaworks.io.index import drop_index, save_index
 from deltaworks.io.ledger import read_runs
+from deltaworks.io.places import WHOLE
 from deltaworks.io.store import Store
 from deltaworks.io.sweep import Runs
 from deltaworks.io.table import Table
@@ -34,7 +35,7 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
     read_at = _read_at(inspections)
     for key, inspection in inspections.items():
         node = graph.nodes[key]
-        is_defined = partial(_is_defined, node)
+        is_defined = partial(_is_defined, node, inspection.table)
         subject = Subject(str(key), inspection, is_defined, read_at.get(inspection.table.table_id or "", -1))
         yield from log_problems(subject)
         if inspection.is_readable:
@@ -57,8 +58,8 @@ def rebuild_indexes(graph: AssetGraph, store: Store) -> None:
             save_index(Table.read(store, node.asset.table_name))
 
 
-def _is_defined(node: Node, key: str) -> bool:
-    return node.partitions.ordinal(key) is not None
+def _is_defined(node: Node, table: Table, key: str) -> bool:
+    return node.partitions.ordinal(key) is not None or (table.names_keys and key == WHOLE)
 
 
 def _runs(store: Store, now: dt.datetime) -> Runs:

@@ -84,6 +84,17 @@ class PartitionBlocked:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceObserved:
+    """A source was asked which version there is of its data."""
+
+    asset: AssetKey
+    partitions: int
+    """How many have changed or are gone."""
+    error: str | None
+    """Why it could not be observed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """Somebody asked the run to stop: what runs is finished and committed, nothing more is begun."""
 
@@ -103,6 +114,7 @@ Event: TypeAlias = (
     | PartitionSkipped
     | PartitionWarned
     | PartitionBlocked
+    | SourceObserved
     | Stopping
     | RunNoted
 )

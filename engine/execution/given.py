@@ -18,7 +18,7 @@ from deltaworks.engine.execution.task import Cuts, PinnedInput, Ranges
 from deltaworks.engine.planning.fingerprint import cut
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
-from deltaworks.io.scan import scan_files
+from deltaworks.io.scan import of_keys, scan_files
 from deltaworks.io.store import Store
 from deltaworks.validation import compile_contract, conform, declare
 
@@ -111,6 +111,10 @@ def describe(error: BaseException, file: str) -> str:
 def _scan(store: Store, pinned: PinnedInput, model: type | None, where: str) -> pl.LazyFrame:
     if pinned.schema is not None:
         lf = scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
+        if pinned.keys is not None:
+            lf = of_keys(lf, pinned.keys)
+        if pinned.base is not None:
+            lf = lf.with_columns(path=pl.lit(f"{pinned.base}/") + pl.col("path"))
         computed = [column for column in pinned.computed_columns if column in pinned.schema]
         return lf.drop(computed) if computed else lf
     if model is None:

@@ -51,23 +51,27 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
     Raises:
         TableMismatch: the table cannot be read.
     """
+    keys = _keys(graph, edge, edge.correspondence.upstream_of(first, last))
+    upstream = graph.nodes[edge.upstream]
     return PinnedInput(
         asset=edge.upstream,
         table=table.name,
         table_id=table.table_id,
         version=table.version,
-        files=tuple(table.files(_keys(graph, edge, edge.correspondence.upstream_of(first, last)))),
+        files=tuple(table.files(keys)),
         schema=table.schema() if table.exists else None,
         partition_columns=() if table.metadata is None else table.metadata.partition_columns,
         members=_members(graph, table, edge, range(first, last + 1), {} if read is None else read),
-        computed_columns=graph.nodes[edge.upstream].computed_columns,
+        computed_columns=upstream.computed_columns,
+        keys=tuple(keys) if table.names_keys else None,
+        base=None if upstream.asset.files is None else upstream.asset.files.base,
     )
 
 
 def _members(graph: AssetGraph, table: Table, edge: Edge, ordinals: range, read: Members) -> tuple[str, ...]:
     """Return what tells the set of partitions that an input reads, of each partition that the call makes."""
     upstream = graph.nodes[edge.upstream]
-    if not (upstream.partition_columns or edge.hops):
+    if not (upstream.is_partitioned or edge.hops):
         return ()
     if edge.correspondence.joins_all:
         place = edge.downstream, edge.argument.argument, table.version

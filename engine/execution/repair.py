@@ -142,7 +142,9 @@ def carry_out(
     ]
     failed = {failure.partition or "" for failure in conflicts}
     failures = (*failures, *conflicts)
-    done = [part.key for part in parts if part.key not in failed]
+    made = [part for part in parts if part.key not in failed]
+    done = [part.key for part in made]
+    changed = sum(len(group.rows) for group in groups_of(made))
     ended = replace(
         entry,
         status=RunStatus.FAILURE if failures else RunStatus.SUCCESS,
@@ -150,8 +152,8 @@ def carry_out(
         failed=len(failures),
         commits=0 if committed.version is None else 1,
         failures=failures,
-        materialized=len(done) if entry.kind is Kind.MATERIALIZE else 0,
-        replaced=0 if entry.kind is Kind.MATERIALIZE else len(done),
+        materialized=changed if entry.kind is Kind.MATERIALIZE else 0,
+        replaced=0 if entry.kind is Kind.MATERIALIZE else changed,
     )
     note = None
     try:

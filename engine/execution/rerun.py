@@ -118,6 +118,8 @@ def rerun(
         FilesGone: vacuum removed data files that are needed.
         InvalidSettings: a resource lacks its environment variable.
     """
+    if not node.asset.kind.is_made:
+        raise RequestError(f"No run makes {node.key} ({node.asset.kind.origin}), so none can be run again.")
     past, beyond = _past(graph, node, store, version, named)
     resources = resources_of(definitions, node, environ)
     keys = tuple(node.partitions.key(ordinal) for ordinal in past.made)

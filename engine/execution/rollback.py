@@ -47,13 +47,18 @@ def roll_back(
         now: the clock.
 
     Raises:
-        RequestError: there is no table, or a key is none of its partitions.
+        RequestError: there is no table, it is a source's, or a key is none of its partitions.
         VersionGone: the table has no such version.
         FilesGone: vacuum removed data files that are needed; nothing was written.
         TableMismatch: the table's columns have changed since, or it cannot be written by this engine.
         ClaimHeld: somebody is deleting files, or bringing others back.
         StorageError: the lake cannot be written.
     """
+    if graph.is_source(node.key):
+        raise RequestError(
+            f"{node.key} is observed, so it is what it is now; what was there at version {version} cannot be brought "
+            f"back here. `deltaworks history {node.key}` shows what was observed."
+        )
     table = load_table(store, node.asset.table_name)
     if not table.exists:
         raise RequestError(

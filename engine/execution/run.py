@@ -30,6 +30,7 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
@@ -70,6 +71,8 @@ class RunReport:
     """What was not tried, since something that it is made from failed or is not there any more."""
     skipped: tuple[PartitionSkipped, ...]
     """What somebody else made meanwhile."""
+    observed: tuple[Observed, ...] = ()
+    """What came of the sources that were observed before it was planned."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,10 @@ class PinnedInput:
     """What tells the set of partitions that each partition of the task reads; empty where its key says all of it."""
     computed_columns: tuple[str, ...] = ()
     """Those columns that the upstream's function does not return, so that its readers do not see them."""
+    keys: tuple[str, ...] | None = None
+    """Whose rows are read of files that hold those of others as well; none: all rows of the files."""
+    base: str | None = None
+    """What comes before the paths in the rows of a source of files."""
 
 
 @dataclass(frozen=True, slots=True)

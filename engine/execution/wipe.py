@@ -6,6 +6,9 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+import polars as pl
+
+from deltaworks.engine.execution.batch import discard
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -13,7 +16,12 @@ from deltaworks.errors import RequestError
 from deltaworks.io.create import scheme_change, verify_writable
 from deltaworks.io.dtypes import Json
 from deltaworks.io.index import load_table
+from deltaworks.io.ledger import RunEntry
+from deltaworks.io.observation import known, stage_observed
+from deltaworks.io.parquet import Staging
+from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Group, Kind
+from deltaworks.io.scan import KEY_COLUMN
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -47,6 +55,8 @@ def wipe(
         )
     asked = keys.resolve(graph, node, table)
     verify_writable(table)
+    if table.names_keys:
+        return _forget(node, table, asked, keys, begin_entry(command, now(), Kind.WIPE), now)
     parts = [StagedPartition(key, {}, 0, ()) for key in asked if table.has_content(key)]
     chosen = {part.key for part in parts}
     unchanged = tuple(key for key in asked if key not in chosen) if keys.are_given else ()
@@ -66,6 +76,30 @@ def wipe(
     entry = begin_entry(command, now(), Kind.WIPE)
     whole = None if keys.are_given else describe
     return replace(carry_out(table, node, parts, groups_of, entry, now, verify_writable, whole), unchanged=unchanged)
+
+
+def _forget(
+    node: Node, table: Table, asked: Sequence[str], keys: Keys, entry: RunEntry, now: Callable[[], dt.datetime]
+) -> Repair:
+    """Take partitions out of the one file that holds what was observed of all of them."""
+    wiped = tuple(key for key in asked if key != WHOLE and table.has_content(key))
+    unchanged = tuple(key for key in asked if key not in set(wiped)) if keys.are_given else ()
+    if not wiped and (keys.are_given or scheme_change(table, node.scheme) is None):
+        return Repair(None, unchanged=unchanged)
+    rows = known(table, table.schema()).filter(~pl.col(KEY_COLUMN).is_in(wiped))
+    staged = stage_observed(rows, Staging(table.store, table.name, entry.run_id, 1))
+
+    def describe(changed: Table, _: Sequence[StagedPartition]) -> Json | None:
+        return None if keys.are_given else scheme_change(changed, node.scheme)
+
+    def groups_of(left: Sequence[StagedPartition]) -> Iterator[Group]:
+        if left and wiped:
+            yield Group(wiped, (0,) * len(wiped), source=None)
+
+    done = carry_out(table, node, [staged], groups_of, entry, now, verify_writable, describe)
+    if done.conflicts:
+        discard(table, staged)
+    return replace(done, changed=(), emptied=() if done.conflicts else wiped, unchanged=unchanged)
 
 
 def _keeps_content(table: Table, wiped: set[str]) -> bool:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.code_change import changed_code
 from deltaworks.engine.planning.deeds import at_versions, own_deed, spelled, upstream_deed
@@ -118,7 +119,7 @@ class _Causes:
         state, first = self._status.state, ranges[0][0]
         match found:
             case Status.MISSING if state.columns["version"][first] is None:
-                yield "never materialized"
+                yield "never observed" if self._status.node.asset.kind is AssetKind.SOURCE else "never materialized"
             case Status.MISSING | Status.EXTERNAL:
                 versions = {version for each in ranges for version in _slice(self._versions, each)}
                 deed = own_deed(state.writers[max(versions)].kind, is_gone=found is Status.MISSING)

@@ -169,6 +169,8 @@ def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Pro
         except _FOR_WANT_OF_ROWS:
             return None
         except pl.exceptions.PolarsError as error:
+            if seen.has_collected and any(edge.is_of_source for edge in node.reads):
+                return None  # it reads what the rows of the source name, and there are none
             problems.append(_failure(node, error))
             return None
         except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames

@@ -15,6 +15,8 @@ def own_deed(kind: Kind | None, *, is_gone: bool) -> str:
             return "wiped"
         case Kind.ROLLBACK:
             return "rolled back to nothing" if is_gone else "rolled back"
+        case Kind.OBSERVE:
+            return "observed to be gone"
         case _:
             return "emptied" if is_gone else "written"
 
@@ -26,6 +28,8 @@ def upstream_deed(kinds: Collection[Kind | None], *, are_gone: bool) -> str:
             return "was wiped"
         case [Kind.ROLLBACK]:
             return "was rolled back"
+        case [Kind.OBSERVE]:
+            return f"was observed to {'be gone' if are_gone else 'have changed'}"
         case _:
             return "was emptied" if are_gone else "changed"
 

@@ -56,6 +56,8 @@ class Edge:
     """Its name is a path through the arguments of views: `late_flights.flights`."""
     mapping: PartitionMapping
     correspondence: Correspondence
+    is_of_source: bool = False
+    """Whether the upstream is data that is observed, not a table that is made."""
     view: Node | None = None
     """The view that is read; none: what is read is a table."""
     hops: tuple[Edge, ...] = ()
@@ -104,14 +106,19 @@ class Node:
         return self.asset.key
 
     @property
+    def is_partitioned(self) -> bool:
+        """Whether it has partitions that can be named."""
+        return bool(self.partitions.dimensions)
+
+    @property
     def partition_columns(self) -> tuple[str, ...]:
-        """The columns that the table is partitioned by; none for an unpartitioned asset."""
+        """The columns that the table is partitioned by; none for an unpartitioned asset and for a source."""
         return tuple(column.name for column in self.asset.partition_columns)
 
     @property
     def scheme(self) -> str | None:
         """What makes a key of its partitions mean the same; none for an unpartitioned asset."""
-        return self.partitions.scheme if self.asset.partition_columns else None
+        return self.partitions.scheme if self.is_partitioned else None
 
     @property
     def computed_columns(self) -> tuple[str, ...]:
@@ -125,7 +132,7 @@ class Node:
 
     def spelled(self, ranges: Sequence[tuple[int, int]]) -> str:
         """Name the asset and some of its partitions in a sentence: the first ranges, and how many more there are."""
-        if not self.partition_columns:
+        if not self.is_partitioned:
             return str(self.key)
         keyed = key_ranges(ranges, self.partitions)
         shown = [
@@ -196,6 +203,18 @@ class AssetGraph:
     def view(self, name: str) -> Node | None:
         """Return the view of a name; none: that is another asset's, or nobody's."""
         return next((view for key, view in self.views.items() if str(key) == name), None)
+
+    def is_source(self, key: AssetKey) -> bool:
+        """Return whether an asset is data that is observed."""
+        return self.nodes[key].asset.kind is AssetKind.SOURCE
+
+    def sources_above(self, keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+        """Return the sources that are among some assets or upstream of them."""
+        above = set(keys)
+        for key in reversed(list(self.nodes)):
+            if key in above:
+                above |= {edge.upstream for edge in self.nodes[key].upstream}
+        return tuple(key for key in self.nodes if key in above and self.is_source(key))
 
     def node(self, key: AssetKey | str) -> Node:
         """Return an asset of the graph that has a table.
@@ -337,7 +356,8 @@ def _edges(asset: Asset[..., Any], here: Partitions, done: Mapping[AssetKey, Nod
                 problem = f"Previous needs partitions of one time, but the asset's are {here}"
             raise _refusal(asset, f"argument {upstream.argument!r}: {problem}") from error
         view = node if read.kind is AssetKind.VIEW else None
-        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence, view)
+        is_of_source = read.kind is AssetKind.SOURCE
+        yield Edge(upstream.key, asset.key, upstream, mapping, correspondence, is_of_source, view)
 
 
 def _following(asset: Asset[..., Any], upstream: Asset[..., Any]) -> PartitionMapping | None:

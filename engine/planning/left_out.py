@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
@@ -27,9 +27,13 @@ class LeftOut:
     """What would make them, with everything that they lack; none: nothing would."""
     awaited: tuple[str, ...] = ()
     """Keys that they are made from and that are no partitions of the upstream."""
+    fault: str | None = None
+    """What keeps them from being made that is no fault of the request; none: they lack what is named."""
 
     def reason(self, graph: AssetGraph) -> str:
         """Say why they cannot be made, and what would change that."""
+        if self.fault is not None:
+            return self.fault
         upstream = graph.nodes[self.upstream]
         if self.awaited:
             are = "is no partition" if len(self.awaited) == 1 else "are no partitions"
@@ -42,6 +46,8 @@ class LeftOut:
         if not self.upstream_partitions:
             return f"{self.upstream} has no partition to make it from, its partitions are {upstream.partitions}"
         missing = upstream.spelled(self.upstream_partitions.ranges())
+        if graph.is_source(self.upstream):
+            return f"it is made from {missing}, which was not there when it was last observed"
         if not upstream.asset.kind.is_made:
             return f"it is made from {missing}, which is missing; {upstream.asset.kind.origin}"
         if self.command is None:
@@ -78,6 +84,24 @@ def left_out(
             needed = needed_upstream(edge, part, absent)
             command = remedy(graph, node, part, status) if can_be_made else None
             yield LeftOut(node.key, part, edge.upstream, needed, command)
+
+
+def unobserved(graph: AssetGraph, status: LakeStatus) -> Iterator[AssetKey]:
+    """Yield the sources of which nothing is known: whether they have what is needed is seen when they are observed."""
+    for key in filter(graph.is_source, graph.nodes):
+        absent = status[key].having(Status.MISSING)
+        if absent.size and len(absent) == absent.size:
+            yield key
+
+
+def below(graph: AssetGraph, keys: Iterable[AssetKey]) -> Mapping[AssetKey, AssetKey]:
+    """Return everything downstream of some sources, each with a source that it is downstream of."""
+    found = {key: key for key in keys}
+    for key, node in graph.nodes.items():
+        above = next((found[edge.upstream] for edge in node.upstream if edge.upstream in found), None)
+        if above is not None:
+            found.setdefault(key, above)
+    return {key: source for key, source in found.items() if not graph.is_source(key)}
 
 
 def lacking_own(

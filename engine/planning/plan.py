@@ -6,7 +6,7 @@ same plan, so the command line, a daemon and a test all see the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import follow
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.engine.planning.left_out import LeftOut, lacking_own, left_out
+from deltaworks.engine.planning.left_out import LeftOut, below, lacking_own, left_out, unobserved
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import RequestError
@@ -77,15 +77,29 @@ class Plan:
         return sum(map(len, by_asset.values()))
 
 
-def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozenset[Only] = DEFAULT_ONLY) -> Plan:
+def plan(
+    graph: AssetGraph,
+    status: LakeStatus,
+    request: Request,
+    only: frozenset[Only] = DEFAULT_ONLY,
+    unseen: Collection[AssetKey] = (),
+) -> Plan:
     """Decide what a request needs.
+
+    Args:
+        graph: the assets.
+        status: that of each.
+        request: what is asked for.
+        only: which of it is to be made.
+        unseen: sources that could not be observed: nothing below them is made.
 
     Raises:
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    if request.partitions and not made_here:
+    held, unknown = below(graph, unseen), below(graph, unobserved(graph, status))
+    if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
     lacking: list[LeftOut] = []
@@ -94,13 +108,20 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         node, found = graph.nodes[key], status[key]
         wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
-        lacks = list(left_out(graph, node, wanted | moved, status, planned))
+        if key in held:
+            lacks = list(_withheld(graph, key, wanted, held[key]))
+        else:
+            lacks = list(left_out(graph, node, wanted | moved, status, planned))
         possible = (wanted | moved) - _all_of(lacks, wanted.size)
-        if any(edge.is_own for edge in node.upstream):
+        if key not in held and any(edge.is_own for edge in node.upstream):
             others = (asked & found.having(Status.FRESH, Status.STALE)) - wanted - moved
             possible, more = _in_order(graph, node, possible, others, status, planned)
             lacks += more
         wanted, moved = wanted & possible, possible - wanted
+        if key in unknown:
+            lacks = [
+                replace(each, fault=each.fault or f"nothing has been observed of {unknown[key]}") for each in lacks
+            ]
         lacking += lacks
         steps += _steps(found, status, wanted)
         if wanted or moved:
@@ -108,6 +129,13 @@ def plan(graph: AssetGraph, status: LakeStatus, request: Request, only: frozense
         steps += _moved_steps(node, moved, planned)
     _refuse_empty(graph, status, replace(request, partitions=made_here), lacking, planned)
     return Plan(tuple(steps), tuple(lacking), planned, only)
+
+
+def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, source: AssetKey) -> Iterator[LeftOut]:
+    """Yield all that is asked for of an asset below a source that could not be observed."""
+    if wanted:
+        none = PartitionSet.none(graph.nodes[source].partitions.size)
+        yield LeftOut(key, wanted, source, none, None, fault=f"{source} could not be observed")
 
 
 def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:
@@ -212,10 +240,11 @@ def _refuse_empty(
 ) -> None:
     """Refuse a request that names what cannot be made, or of which nothing is there and nothing can be made."""
     nodes = graph.nodes
-    named = (left for left in lacking if request.names_partitions and nodes[left.asset].partition_columns)
+    at_fault = [left for left in lacking if left.fault is None]
+    named = (left for left in at_fault if request.names_partitions and nodes[left.asset].is_partitioned)
     is_empty = not planned and not any(
         asked - status[key].having(Status.MISSING) for key, asked in request.partitions.items()
     )
-    left = next(named, lacking[0] if lacking and is_empty else None)
+    left = next(named, at_fault[0] if at_fault and is_empty else None)
     if left is not None:
         raise RequestError(f"Cannot make {nodes[left.asset].spelled(left.partitions.ranges())}: {left.reason(graph)}")

@@ -73,7 +73,7 @@ def remedy(graph: AssetGraph, node: Node, partitions: PartitionSet, status: Lake
         each = graph.nodes[key]
         own = [edge for edge in each.upstream if edge.is_own and edge.needs is Needs.EACH]
         needed[key] = reaching_back(needed[key], status[key].having(Status.MISSING), own)
-        if each.partition_columns:
+        if each.is_partitioned:
             parts.append((each.partitions, needed[key]))
         for edge in each.upstream:
             if not edge.is_own:

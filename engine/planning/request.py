@@ -36,7 +36,7 @@ class Request:
         """Return the partitioned assets that have none of the partitions that were named."""
         if not self.named and self.ends is None:
             return ()
-        return tuple(key for key, asked in self.partitions.items() if not asked and graph.nodes[key].partition_columns)
+        return tuple(key for key, asked in self.partitions.items() if not asked and graph.nodes[key].is_partitioned)
 
 
 def request(
@@ -62,7 +62,7 @@ def request(
     if not assets:
         return Request({}, tuple(named))
     nodes = [graph.nodes[key] for key in assets]
-    keyed = [node for node in nodes if node.partition_columns]
+    keyed = [node for node in nodes if node.is_partitioned]
     if (named or from_key is not None) and not keyed:
         raise RequestError(f"Of {', '.join(map(str, assets))}, none has partitions: leave out the partition keys.")
     for key in named:
@@ -114,7 +114,7 @@ def _unknown(asset: AssetKey, partitions: Partitions, key: str) -> UnknownPartit
 
 def _resolve(node: Node, named: Sequence[str], from_key: str | None, to_key: str | None) -> PartitionSet:
     size = node.partitions.size
-    if not node.partition_columns or (not named and from_key is None):
+    if not node.is_partitioned or (not named and from_key is None):
         return PartitionSet.all(size)
     if from_key is not None and to_key is not None:
         return node.partitions.between(from_key, to_key) or PartitionSet.none(size)

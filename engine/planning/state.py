@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.ledger import Failure, RunEntry
+from deltaworks.io.places import WHOLE
 from deltaworks.io.table import Materialization, Origin, Table, Writer
 
 
@@ -106,6 +108,8 @@ def existing(node: Node, table: Table) -> PartitionSet:
 
 def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
     changes = table.partitions()
+    if table.names_keys:
+        changes = changes.filter(pl.col("key") != WHOLE)  # the file that holds all of them
     ordinals = _ordinals(node, table, changes["key"])
     columns, undefined = changes.clone(), 0
     columns.drop_in_place("key")  # of the clone, a tenth of the cost of `drop`
@@ -177,6 +181,8 @@ def _spelled(partitions: Partitions, first: int, last: int, *, in_utc: bool) -> 
 
 
 def _failures(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> dict[int, str]:
+    if node.asset.kind is AssetKind.SOURCE:
+        return {}  # the next look may find all as it was, which is no commit that could make a failure history
     # A version that is not there yet: the table was put back since, or it was another one and the entry does not say.
     last = {
         key: attempt

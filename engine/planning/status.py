@@ -13,6 +13,7 @@ from functools import cached_property
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
@@ -27,7 +28,7 @@ class Status(IntEnum):
     MISSING = 0
     """It has no content."""
     FRESH = 1
-    """It is what its code makes of its upstreams as they are."""
+    """It is what its code makes of its upstreams as they are; of a source, what was last observed."""
     STALE = 2
     """Making it again may give another result."""
     EXTERNAL = 3
@@ -101,6 +102,9 @@ def lake_status(graph: AssetGraph, state: LakeState) -> LakeStatus:
 
 
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
+    if node.asset.kind is AssetKind.SOURCE:
+        fresh = state.exists.cast(pl.UInt8) * int(Status.FRESH)  # what is there is what was observed
+        return AssetStatus(node, state, fresh, PartitionSet.none(node.partitions.size).mask, ())
     code = node.code
     code_changed = _of_made(
         state, [None not in (each.source, code) and each.source != code for each in state.materializations]

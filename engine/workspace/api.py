@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -18,6 +19,7 @@ from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.sources import observe_sources
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import known_keys, request
@@ -40,7 +42,7 @@ def materialize(
     resources: Mapping[str, Resource] | None = None,
     workers: int = 2,
 ) -> RunReport:
-    """Make assets now, whatever their status, and return how it went.
+    """Make assets now, whatever their status, and return how it went; sources among them are observed first.
 
     Args:
         assets: what to make, and every upstream of it.
@@ -50,20 +52,30 @@ def materialize(
         workers: how many calls run at once.
 
     Raises:
-        RunError: a partition failed; the others are committed.
+        RunError: a partition failed or a source could not be observed; the others are committed.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
     definitions = Definitions(assets, resources)
     store = Store.at(str(lake))
     graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
-    observation = observe(graph, store)
     asked = request(graph, tuple(graph.nodes), _keys(partition))
+    seen = observe_sources(
+        definitions,
+        graph,
+        store,
+        graph.sources_above(graph.nodes),
+        command="dw.materialize",
+        environ=os.environ,
+        now=_now,
+        tell=lambda _: None,
+    )
+    observation = observe(graph, store)
     report = launch(
         definitions,
         graph,
         store,
         observation.tables,
-        plan(graph, observation.status, asked, frozenset({Only.ALL})),
+        plan(graph, observation.status, asked, frozenset({Only.ALL}), seen.faults),
         workers=workers,
         command="dw.materialize",
         environ=os.environ,
@@ -71,11 +83,13 @@ def materialize(
         tell=lambda _: None,
         stop=Flag(),
     )
-    if report.entry.failures:
-        more = f" ({report.entry.failed - 1} more failed)" if report.entry.failed > 1 else ""
-        first = report.entry.failures[0]
-        raise RunError(f"{first.error}{more}", asset=first.asset, partition=first.partition)
-    return report
+    faults = [(str(key), None, error) for key, error in seen.faults.items()]
+    failures = [*faults, *((each.asset, each.partition, each.error) for each in report.entry.failures)]
+    if failures:
+        more = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
+        asset, key, error = failures[0]
+        raise RunError(f"{error}{more}", asset=asset, partition=key)
+    return replace(report, observed=seen.sources)
 
 
 def read(

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionColumn
@@ -46,6 +46,8 @@ def read_dynamic_keys(definitions: Definitions, store: Store) -> DynamicKeys:
 def key_refusal(graph: AssetGraph, dynamic: DynamicPartitions, keys: Sequence[str]) -> str | None:
     """Say which key no column of its dtype can have, in any of the assets that share the keys."""
     for node in graph.nodes.values():
+        if node.asset.kind is AssetKind.SOURCE:
+            continue  # its keys are texts
         for column, dimension in zip(node.asset.partition_columns, node.partitions.dimensions, strict=True):
             if not isinstance(dimension, DynamicPartitions) or dimension.without_keys() != dynamic:
                 continue

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.signature import Input
+    from deltaworks.engine.definitions.source import file_source, observable_source
     from deltaworks.engine.definitions.view import view
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
@@ -78,7 +79,9 @@ __all__ = [
     "WeeklyPartitions",
     "asset",
     "diff",
+    "file_source",
     "materialize",
+    "observable_source",
     "read",
     "seed",
     "view",
@@ -113,6 +116,7 @@ _NAMES = {
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.signature": ("Input",),
+    "definitions.source": ("file_source", "observable_source"),
     "definitions.view": ("view",),
     "execution.run": ("RunReport",),
     "workspace.api": ("diff", "materialize", "read"),

@@ -13,8 +13,8 @@ from deltalake import DeltaTable
 import deltaworks as dw
 from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import RequestError, TableMismatch
-from deltaworks.io.create import SCHEME
 from deltaworks.io.ledger import RunStatus, read_runs
+from deltaworks.io.log import SCHEME
 from deltaworks.io.record import Kind
 from deltaworks.io.table import Table
 from tests.exactness.failing_store import FailingStore, Moment, Trigger
