@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -20,7 +20,7 @@ from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.places import Places
 from deltaworks.io.protocol import Protocol
-from deltaworks.io.record import RECORD_KEY, Record, read_record
+from deltaworks.io.record import RECORD_KEY, Kind, Record, read_record
 from deltaworks.io.store import Store
 
 _UNKNOWN = Places()
@@ -58,6 +58,8 @@ class Removed:
     """None: the action does not name its partition; it is that of the add."""
     path: str
     changes_data: bool
+    removed_at_ms: int | None = None
+    """When, by the clock of whoever removed it, in milliseconds since 1970; none: the action does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,11 @@ def commit_path(table: str, version: int) -> str:
     return f"{table}/_delta_log/{version:020d}.json"
 
 
+def path_below(store: Store, table: str, path: str) -> str:
+    """Return a logged path below its table's folder; others may log it in full."""
+    return path.removeprefix("file://").removeprefix(f"{store.uri(table)}/")
+
+
 def tail(store: Store, table: str, after: int, up_to: int | None = None, places: Places = _UNKNOWN) -> Iterator[Commit]:
     """Yield the commits after a version, ascending; `places` are those of the table at that version.
 
@@ -168,7 +175,8 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
                 case {"remove": remove}:
                     values = remove.get("partitionValues")
                     key = None if values is None else places.of_values(values)
-                    removed.append(Removed(key, unquote(remove["path"]), remove["dataChange"]))
+                    at_ms = remove.get("deletionTimestamp")
+                    removed.append(Removed(key, unquote(remove["path"]), remove["dataChange"], at_ms))
                 case {"commitInfo": found}:
                     info = found
                 case {"protocol": found}:
@@ -184,7 +192,7 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
     if not actions:
         raise LogGap(table, version, "is empty")
     record = None if document is None else read_record(document, table)
-    lost = None if record is None else _lost_key(record, {each.key for each in added}, places)
+    lost = None if record is None else _lost_key(record, {each.key for each in added}, removed, places)
     if lost is not None:
         raise LogGap(table, version, f"was cut off (it recorded rows {f'of {lost} ' if lost else ''}and adds no file)")
     return Commit(
@@ -224,8 +232,10 @@ def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:
     return any(int(name[:20]) >= version for name in names if _VERSION.fullmatch(name))
 
 
-def _lost_key(record: Record, added: set[str], places: Places) -> str | None:
-    """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost."""
+def _lost_key(record: Record, added: set[str], removed: Sequence[Removed], places: Places) -> str | None:
+    """Return a partition that a record gives or leaves rows, but its commit no file: the rest of the commit is lost."""
+    if record.kind is Kind.MAINTAIN:
+        return next((each.key for each in removed if each.key is not None and each.key not in added), None)
     for group in record.groups:
         for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
             if rows and places.of_key(key) not in added:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from deltaworks.io.ledger import RunEntry, RunStatus
-from deltaworks.io.log import tail
+from deltaworks.io.log import path_below, tail
 from deltaworks.io.store import Store, StoredFile, is_temporary
 
 LIVE_FOR = dt.timedelta(days=1)
@@ -74,7 +74,7 @@ def leftovers(store: Store, name: str, candidates: Sequence[StoredFile], runs: R
     has_log = False
     for commit in tail(store, name, after=-1):
         has_log = True
-        added |= {_below(store, name, each.file.path) for each in commit.added}
+        added |= {path_below(store, name, each.file.path) for each in commit.added}
         if commit.record is not None:
             known.add(commit.record.run_id)
     never_added = (file for file in candidates if file.path.removeprefix(f"{name}/") not in added)
@@ -106,8 +106,3 @@ def _table_of(path: str) -> str | None:
 
 def _folders(path: str) -> Iterator[str]:
     return (str(folder) for folder in PurePosixPath(path).parents)
-
-
-def _below(store: Store, name: str, path: str) -> str:
-    """Return a logged path below its table's folder; others may log it in full."""
-    return path.removeprefix("file://").removeprefix(f"{store.uri(name)}/")
