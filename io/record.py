@@ -40,6 +40,16 @@ class Kind(StrEnum):
             Kind.MAINTAIN: "maintained",
         }[self]
 
+    @property
+    def noun(self) -> str:
+        """What a commit of this kind is, for a sentence."""
+        return {
+            Kind.MATERIALIZE: "a materialization",
+            Kind.ROLLBACK: "a rollback",
+            Kind.WIPE: "a wipe",
+            Kind.MAINTAIN: "maintenance",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:

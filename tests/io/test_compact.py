@@ -34,14 +34,14 @@ def scatter(lake, appends: int = 5, name: str = "t") -> Table:
 
 
 NUMBERS = count()
+PLAIN = Layout()
 
 
-def run(table: Table, layout: Layout = Layout()) -> Compaction:
+def run(table: Table, layout: Layout = PLAIN) -> Compaction:
     lifetimes = read_lifetimes(table.store, table.name)
-    done, record = Compaction(), replace(RECORD, run_id=f"20260301T000000-{next(NUMBERS):08x}")
-    for done in compact(table, find_scattered(table, lifetimes, layout), layout, record, NOW_MS):
-        pass
-    return done
+    record = replace(RECORD, run_id=f"20260301T000000-{next(NUMBERS):08x}")
+    steps = list(compact(table, find_scattered(table, lifetimes, layout), layout, record, NOW_MS))
+    return steps[-1] if steps else Compaction()
 
 
 def facts(table: Table) -> object:
