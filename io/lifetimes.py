@@ -21,6 +21,8 @@ NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 class Lifetime:
     """A span of versions that a file is part of."""
 
+    key: str
+    """The place of its partition."""
     added: int
     """The first version that has it."""
     removed: int | None = None
@@ -79,7 +81,7 @@ def read_lifetimes(store: Store, name: str) -> Lifetimes:
         for added in commit.added:
             lifetimes = found.setdefault(path_below(store, name, added.file.path), [])
             if not lifetimes or lifetimes[-1].removed is not None:
-                lifetimes.append(Lifetime(version))
+                lifetimes.append(Lifetime(added.key, version))
         if commit.record is not None and commit.record.kind is Kind.MAINTAIN and commit.added:
             told = commit.record.metadata
             rewrites[version] = Rewrite(int(told.get("target_bytes", 0)), tuple(told.get("z_order", ())))

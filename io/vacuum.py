@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from deltaworks.io.lifetimes import Lifetimes
+from deltaworks.io.lifetimes import Lifetime, Lifetimes
 from deltaworks.io.store import Store, StoredFile
 from deltaworks.io.table import Table
 
@@ -75,15 +75,12 @@ def _in_full(table: Table) -> Iterator[str]:
             yield path
 
 
-def missing_pinned(table: Table, lifetimes: Lifetimes, pinned: Sequence[int]) -> tuple[list[int], list[str]]:
-    """Return which pinned versions lack data files, and the paths that are not there; those live now aside."""
-    gone = [
+def missing_pinned(table: Table, lifetimes: Lifetimes, pinned: Sequence[int]) -> list[tuple[str, Lifetime]]:
+    """Return the files of pinned versions that are not there, without those that the latest version needs too."""
+    return [
         (path, each)
         for path, lifetimes_of in lifetimes.of.items()
         if not path.startswith("/") and "://" not in path and lifetimes_of[-1].removed is not None
         for each in lifetimes_of
         if each.holds_any(pinned) and table.store.size_bytes(f"{table.name}/{path}") is None
     ]
-    lifetimes_of_gone = [each for _, each in gone]
-    versions = [version for version in pinned if any(each.holds_any([version]) for each in lifetimes_of_gone)]
-    return versions, list(dict.fromkeys(path for path, _ in gone))

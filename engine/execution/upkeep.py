@@ -36,7 +36,7 @@ CLAIM = "maintain"
 RETENTION = dt.timedelta(days=30)
 """How long data files stay that a table has no longer, unless its asset or the caller says otherwise."""
 
-_MADE = ("asset", "seed")
+MADE = ("asset", "seed")
 """The kinds of assets whose tables this engine writes; those of others are left to their writers."""
 
 
@@ -187,12 +187,12 @@ def _find(
     """Yield what is to be done for each table, when it is its turn, or why nothing is."""
     # Files first, then the ledger, then the logs: whatever is committed meanwhile is seen in time.
     before = now - care.older_than
-    ours = [node for node in nodes if node.asset.kind in _MADE]
+    ours = [node for node in nodes if node.asset.kind in MADE]
     candidates = {node.key: find_candidates(store, node.asset.table_name, before) for node in ours}
     runs = Runs.of(read_runs(store), now)
     needs = find_needs(graph, store, runs)
     for node in nodes:
-        if node.asset.kind not in _MADE:
+        if node.asset.kind not in MADE:
             yield TableUpkeep(node, left_alone="others write this table, so it is theirs to care for")
             continue
         try:
