@@ -83,6 +83,8 @@ def compact(
         StorageError: the lake cannot be written; what was committed before stays.
         TableMismatch: a file cannot be read; likewise.
     """
+    if not scattered:
+        return
     assert table.metadata is not None, "a table that exists"
     metadata, done, numbers = table.metadata, Compaction(), count()
     waiting = iter(scattered)
