@@ -182,12 +182,12 @@ def _lines(report: UpkeepReport, *, dry_run: bool) -> Iterator[Cell]:
     if report.folded_runs:
         folded = "would be folded" if dry_run else "folded"
         yield Cell(f"{counted(report.folded_runs, 'run')} of the ledger {folded} into Parquet", "good")
-    if not report.folded_runs and not any(each.did_anything or each.problem for each in report.tables):
-        yield Cell("Nothing to do.", "good")
-        return
     files = sum(len(each.removed) + len(each.vacuumed) for each in report.tables)
-    freed = bytes_text(sum(each.freed_bytes for each in report.tables))
-    yield Cell(f"{counted(files, 'file')} ({freed}) {'would be deleted' if dry_run else 'deleted'}", "good")
+    if files:
+        freed = bytes_text(sum(each.freed_bytes for each in report.tables))
+        yield Cell(f"{counted(files, 'file')} ({freed}) {'would be deleted' if dry_run else 'deleted'}", "good")
+    elif not report.folded_runs and not any(each.did_anything or each.problem for each in report.tables):
+        yield Cell("Nothing to do.", "good")
 
 
 def _json(each: TableUpkeep) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Care:
     retention: dt.timedelta | None = None
     """How long data files stay that a table has no longer; none: as each asset says."""
     fold_after: dt.timedelta = dt.timedelta(days=7)
-    """The age of runs whose entries are folded."""
+    """The age of the days whose runs are folded."""
     layout: Layout = field(default_factory=Layout)
     """How rows are to lie in files."""
 
@@ -148,7 +148,7 @@ def maintain(
         own = _own_leftovers(store, care, claim.claimed_at)
         for file in own.removed:
             store.delete(file.path)
-        foldable = find_foldable(store, (claim.claimed_at - care.fold_after).date())
+        foldable = find_foldable(store, _first_day_kept(care, claim.claimed_at))
         fold_runs(store, foldable)
     return UpkeepReport((*tables, *([own] if own.removed else [])), len(foldable), claim.taken_over_from)
 
@@ -163,8 +163,12 @@ def find_upkeep(graph: AssetGraph, store: Store, nodes: Sequence[Node], care: Ca
     _refuse_z_order(store, nodes, care.layout.z_order)
     tables = tuple(_told(each) if isinstance(each, _Due) else each for each in _find(graph, store, nodes, care, now))
     own = _own_leftovers(store, care, now)
-    folded_runs = len(find_foldable(store, (now - care.fold_after).date()))
+    folded_runs = len(find_foldable(store, _first_day_kept(care, now)))
     return UpkeepReport((*tables, *([own] if own.removed else [])), folded_runs)
+
+
+def _first_day_kept(care: Care, now: dt.datetime) -> dt.date:
+    return (now - care.fold_after).date() + dt.timedelta(days=1)
 
 
 def _refuse_z_order(store: Store, nodes: Sequence[Node], columns: Sequence[str]) -> None:
