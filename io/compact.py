@@ -145,12 +145,11 @@ def _gather(
     for group in part.groups:
         # Partition columns stay out of it: they are in no file, and to join them would cost the rows their order.
         lf = scan_files(table.store, table.name, group, stored, ())
+        slices: list[pl.DataFrame] | list[pl.LazyFrame] = [lf]
         if layout.z_order:
             df = z_ordered(lf.collect(engine="streaming"), layout.z_order)
             pieces = max(1, round(sum(file.size_bytes for file in group) / layout.target_bytes))
             slices = list(df.iter_slices(max(1, -(-df.height // pieces)))) or [df]
-        else:
-            slices = [lf]
         for rows in slices:
             staging = Staging(table.store, table.name, run_id, next(numbers))
             staged.append(staging.path(values))
@@ -212,10 +211,10 @@ def _takes(table: Table, metadata: Metadata) -> bool:
 
 def _actions(gathered: Sequence[Gathered], now_ms: int) -> Iterator[Json]:
     for part in gathered:
-        for file in (file for group in part.of.groups for file in group):
-            yield {"remove": remove_action(file, now_ms, changes_data=False)}
-        for file in part.files:
-            yield {"add": add_action(file, part.values, now_ms, changes_data=False)}
+        for before in (file for group in part.of.groups for file in group):
+            yield {"remove": remove_action(before, now_ms, changes_data=False)}
+        for after in part.files:
+            yield {"add": add_action(after, part.values, now_ms, changes_data=False)}
 
 
 def _drop(table: Table, paths: Sequence[str]) -> None:

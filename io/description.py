@@ -87,7 +87,7 @@ def is_described(table: Table, description: Description) -> bool:
     Cost: reads the log backwards to its last metadata action.
     """
     found = last_metadata(table)
-    return description.described(found) == {"description": None, **found}
+    return bool(description.described(found) == {"description": None, **found})
 
 
 def describe(

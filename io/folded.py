@@ -22,31 +22,31 @@ _INSTANT = pl.Datetime("us", "UTC")
 
 _FAILURE = pl.Struct(
     {
-        "asset": pl.String,
-        "partition": pl.String,
-        "error": pl.String,
-        "table_version": pl.Int64,
-        "table_id": pl.String,
+        "asset": pl.String(),
+        "partition": pl.String(),
+        "error": pl.String(),
+        "table_version": pl.Int64(),
+        "table_id": pl.String(),
     }
 )
 
 SCHEMA = pl.Schema(
     {
-        "run_id": pl.String,
-        "status": pl.String,
-        "command": pl.String,
+        "run_id": pl.String(),
+        "status": pl.String(),
+        "command": pl.String(),
         "started_at": _INSTANT,
         "ended_at": _INSTANT,
-        "materialized": pl.Int64,
-        "failed": pl.Int64,
-        "skipped": pl.Int64,
-        "commits": pl.Int64,
+        "materialized": pl.Int64(),
+        "failed": pl.Int64(),
+        "skipped": pl.Int64(),
+        "commits": pl.Int64(),
         "failures": pl.List(_FAILURE),
         "heartbeat_at": _INSTANT,
-        "host": pl.String,
-        "pid": pl.Int64,
-        "kind": pl.String,
-        "replaced": pl.Int64,
+        "host": pl.String(),
+        "pid": pl.Int64(),
+        "kind": pl.String(),
+        "replaced": pl.Int64(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC."""

@@ -35,6 +35,7 @@ from hypothesis.stateful import (
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.upkeep import Care, maintain
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import Request, request
@@ -105,6 +106,10 @@ class _Begun:
 
 _BEGUN: dict[tuple[str, int], _Begun] = {}
 """By project, and how often everything was made."""
+
+
+UPKEEP = Care(retention=dt.timedelta(0), fold_after=dt.timedelta(days=36_500))
+"""At once, but for the ledger, which the oracle reads object by object."""
 
 
 class LakeMachine(RuleBasedStateMachine):
@@ -201,7 +206,7 @@ class LakeMachine(RuleBasedStateMachine):
         self._refresh()
 
     @precondition(lambda self: bool(self._tables()))
-    @rule(data=st.data(), kind=st.sampled_from(["compact", "checkpoint", "vacuum"]))
+    @rule(data=st.data(), kind=st.sampled_from(["compact", "checkpoint", "vacuum", "upkeep", "upkeep"]))
     def maintain(self, data: st.DataObject, kind: str) -> None:
         scattered = [asset for asset in self._tables() if len(set(self._live(asset))) < len(self._live(asset))]
         asset = data.draw(st.sampled_from(scattered or self._tables()), label="asset")
@@ -212,6 +217,11 @@ class LakeMachine(RuleBasedStateMachine):
                 table.optimize.compact()
             case "checkpoint":
                 table.create_checkpoint()
+            case "upkeep":
+                self.compared.clear()
+                nodes = list(self.graph.nodes.values())
+                done = maintain(self.graph, self.store, nodes, UPKEEP, lambda: self.clock)
+                assert [each.problem for each in done.tables if each.problem] == []
             case _:
                 table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
 
