@@ -222,6 +222,7 @@ class LakeMachine(RuleBasedStateMachine):
                 nodes = list(self.graph.nodes.values())
                 done = maintain(self.graph, self.store, nodes, UPKEEP, lambda: self.clock)
                 assert [each.problem for each in done.tables if each.problem] == []
+                self._adopt_runs({})
             case _:
                 table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
 
