@@ -20,6 +20,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from deltaworks.io.commit import commit_partitions
 from deltaworks.io.create import create_table
+from deltaworks.io.description import Description
 from deltaworks.io.parquet import Staging
 from deltaworks.io.record import Group, Record
 from deltaworks.io.staged import StagedPartition
@@ -55,7 +56,7 @@ def engine(lake: Path) -> Callable[[int], None]:
     """Return what makes the engine's commit of a number."""
     store = Store.at(str(lake), durable=False)
     table = Table(store, "t")
-    create_table(table, SCHEMA, ["p"], "")
+    create_table(table, SCHEMA, ["p"], Description())
     staged = {number: stage(store, number) for number in range(20)}
 
     def commit(number: int) -> None:
@@ -71,7 +72,7 @@ def engine(lake: Path) -> Callable[[int], None]:
 def through_delta_rs(lake: Path) -> Callable[[int], None]:
     """Return what makes the bare commit of a number: open, add one file, remove the one before."""
     store = Store.at(str(lake), durable=False)
-    create_table(Table(store, "t"), SCHEMA, ["p"], "")
+    create_table(Table(store, "t"), SCHEMA, ["p"], Description())
     staged = {number: stage(store, number) for number in range(20)}
     uri = store.uri("t")
 

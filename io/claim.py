@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,9 @@ from deltaworks.io.store import Store
 
 STALE_AFTER = dt.timedelta(hours=1)
 """How old a claim must be, by the store's clock, before it is taken over from a process that is seen to be dead."""
+
+_LONG = dt.timedelta(days=1)
+"""Nothing that is claimed takes so long."""
 
 _FOLDER = "_deltaworks/claims"
 
@@ -32,6 +35,28 @@ class Claim:
     """By the store's own clock."""
     taken_over_from: str | None
     """Who left it behind; none: it was free."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleClaim:
+    """A claim that nobody is likely to release."""
+
+    path: str
+    holder: str
+    claimed_at: dt.datetime
+    is_dead: bool
+    """Whether its process is seen to be gone; else it is only long ago."""
+
+
+def stale_claims(store: Store, now: dt.datetime) -> Iterator[StaleClaim]:
+    """Yield the claims of processes that are gone, or that have been at it for longer than anything takes."""
+    for path in store.list(_FOLDER):
+        content, claimed_at = store.read(path), store.modified_at(path)
+        if content is None or claimed_at is None or path.count("/") != _FOLDER.count("/") + 1:
+            continue
+        holder, is_dead = _holder(content)
+        if is_dead or now - claimed_at > _LONG:
+            yield StaleClaim(path, holder, claimed_at, is_dead)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ the version that was looked at. delta-rs' own call reads the table's whole state
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -28,8 +28,11 @@ _OPERATIONS: Mapping[Kind, tuple[str, Mapping[str, str]]] = {
     Kind.OBSERVE: ("WRITE", {"mode": "Overwrite"}),
     Kind.ROLLBACK: ("RESTORE", {}),
     Kind.WIPE: ("DELETE", {}),
+    Kind.MAINTAIN: ("OPTIMIZE", {}),
 }
 """Delta's word, and its parameters, for a commit of each kind."""
+
+_NO_FACTS: Mapping[str, Json] = {}
 
 
 class Content(Protocol):
@@ -98,14 +101,14 @@ def commit_partitions(
     """
     assert len({part.key for part in staged}) == len(staged), "a partition is staged once"
     run_id = record_of(staged).run_id
-    _secure_files(table, staged)
+    secure_files(table, [file for part in staged for file in part.files])
     conflicts: list[CommitConflict] = []
     refused: dict[str, str] = {}
     is_judged = False
     left = list(staged)
     for _ in range(MAX_TRIES):
         between = table.tail()
-        if any(_changes_demands(commit) for commit in between):
+        if any(changes_demands(commit) for commit in between):
             verify(table)
         touched = _touched(table, left, decided_at, run_id)
         conflicts += [
@@ -120,17 +123,52 @@ def commit_partitions(
         metadata = None if describe is None else describe(table, left)
         if not left and metadata is None:
             return Committed(None, tuple(conflicts), refused)
-        content = _commit_file(table, left, record_of(left), metadata, now_ms)
-        if table.store.put_new_surely(commit_path(table.name, table.version + 1), content):
-            table.apply(parse_commit(table.name, table.version + 1, content, table.places))
+        if put_next(table, record_of(left), _actions(table, left, metadata, now_ms), now_ms):
             return Committed(table.version, tuple(conflicts), refused)
-    raise StorageError(
+    raise always_behind(table)
+
+
+def put_next(
+    table: Table, record: Record, actions: Iterable[Json], now_ms: int, facts: Mapping[str, Json] = _NO_FACTS
+) -> bool:
+    """Put the commit after the version that a table is at, and advance it; return false if somebody else was faster.
+
+    Args:
+        table: the table.
+        record: what the commit says about itself.
+        actions: what it does.
+        now_ms: its timestamp, in milliseconds since 1970.
+        facts: what its `commitInfo` says beside that, in place of what is usual.
+    """
+    operation, parameters = _OPERATIONS[record.kind]
+    info = {
+        "timestamp": now_ms,
+        "operation": operation,
+        "operationParameters": parameters,
+        "isBlindAppend": False,
+        "engineInfo": record.engine,
+        **facts,
+        RECORD_KEY: record.to_json(),
+    }
+    # NaN is no JSON: other readers could not open the table any more.
+    lines = (json.dumps(action, separators=(",", ":"), allow_nan=False) for action in ({"commitInfo": info}, *actions))
+    content = "".join(f"{line}\n" for line in lines).encode()
+    if not table.store.put_new_surely(commit_path(table.name, table.version + 1), content):
+        return False
+    table.apply(parse_commit(table.name, table.version + 1, content, table.places))
+    return True
+
+
+def always_behind(table: Table) -> StorageError:
+    """Return what is raised when others committed before each of `MAX_TRIES`."""
+    return StorageError(
         f"table {table.name}: other writers committed {MAX_TRIES} times in a row while this commit was tried; "
         "run the command again when they are done"
     )
 
 
-def _changes_demands(commit: Commit) -> bool:
+def changes_demands(commit: Commit) -> bool:
+    """Return whether a table may ask something else of its writers since a commit."""
     is_newer = commit.record is not None and commit.record.needs_format > FORMAT
     return commit.metadata is not None or commit.protocol is not None or is_newer
 
@@ -145,45 +183,38 @@ def _touched(table: Table, staged: Sequence[C], decided_at: Mapping[str, int], r
     }
 
 
-def _secure_files(table: Table, staged: Sequence[C]) -> None:
-    for part in staged:
-        for file in part.files:
-            if table.store.size_bytes(f"{table.name}/{file.path}") != file.size_bytes:
-                raise StorageError(
-                    f"table {table.name}: data file {file.path} is not there as it was written; nothing was "
-                    "committed. Run the command again."
-                )
-    table.store.sync_folders(f"{table.name}/{file.path}" for part in staged for file in part.files)
+def secure_files(table: Table, files: Sequence[StagedFile | LiveFile]) -> None:
+    """Make sure that files that are to be committed are there and stay there.
+
+    Raises:
+        StorageError: one is not: a commit that names it would make the table unreadable.
+    """
+    for file in files:
+        if table.store.size_bytes(f"{table.name}/{file.path}") != file.size_bytes:
+            raise StorageError(
+                f"table {table.name}: data file {file.path} is not there as it was written; nothing was "
+                "committed. Run the command again."
+            )
+    table.store.sync_folders(f"{table.name}/{file.path}" for file in files)
 
 
-def _commit_file(table: Table, staged: Sequence[C], record: Record, metadata: Json, now_ms: int) -> bytes:
-    operation, parameters = _OPERATIONS[record.kind]
-    info = {
-        "timestamp": now_ms,
-        "operation": operation,
-        "operationParameters": parameters,
-        "isBlindAppend": False,
-        "engineInfo": record.engine,
-        RECORD_KEY: record.to_json(),
-    }
-    actions: list[Json] = [{"commitInfo": info}]
+def _actions(table: Table, staged: Sequence[C], metadata: Json, now_ms: int) -> Iterator[Json]:
     if metadata is not None:
-        actions.append({"metaData": metadata})
+        yield {"metaData": metadata}
     for part in staged:
         # A commit may name a path once only: what stays is added again, which says the same as before.
         stays = {file.path for file in part.files}
-        actions += [{"remove": _remove(file, now_ms)} for file in table.files([part.key]) if file.path not in stays]
-        actions += [{"add": add} for add in part.adds(now_ms)]
-    # NaN is no JSON: other readers could not open the table any more.
-    lines = (json.dumps(action, separators=(",", ":"), allow_nan=False) for action in actions)
-    return "".join(f"{line}\n" for line in lines).encode()
+        gone = (file for file in table.files([part.key]) if file.path not in stays)
+        yield from ({"remove": remove_action(file, now_ms)} for file in gone)
+        yield from ({"add": add} for add in part.adds(now_ms))
 
 
-def _remove(file: LiveFile, now_ms: int) -> Json:
+def remove_action(file: LiveFile, now_ms: int, *, changes_data: bool = True) -> Json:
+    """Return what removes a file."""
     return {
         "path": file.logged_path,
         "deletionTimestamp": now_ms,
-        "dataChange": True,
+        "dataChange": changes_data,
         "extendedFileMetadata": True,
         "partitionValues": dict(file.partition_values),
         "size": file.size_bytes,

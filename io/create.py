@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
 
-from deltaworks.errors import LogGap, StorageError, TableMismatch
+from deltaworks.errors import StorageError, TableMismatch
+from deltaworks.io.description import Description, last_metadata
 from deltaworks.io.dtypes import Json, schema_difference, to_delta_schema
 from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.protocol import writer_demand
@@ -30,7 +31,7 @@ def create_table(
     table: Table,
     schema: Mapping[str, pl.DataType],
     partition_columns: Sequence[str],
-    description: str,
+    description: Description,
     scheme: str | None = None,
 ) -> None:
     """Create a table and advance to its first version; a table that another run has just created is taken as it is.
@@ -39,7 +40,7 @@ def create_table(
         table: the table, which does not exist.
         schema: its columns, partition columns included.
         partition_columns: those that cut it.
-        description: what Delta says about it.
+        description: what it says about itself.
         scheme: its kind of partitions; none: not known.
 
     Raises:
@@ -49,12 +50,12 @@ def create_table(
     try:
         DeltaTable.create(
             table.store.uri(table.name),
-            Schema.from_json(json.dumps(to_delta_schema(schema))),
+            Schema.from_json(json.dumps(description.commented(to_delta_schema(schema)))),
             mode="error",
             partition_by=list(partition_columns),
             name=table.name,
-            description=description or None,
-            configuration=PROPERTIES | ({} if scheme is None else {SCHEME: scheme}),
+            description=description.text or None,
+            configuration=PROPERTIES | description.properties | ({} if scheme is None else {SCHEME: scheme}),
             raise_if_key_not_exists=False,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
@@ -140,13 +141,7 @@ def scheme_change(table: Table, scheme: str | None) -> Json | None:
     assert table.metadata is not None, "a table that exists"
     if scheme is None or table.metadata.configuration.get(SCHEME) in (None, scheme):
         return None
-    for version in range(table.version, -1, -1):
-        content = table.store.read(commit_path(table.name, version)) or b""
-        actions: list[Json] = [json.loads(line) for line in content.splitlines() if b'"metaData"' in line]
-        found = [action["metaData"] for action in actions if "metaData" in action]
-        if found:
-            return found[-1] | {"configuration": {**table.metadata.configuration, SCHEME: scheme}}
-    raise LogGap(table.name, 0, "does not create a table")
+    return last_metadata(table) | {"configuration": {**table.metadata.configuration, SCHEME: scheme}}
 
 
 def _where(table: Table) -> str:

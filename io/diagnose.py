@@ -9,16 +9,22 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from deltaworks.io.claim import stale_claims
 from deltaworks.io.create import PROPERTIES
 from deltaworks.io.damage import DamagedCommit, Inspection, data_damage
 from deltaworks.io.index import index_problem
 from deltaworks.io.ledger import find_damaged_runs
+from deltaworks.io.lifetimes import read_lifetimes
 from deltaworks.io.log import commit_path
+from deltaworks.io.scattered import Layout, compaction_demand, find_scattered
 from deltaworks.io.store import Store
-from deltaworks.io.sweep import Runs, find_candidates, leftovers
+from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
 
 SWEPT_AFTER = dt.timedelta(days=7)
 """How old leftovers are when `maintain` takes them, unless it is told otherwise."""
+
+MANY_FILES = 50
+"""How many files too many a table must have before that is a problem."""
 
 _SHOWN = 5
 
@@ -46,6 +52,8 @@ class Subject:
     """Whether a partition key is one of the asset's."""
     read_at: int = -1
     """The latest version that a record of another table names: what was read of it cannot just be undone."""
+    is_made: bool = True
+    """Whether the table is written by this engine; others care for theirs."""
 
 
 def log_problems(subject: Subject) -> Iterator[Problem]:
@@ -79,10 +87,13 @@ def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[P
         told = " and ".join(f"{name} is {value!r} instead of {PROPERTIES[name]!r}" for name, value in changed.items())
         message = f"its property {told}, so others may delete the commits, which are the record"
         yield Problem("changed_properties", asset, message, f"`deltaworks adopt {asset}`")
-    left = leftovers(table.store, table.name, find_candidates(table.store, table.name, now - SWEPT_AFTER), runs)
-    if left:
+    yield from _small_files(subject)
+    before = now - SWEPT_AFTER
+    left = leftovers(table.store, table.name, find_candidates(table.store, table.name, before), runs)
+    left += stray_rejects(table.store, table.name, asset, before, runs)
+    if left and subject.is_made:
         size_bytes = sum(file.size_bytes for file in left)
-        message = f"{len(left)} files ({size_bytes:,} bytes) in its folder were left behind by runs that have ended"
+        message = f"{len(left)} files ({size_bytes:,} bytes) of it were left behind by runs that have ended"
         yield Problem("leftovers", asset, message, f"`deltaworks maintain {asset}`")
     beyond = sorted(key for key in table.live_keys() if not subject.is_defined(key))
     if beyond:
@@ -97,11 +108,49 @@ def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[P
         )
 
 
+def lost_pin(asset: str, upstream: str, keys: Sequence[str], versions: Sequence[int], paths: Sequence[str]) -> Problem:
+    """Return the problem that partitions were made from versions of an upstream that cannot be read any more."""
+    more = f" and {len(versions) - _SHOWN} more" if len(versions) > _SHOWN else ""
+    read = f"version{'' if len(versions) == 1 else 's'} {', '.join(map(str, versions[:_SHOWN]))}{more} of {upstream}"
+    others = f", and {len(paths) - 1} more are not there" if len(paths) > 1 else ""
+    whose = f"{_some(keys)} of it was" if len(keys) == 1 else f"{_some(keys)} of it were"
+    message = (
+        f"{'it was' if keys == [''] else whose} made from {read}, whose data file {paths[0]} is not there{others}, as "
+        "after a vacuum by others: `rerun --verify` of that is not possible"
+    )
+    return Problem("missing_pinned_files", asset, message, f"{_remake(asset, keys)}, or restore it from a backup")
+
+
 def ledger_problems(store: Store) -> Iterator[Problem]:
     """Yield the entries of the ledger that cannot be read."""
     for path, error in find_damaged_runs(store):
         message = str(error).partition(";")[0]
-        yield Problem("damaged_ledger", None, message, f"delete {store.uri(path)}; only that run's history is lost")
+        whose = "the history of the runs in it" if path.endswith(".parquet") else "that run's history"
+        yield Problem("damaged_ledger", None, message, f"delete {store.uri(path)}; only {whose} is lost")
+
+
+def claim_problems(store: Store, now: dt.datetime) -> Iterator[Problem]:
+    """Yield the claims that somebody died with, or is likely to have."""
+    for stale in stale_claims(store, now):
+        path = store.uri(stale.path)
+        message = f"claim {path} was left behind by {stale.holder}"
+        repair = f"delete {path}, or let the next `deltaworks maintain` take it over"
+        if not stale.is_dead:
+            message = f"claim {path} has been held by {stale.holder} since {stale.claimed_at:%Y-%m-%d %H:%M} UTC"
+            repair = f"if that process is gone, delete {path}"
+        yield Problem("stale_claim", None, message, repair)
+
+
+def _small_files(subject: Subject) -> Iterator[Problem]:
+    table, asset, layout = subject.inspection.table, subject.asset, Layout()
+    small = sum(file.size_bytes < layout.target_bytes / 2 for _, file in table.live_files())
+    if not subject.is_made or small < MANY_FILES or compaction_demand(table) is not None:
+        return
+    scattered = find_scattered(table, read_lifetimes(table.store, table.name), layout)
+    files, after = sum(part.files for part in scattered), sum(len(part.groups) for part in scattered)
+    if files - after >= MANY_FILES:
+        message = f"{files:,} small data files of it could be {after:,}, so it is slower to read than it need be"
+        yield Problem("small_files", asset, message, f"`deltaworks maintain {asset}`")
 
 
 def _missing_files(subject: Subject) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Ledger: what the commit logs cannot hold, as one small JSON object a run.
+"""Ledger: what the commit logs cannot hold, as one small JSON object a run; runs of long ago are folded into Parquet.
 
 Which runs there were, how they ended and what failed. Losing it loses history and changes no table's state.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
 
 from deltaworks.errors import RequestError, StorageError
+from deltaworks.io import folded
 from deltaworks.io.dtypes import Json
 from deltaworks.io.record import Kind
 from deltaworks.io.store import Store
@@ -102,18 +103,70 @@ def read_runs(store: Store) -> list[RunEntry]:
     Raises:
         StorageError: an entry cannot be read; it can be deleted without harm to any table.
     """
+    # Objects first: one that is folded meanwhile is then found in the Parquet file.
     found = (_read(store, path) for path in _paths(store))
-    entries = [entry for entry in found if entry is not None]
-    return sorted(entries, key=lambda entry: (dt.datetime.fromisoformat(entry.started_at), entry.run_id))
+    entries = {entry.run_id: entry for entry in found if entry is not None}
+    for path in folded.paths(store):
+        for entry in _read_fold(store, path):
+            entries.setdefault(entry.run_id, entry)
+    return sorted(entries.values(), key=lambda entry: (dt.datetime.fromisoformat(entry.started_at), entry.run_id))
+
+
+def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
+    """Return the runs of the days before one that have ended, each with where its object is.
+
+    Raises:
+        StorageError: an entry cannot be read.
+    """
+    days = (path for path in _paths(store) if _day(path) < before)
+    found = ((path, _read(store, path)) for path in days)
+    return [(path, entry) for path, entry in found if entry is not None and _is_over(store, path, entry)]
+
+
+def fold_runs(store: Store, foldable: Sequence[tuple[str, RunEntry]]) -> None:
+    """Move runs from their objects to the Parquet files of the ledger; a crash at any moment loses none.
+
+    Raises:
+        StorageError: the lake cannot be written, or a Parquet file of the ledger is damaged.
+    """
+    folded.fold(store, {entry.run_id: asdict(entry) for _, entry in foldable})
+    for path, _ in foldable:
+        store.delete(path)
 
 
 def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:
-    """Yield the entries that cannot be read, with what is wrong with each."""
-    for path in _paths(store):
+    """Yield the entries that cannot be read, and the Parquet files, with what is wrong with each."""
+    for path in (*folded.paths(store), *_paths(store)):
         try:
-            _read(store, path)
+            _read_fold(store, path) if path.endswith(".parquet") else _read(store, path)
         except StorageError as error:
             yield path, error
+
+
+def _read_fold(store: Store, path: str) -> list[RunEntry]:
+    documents = folded.read_fold(store, path)
+    try:
+        return [_from_json(document) for document in documents]
+    except (ValueError, TypeError, KeyError) as error:
+        raise folded.damaged(store, path, error) from error
+
+
+def _is_over(store: Store, path: str, entry: RunEntry) -> bool:
+    """Return whether a run has ended and this engine knows all that its object says, which a fold would lose else."""
+    if entry.status is RunStatus.RUNNING:
+        return False
+    document: Json = json.loads(store.read(path) or b"{}")
+    failures: list[Json] = document.get("failures", [])
+    known, known_of_failures = ({each.name for each in fields(kind)} for kind in (RunEntry, Failure))
+    return document.keys() <= known and all(failure.keys() <= known_of_failures for failure in failures)
+
+
+def _day(path: str) -> dt.date:
+    """Return the day whose folder an object is in; one in no such folder is of no day that is gone."""
+    try:
+        return dt.date.fromisoformat(path.split("/")[-2])
+    except ValueError:
+        return dt.date.max
 
 
 def _paths(store: Store) -> Iterator[str]:
@@ -179,8 +232,8 @@ def _from_json(document: Json) -> RunEntry:
         heartbeat_at=document.get("heartbeat_at"),
         host=document.get("host"),
         pid=document.get("pid"),
-        kind=Kind(document.get("kind", Kind.MATERIALIZE)),
-        replaced=int(document.get("replaced", 0)),
+        kind=Kind(document.get("kind") or Kind.MATERIALIZE),
+        replaced=int(document.get("replaced") or 0),
     )
 
 

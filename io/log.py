@@ -20,7 +20,7 @@ from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol
-from deltaworks.io.record import RECORD_KEY, Group, Record, read_record
+from deltaworks.io.record import RECORD_KEY, Group, Kind, Record, read_record
 from deltaworks.io.store import Store
 
 SCHEME = "deltaworks.partitions"
@@ -61,6 +61,8 @@ class Removed:
     """None: the action does not name its partition; it is that of the add."""
     path: str
     changes_data: bool
+    removed_at_ms: int | None = None
+    """When, by the clock of whoever removed it, in milliseconds since 1970; none: the action does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,11 @@ def commit_path(table: str, version: int) -> str:
     return f"{table}/_delta_log/{version:020d}.json"
 
 
+def path_below(store: Store, table: str, path: str) -> str:
+    """Return a logged path below its table's folder; others may log it in full."""
+    return path.removeprefix("file://").removeprefix(f"{store.uri(table)}/")
+
+
 def tail(store: Store, table: str, after: int, up_to: int | None = None, places: Places = _UNKNOWN) -> Iterator[Commit]:
     """Yield the commits after a version, ascending; `places` are those of the table at that version.
 
@@ -178,7 +185,8 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
                 case {"remove": remove}:
                     values = remove.get("partitionValues")
                     key = None if values is None else places.of_values(values)
-                    removed.append(Removed(key, unquote(remove["path"]), remove["dataChange"]))
+                    at_ms = remove.get("deletionTimestamp")
+                    removed.append(Removed(key, unquote(remove["path"]), remove["dataChange"], at_ms))
                 case {"commitInfo": found}:
                     info = found
                 case {"protocol": found}:
@@ -196,7 +204,11 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
     record = None if document is None else read_record(document, table)
     groups = () if record is None else record.groups
     recorded = tuple(places.of_keys(_keys(group)) for group in groups)
-    lost = _lost_key(groups, recorded, {each.key for each in added})
+    added_places = {each.key for each in added}
+    if record is not None and record.kind is Kind.MAINTAIN:
+        lost = next((each.key for each in removed if each.key is not None and each.key not in added_places), None)
+    else:
+        lost = _lost_key(groups, recorded, added_places)
     if lost is not None:
         raise LogGap(table, version, f"was cut off (it recorded rows {f'of {lost} ' if lost else ''}and adds no file)")
     return Commit(

@@ -15,6 +15,7 @@ import polars as pl
 from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
+from deltaworks.io.description import Description
 from deltaworks.io.parquet import Staging
 from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Group, Record
@@ -97,7 +98,9 @@ def verify_observed(table: Table, schema: Mapping[str, pl.DataType], scheme: str
         )
 
 
-def create_observed(table: Table, schema: Mapping[str, pl.DataType], scheme: str | None, description: str) -> None:
+def create_observed(
+    table: Table, schema: Mapping[str, pl.DataType], scheme: str | None, description: Description
+) -> None:
     """Create the table of a source; one that another process has just created is taken as it is.
 
     Raises:

@@ -51,8 +51,8 @@ class Staging:
         """Where the rows go that are left of a partition whose other rows are left out."""
         return replace(self, is_sifted=True, written=set())
 
-    def write(self, df: pl.DataFrame, values: Mapping[str, str]) -> None:
-        """Write one partition's rows; partition columns stay out of the file.
+    def write(self, df: pl.DataFrame, values: Mapping[str, str | None]) -> None:
+        """Write one partition's rows; partition columns, if there are any, stay out of the file.
 
         Raises:
             StorageError: the disk refuses.
@@ -61,7 +61,9 @@ class Staging:
         target = self._uri(values)
         self._refuse_no_columns(df.columns, values)
         try:
-            df.drop(values).write_parquet(target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True)
+            df.drop(values, strict=False).write_parquet(
+                target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True
+            )
         except (OSError, pl.exceptions.ComputeError) as error:
             raise disk_refusal(error) or StorageError(f"cannot write {target}: {error}") from error
 
@@ -74,22 +76,23 @@ class Staging:
             TableMismatch: there are no columns but the partition's, so a file could not say how many rows it has.
         """
         self._refuse_no_columns(lf.collect_schema().names(), partition_columns)
-        target: str | pl.PartitionBy = self._uri({})
-        if partition_columns:
-            target = pl.PartitionBy(
-                self.store.uri(self.table),
-                key=list(partition_columns),
-                include_key=False,
-                file_path_provider=self._provided,
-                approximate_bytes_per_file=None,
-            )
+        if not partition_columns:
+            return self.sink_one(lf, {})
+        target = pl.PartitionBy(
+            self.store.uri(self.table),
+            key=list(partition_columns),
+            include_key=False,
+            file_path_provider=self._provided,
+            approximate_bytes_per_file=None,
+        )
         return lf.sink_parquet(
             target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True, maintain_order=True, lazy=True
         )
 
-    def sink_one(self, lf: pl.LazyFrame, values: Mapping[str, str]) -> pl.LazyFrame:
-        """Return the plan that writes the rows of one partition when it is collected; partition columns stay out."""
-        return lf.drop(values).sink_parquet(
+    def sink_one(self, lf: pl.LazyFrame, values: Mapping[str, str | None]) -> pl.LazyFrame:
+        """Return the plan that writes one partition's rows, in their order, when it is collected; see `sink`."""
+        self._refuse_no_columns(lf.collect_schema().names(), values)
+        return lf.drop(values, strict=False).sink_parquet(
             self._uri(values),
             compression=COMPRESSION,
             row_group_size=ROW_GROUP_ROWS,
@@ -103,7 +106,7 @@ class Staging:
         files = [LiveFile(self.path(each), "", 0, each) for each in values]
         return scan_files(self.store, self.table, files, schema, list(values[0]))
 
-    def staged(self, values: Mapping[str, str], measured: Mapping[str, object], rows: int) -> StagedFile:
+    def staged(self, values: Mapping[str, str | None], measured: Mapping[str, object], rows: int) -> StagedFile:
         """Sync and describe a file that has been written.
 
         Args:
@@ -121,7 +124,7 @@ class Staging:
         """Delete a partition's file, if there is one."""
         self.store.delete(f"{self.table}/{self.path(values)}")
 
-    def _uri(self, values: Mapping[str, str]) -> str:
+    def _uri(self, values: Mapping[str, str | None]) -> str:
         return self.store.uri(f"{self.table}/{self.path(values)}")
 
     def _refuse_no_columns(self, columns: Collection[str], partition_columns: Collection[str]) -> None:

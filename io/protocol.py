@@ -42,26 +42,34 @@ def reader_demand(protocol: Protocol, configuration: Mapping[str, str]) -> str |
     return None
 
 
-def writer_demand(protocol: Protocol, configuration: Mapping[str, str], schema_string: str) -> str | None:
-    """Say what a table asks of its writers that is not done here, or none if it can be written."""
+def writer_demand(
+    protocol: Protocol, configuration: Mapping[str, str], schema_string: str, *, changes_data: bool = True
+) -> str | None:
+    """Say what a table asks of its writers that is not done here, or none if it can be written.
+
+    An append-only table may have its rows moved from file to file, which changes no data.
+    """
     features = protocol.writer_features - _WRITER_FEATURES
     if features:
         return f"asks its writers for {', '.join(sorted(features))}"
     if protocol.min_writer_version not in (1, 2, 7):
         return f"asks for writer version {protocol.min_writer_version}"
-    if configuration.get("delta.appendOnly", "").lower() == "true":
+    if changes_data and configuration.get("delta.appendOnly", "").lower() == "true":
         return "is append-only, so its partitions cannot be replaced"
-    if "delta.invariants" in schema_string:
+    required, has_invariants = _rules(schema_string)
+    if has_invariants:
         return "has column invariants"
-    required = _required(schema_string)
     return f"demands that {', '.join(required)} be not null" if required else None
 
 
-def _required(schema_string: str) -> list[str]:
-    """Return the fields that the schema does not allow to be null, nested ones included."""
+def _rules(schema_string: str) -> tuple[list[str], bool]:
+    """Return the fields that the schema does not allow to be null, nested ones included, and if any has invariants."""
     required: list[str] = []
+    invariants: list[Json] = []
 
     def note(document: dict[str, Json]) -> dict[str, Json]:
+        if "delta.invariants" in document:
+            invariants.append(document["delta.invariants"])
         if document.get("nullable") is False:
             required.append(repr(document["name"]))
         if document.get("containsNull") is False:
@@ -69,4 +77,4 @@ def _required(schema_string: str) -> list[str]:
         return document
 
     json.loads(schema_string, object_hook=note)
-    return required
+    return required, bool(invariants)

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     """Partitions were given back the content that they had at an earlier version."""
     WIPE = "wipe"
     """Partitions were deleted."""
+    MAINTAIN = "maintain"
+    """Rows were moved from file to file, or the table was described anew: no partition changed, so it has no group."""
 
     @property
     def deed(self) -> str:
@@ -38,6 +40,18 @@ class Kind(StrEnum):
             Kind.OBSERVE: "observed",
             Kind.ROLLBACK: "rolled back",
             Kind.WIPE: "wiped",
+            Kind.MAINTAIN: "maintained",
+        }[self]
+
+    @property
+    def noun(self) -> str:
+        """What a commit of this kind is, for a sentence."""
+        return {
+            Kind.MATERIALIZE: "a materialization",
+            Kind.OBSERVE: "an observation",
+            Kind.ROLLBACK: "a rollback",
+            Kind.WIPE: "a wipe",
+            Kind.MAINTAIN: "maintenance",
         }[self]
 
 
@@ -76,10 +90,10 @@ class Group:
     """By Delta table id: what can make the partitions stale."""
     restored_from: Restored | None = None
     """Where a rollback took their content from."""
-    rejects: tuple[str | None, ...] | None = None
-    """For each key the file of the rows that were left out of it and are kept; none: of no key."""
     columns: Mapping[str, str] | None = None
     """What each column was made of, in a hash: it explains a change of code and decides nothing. None: unknown."""
+    rejects: tuple[str | None, ...] | None = None
+    """Below the asset's folder of rejects, the file with the rows that were kept out of each partition."""
 
     @property
     def is_gone(self) -> bool:
@@ -100,6 +114,8 @@ class Record:
     kind: Kind = Kind.MATERIALIZE
     needs_format: int = FORMAT
     """An engine that knows no format as new as this may read the table and not write to it."""
+    metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """What else is to be remembered of it."""
 
     def to_json(self) -> Json:
         """Return the record as it stands in a commit."""
@@ -113,7 +129,7 @@ class Record:
             "started_at": self.started_at,
             "groups": [_group_to_json(group) for group in self.groups],
             "checks": dict(self.checks),
-            "metadata": {},
+            "metadata": dict(self.metadata),
         }
 
 
@@ -133,6 +149,7 @@ def read_record(document: Json, table: str) -> Record:
             checks=document.get("checks") or {},
             kind=Kind(document["kind"]),
             needs_format=int(document["min_engine_format"]),
+            metadata=document.get("metadata") or {},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StorageError(
@@ -168,17 +185,16 @@ def _group_from_json(document: Json) -> Group:
     if len(rows) != (1 if keys is None else len(keys)):
         raise ValueError(f"{len(rows)} row counts do not fit its keys")
     inputs: dict[str, Json] = document.get("inputs") or {}
-    restored: Json = document.get("restored_from")
-    rejects: list[str | None] | None = document.get("rejects")
+    restored, rejects = document.get("restored_from"), document.get("rejects")
     return Group(
         keys=None if keys is None else tuple(keys),
         rows=tuple(rows),
         source=code["source"],
         override=code.get("override"),
         columns=code.get("columns"),
-        rejects=None if rejects is None else tuple(rejects),
         inputs={table_id: _pin_from_json(pin) for table_id, pin in inputs.items()},
         restored_from=None if restored is None else Restored(int(restored["version"]), restored.get("run_id")),
+        rejects=None if rejects is None else tuple(rejects),
     )
 
 

@@ -50,12 +50,16 @@ class StagedPartition:
 
     def adds(self, now_ms: int) -> Iterator[Json]:
         """Yield the add action of each file."""
-        for file in self.files:
-            yield {
-                "path": quote(file.path, safe="/=:@!$&'()*+,;~"),
-                "partitionValues": dict(self.values),
-                "size": file.size_bytes,
-                "modificationTime": now_ms,
-                "dataChange": True,
-                "stats": file.statistics,
-            }
+        return (add_action(file, self.values, now_ms) for file in self.files)
+
+
+def add_action(file: StagedFile, values: Mapping[str, str | None], now_ms: int, *, changes_data: bool = True) -> Json:
+    """Return what adds a file to the partition with these values."""
+    return {
+        "path": quote(file.path, safe="/=:@!$&'()*+,;~"),
+        "partitionValues": dict(values),
+        "size": file.size_bytes,
+        "modificationTime": now_ms,
+        "dataChange": changes_data,
+        "stats": file.statistics,
+    }

@@ -154,6 +154,14 @@ class Store:
                     modified_at = dt.datetime.fromtimestamp(found.st_mtime, dt.UTC)
                     yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at)
 
+    def folders_with(self, name: str) -> Iterator[str]:
+        """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at."""
+        with _sentence("list", self.root):
+            for folder, folders, _ in os.walk(self.root, onerror=_unless_gone):
+                if name in folders:
+                    folders.clear()
+                    yield Path(folder).relative_to(self.root).as_posix()
+
     def modified_at(self, path: str) -> dt.datetime | None:
         """Return when a file was last written, by the store's own clock; none if there is no such file."""
         target = self.root / path

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from deltaworks.io.ledger import RunEntry, RunStatus
-from deltaworks.io.log import tail
+from deltaworks.io.log import path_below, tail
+from deltaworks.io.staged import REJECTS
 from deltaworks.io.store import Store, StoredFile, is_temporary
 
 LIVE_FOR = dt.timedelta(days=1)
@@ -20,7 +21,11 @@ LIVE_FOR = dt.timedelta(days=1)
 
 ENGINE_FOLDER = "_deltaworks"
 
-_STAGED = re.compile(r"(?P<run>.+)-\d+\.parquet", re.DOTALL)
+"""By asset key and run, the rows that were kept out of partitions; records name them."""
+
+_REJECT = re.compile(r"\d+\.parquet")
+
+_STAGED = re.compile(r"(?P<run>.+)-\d+(\.sifted)?\.parquet", re.DOTALL)
 _RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _FOREIGN_TEMPORARY = re.compile(r".+\.(parquet|json)#\d+|_last_checkpoint#\d+|_commit_.+\.json\.tmp", re.DOTALL)
 
@@ -32,17 +37,21 @@ class Runs:
     known: frozenset[str]
     live: frozenset[str]
     """Those that may still commit."""
+    oldest_start: dt.datetime | None = None
+    """When the first of the live ones began; none: there is none."""
 
     @classmethod
     def of(cls, entries: Sequence[RunEntry], now: dt.datetime) -> Runs:
         """Tell the live runs from the others; a run that the ledger does not know has ended."""
-        live = (
-            entry.run_id
+        live = [
+            entry
             for entry in entries
             if entry.status is RunStatus.RUNNING
             and dt.datetime.fromisoformat(entry.heartbeat_at or entry.started_at) > now - LIVE_FOR
-        )
-        return cls(frozenset(entry.run_id for entry in entries), frozenset(live))
+        ]
+        starts = (dt.datetime.fromisoformat(entry.started_at) for entry in live)
+        known = frozenset(entry.run_id for entry in entries)
+        return cls(known, frozenset(entry.run_id for entry in live), min(starts, default=None))
 
 
 def find_candidates(store: Store, folder: str, before: dt.datetime) -> list[StoredFile]:
@@ -74,11 +83,35 @@ def leftovers(store: Store, name: str, candidates: Sequence[StoredFile], runs: R
     has_log = False
     for commit in tail(store, name, after=-1):
         has_log = True
-        added |= {_below(store, name, each.file.path) for each in commit.added}
+        added |= {path_below(store, name, each.file.path) for each in commit.added}
         if commit.record is not None:
             known.add(commit.record.run_id)
     never_added = (file for file in candidates if file.path.removeprefix(f"{name}/") not in added)
     return [file for file in never_added if not _run_id(file) or (has_log and _has_ended(file, known, runs.live))]
+
+
+def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs: Runs) -> list[StoredFile]:
+    """Return the files of rejected rows, old enough, that no record of a table names and no live run may name yet.
+
+    A table without a log keeps them, as it keeps its staged files.
+
+    Raises:
+        LogGap: a commit is missing or damaged, so nobody can say what is named.
+    """
+    folder = f"{REJECTS}/{asset}/"
+    files = [file for file in store.files(folder) if file.modified_at < before and _is_reject(file, folder, runs)]
+    if not files:
+        return []
+    commits = list(tail(store, name, after=-1))
+    groups = (group for commit in commits if commit.record is not None for group in commit.record.groups)
+    named = {f"{folder}{reject}" for group in groups for reject in group.rejects or ()}
+    return [file for file in files if commits and file.path not in named]
+
+
+def _is_reject(file: StoredFile, folder: str, runs: Runs) -> bool:
+    """Return whether a file has rejected rows of a run that works no longer."""
+    run_id, _, name = file.path.removeprefix(folder).partition("/")
+    return run_id not in runs.live and _REJECT.fullmatch(name) is not None
 
 
 def _run_id(file: StoredFile) -> str | None:
@@ -106,8 +139,3 @@ def _table_of(path: str) -> str | None:
 
 def _folders(path: str) -> Iterator[str]:
     return (str(folder) for folder in PurePosixPath(path).parents)
-
-
-def _below(store: Store, name: str, path: str) -> str:
-    """Return a logged path below its table's folder; others may log it in full."""
-    return path.removeprefix("file://").removeprefix(f"{store.uri(name)}/")

@@ -55,6 +55,8 @@ class DeclaredColumn:
     """Other dtypes are to be cast to ``dtype``, by whoever writes the data and before a contract is compiled."""
     checks: tuple[DeclaredCheck, ...]
     on_fail: OnFail
+    comment: str | None = None
+    """What its author says about it: the description, else the title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ def _column(name: str, column: Any, frame_dtype: Any) -> DeclaredColumn:
         coerce=bool(column.coerce) and not isinstance(pandera_dtype, _NestedModel),
         checks=tuple(checks),
         on_fail=on_fail,
+        comment=column.description or column.title,
     )
 
 

@@ -1,4 +1,7 @@
-"""`deltaworks history`: materializations, rollbacks, wipes and outside writes of a table, from its commit log."""
+"""`deltaworks history`: materializations, rollbacks, wipes and outside writes of a table, from its commit log.
+
+Maintenance changes no data, so it is shown only with `--all`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.log import Commit
 
-_TONES = {"materialize": "", "observe": "", "rollback": "stale", "wipe": "bad"}
+_TONES = {"materialize": "", "observe": "", "rollback": "stale", "wipe": "bad", "maintain": "quiet"}
 
 
 def history(
@@ -81,7 +84,8 @@ def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
         outside if record is None else record.run_id,
         _partitions_cell(node, commit),
         Cell("-", "quiet") if rows is None else f"{rows:,}",
-        ", ".join((*_restored_texts(commit), *_input_texts(_inputs(commit)))) or Cell("-", "quiet"),
+        ", ".join((*_restored_texts(commit), *_input_texts(_inputs(commit)), *_moved_texts(commit)))
+        or Cell("-", "quiet"),
     )
 
 
@@ -112,7 +116,7 @@ def _recorded_keys(commit: Commit) -> set[str]:
 
 def _rows(commit: Commit) -> int | None:
     """Return how many rows the changed partitions have now; what others wrote is not counted."""
-    if commit.record is None:
+    if commit.record is None or not commit.record.groups:
         return None
     counts = [rows for group in commit.record.groups for rows in group.rows]
     return None if None in counts else sum(rows or 0 for rows in counts)
@@ -143,6 +147,16 @@ def _inputs(commit: Commit) -> Mapping[str, tuple[int, int]]:
 def _input_texts(inputs: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     for asset, (least, most) in inputs.items():
         yield f"{asset} {least}" if least == most else f"{asset} {least} to {most}"
+
+
+def _moved_texts(commit: Commit) -> Iterator[str]:
+    """Say which rows moved from file to file, and what else maintenance did."""
+    if commit.record is None or commit.record.kind != "maintain":
+        return
+    if commit.added:
+        yield f"{counted(len(commit.removed), 'file')}, now {len(commit.added):,}"
+    elif commit.metadata is not None:
+        yield "the definition's description"
 
 
 def _at(commit: Commit) -> dt.datetime:

@@ -24,6 +24,9 @@ from deltaworks.validation import declare
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_MOST_DAYS = 100_000
+"""The longest retention: 273 years, so that every instant of it can be written."""
+
 
 class AssetKind(StrEnum):
     """What stands behind a table."""
@@ -43,6 +46,11 @@ class AssetKind(StrEnum):
     def is_made(self) -> bool:
         """Whether runs make its partitions."""
         return self in (AssetKind.FUNCTION, AssetKind.SEED)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the engine writes a table for it."""
+        return self.is_made or self is AssetKind.SOURCE
 
     @property
     def has_code(self) -> bool:
@@ -86,6 +94,8 @@ class Asset(Generic[P, R]):
     kind: AssetKind = AssetKind.FUNCTION
     files: Files | None = None
     """What a source of files consists of; none: it is no source, or its function tells its versions."""
+    retention_days: float | None = None
+    """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
 
     @property
     def model(self) -> type | None:
@@ -122,6 +132,7 @@ def asset(
     tags: Mapping[str, str] | None = None,
     code_version: str | None = None,
     location: str | None = None,
+    retention_days: float | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -139,6 +150,7 @@ def asset(
     tags: Mapping[str, str] | None = None,
     code_version: str | None = None,
     location: str | None = None,
+    retention_days: float | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -158,6 +170,7 @@ def asset(
         tags: words to select assets by.
         code_version: what stands for the function's code instead of its hash.
         location: the table's folder below the lake, for a table that is older than the asset's name.
+        retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -185,6 +198,7 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
             location=location,
+            retention_days=retention_days,
         )
         return complete(defined)
 
@@ -198,6 +212,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
         DefinitionError: it does not make sense.
     """
     problem = location_problem(defined.table_name) or _partitioning_problem(defined) or _column_problem(defined)
+    problem = problem or _retention_problem(defined.retention_days)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -257,6 +272,12 @@ def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
     if isinstance(asset.partitions, Unpartitioned) and asset.signature.partition is not None:
         return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
     return None
+
+
+def _retention_problem(days: object) -> str | None:
+    if days is None or (isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days < _MOST_DAYS):
+        return None
+    return f"retention_days must be a number of days from 0 to {_MOST_DAYS:,}, not {days!r}"
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.table_scope import judge_in_table
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
@@ -88,7 +89,7 @@ def commit_batch(
     schema = batch.outcomes[0].schema
     assert schema is not None, "what was staged has a schema"
     if not table.exists:
-        create_table(table, schema, node.partition_columns, node.asset.description, node.scheme)
+        create_table(table, schema, node.partition_columns, description_of(node), node.scheme)
         verify_table(table, schema, node.partition_columns, node.scheme)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 

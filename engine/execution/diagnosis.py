@@ -7,10 +7,19 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.lost_pins import find_lost_pins
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import StorageError
 from deltaworks.io.damage import Inspection, inspect
-from deltaworks.io.diagnose import Problem, Subject, ledger_problems, log_problems, table_problems
+from deltaworks.io.diagnose import (
+    Problem,
+    Subject,
+    claim_problems,
+    ledger_problems,
+    log_problems,
+    lost_pin,
+    table_problems,
+)
 from deltaworks.io.index import drop_index, save_index
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.places import WHOLE
@@ -25,6 +34,7 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
     Cost: reads every commit and checkpoint, and looks for every live data file.
     """
     yield from ledger_problems(store)
+    yield from claim_problems(store, now)
     runs = _runs(store, now)
     inspections: dict[AssetKey, Inspection] = {}
     for key, node in graph.nodes.items():
@@ -36,13 +46,17 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
     for key, inspection in inspections.items():
         node = graph.nodes[key]
         is_defined = partial(_is_defined, node, inspection.table)
-        subject = Subject(str(key), inspection, is_defined, read_at.get(inspection.table.table_id or "", -1))
+        latest = read_at.get(inspection.table.table_id or "", -1)
+        subject = Subject(str(key), inspection, is_defined, latest, is_made=node.asset.kind.is_written)
         yield from log_problems(subject)
         if inspection.is_readable:
             try:
                 yield from table_problems(subject, runs, now)
             except StorageError as error:
                 yield _unreadable(node, error)
+    readable = {key: inspection.table for key, inspection in inspections.items() if inspection.is_readable}
+    for lost in find_lost_pins(graph, readable):
+        yield lost_pin(str(lost.asset), str(lost.upstream), lost.keys, lost.versions, lost.paths)
 
 
 def rebuild_indexes(graph: AssetGraph, store: Store) -> None:

@@ -24,7 +24,7 @@ from deltaworks.io.difference import ColumnDifference, Difference
 from deltaworks.io.index import load_table
 from deltaworks.io.log import LiveFile
 from deltaworks.io.record import Kind
-from deltaworks.io.scan import refuse_removed_files, scan_files, scan_table
+from deltaworks.io.scan import refuse_removed_files, scan_files
 from deltaworks.io.store import Store
 from deltaworks.io.table import Materialization, Table
 
@@ -64,6 +64,8 @@ class _Past:
     store: Store
     then: Table
     """The asset's table, at the version of the materialization."""
+    latest: Table
+    """The same now."""
     made: Mapping[int, Materialization]
     """By ordinal: what was made, and from what."""
     tables: dict[tuple[str, int], Table] = field(default_factory=dict[tuple[str, int], Table])
@@ -76,6 +78,15 @@ class _Past:
         if (folder, version) not in self.tables:
             self.tables[folder, version] = Table.read(self.store, folder, version)
         return self.tables[folder, version]
+
+    def holder(self, key: str) -> Table:
+        """Return the table whose files hold what the commit made of a partition.
+
+        The latest one does as long as nobody changed the partition: `maintain` moves rows to other files, and vacuums
+        those that had them.
+        """
+        is_unchanged = self.latest.table_id == self.then.table_id and self.latest.changed_at(key) == self.then.version
+        return self.latest if is_unchanged else self.then
 
     def table_id(self, folder: str) -> str:
         """Return the id of the table that is there now; empty: there is none."""
@@ -123,7 +134,9 @@ def rerun(
     past, beyond = _past(graph, node, store, version, named)
     resources = resources_of(definitions, node, environ)
     keys = tuple(node.partitions.key(ordinal) for ordinal in past.made)
-    refuse_removed_files(past.then, keys, "there is nothing left to compare with")
+    for holder in (past.latest, past.then):
+        held = [key for key in keys if past.holder(key) is holder]
+        refuse_removed_files(holder, held, "there is nothing left to compare with")
     inputs = {ordinal: _inputs(past, ordinal) for ordinal in past.made}
     found = Difference(f"{node.key}@v{version}", "rerun", ColumnDifference(), tolerance=tolerance)
     failures: list[str] = []
@@ -153,7 +166,7 @@ def _past(
         )
     writer = then.writers[version]
     if writer.kind is not Kind.MATERIALIZE:
-        what = f"is a {writer.kind.value} by {writer}" if writer.kind is not None else f"was written by {writer}"
+        what = f"is {writer.kind.noun} by {writer}" if writer.kind is not None else f"was written by {writer}"
         raise RequestError(
             f"Version {version} of {node.key} {what}, so there is no materialization to run again; "
             f"`deltaworks history {node.key}` lists them."
@@ -177,7 +190,7 @@ def _past(
         made, beyond = {ordinal: made[ordinal] for ordinal in asked}, []
     if not made:
         raise RequestError(f"None of the partitions of version {version} of {node.key} is one of its definition now.")
-    return _Past(graph, node, store, then, made), tuple(beyond)
+    return _Past(graph, node, store, then, load_table(store, then.name), made), tuple(beyond)
 
 
 def _inputs(past: _Past, ordinal: int) -> dict[str, PinnedInput]:
@@ -217,7 +230,8 @@ def _upstream(past: _Past, made: Materialization, edge: Edge) -> Table:
 
 
 def _size_bytes(past: _Past, ordinal: int, pinned: Mapping[str, PinnedInput]) -> int:
-    made = past.then.files([past.node.partitions.key(ordinal)])
+    key = past.node.partitions.key(ordinal)
+    made = past.holder(key).files([key])
     return sum(file.size_bytes for part in (made, *(each.files for each in pinned.values())) for file in part)
 
 
@@ -227,12 +241,14 @@ def _compared(past: _Past, outcome: Outcome, target: Store, so_far: Difference) 
     (staged,) = outcome.staged
     part, name = staged.partition, past.then.name
     files = [LiveFile(file.path, file.path, file.size_bytes, part.values) for file in part.files]
-    before = past.then.files([part.key])
+    before = past.holder(part.key).files([part.key])
     sizes = sum(file.size_bytes for file in (*before, *files))
     again = scan_files(target, name, files, outcome.schema, past.node.partition_columns)
-    parts = [Part(scan_table(past.then, [part.key]), again, sizes)]
+    schema = past.then.schema()
+    committed = scan_files(past.store, name, before, schema, past.node.partition_columns)
+    parts = [Part(committed, again, sizes)]
     terms = Terms(tolerance=so_far.tolerance)
-    found = compare((so_far.a, so_far.b), (past.then.schema(), outcome.schema), parts, terms, so_far)
+    found = compare((so_far.a, so_far.b), (schema, outcome.schema), parts, terms, so_far)
     for file in files:
         target.delete(f"{name}/{file.path}")
     return replace(found, partitions_compared=so_far.partitions_compared + 1)

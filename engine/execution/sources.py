@@ -12,6 +12,7 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.batch import ENGINE
+from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted, SourceObserved
 from deltaworks.engine.execution.launch import resources_of
@@ -177,7 +178,7 @@ def _observe(
         except (RunError, StorageError) as error:
             return Observed(node.key, error=str(error))
         if not table.exists:
-            create_observed(table, _schema(node), node.scheme, node.asset.description)
+            create_observed(table, _schema(node), node.scheme, description_of(node))
         found = compare(known(table, _schema(node)), answer.rows, now())
         if not found.keys and not is_disturbed(table):
             return Observed(node.key, ignored=answer.ignored)

@@ -172,7 +172,8 @@ def test_a_killed_run_leaves_files_that_maintain_takes_when_they_are_old(project
     swept = project.run("maintain", "--json")
 
     assert swept.code == 0
-    assert swept.json["totals"] == {"removed": len(left), "bytes": told.json["totals"]["bytes"]}
+    assert swept.json["totals"]["removed"] == len(left)
+    assert swept.json["totals"]["bytes"] == told.json["totals"]["bytes"] > 0
     assert not any(path.exists() for path in left)
     assert project.status("--partitions") == before
     assert project.run("doctor").code == 0

@@ -38,6 +38,7 @@ from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.repair import Keys, Repair
 from deltaworks.engine.execution.rollback import roll_back
 from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.upkeep import Care, maintain
 from deltaworks.engine.execution.wipe import wipe
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
@@ -119,6 +120,8 @@ _DEFINED: dict[tuple[object, ...], Definitions] = {}
 """By project and the constants of its code: what an editor would load again is the same each time."""
 _GRAPHS: dict[tuple[object, ...], AssetGraph] = {}
 """By those and the keys that there are."""
+UPKEEP = Care(retention=dt.timedelta(0), fold_after=dt.timedelta(days=36_500))
+"""At once, but for the ledger, which the oracle reads object by object."""
 
 
 class LakeMachine(RuleBasedStateMachine):
@@ -243,7 +246,7 @@ class LakeMachine(RuleBasedStateMachine):
         self._refresh()
 
     @precondition(lambda self: bool(self._tables()))
-    @rule(data=st.data(), kind=st.sampled_from(["compact", "checkpoint", "vacuum"]))
+    @rule(data=st.data(), kind=st.sampled_from(["compact", "checkpoint", "vacuum", "upkeep", "upkeep"]))
     def maintain(self, data: st.DataObject, kind: str) -> None:
         scattered = [asset for asset in self._tables() if len(set(self._live(asset))) < len(self._live(asset))]
         asset = data.draw(st.sampled_from(scattered or self._tables()), label="asset")
@@ -254,6 +257,12 @@ class LakeMachine(RuleBasedStateMachine):
                 table.optimize.compact()
             case "checkpoint":
                 table.create_checkpoint()
+            case "upkeep":
+                self.compared.clear()
+                nodes = list(self.graph.nodes.values())
+                done = maintain(self.graph, self.store, nodes, UPKEEP, lambda: self.clock)
+                assert [each.problem for each in done.tables if each.problem] == []
+                self._adopt_runs({})
             case _:
                 table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
 

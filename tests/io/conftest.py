@@ -17,6 +17,7 @@ from deltalake import DeltaTable, QueryBuilder
 
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
+from deltaworks.io.description import Description
 from deltaworks.io.parquet import Staging
 from deltaworks.io.partition_values import serialized
 from deltaworks.io.places import Places
@@ -36,7 +37,7 @@ class Lake:
     def create(self, like: pl.DataFrame, by: Sequence[str] = ("p",), name: str = "t") -> Table:
         """Create a table with the columns of a frame."""
         table = Table(self.store, name)
-        create_table(table, like.schema, by, "a table of a test")
+        create_table(table, like.schema, by, Description("a table of a test"))
         return table
 
     def make(self, df: pl.DataFrame, by: Sequence[str] = ("p",), name: str = "t") -> Table:

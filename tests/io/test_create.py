@@ -9,6 +9,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.create import create_table, verify_table
+from deltaworks.io.description import Description
 from deltaworks.io.log import commit_path
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -35,7 +36,7 @@ def test_of_many_that_create_a_table_all_go_on_with_the_same_one(lake):
         tables = [Table(lake.store, f"raw/t{number}") for _ in range(8)]
 
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda table: create_table(table, DF.schema, ["p"], ""), tables))
+            list(threads.map(lambda table: create_table(table, DF.schema, ["p"], Description()), tables))
 
         assert len({table.table_id for table in tables}) == 1
         assert {table.version for table in tables} == {0}
@@ -62,14 +63,14 @@ def test_columns_that_delta_does_not_take_are_one_sentence(lake):
     table = Table(lake.store, "t")
 
     with pytest.raises(StorageError, match=r"^cannot create table .*/t: [^\n]*Duplicate field name[^\n]*$"):
-        create_table(table, {"a": pl.Int64(), "A": pl.Int64()}, [], "")
+        create_table(table, {"a": pl.Int64(), "A": pl.Int64()}, [], Description())
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence():
     table = Table(Store.at("/proc/nowhere"), "t")
 
     with pytest.raises(StorageError, match=r"^cannot make the folder /proc/nowhere/t: [^\n]*$"):
-        create_table(table, DF.schema, ["p"], "")
+        create_table(table, DF.schema, ["p"], Description())
 
 
 @pytest.mark.parametrize(

@@ -297,3 +297,12 @@ def test_a_call_makes_at_least_one_partition() -> None:
     with pytest.raises(InvalidDefinition, match="max_partitions must be 1 or more, not 0"):
         dw.BackfillPolicy.ranges(0)
     assert dw.BackfillPolicy.ranges().max_partitions == 100
+
+
+@pytest.mark.parametrize("days", [-1, "30", True, float("nan"), 1e9])
+def test_a_retention_that_is_no_number_of_days_is_refused(days: Any) -> None:
+    with pytest.raises(InvalidDefinition, match="retention_days must be a number of days from 0 to 100,000, not"):
+
+        @dw.asset(retention_days=days)
+        def brief() -> pl.LazyFrame:
+            return pl.LazyFrame({"a": [1]})

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.upkeep import CLAIM, maintain
+from deltaworks.engine.execution.upkeep import CLAIM, Care, maintain
 from deltaworks.engine.planning.explain import explain
 from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import ClaimHeld, FilesGone, RequestError, TableMismatch, UnknownPartition, VersionGone
@@ -330,7 +330,8 @@ def test_rollback_and_maintain_exclude_each_other(work: Any) -> None:
 
     def tidy() -> None:
         try:
-            maintain(work.store, list(work.graph.nodes.values()), dt.timedelta(days=7))
+            graph = work.graph
+            maintain(graph, work.store, list(graph.nodes.values()), Care(), lambda: dt.datetime.now(dt.UTC))
         except ClaimHeld as error:
             held.append(error)
 
