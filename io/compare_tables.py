@@ -46,7 +46,8 @@ class Side:
 
     def scan(self, files: Sequence[LiveFile]) -> pl.LazyFrame:
         """Scan some of its files."""
-        return scan_files(self.table.store, self.table.name, files, self.table.schema(), list(self.columns()))
+        table = self.table
+        return scan_files(table.store, table.name, files, table.schema(), list(self.columns()), table.version)
 
 
 def compare_tables(a: Side, b: Side, terms: Terms) -> Difference:

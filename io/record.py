@@ -132,6 +132,18 @@ def read_record(document: Json, table: str) -> Record:
         ) from error
 
 
+def foreign_record(document: Json) -> Record | None:
+    """Return who wrote by a record of another lake, in whatever form it is; none if it does not tell.
+
+    What it says of partitions concerns that lake.
+    """
+    try:
+        run_id = document["run_id"]
+    except (KeyError, TypeError):
+        return None
+    return Record(str(run_id), asset="", engine="", started_at="", groups=(), checks={})
+
+
 def _group_to_json(group: Group) -> Json:
     return {
         "keys": None if group.keys is None else list(group.keys),

@@ -34,26 +34,39 @@ _CASTS = pl.ScanCastOptions(
 
 
 def scan_files(
-    store: Store, name: str, files: Sequence[LiveFile], schema: pl.Schema, partition_columns: Sequence[str]
+    store: Store,
+    name: str,
+    files: Sequence[LiveFile],
+    schema: pl.Schema,
+    partition_columns: Sequence[str],
+    version: int | None = None,
 ) -> pl.LazyFrame:
     """Scan data files as the rows of a table.
 
     Columns: those of `schema`, in its order; a column that a file lacks is null. Row order is not defined.
-    Cost: no I/O before collect; then these files only.
+    Cost: no I/O before collect; then these files only. Where one has a deletion vector, the whole log is read at once.
+
+    Args:
+        store: where the table lies.
+        name: its folder.
+        files: all live files of some partitions.
+        schema: the table's columns.
+        partition_columns: those that cut it.
+        version: at which the files are live; none: no log names them yet.
 
     Raises:
-        TableMismatch: a file has a deletion vector or binary partition values, which are not read here, or a value
-            that its column cannot have.
+        TableMismatch: a file lies in an object store, or has a deletion vector, binary partition values or a value that
+            its column cannot have, and is not read here.
     """
     if not files:
         return pl.LazyFrame(schema=schema)
-    marked = next((file.path for file in files if file.has_deletion_vector), None)
-    if marked is not None:
-        raise TableMismatch(f"table {name}: file {marked} has a deletion vector; rewrite the table without them first")
     for column in partition_columns:
         if schema[column] == pl.Binary:
             raise TableMismatch(f"table {name}: partition column {column!r} is binary, which cannot be read here")
-    paths = [store.uri(f"{name}/{file.path}") for file in files]
+    if any(file.has_deletion_vector for file in files):
+        assert version is not None, "files with deletion vectors are in a log"
+        return _scan_marked(store.uri(name), version, files, schema, partition_columns)
+    paths = [store.uri(file_path(name, file)) for file in files]
     if _are_in_hive_folders(store.uri(name), files, schema, partition_columns):
         lf = pl.scan_parquet(
             paths,
@@ -87,7 +100,23 @@ def scan_table(table: Table, keys: Iterable[str] | None = None) -> pl.LazyFrame:
     """Scan the rows of a table at its version, or those of some partitions."""
     assert table.metadata is not None, "scan a table that exists"
     files = table.files(table.live_keys() if keys is None else keys)
-    return scan_files(table.store, table.name, files, table.schema(), table.metadata.partition_columns)
+    return scan_files(table.store, table.name, files, table.schema(), table.metadata.partition_columns, table.version)
+
+
+def file_path(name: str, file: LiveFile) -> str:
+    """Return where a file of a table lies, below the store's root; a table may name files elsewhere, by where they are.
+
+    Raises:
+        TableMismatch: it lies in an object store.
+    """
+    scheme, is_uri, rest = file.path.partition("://")
+    if is_uri and scheme != "file":
+        raise TableMismatch(
+            f"table {name}: its file {file.path} lies in another store, and only local folders are read here"
+        )
+    if is_uri or file.path.startswith("/"):
+        return "/" + rest.partition("/")[2] if is_uri else file.path
+    return f"{name}/{file.path}"
 
 
 def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str) -> None:
@@ -101,10 +130,28 @@ def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str)
     gone = [
         key
         for key in (table.live_keys() if keys is None else dict.fromkeys(keys))
-        if any(table.store.size_bytes(f"{table.name}/{file.path}") is None for file in table.files([key]))
+        if any(table.store.size_bytes(file_path(table.name, file)) is None for file in table.files([key]))
     ]
     if gone:
         raise FilesGone(table.name, table.version, sorted(gone), way_out)
+
+
+def _scan_marked(
+    uri: str, version: int, files: Sequence[LiveFile], schema: pl.Schema, partition_columns: Sequence[str]
+) -> pl.LazyFrame:
+    """Scan the partitions of files some of whose rows are deleted; which, delta-rs tells Polars."""
+    try:
+        lf = pl.scan_delta(uri, version=version)
+    except Exception as error:  # delta-rs raises bare ones too
+        reason = " ".join(str(error).split())
+        raise TableMismatch(f"table {uri}: its deletion vectors cannot be read ({reason})") from error
+    wanted = {tuple(file.partition_values.get(column) for column in partition_columns): file for file in files}
+    values = {column: _values(uri, list(wanted.values()), column, schema) for column in partition_columns}
+    for column, found in values.items():  # other files are not opened
+        lf = lf.filter(pl.col(column).is_in(found.unique().implode(), nulls_equal=True))
+    if len(values) > 1:
+        lf = lf.join(pl.LazyFrame(values), on=list(values), how="semi", nulls_equal=True)
+    return lf.select(schema.names())
 
 
 def _are_in_hive_folders(
@@ -119,6 +166,7 @@ def _are_in_hive_folders(
     return not partition_columns or (
         "=" not in root
         and plain
+        and not any(file.path.startswith(("/", "file:")) for file in files)
         and all(file.path.startswith(folder(file.partition_values)) for file in files)
         and all(_INSTANT.fullmatch(file.partition_values.get(column) or "") for file in files for column in instants)
     )

@@ -32,12 +32,12 @@ def history(
 ) -> ExitCode:
     """Show who changed a table, and from what."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.opening import open_history
     from deltaworks.io.history import changes_data
-    from deltaworks.io.history import history as read_history
 
     project = session.load()
     node = project.graph.node(asset)
-    found = read_history(project.store, node.asset.table_name)
+    found = open_history(project.store, node.asset)
     commits = (commit for commit in found if everything or changes_data(commit))
     session.output.show(_view(node, list(islice(commits, rows))))
     return ExitCode.DONE
@@ -110,7 +110,7 @@ def _recorded_keys(commit: Commit) -> set[str]:
 
 def _rows(commit: Commit) -> int | None:
     """Return how many rows the changed partitions have now; what others wrote is not counted."""
-    if commit.record is None:
+    if commit.record is None or not commit.record.groups:
         return None
     counts = [rows for group in commit.record.groups for rows in group.rows]
     return None if None in counts else sum(rows or 0 for rows in counts)

@@ -48,9 +48,11 @@ def _assets(project: Project, select: Sequence[str]) -> View:
 
     chosen = selection.select(project.graph, select, lambda: observe(project.graph, project.store).status)
     nodes = [project.graph.nodes[key] for key in chosen]
+    kinds = {node.asset.kind for node in project.graph.nodes.values()}
     rows = [
         (
             Cell(str(node.key), "strong"),
+            *((node.asset.kind.value,) if len(kinds) > 1 else ()),
             node.asset.group,
             str(node.partitions),
             ", ".join(str(edge.upstream) for edge in node.upstream) or Cell("-", "quiet"),
@@ -58,7 +60,8 @@ def _assets(project: Project, select: Sequence[str]) -> View:
         )
         for node in nodes
     ]
-    table = Table(("asset", "group", "partitions", "made from", "description"), rows)
+    kind = ("kind",) if len(kinds) > 1 else ()
+    table = Table(("asset", *kind, "group", "partitions", "made from", "description"), rows)
     return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
 
 
@@ -71,6 +74,7 @@ def _asset_json(node: Node) -> dict[str, Any]:
     asset = node.asset
     return {
         "asset": str(node.key),
+        "kind": asset.kind.value,
         "group": asset.group,
         "partitions": {"total": node.partitions.size, "partition_by": _partition_by(node)},
         "upstream": [str(edge.upstream) for edge in node.upstream],
@@ -79,6 +83,7 @@ def _asset_json(node: Node) -> dict[str, Any]:
         "tags": dict(asset.tags),
         "description": asset.description,
         "code_version": node.code,
+        "location": asset.location,
         "file": asset.where.file,
         "line": asset.where.line,
     }

@@ -35,11 +35,14 @@ def maintain(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution import upkeep
     from deltaworks.engine.execution.observe import observe
+    from deltaworks.engine.execution.opening import refuse_external
     from deltaworks.engine.planning import selection
 
     project = session.load()
     chosen = selection.select(project.graph, select or (), lambda: observe(project.graph, project.store).status)
     nodes = [project.graph.nodes[key] for key in chosen]
+    if len(nodes) == 1 and select:
+        refuse_external(nodes[0].asset, "maintained")
     older_than = dt.timedelta(days=older_than_days)
     if dry_run:
         report = upkeep.find_upkeep(project.store, nodes, older_than, session.now())

@@ -72,7 +72,7 @@ class Asset(Generic[P, R]):
     code_version: str | None
     """What stands for the function's code instead of its hash, where the author says so."""
     location: str | None = None
-    """Where the table lies, where that is not told by the key."""
+    """Where the table lies, where that is not told by the key: below the lake, or anywhere if others write it."""
     kind: AssetKind = AssetKind.FUNCTION
 
     @property
@@ -82,7 +82,8 @@ class Asset(Generic[P, R]):
 
     @property
     def table_name(self) -> str:
-        """The folder of the table, below the lake's root."""
+        """The folder of the table, below the lake's root; only tables of the lake's own have one."""
+        assert self.kind is not AssetKind.EXTERNAL, "tables that others write lie anywhere"
         return str(self.key) if self.location is None else self.location
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -164,7 +165,7 @@ def asset(
             signature=read_signature(function, str(key), scope),
             where=where,
             partitions=Unpartitioned() if partitions is None else partitions,
-            partition_columns=_partition_columns(partition_by, partitions, key, where),
+            partition_columns=cut_by(partition_by, partitions, key, where),
             backfill=backfill or BackfillPolicy(),
             retry=retry or RetryPolicy(max_retries=0),
             description=inspect.getdoc(function) or "",
@@ -185,7 +186,9 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     Raises:
         DefinitionError: it does not make sense.
     """
-    problem = location_problem(defined.table_name) or _partitioning_problem(defined) or _column_problem(defined)
+    is_external = defined.kind is AssetKind.EXTERNAL
+    problem = None if is_external else location_problem(defined.table_name)
+    problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -218,9 +221,14 @@ def named(name: KeyLike, where: Place) -> AssetKey:
         raise InvalidDefinition(error.reason, where=where, asset=str(name)) from error
 
 
-def _partition_columns(
+def cut_by(
     declared: PartitionBy | None, partitions: Partitions | None, key: AssetKey, where: Place
 ) -> tuple[PartitionColumn, ...]:
+    """Return the columns that an asset defined at a place is partitioned by.
+
+    Raises:
+        InvalidDefinition: they do not fit the partitions, or what is given as partitions is none.
+    """
     try:
         if partitions is not None and not isinstance(getattr(partitions, "dimensions", None), tuple):
             raise InvalidDefinition(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.definitions.signature import place_of
 from deltaworks.errors import InvalidDefinition
@@ -99,6 +99,11 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
         other = by_key.setdefault(asset.key.path, asset)
         if other is not asset:
             raise _clash(asset, f"is defined twice; the other definition is at {other.where}")
+        if asset.kind is AssetKind.EXTERNAL:
+            other = by_folder.setdefault(str(asset.location), asset)
+            if other is not asset:
+                raise _clash(asset, f"is the same table, {asset.location}, as {other.key.path!r} ({other.where})")
+            continue
         other = by_folder.setdefault(asset.table_name, asset)
         if other is not asset:
             raise _clash(
@@ -107,7 +112,7 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
                 "of them another location",
             )
     for asset in assets:
-        parts = asset.table_name.split("/")
+        parts = () if asset.kind is AssetKind.EXTERNAL else asset.table_name.split("/")
         for length in range(1, len(parts)):
             outer = by_folder.get("/".join(parts[:length]))
             if outer is not None:

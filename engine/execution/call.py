@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -149,7 +150,8 @@ def describe(error: BaseException, file: str) -> str:
 
 def _scan(call: Call, store: Store, pinned: PinnedInput, model: type | None) -> pl.LazyFrame:
     if pinned.schema is not None:
-        lf = scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
+        there = store if pinned.root is None else Store(Path(pinned.root), durable=False)
+        lf = scan_files(there, pinned.table, pinned.files, pinned.schema, pinned.partition_columns, pinned.version)
         computed = [column for column in pinned.computed_columns if column in pinned.schema]
         return lf.drop(computed) if computed else lf
     if model is None:

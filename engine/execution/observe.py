@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.opening import keep_if_due, open_latest
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
-from deltaworks.io.index import load_table, save_index_if_due
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -28,8 +28,9 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
 
     Raises:
         LogGap: a commit is missing or damaged.
+        TableMismatch: others write a table, and it is not partitioned as its asset says.
     """
-    tables = {key: load_table(store, node.asset.table_name) for key, node in graph.nodes.items()}
+    tables = {key: open_latest(store, node.asset) for key, node in graph.nodes.items()}
     for table in tables.values():
-        save_index_if_due(table)
+        keep_if_due(table)
     return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))

@@ -61,6 +61,7 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
         schema=table.schema() if table.exists else None,
         partition_columns=() if table.metadata is None else table.metadata.partition_columns,
         members=_members(graph.nodes[edge.upstream], table, edge, {} if read is None else read),
+        root=None if table.external is None else str(table.store.root),
         computed_columns=graph.nodes[edge.upstream].computed_columns,
     )
 

@@ -32,6 +32,8 @@ class PinnedInput:
     partition_columns: tuple[str, ...]
     members: str | None = None
     """What tells the set of partitions that it reads, where every partition of the asset reads the same."""
+    root: str | None = None
+    """The folder that the table's own lies in; none: the lake's."""
     computed_columns: tuple[str, ...] = ()
     """Those columns that the upstream's function does not return, so that its readers do not see them."""
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due, checkpoint_is_due
@@ -70,6 +71,7 @@ def find_upkeep(store: Store, nodes: Sequence[Node], older_than: dt.timedelta, n
 
 
 def _find(store: Store, nodes: Sequence[Node], older_than: dt.timedelta, now: dt.datetime) -> list[TableUpkeep]:
+    nodes = [node for node in nodes if node.asset.kind is not AssetKind.EXTERNAL]  # those who write them keep them
     # Files first, then the ledger, then the logs: whatever is committed meanwhile is seen in time.
     before = now - older_than
     candidates = [find_candidates(store, node.asset.table_name, before) for node in nodes]

@@ -19,7 +19,8 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.ledger import Failure, RunEntry
-from deltaworks.io.table import Materialization, Origin, Table, Writer
+from deltaworks.io.table import Materialization, Origin, Table
+from deltaworks.io.writer import Writer
 
 
 @dataclass(frozen=True)

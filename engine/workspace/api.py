@@ -17,12 +17,13 @@ from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensio
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.reading import open_table, read_table
+from deltaworks.engine.workspace.reading import open_asset, open_table, read_table, rows_of
 from deltaworks.engine.workspace.versions import split_version
 from deltaworks.errors import RequestError, RunError
 from deltaworks.io.compare import Terms
@@ -54,6 +55,7 @@ def materialize(
     """
     definitions = Definitions(assets, resources)
     store = Store.at(str(lake))
+    refuse_own_tables(definitions, store)
     graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
     observation = observe(graph, store)
     asked = request(graph, tuple(graph.nodes), _keys(partition))
@@ -101,10 +103,10 @@ def read(
         FilesGone: vacuum removed data files that the version needs.
     """
     store, keys = Store.at(str(lake)), _keys(partition)
-    name = asset.table_name if isinstance(asset, Asset) else asset
-    if isinstance(asset, Asset) and keys:
-        keys = _own_keys(asset, store, keys)
-    return read_table(store, name, version=version, partitions=keys or None)
+    if isinstance(asset, Asset):
+        keys = _own_keys(asset, store, keys) if keys else keys
+        return rows_of(open_asset(store, asset, version), version=version, partitions=keys or None)
+    return read_table(store, asset, version=version, partitions=keys or None)
 
 
 def diff(
@@ -132,10 +134,16 @@ def diff(
         FilesGone: vacuum removed data files that a version needs.
     """
     store = Store.at(str(lake))
-    names = [split_version(each.table_name if isinstance(each, Asset) else each) for each in (a, b)]
     keys = _keys(partition) or None
-    before, after = (Side(open_table(store, name, version), name, keys) for name, version in names)
+    before, after = (_side(each, store, keys) for each in (a, b))
     return compare_tables(before, after, Terms((key,) if isinstance(key, str) else tuple(key), tolerance))
+
+
+def _side(of: str | Asset[..., Any], store: Store, keys: Sequence[str] | None) -> Side:
+    if isinstance(of, Asset):
+        return Side(open_asset(store, of), str(of.key), keys)
+    name, version = split_version(of)
+    return Side(open_table(store, name, version), name, keys)
 
 
 def _own_keys(asset: Asset[..., Any], store: Store, keys: Sequence[str]) -> Sequence[str]:

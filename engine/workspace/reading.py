@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.opening import open_version
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
@@ -38,7 +41,7 @@ def read_asset(
     if partitions is not None:
         asked = request(graph, [node.key], partitions).partitions[node.key]
         partitions = [node.partitions.key(ordinal) for ordinal in asked]
-    return read_table(store, node.asset.table_name, version=version, partitions=partitions)
+    return rows_of(open_asset(store, node.asset, version), version=version, partitions=partitions)
 
 
 def read_table(
@@ -51,10 +54,33 @@ def read_table(
         VersionGone: it has no such version.
         FilesGone: vacuum removed data files that the version needs.
     """
-    table = open_table(store, folder, version)
+    return rows_of(open_table(store, folder, version), version=version, partitions=partitions)
+
+
+def rows_of(table: Table, *, version: int | None = None, partitions: Sequence[str] | None = None) -> pl.LazyFrame:
+    """Return the rows of a table that was read for them, or of some of its partitions.
+
+    Raises:
+        FilesGone: vacuum removed data files that the version needs.
+    """
     if version is not None:
         refuse_removed_files(table, partitions, "`deltaworks history` tells which versions came after it")
     return scan_table(table, partitions)
+
+
+def open_asset(store: Store, asset: Asset[..., Any], version: int | None = None) -> Table:
+    """Read the log of an asset's table.
+
+    Raises:
+        RequestError: there is no table.
+        VersionGone: it has no such version.
+    """
+    if asset.kind is not AssetKind.EXTERNAL:
+        return open_table(store, asset.table_name, version)
+    table = open_version(store, asset, version)
+    if not table.exists:
+        raise RequestError(f"There is no Delta table at {asset.location} yet; others write it.")
+    return table
 
 
 def open_table(store: Store, folder: str, version: int | None = None) -> Table:
