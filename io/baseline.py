@@ -55,13 +55,13 @@ def find_baseline(store: Store, table: str, *, since: int = -1, up_to: int | Non
     first = wanted + 1  # of the commits without a gap up to the wanted one
     while first - 1 in commits:
         first -= 1
-    if wanted < 0 or (first == 0 and since < 0):
+    if latest < 0 or (first == 0 and since < 0):
         return None
-    found = next((each for each in sorted(checkpoints) if max(first - 1, since) <= each <= wanted), None)
+    found = next((each for each in sorted(checkpoints) if max(first - 1, since) <= each <= wanted <= latest), None)
     if found is not None:
         return _read(store, table, found, checkpoints[found])
-    if up_to is not None and up_to <= latest:
-        raise VersionGone(table, up_to, latest, min(checkpoints, default=0))
+    if up_to is not None:
+        raise VersionGone(table, up_to, latest, 0 if 0 in commits else min(checkpoints, default=0))
     return None
 
 

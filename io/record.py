@@ -91,6 +91,8 @@ class Record:
     kind: Kind = Kind.MATERIALIZE
     needs_format: int = FORMAT
     """An engine that knows no format as new as this may read the table and not write to it."""
+    is_foreign: bool = False
+    """Whether it is of another lake, so that nothing but the run is read of it."""
 
     def to_json(self) -> Json:
         """Return the record as it stands in a commit."""
@@ -141,7 +143,7 @@ def foreign_record(document: Json) -> Record | None:
         run_id = document["run_id"]
     except (KeyError, TypeError):
         return None
-    return Record(str(run_id), asset="", engine="", started_at="", groups=(), checks={})
+    return Record(str(run_id), asset="", engine="", started_at="", groups=(), checks={}, is_foreign=True)
 
 
 def _group_to_json(group: Group) -> Json:

@@ -63,7 +63,7 @@ def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
         "rows": _rows(commit),
         "inputs": {asset: most for asset, (_, most) in inputs.items()},
         "oldest_inputs": {asset: least for asset, (least, most) in inputs.items() if least < most},
-        "kind": None if record is None else record.kind.value,
+        "kind": None if record is None or record.is_foreign else record.kind.value,
         "restored_from": _restored(commit),
         "operation": commit.operation,
         "engine": commit.engine_info,
@@ -77,7 +77,9 @@ def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
     return (
         Cell(str(commit.version), "strong"),
         instant_text(_at(commit)) if commit.timestamp_ms else Cell("-", "quiet"),
-        Cell("-", "quiet") if record is None else Cell(record.kind.value, _TONES[record.kind.value]),
+        Cell("-", "quiet")
+        if record is None or record.is_foreign
+        else Cell(record.kind.value, _TONES[record.kind.value]),
         outside if record is None else record.run_id,
         _partitions_cell(node, commit),
         Cell("-", "quiet") if rows is None else f"{rows:,}",
@@ -109,8 +111,8 @@ def _recorded_keys(commit: Commit) -> set[str]:
 
 
 def _rows(commit: Commit) -> int | None:
-    """Return how many rows the changed partitions have now; what others wrote is not counted."""
-    if commit.record is None or not commit.record.groups:
+    """Return how many rows the changed partitions have now; what others or other lakes wrote is not counted."""
+    if commit.record is None or commit.record.is_foreign:
         return None
     counts = [rows for group in commit.record.groups for rows in group.rows]
     return None if None in counts else sum(rows or 0 for rows in counts)

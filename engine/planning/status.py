@@ -17,7 +17,7 @@ import polars as pl
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
-from deltaworks.engine.planning.deeds import at_versions, own_deed, spelled, upstream_deed
+from deltaworks.engine.planning.deeds import at_versions, never_made, own_deed, place, spelled, upstream_deed
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.members import members
 from deltaworks.engine.planning.state import AssetState, LakeState, certain
@@ -269,11 +269,11 @@ class _Causes:
         state, first = self._status.state, ranges[0][0]
         match found:
             case Status.MISSING if state.columns["version"][first] is None:
-                yield "never materialized"
+                yield never_made(self._status.node, state)
             case Status.MISSING | Status.EXTERNAL:
                 versions = {version for each in ranges for version in _slice(self._versions, each)}
                 deed = own_deed(state.writers[max(versions)].kind, is_gone=found is Status.MISSING)
-                yield f"{deed} {at_versions(state, versions)}"
+                yield f"{deed}{place(self._status.node)} {at_versions(state, versions)}"
             case Status.STALE:
                 if self._status.code_changed[first]:
                     yield f"code: {self._status.node.asset.function.__name__} changed since it was made"
@@ -329,7 +329,7 @@ class _InputCauses:
 
     def of(self, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
         """Yield what happened to the inputs of partitions, the same to all of them."""
-        first, name = ranges[0][0], self._given.edge.upstream
+        first, name = ranges[0][0], f"{self._given.edge.upstream}{place(self._upstream.node)}"
         if self._given.replaced[first]:
             fate = "is gone" if self._upstream.state.version is None else "is not the one that was read"
             yield f"data: the table of {name} {fate}"
@@ -382,7 +382,7 @@ class _InputCauses:
                 runs[-1] = (runs[-1][0], ordinal)
             else:
                 runs.append((ordinal, ordinal))
-        return self._upstream.node.spelled(runs)
+        return f"{self._upstream.node.spelled(runs)}{place(self._upstream.node)}"
 
 
 def _slice(values: list[int], bounds: tuple[int, int]) -> list[int]:
