@@ -30,7 +30,7 @@ FORMAT = 1
 """Of the file. Another one is not understood, and what it knows counts as not known."""
 
 _KEY = "deltaworks"
-_SCHEMA = pl.Schema({**PARTITION_SCHEMA, "files": pl.String})
+_SCHEMA = pl.Schema([*PARTITION_SCHEMA.items(), ("files", pl.String())])
 """One row a partition that was ever changed: its state, and its live files as JSON."""
 
 

@@ -13,12 +13,13 @@ from urllib.parse import quote
 import polars as pl
 
 from deltaworks.errors import FilesGone, TableMismatch
+from deltaworks.io.deletion_vectors import deleted_rows
 from deltaworks.io.log import LiveFile
 from deltaworks.io.partition_values import folder, typed
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
-_PATH = "\0path"
+_PATH, _ROW = "\0path", "\0row"
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?")
 
@@ -63,9 +64,12 @@ def scan_files(
     for column in partition_columns:
         if schema[column] == pl.Binary:
             raise TableMismatch(f"table {name}: partition column {column!r} is binary, which cannot be read here")
-    if any(file.has_deletion_vector for file in files):
+    marked = [file for file in files if file.has_deletion_vector]
+    if marked:
         assert version is not None, "files with deletion vectors are in a log"
-        return _scan_marked(store.uri(name), version, files, schema, partition_columns)
+        plain = [file for file in files if not file.has_deletion_vector]
+        rest = scan_files(store, name, plain, schema, partition_columns)
+        return pl.concat([rest, _scan_marked(store, name, version, marked, schema, partition_columns)])
     paths = [store.uri(file_path(name, file)) for file in files]
     if _are_in_hive_folders(store.uri(name), files, schema, partition_columns):
         lf = pl.scan_parquet(
@@ -137,21 +141,37 @@ def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str)
 
 
 def _scan_marked(
-    uri: str, version: int, files: Sequence[LiveFile], schema: pl.Schema, partition_columns: Sequence[str]
+    store: Store,
+    name: str,
+    version: int,
+    files: Sequence[LiveFile],
+    schema: pl.Schema,
+    partition_columns: Sequence[str],
 ) -> pl.LazyFrame:
-    """Scan the partitions of files some of whose rows are deleted; which, delta-rs tells Polars."""
-    try:
-        lf = pl.scan_delta(uri, version=version)
-    except Exception as error:  # delta-rs raises bare ones too
-        reason = " ".join(str(error).split())
-        raise TableMismatch(f"table {uri}: its deletion vectors cannot be read ({reason})") from error
-    wanted = {tuple(file.partition_values.get(column) for column in partition_columns): file for file in files}
-    values = {column: _values(uri, list(wanted.values()), column, schema) for column in partition_columns}
-    for column, found in values.items():  # other files are not opened
-        lf = lf.filter(pl.col(column).is_in(found.unique().implode(), nulls_equal=True))
-    if len(values) > 1:
-        lf = lf.join(pl.LazyFrame(values), on=list(values), how="semi", nulls_equal=True)
-    return lf.select(schema.names())
+    """Scan files without the rows that their deletion vectors delete.
+
+    `pl.scan_delta` knows them too, but takes some partition values for others: it decodes a `%20` in one.
+    """
+    deleted = deleted_rows(store.uri(name), version)
+    parts: list[pl.LazyFrame] = []
+    for file in files:
+        gone = deleted.get(store.uri(file_path(name, file)))
+        if gone is None:
+            raise TableMismatch(f"table {store.uri(name)}: no deletion vector is found for its file {file.path}")
+        lf = pl.scan_parquet(
+            store.uri(file_path(name, file)),
+            glob=False,
+            schema={column: dtype for column, dtype in schema.items() if column not in partition_columns},
+            hive_partitioning=False,
+            missing_columns="insert",
+            extra_columns="ignore",
+            cast_options=_CASTS,
+            row_index_name=_ROW,
+        )
+        values = [_values(name, [file], column, schema) for column in partition_columns]
+        literals = [pl.lit(value.item(), value.dtype).alias(value.name) for value in values]
+        parts.append(lf.filter(~pl.col(_ROW).is_in(gone.implode())).with_columns(literals).select(schema.names()))
+    return pl.concat(parts)
 
 
 def _are_in_hive_folders(
@@ -173,9 +193,9 @@ def _are_in_hive_folders(
 
 
 def _values(name: str, files: Sequence[LiveFile], column: str, schema: pl.Schema) -> pl.Series:
-    texts = pl.Series([file.partition_values.get(column) for file in files], dtype=pl.String)
+    texts = pl.Series(column, [file.partition_values.get(column) for file in files], dtype=pl.String)
     try:
-        return typed(texts, schema[column])
+        return typed(texts, schema[column]).alias(column)
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise TableMismatch(
             f"table {name}: a value of partition column {column!r} cannot be read as {schema[column]}: "
