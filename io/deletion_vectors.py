@@ -25,13 +25,12 @@ def deleted_rows(uri: str, version: int) -> dict[str, pl.Series]:
     try:
         vectors: Any = DeltaTable(uri, version=version).deletion_vectors()
     except Exception as error:  # delta-rs raises bare ones too
-        reason = " ".join(str(error).split())
+        reason = str(error).partition("\n")[0]  # a backtrace follows
         raise TableMismatch(
             f"table {uri} (version {version}): its deletion vectors cannot be read: {reason}"
         ) from error
     found: dict[str, pl.Series] = {}
     df = pl.DataFrame(vectors)
     for path, kept in zip(df["filepath"], df["selection_vector"], strict=True):
-        uri = urlsplit(str(path))
-        found[unquote(uri.path)] = (~kept).arg_true()
+        found[unquote(urlsplit(str(path)).path)] = (~kept).arg_true()
     return found

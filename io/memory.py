@@ -37,12 +37,13 @@ _SCHEMA = pl.Schema([*PARTITION_SCHEMA.items(), ("files", pl.String())])
 @dataclass(frozen=True, slots=True)
 class _Memory:
     state: TableState
-    files: pl.Series
-    """Of each partition, as JSON."""
+    content: bytes
+    """Of the file, the largest part of which are the live files: they are not always asked for."""
 
     def live(self) -> LiveFiles:
         live = LiveFiles()
-        for key, text in zip(self.state.partitions["key"], self.files, strict=True):
+        files = pl.read_parquet(io.BytesIO(self.content), columns=["files"])["files"]
+        for key, text in zip(self.state.partitions["key"], files, strict=True):
             for path, logged_path, size_bytes, values, has_deletion_vector in json.loads(text):
                 live.add(key, LiveFile(path, logged_path, size_bytes, values, has_deletion_vector))
         return live
@@ -139,9 +140,9 @@ def _parsed(content: bytes | None) -> tuple[_Memory, bool] | None:
         return None
     try:
         facts: Mapping[str, Any] = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_KEY])
-        df = pl.read_parquet(io.BytesIO(content))
-        if facts["format"] != FORMAT or df.schema != _SCHEMA:
+        if facts["format"] != FORMAT or pl.read_parquet_schema(io.BytesIO(content)) != _SCHEMA:
             return None
-        return _Memory(state_of(df.drop("files"), facts), df["files"]), facts["is_whole"]
+        partitions = pl.read_parquet(io.BytesIO(content), columns=PARTITION_SCHEMA.names())
+        return _Memory(state_of(partitions, facts), content), facts["is_whole"]
     except (pl.exceptions.PolarsError, OSError, KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -19,7 +18,7 @@ from deltaworks.engine.definitions.partitions.partition_columns import Partition
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.signature import Signature
-from deltaworks.errors import DeltaworksError, InvalidDefinition, Place
+from deltaworks.errors import DeltaworksError, InvalidDefinition, Place, RequestError
 from deltaworks.io.store import local_folder
 from deltaworks.validation import is_model
 
@@ -75,7 +74,7 @@ def external_asset(
     return complete(
         Asset(
             key=key,
-            function=_reader(folder),
+            function=_not_here(str(key)),
             signature=Signature(upstreams=(), returns=FrameType(model, is_lazy=True)),
             where=where,
             partitions=Unpartitioned() if partitions is None else partitions,
@@ -103,8 +102,8 @@ def _folder(uri: str | Path, beside: Path) -> Path:
     return folder
 
 
-def _reader(folder: Path) -> Callable[[], Any]:
-    def read() -> pl.LazyFrame:
-        return pl.scan_delta(folder)
+def _not_here(key: str) -> Callable[[], pl.LazyFrame]:
+    def call() -> pl.LazyFrame:
+        raise RequestError(f"{key} is not made by a function: others write it. Read it by dw.read(..., lake=...).")
 
-    return read
+    return call

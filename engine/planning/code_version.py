@@ -43,7 +43,8 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
 
 def unseen_values(asset: Asset[..., Any]) -> tuple[Unseen, ...]:
     """Return the values that an asset's code reads and whose changes its code version may not see."""
-    return () if asset.code_version is not None else tuple(_reach(asset).unseen)
+    is_hashed = asset.kind.is_made and asset.code_version is None
+    return tuple(_reach(asset).unseen) if is_hashed else ()
 
 
 def _reach(asset: Asset[..., Any]) -> Reach:
