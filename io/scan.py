@@ -137,7 +137,7 @@ def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str)
         if any(table.store.size_bytes(file_path(table.name, file)) is None for file in table.files([key]))
     ]
     if gone:
-        raise FilesGone(table.name, table.version, sorted(gone), way_out)
+        raise FilesGone(table.title, table.version, sorted(gone), way_out)
 
 
 def _scan_marked(

@@ -139,7 +139,7 @@ class Table:
             table.skip_to(baseline)
         table.follow(version)
         if version is not None and table.version < version:
-            raise VersionGone(name, version, table.version)
+            raise VersionGone(table.title, version, table.version)
         return table
 
     @classmethod
@@ -188,6 +188,11 @@ class Table:
         )
 
     @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name if self.external is None else self.external.key
+
+    @property
     def places(self) -> Places:
         """Where its partitions lie."""
         return self._places
@@ -223,7 +228,7 @@ class Table:
         """
         if self.exists and not self.is_same():
             raise StorageError(
-                f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
+                f"table {self.title}: version {self.version} of the log is no longer the commit that was read; the "
                 "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
             )
         return self.follow()
@@ -326,14 +331,14 @@ class Table:
                 is no table.
         """
         if self.metadata is None or self.protocol is None:
-            raise TableMismatch(f"there is no table {self.name}")
+            raise TableMismatch(f"there is no table {self.title}")
         demand = reader_demand(self.protocol, self.metadata.configuration)
         if demand:
-            raise TableMismatch(f"table {self.name} {demand}, which this engine does not do; it cannot be read")
+            raise TableMismatch(f"table {self.title} {demand}, which this engine does not do; it cannot be read")
         try:
             return self.metadata.schema()
         except ValueError as error:
-            raise TableMismatch(f"table {self.name}: {error}; it cannot be read") from error
+            raise TableMismatch(f"table {self.title}: {error}; it cannot be read") from error
 
     @cached_property
     def _last_changes(self) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.errors import InvalidDefinition, LogGap, RequestError, StorageError, TableMismatch
+from deltaworks.errors import InvalidDefinition, LogGap, RequestError, StorageError, TableMismatch, VersionGone
 from deltaworks.io.external import External
 from deltaworks.io.history import history
 from deltaworks.io.index import load_table, save_index_if_due
@@ -31,11 +31,7 @@ def open_latest(lake: Store, asset: Asset[..., Any]) -> Table:
     """
     if asset.kind is not AssetKind.EXTERNAL:
         return load_table(lake, asset.table_name)
-    store, name = _place(lake, asset)
-    try:
-        table = load_external(store, name, external_of(lake, asset))
-    except LogGap as error:
-        raise _told_as_external(asset, error) from error
+    table = _load(lake, asset)
     _verify_partitions(asset, table)
     return table
 
@@ -54,6 +50,8 @@ def open_version(lake: Store, asset: Asset[..., Any], version: int | None = None
         return Table.read(store, name, version, external_of(lake, asset))
     except LogGap as error:
         raise _told_as_external(asset, error) from error
+    except VersionGone as error:
+        raise VersionGone(str(asset.key), error.version, error.latest, error.earliest) from error
 
 
 def open_history(lake: Store, asset: Asset[..., Any]) -> Iterator[Commit]:
@@ -62,7 +60,7 @@ def open_history(lake: Store, asset: Asset[..., Any]) -> Iterator[Commit]:
     Raises:
         LogGap: a commit is missing or damaged.
     """
-    external = open_version(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
+    external = _load(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
     return history(*_place(lake, asset), external)
 
 
@@ -125,6 +123,13 @@ def refuse_own_tables(definitions: Definitions, lake: Store) -> None:
                     where=asset.where,
                     asset=str(asset.key),
                 )
+
+
+def _load(lake: Store, asset: Asset[..., Any]) -> Table:
+    try:
+        return load_external(*_place(lake, asset), external_of(lake, asset))
+    except LogGap as error:
+        raise _told_as_external(asset, error) from error
 
 
 def _place(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:

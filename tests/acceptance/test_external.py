@@ -19,6 +19,7 @@ from deltaworks.cli.app import app
 from deltaworks.errors import RequestError
 from tests.acceptance.conftest import Project, Result
 from tests.acceptance.test_outside import read_only
+from tests.io.deletion import delete_rows
 
 pytestmark = pytest.mark.xdist_group("external")
 
@@ -436,6 +437,98 @@ def by_currency(rates: pl.LazyFrame) -> pl.LazyFrame:
     )
     assert shop.project.run("partitions", "list", "by_currency", "--json").code == 0
     assert shop.project.status()["by_currency"]["partitions"]["total"] == 1
+
+
+def test_hours_are_told_however_their_writer_spells_them(shop: Shop) -> None:
+    shop.project.write(
+        "tables.py",
+        """
+import polars as pl
+import deltaworks as dw
+
+hours = dw.HourlyPartitions(start="2024-03-31T00:00", end="2024-03-31T06:00", timezone="Europe/Berlin")
+events = dw.external_asset("events", uri="../theirs/events", partitions=hours, partition_by="hour")
+
+@dw.asset(partitions=hours, partition_by="hour")
+def counted(events: pl.LazyFrame) -> pl.LazyFrame:
+    return events.group_by("hour").agg(pl.len().cast(pl.Int64))
+""",
+    )
+    hours = [dt.datetime(2024, 3, 31, hour, tzinfo=dt.UTC) for hour in range(3)]
+    events = str(shop.theirs / "events")
+    write_deltalake(events, pl.DataFrame({"hour": hours, "n": [1, 2, 3]}), partition_by=["hour"])
+    assert shop.backfill()["materialized"] == 3
+
+    write_deltalake(events, pl.DataFrame({"hour": hours[:1], "n": [4]}), mode="append")
+
+    assert shop.found()["counted"]["stale"] == ["2024-03-31T01:00+01:00"]
+    assert shop.found()["counted"]["fresh"] == ["2024-03-31T03:00+02:00..2024-03-31T04:00+02:00"]
+
+
+def test_a_table_by_an_older_writer_is_an_upstream_by_each_of_its_dimensions(shop: Shop) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "io" / "theirs" / "orders", shop.theirs / "old")
+    shop.project.write(
+        "tables.py",
+        """
+import polars as pl
+import deltaworks as dw
+
+cut = dw.MultiPartitions(
+    {
+        "day": dw.DailyPartitions(start="2024-01-01", end="2024-01-03"),
+        "city": dw.StaticPartitions(["São Paulo", "a b/c%20=d", "Ulm"]),
+    }
+)
+orders = dw.external_asset("orders", uri="../theirs/old", partitions=cut, partition_by=["day", "city"])
+
+@dw.asset(partitions=cut, partition_by=["day", "city"])
+def priced(orders: pl.LazyFrame) -> pl.LazyFrame:
+    return orders.select("day", "city", "id", "price", "seen_at")
+""",
+    )
+
+    assert shop.backfill()["materialized"] == 3
+
+    rows = pl.read_delta(str(shop.project.lake / "priced")).sort("id")
+    assert rows.select("city", "id").rows() == [("São Paulo", 2), ("a b/c%20=d", 3), ("Ulm", 5)]
+    assert shop.project.status()["orders"]["partitions"]["undefined"] == 1
+    shown = shop.project.run("show", "orders", "--sql", "SELECT labels, lines FROM orders WHERE id = 5", "--json")
+    assert shown.json["rows"] == [{"labels": {"k": "5"}, "lines": [{"sku": "s5", "n": 5}, {"sku": None, "n": None}]}]
+    shop.project.edit(
+        "tables.py",
+        'partitions=cut, partition_by=["day", "city"])\n\n',
+        "partitions=dw.MultiPartitions("
+        '{"city": dw.StaticPartitions(["Ulm"]), "day": dw.DailyPartitions(start="2024-01-01")}), '
+        'partition_by=["city", "day"])\n\n',
+    )
+    refused = shop.project.run("status").sentence
+    assert "is partitioned by 'day', 'city', but its asset orders" in refused
+    assert "says partition_by 'city', 'day'" in refused
+
+
+def test_what_cannot_be_read_right_is_not_read(shop: Shop) -> None:
+    shop.backfill()
+    log = Path(shop.theirs) / "rates" / "_delta_log" / f"{0:020d}.json"
+    text = log.read_text(encoding="utf-8")
+    log.write_text(text.replace('"configuration":{}', '"configuration":{"delta.columnMapping.mode":"name"}'), "utf-8")
+
+    for command in ("show rates", "backfill --only all"):
+        refused = shop.project.run(*command.split())
+
+        assert refused.code == 2
+        assert "table rates maps its columns to other names in its files" in refused.sentence
+
+
+def test_deleted_rows_are_gone_for_what_is_made_from_them(shop: Shop) -> None:
+    shop.backfill()
+
+    delete_rows(Path(shop.orders), "2024-01-03", [0])
+
+    assert shop.found()["daily"]["stale"] == days(3)
+    assert shop.project.run("backfill", "daily", "--partition", "2024-01-03").code == 0
+    left = pl.read_delta(str(shop.project.lake / "daily")).filter(pl.col("day") == dt.date(2024, 1, 3))
+    assert left.height == 0
+    assert shop.project.run("diff", "orders@v1", "orders", "--json").json["rows"]["only_a"] == 1
 
 
 def test_doctor_complains_of_what_cannot_be_read_and_not_of_others_properties(shop: Shop) -> None:
