@@ -169,6 +169,7 @@ def left_out_json(plan: Plan, graph: AssetGraph) -> list[dict[str, Any]]:
             "asset": str(left.asset),
             "partitions": partitions_json(left.partitions, graph.nodes[left.asset].partitions),
             "upstream": str(left.upstream),
+            "reason": left.reason(graph),
             "command": left.command,
         }
         for left in plan.left_out

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from deltaworks.errors import CommitConflict, StorageError
@@ -61,6 +61,8 @@ class Committed:
     """None: nothing was left to commit."""
     conflicts: tuple[CommitConflict, ...]
     """One for each partition that somebody else changed since it was decided on; it was left out."""
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why others were left out, by key: they do not go together with what the table holds."""
 
 
 def commit_partitions(
@@ -71,6 +73,7 @@ def commit_partitions(
     verify: Callable[[Table], None],
     now_ms: int,
     describe: Callable[[Table, Sequence[C]], Json] | None = None,
+    judge: Callable[[Table, Sequence[C]], Mapping[str, str]] | None = None,
 ) -> Committed:
     """Give partitions new content and advance the table to the new version.
 
@@ -86,6 +89,8 @@ def commit_partitions(
         now_ms: the commit's timestamp, in milliseconds since 1970.
         describe: returns what the table is to say about itself from this commit on, as a metadata action, or none if
             that stays; with one, there is a commit even if it changes no partition.
+        judge: returns why some of the partitions do not go together with what the table holds, by key; asked again
+            after commits in between.
 
     Raises:
         StorageError: a data file is not there, or others committed `MAX_TRIES` times in between.
@@ -95,6 +100,8 @@ def commit_partitions(
     run_id = record_of(staged).run_id
     _secure_files(table, staged)
     conflicts: list[CommitConflict] = []
+    refused: dict[str, str] = {}
+    is_judged = False
     left = list(staged)
     for _ in range(MAX_TRIES):
         between = table.tail()
@@ -107,13 +114,16 @@ def commit_partitions(
             if part.key in touched
         ]
         left = [part for part in left if part.key not in touched]
+        if judge is not None and left and (between or not is_judged):
+            refused |= judge(table, left)
+            left, is_judged = [part for part in left if part.key not in refused], True
         metadata = None if describe is None else describe(table, left)
         if not left and metadata is None:
-            return Committed(None, tuple(conflicts))
+            return Committed(None, tuple(conflicts), refused)
         content = _commit_file(table, left, record_of(left), metadata, now_ms)
         if _put(table.store, commit_path(table.name, table.version + 1), content):
             table.apply(parse_commit(table.name, table.version + 1, content, table.places))
-            return Committed(table.version, tuple(conflicts))
+            return Committed(table.version, tuple(conflicts), refused)
     raise StorageError(
         f"table {table.name}: other writers committed {MAX_TRIES} times in a row while this commit was tried; "
         "run the command again when they are done"

@@ -1,4 +1,4 @@
-"""Index: what a table's log comes to, kept as two Parquet files so that only newer commits need to be read.
+"""Index: what a table's log comes to, kept as two files so that only newer commits need to be read.
 
 It is a cache: absent, stale, damaged or of another table, it is left aside and the log is read from its beginning. The
 files of the table are a file of their own, read only by those who scan or write.
@@ -6,32 +6,31 @@ files of the table are a file of their own, read only by those who scan or write
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from deltaworks.errors import StorageError
+from deltaworks.io import index_file
 from deltaworks.io.dtypes import Json
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, Metadata
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import Kind, Pin, Restored
 from deltaworks.io.store import Store
-from deltaworks.io.table import PARTITION_SCHEMA, Materialization, Table, TableState
+from deltaworks.io.table import Materialization, Table, TableState
 from deltaworks.io.writer import Writer
 
 FOLDER = "_deltaworks/index"
 
-FORMAT = 2
+FORMAT = 3
 """Of the index files. Another one is left aside."""
 
 SAVE_BYTES = 64 * 1024
 """How much log is read past an index before it is written anew: reading so much costs about as much as writing one."""
-
-_KEY = "deltaworks"
 
 _FILES_SCHEMA = pl.Schema(
     {
@@ -60,6 +59,18 @@ def load_table(store: Store, name: str) -> Table:
             table.tail()
             return table
     return Table.read(store, name)
+
+
+def load_indexed(store: Store, name: str) -> Table:
+    """Read a table as `load_table`, and write its index if that is due. Then its files wait there until asked for.
+
+    A lake of which no table has an index is read in the memory that one table takes, not all of them together.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+    """
+    table = load_table(store, name)
+    return load_table(store, name) if save_index_if_due(table) else table
 
 
 def save_index(table: Table) -> None:
@@ -144,21 +155,20 @@ def _facts(table: Table) -> tuple[Json, ...]:
 
 
 def _state_path(name: str) -> str:
-    return f"{FOLDER}/{name}.parquet"
+    return f"{FOLDER}/{name}.index"
 
 
 def _files_path(name: str) -> str:
-    return f"{FOLDER}/{name}.files.parquet"
+    return f"{FOLDER}/{name}.files"
 
 
 def _write(store: Store, path: str, df: pl.DataFrame, facts: Mapping[str, Json]) -> None:
-    buffer = io.BytesIO()
-    df.write_parquet(buffer, metadata={_KEY: json.dumps(facts)})
-    store.put(path, buffer.getvalue())
+    # A cache need not survive a power cut: what is lost is older or damaged, and both are seen.
+    replace(store, durable=False).put(path, index_file.to_bytes(df, facts))
 
 
 def _read_state(store: Store, name: str) -> TableState | None:
-    found = _read(store, _state_path(name), PARTITION_SCHEMA)
+    found = _read(store, _state_path(name))
     if found is None:
         return None
     partitions, facts = found
@@ -171,7 +181,7 @@ def _read_state(store: Store, name: str) -> TableState | None:
 def _read_files(store: Store, name: str, version: int, digest: bytes) -> LiveFiles:
     """Return the live files at an index's version; from the log, if the two files of the index are not of one piece."""
     live = LiveFiles()
-    found = _read(store, _files_path(name), _FILES_SCHEMA)
+    found = _read(store, _files_path(name))
     if found is None or (found[1].get("version"), found[1].get("digest")) != (version, digest.hex()):
         for key, file in Table.read(store, name, version).live_files():
             live.add(key, file)
@@ -181,18 +191,9 @@ def _read_files(store: Store, name: str, version: int, digest: bytes) -> LiveFil
     return live
 
 
-def _read(store: Store, path: str, schema: pl.Schema) -> tuple[pl.DataFrame, dict[str, Any]] | None:
+def _read(store: Store, path: str) -> tuple[pl.DataFrame, dict[str, Any]] | None:
     content = store.read(path)
-    if content is None:
-        return None
-    try:
-        facts: dict[str, Any] = json.loads(pl.read_parquet_metadata(io.BytesIO(content))[_KEY])
-        df = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, OSError, KeyError, ValueError, AttributeError):
-        return None
-    if facts.get("format") != FORMAT or df.schema != schema:
-        return None
-    return df, facts
+    return None if content is None else index_file.from_bytes(content, FORMAT)
 
 
 def state_json(state: TableState) -> dict[str, Json]:

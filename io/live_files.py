@@ -16,16 +16,19 @@ class LiveFiles:
 
     def add(self, key: str, file: LiveFile) -> None:
         """Add a file to a partition; a file of the same path is replaced."""
-        self.remove(Removed(key, file.path, changes_data=False))
+        self._forget(file.path)
         self._files.setdefault(key, {})[file.path] = file
         self._key_of_path[file.path] = key
 
     def remove(self, removed: Removed) -> str | None:
         """Forget a file and return its partition; none if neither the action nor an add names it."""
-        key = self._key_of_path.pop(removed.path, None)
-        if key is None:
-            return removed.key
-        del self._files[key][removed.path]
+        key = self._forget(removed.path)
+        return removed.key if key is None else key
+
+    def _forget(self, path: str) -> str | None:
+        key = self._key_of_path.pop(path, None)
+        if key is not None:
+            del self._files[key][path]
         return key
 
     def apply(self, commit: Commit) -> set[str]:

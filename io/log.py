@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -20,7 +20,7 @@ from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.places import Places
 from deltaworks.io.protocol import Protocol
-from deltaworks.io.record import RECORD_KEY, Record, foreign_record, read_record
+from deltaworks.io.record import RECORD_KEY, Group, Record, foreign_record, read_record
 from deltaworks.io.store import Store
 
 _UNKNOWN = Places()
@@ -100,6 +100,8 @@ class Commit:
     engine_info: str
     record: Record | None
     """None: an outside write."""
+    recorded: tuple[Sequence[str], ...]
+    """For each group of the record, the places of its partitions."""
     removed: tuple[Removed, ...]
     added: tuple[Added, ...]
     """In the order of the commit, like `removed`; a file in both was added again with other properties."""
@@ -167,7 +169,7 @@ def parse_commit(
     added: list[Added] = []
     removed: list[Removed] = []
     try:
-        actions: list[Json] = [json.loads(line) for line in content.splitlines() if line.strip()]
+        actions = _actions(content)
         described = [read_metadata(action["metaData"]) for action in actions if "metaData" in action]
         if described:
             metadata = described[-1]
@@ -196,7 +198,9 @@ def parse_commit(
     if not actions:
         raise LogGap(table, version, "is empty")
     record = foreign_record(document) if is_foreign else None if document is None else read_record(document, table)
-    lost = None if record is None else _lost_key(record, {each.key for each in added}, places)
+    groups = () if record is None else record.groups
+    recorded = tuple(places.of_keys(_keys(group)) for group in groups)
+    lost = _lost_key(groups, recorded, {each.key for each in added})
     if lost is not None:
         raise LogGap(table, version, f"was cut off (it recorded rows {f'of {lost} ' if lost else ''}and adds no file)")
     return Commit(
@@ -207,6 +211,7 @@ def parse_commit(
         operation=str(info.get("operation") or "unknown"),
         engine_info=str(info.get("engineInfo") or "unknown"),
         record=record,
+        recorded=recorded,
         removed=tuple(removed),
         added=tuple(added),
         metadata=metadata,
@@ -236,13 +241,27 @@ def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:
     return any(int(name[:20]) >= version for name in names if _VERSION.fullmatch(name))
 
 
-def _lost_key(record: Record, added: set[str], places: Places) -> str | None:
+def _actions(content: bytes) -> list[Json]:
+    """Return the actions of a commit file, one a line, all read at once: line by line takes twice the time."""
+    lines = [line for line in content.decode().split("\n") if line.strip()]
+    separator = ",\n"  # no text goes over the end of a line
+    actions: list[Json] = json.loads(f"[{separator.join(lines)}]")
+    if len(actions) != len(lines):
+        raise ValueError("it has more than one action in a line")
+    return actions
+
+
+def _lost_key(groups: Sequence[Group], recorded: Sequence[Sequence[str]], added: set[str]) -> str | None:
     """Return a partition that a record gives rows, but its commit no file: the rest of the commit is lost."""
-    for group in record.groups:
-        for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
-            if rows and places.of_key(key) not in added:
+    for group, places in zip(groups, recorded, strict=True):
+        for key, place, rows in zip(_keys(group), places, group.rows, strict=True):
+            if rows and place not in added:
                 return key
     return None
+
+
+def _keys(group: Group) -> tuple[str, ...]:
+    return ("",) if group.keys is None else group.keys
 
 
 _VERSION = re.compile(r"\d{20}\.(json|checkpoint\..*)")

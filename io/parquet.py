@@ -9,7 +9,7 @@ import errno
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import polars as pl
@@ -37,12 +37,19 @@ class Staging:
     run_id: str
     number: int
     """Unique in the run."""
+    is_sifted: bool = False
+    """Whether these are the files that take the place of the task's first ones, of which rows were left out."""
     written: set[tuple[tuple[str, str | None], ...]] = field(default_factory=set[tuple[tuple[str, str | None], ...]])
     """The partitions, as items of their values, that a sink has opened files for."""
 
     def path(self, values: Mapping[str, str | None]) -> str:
         """Return the path, below the table's folder, of the file for a partition."""
-        return f"{folder(values)}{self.run_id}-{self.number}.parquet"
+        return f"{folder(values)}{self.run_id}-{self.number}{'.sifted' if self.is_sifted else ''}.parquet"
+
+    @property
+    def sifted(self) -> Staging:
+        """Where the rows go that are left of a partition whose other rows are left out."""
+        return replace(self, is_sifted=True, written=set())
 
     def write(self, df: pl.DataFrame, values: Mapping[str, str]) -> None:
         """Write one partition's rows; partition columns stay out of the file.
@@ -78,6 +85,17 @@ class Staging:
             )
         return lf.sink_parquet(
             target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True, maintain_order=True, lazy=True
+        )
+
+    def sink_one(self, lf: pl.LazyFrame, values: Mapping[str, str]) -> pl.LazyFrame:
+        """Return the plan that writes the rows of one partition when it is collected; partition columns stay out."""
+        return lf.drop(values).sink_parquet(
+            self._uri(values),
+            compression=COMPRESSION,
+            row_group_size=ROW_GROUP_ROWS,
+            mkdir=True,
+            maintain_order=True,
+            lazy=True,
         )
 
     def scan(self, values: Sequence[Mapping[str, str | None]], schema: pl.Schema) -> pl.LazyFrame:

@@ -6,12 +6,16 @@ the table's partition columns, instants in UTC. A table with one partition colum
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from deltaworks.io.partition_values import NULL_KEY, instant, joined, split_key
+
+_SHORTEST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}Z")
+"""An instant of a whole minute as it is written here, or no instant at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,11 @@ class Places:
             return joined(split_key(key))
         return joined([self._value(column, value) for column, value in zip(self.columns, split_key(key), strict=False)])
 
+    def of_keys(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return the places of many partitions."""
+        are_places = len(self.columns) <= 1 and not self.instants
+        return keys if are_places else list(map(self.of_key, keys))
+
     def _value(self, column: str, value: str | None) -> str:
         if not value:
             return NULL_KEY
@@ -55,6 +64,8 @@ class Places:
 
 def _instant(text: str) -> str:
     """Return an instant in its shortest form in UTC; a text that is none stays what it is."""
+    if _SHORTEST.fullmatch(text):
+        return text
     utc = instant(text)
     if utc is None:
         return text

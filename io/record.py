@@ -69,6 +69,8 @@ class Group:
     """By Delta table id: what can make the partitions stale."""
     restored_from: Restored | None = None
     """Where a rollback took their content from."""
+    rejects: tuple[str | None, ...] | None = None
+    """For each key the file of the rows that were left out of it and are kept; none: of no key."""
     columns: Mapping[str, str] | None = None
     """What each column was made of, in a hash: it explains a change of code and decides nothing. None: unknown."""
 
@@ -158,7 +160,7 @@ def _group_to_json(group: Group) -> Json:
         "config_hash": None,
         "inputs": {table_id: _pin_to_json(pin) for table_id, pin in group.inputs.items()},
         "reads": {},
-        "rejects": None,
+        "rejects": None if group.rejects is None else list(group.rejects),
         "restored_from": None if group.restored_from is None else asdict(group.restored_from),
     }
 
@@ -174,12 +176,14 @@ def _group_from_json(document: Json) -> Group:
         raise ValueError(f"{len(rows)} row counts do not fit its keys")
     inputs: dict[str, Json] = document.get("inputs") or {}
     restored: Json = document.get("restored_from")
+    rejects: list[str | None] | None = document.get("rejects")
     return Group(
         keys=None if keys is None else tuple(keys),
         rows=tuple(rows),
         source=code["source"],
         override=code.get("override"),
         columns=code.get("columns"),
+        rejects=None if rejects is None else tuple(rejects),
         inputs={table_id: _pin_from_json(pin) for table_id, pin in inputs.items()},
         restored_from=None if restored is None else Restored(int(restored["version"]), restored.get("run_id")),
     )

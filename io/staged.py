@@ -1,4 +1,4 @@
-"""Staged: data files that lie in their table's folder but that no commit names yet."""
+"""Staged: files that lie in the lake but that no commit names yet."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from deltaworks.io.dtypes import Json
+
+REJECTS = "_deltaworks/rejects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,20 @@ class StagedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectsFile:
+    """Where the rejected rows of one partition lie."""
+
+    asset: str
+    name: str
+    """As records call it: `<run id>/<number>.parquet`."""
+
+    @property
+    def path(self) -> str:
+        """Below the lake's root."""
+        return f"{REJECTS}/{self.asset}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class StagedPartition:
     """A partition's whole new content: all of its files."""
 
@@ -29,6 +45,8 @@ class StagedPartition:
     """By partition column, as the log writes them; empty for an unpartitioned table."""
     rows: int
     files: tuple[StagedFile, ...]
+    rejects: RejectsFile | None = None
+    """The rows that were left out of it and are kept."""
 
     def adds(self, now_ms: int) -> Iterator[Json]:
         """Yield the add action of each file."""

@@ -168,10 +168,12 @@ class Table:
         assert self.protocol is not None, "a table that exists has a protocol"
         partitions = self.partitions()
         named = partitions["materialization"].unique().drop_nulls().sort()
-        numbers = pl.DataFrame(
-            {"materialization": named, "number": pl.int_range(named.len(), dtype=pl.UInt32, eager=True)}
-        )
-        renumbered = partitions.join(numbers, on="materialization", how="left", maintain_order="left")
+        if named.len() < len(self.materializations):
+            numbers = pl.DataFrame(
+                {"materialization": named, "number": pl.int_range(named.len(), dtype=pl.UInt32, eager=True)}
+            )
+            joined = partitions.join(numbers, on="materialization", how="left", maintain_order="left")
+            partitions = joined.with_columns(materialization="number").select(PARTITION_SCHEMA.names())
         versions: list[int] = partitions["version"].unique().to_list()
         indices: list[int] = named.to_list()
         return TableState(
@@ -182,7 +184,7 @@ class Table:
             protocol=self.protocol,
             needs_format=self.needs_format,
             largest_file_bytes=self.largest_file_bytes,
-            partitions=renumbered.with_columns(materialization="number").select(PARTITION_SCHEMA.names()),
+            partitions=partitions,
             materializations=tuple(self.materializations[index] for index in indices),
             writers={version: self.writers[version] for version in versions},
         )
@@ -255,11 +257,7 @@ class Table:
                 self._note([key], self.version, Origin.OUTSIDE if key in after else Origin.GONE, [None], None)
 
     def follow(self, version: int | None = None) -> list[Commit]:
-        """Read and apply what comes next, to the end or to a version, and return it; `tail` makes sure that it fits.
-
-        Raises:
-            LogGap: a commit is missing or damaged.
-        """
+        """Read and apply what comes next, to the end or to a version, and return it; `tail` makes sure that it fits."""
         is_foreign = self.external is not None
         found: list[Commit] = []
         for commit in tail(self.store, self.name, self.version, version, self._places, is_foreign=is_foreign):
@@ -299,7 +297,9 @@ class Table:
         """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`."""
         if self._changes["key"]:
             changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
-            self._known = pl.concat([self._known, changes]).unique("key", keep="last").sort("key")
+            known = changes if self._known.is_empty() else pl.concat([self._known, changes])
+            # A backfill goes forward. To sort what is in order already is half of the cost of this.
+            self._known = known if _ascends(known["key"]) else known.unique("key", keep="last").sort("key")
             self._changes = {column: [] for column in PARTITION_SCHEMA}
         return self._known
 
@@ -364,12 +364,11 @@ class Table:
             return set()
         self.needs_format = max(self.needs_format, commit.record.needs_format)
         recorded: set[str] = set()
-        for group in commit.record.groups:
+        for group, places in zip(commit.record.groups, commit.recorded, strict=True):
             number = None
             if not group.is_gone:
                 number = len(self.materializations)
                 self.materializations.append(_materialization(commit.version, commit.record.run_id, group))
-            places = list(map(self._places.of_key, ("",) if group.keys is None else group.keys))
             rows = [None] * len(places) if group.is_gone else group.rows
             self._note(places, commit.version, _origin(group), rows, number)
             recorded.update(places)
@@ -383,6 +382,10 @@ class Table:
         versions, origins, numbers = ([each] * len(keys) for each in (version, int(origin), number))
         for noted, values in zip(self._changes.values(), (keys, versions, origins, rows, numbers), strict=True):
             noted.extend(values)
+
+
+def _ascends(keys: pl.Series) -> bool:
+    return bool((keys.slice(1) > keys.slice(0, max(0, keys.len() - 1))).all())
 
 
 def _materialization(version: int, run_id: str, group: Group) -> Materialization:

@@ -12,26 +12,31 @@ from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.compile import compile_contract
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
-from deltaworks.validation.model import Declared, DeclaredColumn, declare, is_model
+from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
-from deltaworks.validation.residual import ResidualCheck
+from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
 from deltaworks.validation.rules import Rule, RuleKind
+from deltaworks.validation.sieve import REJECTED_BY, Sieve
 from deltaworks.validation.verdict import RuleRecord, RuleResult, Verdict
 
 __all__ = [
+    "REJECTED_BY",
     "ROWS",
     "Contract",
     "Declared",
     "DeclaredCheck",
     "DeclaredColumn",
     "ResidualCheck",
+    "ResidualOutcome",
     "Rule",
     "RuleKind",
     "RuleRecord",
     "RuleResult",
     "SchemaProblem",
     "Severity",
+    "Sieve",
+    "UniqueScope",
     "Verdict",
     "compile_contract",
     "conform",

@@ -1,4 +1,4 @@
-"""Check: a pandera check with the name that people read and the severity that its author gave it."""
+"""Check: a pandera check with the name that people read and what its author wants to follow from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pandera.polars as pa
 
-from deltaworks.validation.on_fail import OnFail, Severity
+from deltaworks.validation.on_fail import OnFail, Reaction
 from deltaworks.validation.printable import printable, printable_items
 
 _FIELD_WORDS = {
@@ -30,19 +30,24 @@ class DeclaredCheck:
     """Its author's error text or name, else the rule with its bounds, e.g. ``ge(-120)``."""
     names: tuple[str, ...]
     """What ``on_fail`` may call it."""
-    severity: Severity
+    reaction: Reaction
     builtin: bool
     """Pandera's own, hence the same expression whenever its function is called."""
+    meaning: str
+    """What it asks, whatever its author calls it: a builtin's name and bounds, else the name of a function."""
     check: pa.Check
 
 
 def declare_check(check: pa.Check, on_fail: OnFail) -> DeclaredCheck:
-    """Name a pandera check and find its severity."""
+    """Name a pandera check and find what follows from it."""
     given = str(check.name)
     builtin = _builtin_name(check)
     names = (given,) if builtin is None else tuple(dict.fromkeys((_FIELD_WORDS.get(builtin, builtin), builtin, given)))
-    severity = on_fail.severity(*names, raise_warning=bool(check.raise_warning))
-    return DeclaredCheck(_label(check, builtin, given), names, severity, builtin is not None, check)
+    reaction = on_fail.reaction(*names, raise_warning=bool(check.raise_warning))
+    meaning = given if builtin is None else f"{builtin}({', '.join(_arguments(_statistics(check)))})"
+    if not check.ignore_na:
+        meaning += " of nulls too"
+    return DeclaredCheck(_label(check, builtin, given), names, reaction, builtin is not None, meaning, check)
 
 
 def _builtin_name(check: pa.Check) -> str | None:

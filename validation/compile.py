@@ -12,10 +12,12 @@ import polars as pl
 from deltaworks.validation.capture import Captured, capture
 from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.contract import Contract
-from deltaworks.validation.model import NOT_NULL, UNIQUE, Declared, DeclaredColumn, declare
-from deltaworks.validation.problems import matched_columns, schema_problems
+from deltaworks.validation.model import NOT_NULL, UNIQUE, Declared, DeclaredColumn, UniqueScope, declare
+from deltaworks.validation.on_fail import Budget
+from deltaworks.validation.problems import SchemaProblem, matched_columns, schema_problems
 from deltaworks.validation.residual import ResidualCheck, runnable
 from deltaworks.validation.rules import RESERVED_PREFIX, Rule, RuleKind, distinct, not_null
+from deltaworks.validation.sieve import REJECTED_BY, Total
 
 
 def compile_contract(model: type | None, schema: pl.Schema) -> Contract:
@@ -43,12 +45,15 @@ def _compile(model: type | None, columns: tuple[tuple[str, pl.DataType], ...]) -
     problems = schema_problems(declared, schema)
     if problems:
         return Contract(schema, problems)
-    parts = list(_with_unique_names(_parts(declared, schema)))
-    rules = (part for part in parts if isinstance(part, Rule))
-    return Contract(
-        schema,
-        rules=tuple(replace(rule, key=f"{RESERVED_PREFIX}rule_{number}") for number, rule in enumerate(rules)),
-        residual=tuple(part for part in parts if isinstance(part, ResidualCheck)),
+    named = _with_unique_names(_parts(declared, schema))
+    parts = [replace(part, key=f"{RESERVED_PREFIX}rule_{number}") for number, part in enumerate(named)]
+    rules = tuple(part for part in parts if isinstance(part, Rule))
+    residual = tuple(part for part in parts if isinstance(part, ResidualCheck))
+    problems = tuple(_severity_problems(rules, declared, schema))
+    return (
+        Contract(schema, problems)
+        if problems
+        else Contract(schema, (), rules, residual, tuple(_totals(declared, schema)), declared.unique_scope)
     )
 
 
@@ -68,8 +73,8 @@ def _parts(declared: Declared, schema: pl.Schema) -> Iterator[Rule | ResidualChe
     for key in declared.keys:
         columns = tuple(name for name in key if name in schema)
         if columns:
-            name, severity = f"{UNIQUE}({', '.join(columns)})", declared.on_fail.severity(UNIQUE)
-            yield Rule(None, name, RuleKind.UNIQUE, severity, distinct(columns))
+            name, reaction = f"{UNIQUE}({', '.join(columns)})", declared.on_fail.reaction(UNIQUE)
+            yield Rule(None, name, RuleKind.UNIQUE, reaction, distinct(columns))
     for check in declared.checks:
         yield _check_part(check, None, empty)
 
@@ -79,9 +84,9 @@ def _column_parts(
 ) -> Iterator[Rule | ResidualCheck]:
     on_fail = column.on_fail
     if not column.nullable:
-        yield Rule(name, NOT_NULL[0], RuleKind.ROW, on_fail.severity(*NOT_NULL), not_null(name, column.dtype))
+        yield Rule(name, NOT_NULL[0], RuleKind.ROW, on_fail.reaction(*NOT_NULL), not_null(name, column.dtype))
     if column.unique:
-        yield Rule(name, UNIQUE, RuleKind.UNIQUE, on_fail.severity(UNIQUE), distinct((name,)))
+        yield Rule(name, UNIQUE, RuleKind.UNIQUE, on_fail.reaction(UNIQUE), distinct((name,)))
     for check in column.checks:
         yield _check_part(check, name, visible, sees_only_its_column=sees_only_its_column)
 
@@ -91,16 +96,48 @@ def _check_part(
 ) -> Rule | ResidualCheck:
     taken = capture(declared.check, visible, column)
     if isinstance(taken, Captured):
-        return Rule(column, declared.label, taken.kind, declared.severity, taken.expression)
+        return Rule(column, declared.label, taken.kind, declared.reaction, taken.expression)
     return ResidualCheck(
         column=column,
         name=declared.label,
-        severity=declared.severity,
+        reaction=declared.reaction,
         reason=taken.reason,
         broken=taken.broken,
         check=runnable(declared.check, taken),
         sees_only_its_column=sees_only_its_column,
     )
+
+
+def _severity_problems(rules: Iterable[Rule], declared: Declared, schema: pl.Schema) -> Iterator[SchemaProblem]:
+    for rule in rules:
+        if rule.severity.takes_out and rule.kind is RuleKind.AGGREGATE:
+            subject = f"rule {rule.name!r} of {declared.name if rule.column is None else f'column {rule.column!r}'}"
+            message = (
+                f"{subject} says nothing of single rows, so none can be left out by {rule.severity.value!r}; its "
+                "on_fail can be 'fail' or 'warn'."
+            )
+            yield SchemaProblem(rule.column or "", None, None, message)
+        if rule.severity.takes_out and rule.kind is RuleKind.UNIQUE and declared.unique_scope is UniqueScope.TABLE:
+            message = (
+                f"rule {rule.name!r} is judged over the whole table, so no rows can be left out by "
+                f"{rule.severity.value!r}; its on_fail can be 'fail' or 'warn'."
+            )
+            yield SchemaProblem(rule.column or "", None, None, message)
+    if any(rule.severity.takes_out for rule in rules) and REJECTED_BY in schema:
+        message = f"column {REJECTED_BY!r} is the one in which rejected rows say why; give it another name."
+        yield SchemaProblem(REJECTED_BY, None, str(schema[REJECTED_BY]), message)
+
+
+def _totals(declared: Declared, schema: pl.Schema) -> Iterator[Total]:
+    if declared.on_fail.total != Budget():
+        yield Total("the model", None, declared.on_fail.total)
+    for column in declared.columns:
+        if column.on_fail.total != Budget():
+            yield Total(f"column {column.name!r}", (column.name,), column.on_fail.total)
+    for pattern in declared.pattern_columns:
+        if pattern.on_fail.total != Budget():
+            names = tuple(matched_columns(pattern, declared, schema))
+            yield Total(f"columns {pattern.name!r}", names, pattern.on_fail.total)
 
 
 def _with_unique_names(parts: Iterable[Rule | ResidualCheck]) -> Iterator[Rule | ResidualCheck]:

@@ -7,21 +7,25 @@ results into a verdict.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import polars as pl
 
+from deltaworks.validation.model import UniqueScope
+from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
-from deltaworks.validation.residual import ResidualCheck
+from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
 from deltaworks.validation.rules import RESERVED_PREFIX, Rule, RuleKind
 from deltaworks.validation.samples import with_samples
+from deltaworks.validation.sieve import Sieve, Total
 from deltaworks.validation.verdict import RuleResult, Verdict
 
 ROWS = f"{RESERVED_PREFIX}rows"
 """The name of the row count among a contract's aggregates."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Contract:
     """What the rows of one schema have to keep."""
 
@@ -30,6 +34,9 @@ class Contract:
     """Why no rows of this schema can keep it; with any, there are no rules."""
     rules: tuple[Rule, ...] = ()
     residual: tuple[ResidualCheck, ...] = ()
+    totals: tuple[Total, ...] = ()
+    """The budgets that several rules share."""
+    unique_scope: UniqueScope = UniqueScope.PARTITION
 
     def aggregates(self) -> list[pl.Expr]:
         """Return the row count and the failures of each rule, by names that no column of a user has.
@@ -38,8 +45,8 @@ class Contract:
         """
         return [pl.len().alias(ROWS), *(rule.failures() for rule in self.rules)]
 
-    def judge(self, row: Mapping[str, object], residual: Sequence[RuleResult] | None = None) -> Verdict:
-        """Turn one row of the aggregates into a verdict.
+    def judge(self, row: Mapping[str, object], residual: Sequence[ResidualOutcome] | None = None) -> Verdict:
+        """Turn one row of the aggregates into a verdict on all rows.
 
         Args:
             row: by name; other names, such as those of a group, do no harm.
@@ -50,7 +57,7 @@ class Contract:
         results = [_result(rule, count) for rule, count in failures.items() if count]
         judged = len(self.rules)
         if residual is not None:
-            results.extend(residual)
+            results.extend(outcome.result for outcome in residual if outcome.result is not None)
             judged += len(self.residual)
         return Verdict(_count(row[ROWS]), tuple(results), judged - len(results))
 
@@ -59,10 +66,61 @@ class Contract:
         df = pl.DataFrame(schema=self.schema)
         return self.judge(df.select(self.aggregates()).row(0, named=True), self.judge_residual(df))
 
-    def judge_residual(self, df: pl.DataFrame) -> tuple[RuleResult, ...]:
-        """Run what did not compile, and return what did not pass, with samples."""
-        results = (check.judge(df) for check in self.residual)
-        return tuple(result for result in results if result is not None)
+    def judge_residual(self, df: pl.DataFrame) -> tuple[ResidualOutcome, ...]:
+        """Run what did not compile."""
+        return tuple(check.judge(df) for check in self.residual)
+
+    @property
+    def table_keys(self) -> tuple[Rule, ...]:
+        """The rules whose values have to be unique in the whole table, not only in their partition."""
+        if self.unique_scope is UniqueScope.PARTITION:
+            return ()
+        return tuple(rule for rule in self.rules if rule.kind is RuleKind.UNIQUE)
+
+    @cached_property
+    def sieve(self) -> Sieve:
+        """The rules that leave rows out."""
+        parts: tuple[Rule | ResidualCheck, ...] = (*self.rules, *self.residual)
+        return Sieve(tuple(part for part in parts if part.severity.takes_out), self.totals)
+
+    def stopped(self, verdict: Verdict) -> tuple[RuleResult, ...]:
+        """Return what forbids a commit whichever rows are left out, of a verdict on all rows.
+
+        A single row that breaks a rule which fails does, and so does more to leave out than a budget allows. What is
+        judged over all rows is judged again on those that are left.
+        """
+        over_all = {(rule.column, rule.name) for rule in self.rules if rule.kind is not RuleKind.ROW}
+        stopping = [
+            result
+            for result in verdict.failed
+            if result.problem or (result.failed_rows is not None and (result.column, result.rule) not in over_all)
+        ]
+        budgets = {(part.column, part.name): part.reaction.budget for part in self.sieve.parts}
+        for result in verdict.taken_out:
+            excess = budgets[result.column, result.rule].excess(result.failed_rows or 0, verdict.rows)
+            if excess is not None:
+                stopping.append(replace(result, severity=Severity.FAIL, note=f"but {excess}"))
+        return tuple(stopping)
+
+    def judge_left(self, before: Verdict, left: Verdict) -> Verdict:
+        """Return the verdict on rows of which some were left out.
+
+        Args:
+            before: that on all of them.
+            left: that on those that are left, by the same rules.
+        """
+        again = (
+            replace(
+                result,
+                severity=Severity.FAIL,
+                note="once others were left out: it looks at other rows than its own",
+            )
+            if result.severity.takes_out
+            else result
+            for result in left.results
+        )
+        results = (*before.taken_out, *again)
+        return Verdict(left.rows, results, len(self.rules) + len(self.residual) - len(results))
 
     def samples(
         self, df: pl.DataFrame | pl.LazyFrame, results: Sequence[RuleResult], n: int = 5

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
+from types import FunctionType
 from typing import Any, TypeGuard
 
 import pandera.polars as pa
@@ -29,6 +31,15 @@ _CHECKED_BY_CASTING: tuple[type[Any], ...] = (_dtypes.PydanticModel, _dtypes.Cat
 NOT_NULL = ("not_null", "nullable")
 """The names of the rule that a column has no nulls: what it says, and the word of ``pa.Field``."""
 UNIQUE = "unique"
+
+
+class UniqueScope(StrEnum):
+    """Among which rows a value that has to be unique may not be there twice."""
+
+    PARTITION = "partition"
+    """Those of its partition."""
+    TABLE = "table"
+    """Those of the whole table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Declared:
     """Columns whose values together must be distinct (``Config.unique``)."""
     on_fail: OnFail
     """Of ``checks`` and ``keys``."""
+    unique_scope: UniqueScope
     strict: bool
     ordered: bool
     coerce: bool
@@ -84,6 +96,34 @@ class Declared:
         columns = (*self.columns, *self.pattern_columns)
         checks = (*self.checks, *(check for column in columns for check in column.checks))
         return all(check.builtin for check in checks)
+
+    def taking_out(self) -> Iterator[str]:
+        """Yield what each rule asks that leaves rows out, so that it is part of what the table's rows are."""
+        for column in (*self.columns, *self.pattern_columns):
+            own = {NOT_NULL: not column.nullable, (UNIQUE,): column.unique}
+            asked = {names[0]: column.on_fail.reaction(*names).severity for names, is_asked in own.items() if is_asked}
+            for meaning, severity in (
+                *asked.items(),
+                *((each.meaning, each.reaction.severity) for each in column.checks),
+            ):
+                if severity.takes_out:
+                    yield f"{column.name}: {meaning}, {severity}"
+        if self.on_fail.reaction(UNIQUE).severity.takes_out:
+            yield from (
+                f"table: {UNIQUE} {', '.join(key)}, {self.on_fail.reaction(UNIQUE).severity}" for key in self.keys
+            )
+        for check in self.checks:
+            if check.reaction.severity.takes_out:
+                yield f"table: {check.meaning}, {check.reaction.severity}"
+
+    def check_functions(self) -> Iterator[FunctionType]:
+        """Yield the author's functions in the model and those that it inherits from, in the order of their names."""
+        found: dict[str, FunctionType] = {}
+        for each in reversed(self.model.__mro__):
+            if issubclass(each, pa.DataFrameModel) and each is not pa.DataFrameModel:
+                methods = ((name, getattr(value, "__func__", None)) for name, value in vars(each).items())
+                found |= {name: method for name, method in methods if isinstance(method, FunctionType)}
+        return (found[name] for name in sorted(found))
 
     def schema(self) -> pl.Schema:
         """Return the required columns with a name of their own, in declaration order."""
@@ -158,10 +198,20 @@ def _declared(model: type[pa.DataFrameModel], schema: Any) -> Declared:
         checks=checks,
         keys=keys,
         on_fail=on_fail,
+        unique_scope=_unique_scope(config.metadata),
         strict=bool(schema.strict),
         ordered=bool(schema.ordered),
         coerce=bool(schema.coerce),
     )
+
+
+def _unique_scope(metadata: Any) -> UniqueScope:
+    entries: dict[str, Any] = metadata or {}
+    wanted = entries.get("unique_scope", UniqueScope.PARTITION)
+    try:
+        return UniqueScope(wanted)
+    except ValueError:
+        raise ValueError(f"unique_scope of the model is {wanted!r}; it can be 'partition' or 'table'.") from None
 
 
 def _column(name: str, column: Any, frame_dtype: Any) -> DeclaredColumn:

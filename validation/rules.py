@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from deltaworks.validation.on_fail import Severity
+from deltaworks.validation.on_fail import Reaction, Severity
 
 RESERVED_PREFIX = "__deltaworks_"
 """What the names of aggregates begin with, and no column's name does."""
@@ -33,11 +33,22 @@ class Rule:
     name: str
     """Unique among the rules of the column."""
     kind: RuleKind
-    severity: Severity
+    reaction: Reaction
     expression: pl.Expr
     """Never null, except that a unique value may be."""
     key: str = ""
     """The name of its output among the aggregates of its contract."""
+
+    @property
+    def severity(self) -> Severity:
+        """What it means for the rows if it does not hold."""
+        return self.reaction.severity
+
+    def is_broken(self) -> pl.Expr:
+        """Return whether each row breaks the rule, named ``key``; every row of a value that is not unique does."""
+        assert self.kind is not RuleKind.AGGREGATE, "what is judged over all rows says nothing of one"
+        broken = self.expression.is_duplicated() if self.kind is RuleKind.UNIQUE else self.expression.not_()
+        return broken.alias(self.key)
 
     def failures(self) -> pl.Expr:
         """Return the aggregate that is 0 if the rule holds, named ``key``."""
@@ -46,6 +57,8 @@ class Rule:
                 count = self.expression.not_().sum()
             case RuleKind.AGGREGATE:
                 count = self.expression.not_().cast(pl.UInt32)
+            case RuleKind.UNIQUE if self.severity.takes_out:
+                count = self.is_broken().sum()
             case RuleKind.UNIQUE:
                 count = pl.len() - self.expression.n_unique()
         return count.alias(self.key)

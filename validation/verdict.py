@@ -20,6 +20,9 @@ class RuleRecord(TypedDict):
     column: str | None
 
 
+_FATE = {Severity.DROP: "which were dropped", Severity.QUARANTINE: "which were quarantined"}
+
+
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """A rule that did not pass. Its text is a sentence for people, and may show values of rows."""
@@ -30,22 +33,26 @@ class RuleResult:
     """The rule's name, unique among those of its column."""
     severity: Severity
     failed_rows: int | None
-    """Row rules: rows that break it. Unique rules: rows in excess, i.e. rows minus distinct keys. Else None."""
+    """Row rules: rows that break it. Unique rules: rows in excess, i.e. rows minus distinct keys, or all rows of keys
+    that occur more than once where those are left out. Else None."""
     samples: tuple[str, ...] = ()
     """Some offending values, or keys that occur more than once."""
     more_samples: bool = False
     """Whether there are others than these."""
     problem: str | None = None
     """Why the rule could not be evaluated, if that is how it failed."""
+    note: str | None = None
+    """What more there is to say, at the end of the sentence."""
 
     def __str__(self) -> str:
         subject = f"{self.column or 'table'}: {self.rule}"
         if self.problem is not None:
             return f"{subject} could not be checked: {self.problem}"
+        note = f", {self.note or _FATE.get(self.severity)}" if self.note or self.severity in _FATE else ""
         if self.failed_rows is None:
-            return f"{subject} failed{self._shown_samples()}"
+            return f"{subject} failed{self._shown_samples()}{note}"
         rows = "1 row" if self.failed_rows == 1 else f"{self.failed_rows:,} rows"
-        return f"{subject} failed for {rows}{self._shown_samples()}"
+        return f"{subject} failed for {rows}{self._shown_samples()}{note}"
 
     def to_json(self) -> RuleRecord:
         """Return what a commit may record: no values of rows, hence no samples and no problem."""
@@ -68,6 +75,7 @@ class Verdict:
     """How some rows, most often those of one partition, keep a contract."""
 
     rows: int
+    """Those that may be committed."""
     results: tuple[RuleResult, ...]
     """The rules that did not pass, in the order of the contract."""
     passed: int
@@ -87,3 +95,8 @@ class Verdict:
     def warned(self) -> tuple[RuleResult, ...]:
         """The results that a commit only records."""
         return tuple(result for result in self.results if result.severity is Severity.WARN)
+
+    @property
+    def taken_out(self) -> tuple[RuleResult, ...]:
+        """The results of rules whose rows are left out of the commit, which records how many."""
+        return tuple(result for result in self.results if result.severity.takes_out)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import shlex
 import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
+from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.execution.repair import Keys
+    from deltaworks.engine.workspace.project import Project
 
 
 def materialize(
@@ -19,18 +26,55 @@ def materialize(
     from_: FromOption = None,
     to: ToOption = None,
     workers: WorkersOption = None,
+    from_rejects: Annotated[
+        bool,
+        typer.Option("--from-rejects", help="Judge the rows again that rules left out; no function is called."),
+    ] = False,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import decide
+    from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
     project = session.load()
+    command = shlex.join(["materialize", *sys.argv[2:]])
+    if from_rejects:
+        return _readmit(session, project, select, Keys(partition or (), from_, to), command)
     only = frozenset({Only.ALL})
     decision = decide(project.graph, project.store, select, partition or (), from_, to, only=only)
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
-    return run_plan(session, project, decision, workers, shlex.join(["materialize", *sys.argv[2:]]))
+    return run_plan(session, project, decision, workers, command)
+
+
+def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:
+    from deltaworks.engine.execution.readmit import readmit
+
+    if len(select) > 1:
+        raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
+    node = project.graph.node(select[0])
+    done = readmit(project.graph, node, project.store, keys, command=command, now=session.now)
+    assert done.entry is not None, "rejects that are judged again are a run"
+    entry = done.entry
+    document = {
+        "run_id": entry.run_id,
+        "status": entry.status.value,
+        "totals": {
+            "materialized": entry.materialized,
+            "failed": entry.failed,
+            "skipped": 0,
+            "commits": entry.commits,
+        },
+        "failures": [
+            {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
+            for failure in entry.failures
+        ],
+    }
+    failed = [Cell(f"failed: {failure.error}", "bad") for failure in entry.failures]
+    summary = f"{node.key}: the rejects of {counted(entry.materialized, 'partition')} judged again (run {entry.run_id})"
+    session.output.show(View(document, (*failed, Cell(summary, "bad" if failed else "good"))))
+    return ExitCode.FAILED if failed else ExitCode.DONE
 
 
 def add_to(app: typer.Typer) -> None:

@@ -24,17 +24,21 @@ def show(
     sql: Annotated[
         str | None, typer.Option("--sql", metavar="QUERY", help="A query over the table, under its name.")
     ] = None,
+    rejects: Annotated[
+        bool, typer.Option("--rejects", help="The rows that rules left out of it, with the names of the rules.")
+    ] = False,
 ) -> ExitCode:
     """Look at the rows of a table."""
     # Imported here: --help must not load Polars.
     import polars as pl
 
-    from deltaworks.engine.workspace.reading import read_asset
+    from deltaworks.engine.workspace.reading import read_asset, read_rejects
     from deltaworks.engine.workspace.versions import split_version
 
     name, version = split_version(asset)
     project = session.load()
-    lf = read_asset(project.graph, project.store, name, version=version, partitions=partition or None)
+    read = read_rejects if rejects else read_asset
+    lf = read(project.graph, project.store, name, version=version, partitions=partition or None)
     df, total = _query(name, lf, sql, rows)
     columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
     document = {

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-    from deltaworks.engine.planning.status import AssetStatus, LakeStatus, StatusRange
+    from deltaworks.engine.planning.causes import StatusRange
+    from deltaworks.engine.planning.status import AssetStatus, LakeStatus
 
 _TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}
 
@@ -41,7 +42,7 @@ def status(
 
 
 def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, *, in_ranges: bool) -> View:
-    from deltaworks.engine.planning.status import status_ranges
+    from deltaworks.engine.planning.causes import status_ranges
 
     documents: list[dict[str, Any]] = []
     counts: list[tuple[str | Cell, ...]] = []

@@ -10,13 +10,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings.correspondence import Correspondence, Fixed, Relation
+from deltaworks.engine.definitions.mappings.correspondence import Correspondence, Fixed, Relation, Window
 from deltaworks.engine.definitions.mappings.product import Grid
 from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals, Segments, count_to
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
@@ -48,6 +49,7 @@ class Agenda:
             key: dict.fromkeys(part, 0) for key, part in plan.planned.items()
         }
         self._gates: dict[tuple[AssetKey, str], _Gates] = {}
+        self._watches: dict[tuple[AssetKey, str], _Watches] = {}
         self._ready: list[tuple[int, int, int, AssetKey]] = []
         self._is_ready: set[tuple[AssetKey, int]] = set()
         for key in plan.planned:
@@ -109,14 +111,18 @@ class Agenda:
                 if edge.argument.allow_missing:
                     self._pass(edge, upstream_ordinal)
                     continue
-                waits = self._waits[edge.downstream]
-                for each in self._closed(edge, upstream_ordinal):
-                    if waits.pop(each, None) is not None:
-                        failed.append((edge.downstream, each))
-                        yield Blocked(edge.downstream, each, upstream, upstream_ordinal)
+                for each in self._waiting(edge.downstream, self._closed(edge, upstream_ordinal)):
+                    self._waits[edge.downstream].pop(each)
+                    failed.append((edge.downstream, each))
+                    yield Blocked(edge.downstream, each, upstream, upstream_ordinal)
 
     def _wait_for(self, edge: Edge, plan: Plan) -> None:
         upstream, waits = plan.planned[edge.upstream], self._waits[edge.downstream]
+        if isinstance(edge.correspondence, Window) and edge.correspondence.last > edge.correspondence.first:
+            watches = self._watches[_name(edge)] = _Watches(edge.correspondence, upstream, waits)
+            for ordinal in watches.watching():
+                waits[ordinal] += 1
+            return
         ordinals = upstream.mask.arg_true()
         groups = _groups(edge.correspondence, ordinals)
         if groups is not None and groups.n_unique() < groups.len():
@@ -128,8 +134,10 @@ class Agenda:
 
     def _pass(self, edge: Edge, ordinal: int) -> None:
         """Note that an upstream partition is settled, which may make others ready."""
-        gates = self._gates.get(_name(edge))
-        if gates is None or gates.open_after(ordinal):
+        gates, watches = self._gates.get(_name(edge)), self._watches.get(_name(edge))
+        if watches is not None:
+            self._release(edge.downstream, watches.settle(ordinal))
+        elif gates is None or gates.open_after(ordinal):
             self._release(edge.downstream, edge.correspondence.downstream_of(ordinal))
 
     def _closed(self, edge: Edge, ordinal: int) -> Ordinals:
@@ -142,13 +150,19 @@ class Agenda:
 
     def _release(self, key: AssetKey, ordinals: Ordinals) -> None:
         waits = self._waits[key]
+        for ordinal in self._waiting(key, ordinals):
+            waits[ordinal] -= 1
+            if waits[ordinal] == 0:
+                self._make_ready(key, ordinal)
+
+    def _waiting(self, key: AssetKey, ordinals: Ordinals) -> list[int]:
+        """Return those of some partitions that are not settled; it costs no more than looking through all such."""
+        waits = self._waits[key]
+        if not waits:
+            return []  # to look through a dict takes time for what it once held, too
         if isinstance(ordinals, range) and len(ordinals) > len(waits):
-            ordinals = [each for each in waits if each in ordinals]
-        for ordinal in ordinals:
-            if ordinal in waits:
-                waits[ordinal] -= 1
-                if waits[ordinal] == 0:
-                    self._make_ready(key, ordinal)
+            return [each for each in waits if each in ordinals]
+        return [each for each in ordinals if each in waits]
 
     def _make_ready(self, key: AssetKey, ordinal: int) -> None:
         self._is_ready.add((key, ordinal))
@@ -178,6 +192,50 @@ class _Gates:
         is_first = group not in self._closed
         self._closed.add(group)
         return is_first
+
+
+class _Watches:
+    """The watches of one edge that is a wide window: each partition watches the last one that it still waits for.
+
+    Counted one by one, a partition that goes into all later ones would be taken off each of them. Watched, it is looked
+    at by those for which it is the last; as agendas go forward, these have hardly another one to watch after it.
+    """
+
+    def __init__(self, window: Window, awaited: PartitionSet, downstream: Iterable[int]) -> None:
+        self._window = window
+        self._before = [ordinal if is_awaited else ordinal - 1 for ordinal, is_awaited in enumerate(awaited.mask)]
+        """Of each upstream ordinal: itself while it is awaited, else an earlier one, with no awaited one in between."""
+        self._watched_by: dict[int, list[int]] = {}
+        for ordinal in downstream:
+            self._watch(ordinal)
+
+    def watching(self) -> Iterator[int]:
+        """Yield the downstream partitions that wait for anything."""
+        return chain.from_iterable(self._watched_by.values())
+
+    def settle(self, ordinal: int) -> list[int]:
+        """Note that an upstream partition is settled; return the downstream ones that wait for none any more."""
+        self._before[ordinal] = ordinal - 1
+        return [each for each in self._watched_by.pop(ordinal, ()) if not self._watch(each)]
+
+    def _watch(self, ordinal: int) -> bool:
+        """Let a downstream partition watch the last one that it waits for, if there is one."""
+        window = self._window.upstream_of(ordinal, ordinal)
+        last = self._last_awaited(window[-1]) if window else -1
+        if not window or last < window[0]:
+            return False
+        self._watched_by.setdefault(last, []).append(ordinal)
+        return True
+
+    def _last_awaited(self, ordinal: int) -> int:
+        """Return the last awaited ordinal up to one, or -1; the way there is halved for those who come after."""
+        before = self._before
+        while ordinal >= 0 and before[ordinal] != ordinal:
+            further = before[ordinal]
+            if further >= 0:
+                before[ordinal] = further = before[further]
+            ordinal = further
+        return ordinal
 
 
 def _name(edge: Edge) -> tuple[AssetKey, str]:

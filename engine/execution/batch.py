@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from deltaworks.engine.execution.table_scope import judge_in_table
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
@@ -14,8 +15,10 @@ from deltaworks.io.create import create_table, verify_table
 from deltaworks.io.dtypes import Json, schema_difference
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
+from deltaworks.io.rejects import drop_rejects
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
+from deltaworks.validation import RuleResult, Severity
 
 ENGINE = "deltaworks"
 
@@ -89,6 +92,18 @@ def commit_batch(
         verify_table(table, schema, node.partition_columns, node.scheme)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
+    warned: dict[str, tuple[RuleResult, ...]] = {}
+
+    def judge(table: Table, partitions: Sequence[StagedPartition]) -> Mapping[str, str]:
+        refused: dict[str, str] = {}
+        for key, results in judge_in_table(table, node, schema, partitions).items():
+            failed = [str(result) for result in results if result.severity is Severity.FAIL]
+            if failed:
+                refused[key] = f"{node.key} {key}: {'; '.join(failed)}. Nothing was committed for it."
+            else:
+                warned[key] = results
+        return refused
+
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
         chosen = [by_key[partition.key] for partition in partitions]
         return Record(
@@ -97,7 +112,7 @@ def commit_batch(
             engine=ENGINE,
             started_at=run.started_at,
             groups=tuple(_groups(node, chosen)),
-            checks=_checks(chosen),
+            checks=checks_of([_with(each, warned) for _, each in chosen]),
         )
 
     return commit_partitions(
@@ -107,6 +122,7 @@ def commit_batch(
         record_of,
         lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
         int(now.timestamp() * 1000),
+        judge=judge,
     )
 
 
@@ -114,6 +130,8 @@ def discard(table: Table, partition: StagedPartition) -> None:
     """Delete the files of a partition that is not to be committed."""
     for file in partition.files:
         table.store.delete(f"{table.name}/{file.path}")
+    if partition.rejects is not None:
+        drop_rejects(table.store, partition.rejects)
 
 
 def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
@@ -121,16 +139,18 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
     by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
     for outcome, each in chosen:
         pins: dict[str, Pin] = {}
+        place = each.ordinal - outcome.task.first
         for argument, pinned in outcome.task.inputs.items():
             if pinned.table_id is not None:
                 known = pins.get(pinned.table_id, Pin(str(pinned.asset), pinned.version))
-                members = () if pinned.members is None else ((argument, pinned.members),)
+                members = tuple((argument, told) for told in pinned.members[place : place + 1])
                 pins[pinned.table_id] = replace(known, members=(*known.members, *members))
         by_inputs.setdefault(tuple(pins.items()), []).append(each)
     for inputs, made in by_inputs.items():
         yield Group(
             keys=tuple(each.partition.key for each in made) if node.partition_columns else None,
             rows=tuple(each.partition.rows for each in made),
+            rejects=_rejects(made),
             source=node.code,
             override=node.asset.code_version,
             columns=next((outcome.fingerprints for outcome, _ in chosen if outcome.fingerprints), None),
@@ -138,8 +158,19 @@ def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iter
         )
 
 
-def _checks(chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Mapping[str, Json]:
+def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
+    names = tuple(None if each.partition.rejects is None else each.partition.rejects.name for each in made)
+    return names if any(names) else None
+
+
+def _with(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+    more = warned.get(staged.partition.key, ())
+    return replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
+
+
+def checks_of(staged: Sequence[StagedOutcome]) -> Mapping[str, Json]:
+    """Return what a record says of the checks of partitions: only what did not pass in detail."""
     not_passed = [
-        {**result.to_json(), "partition": each.partition.key or None} for _, each in chosen for result in each.warned
+        {**result.to_json(), "partition": each.partition.key or None} for each in staged for result in each.not_passed
     ]
-    return {"passed": sum(each.passed for _, each in chosen), "not_passed": not_passed}
+    return {"passed": sum(each.passed for each in staged), "not_passed": not_passed}

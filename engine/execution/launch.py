@@ -13,13 +13,14 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
-from deltaworks.engine.execution.opening import keep_if_due, keep_what_is_read
+from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
+from deltaworks.io.index import save_index_if_due
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -69,7 +70,7 @@ def launch(
     executor = ThreadExecutor(stager.stage, workers)
     report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
     for key in plan.planned:
-        keep_if_due(tables[key])
+        save_index_if_due(tables[key])
         try:
             checkpoint_if_due(tables[key])
         except StorageError as error:

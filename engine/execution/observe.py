@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.execution.opening import keep_if_due, open_latest
+from deltaworks.engine.execution.opening import open_and_keep
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
@@ -30,7 +30,5 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
         LogGap: a commit is missing or damaged.
         TableMismatch: others write a table, and it is not partitioned as its asset says.
     """
-    tables = {key: open_latest(store, node.asset) for key, node in graph.nodes.items()}
-    for table in tables.values():
-        keep_if_due(table)
+    tables = {key: open_and_keep(store, node.asset) for key, node in graph.nodes.items()}
     return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))

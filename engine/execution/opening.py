@@ -15,7 +15,7 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.errors import InvalidDefinition, LogGap, RequestError, StorageError, TableMismatch, VersionGone
 from deltaworks.io.external import External
 from deltaworks.io.history import history
-from deltaworks.io.index import load_table, save_index_if_due
+from deltaworks.io.index import load_indexed, load_table
 from deltaworks.io.log import Commit
 from deltaworks.io.memory import load_external, remember, remember_if_due
 from deltaworks.io.store import Store
@@ -33,6 +33,20 @@ def open_latest(lake: Store, asset: Asset[..., Any]) -> Table:
         return load_table(lake, asset.table_name)
     table = _load(lake, asset)
     _verify_partitions(asset, table)
+    return table
+
+
+def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
+    """Read the table of an asset as `open_latest`, and keep what was read for those who come next, if that is due.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+        TableMismatch: others write it, and it is not partitioned as its asset says.
+    """
+    if asset.kind is not AssetKind.EXTERNAL:
+        return load_indexed(lake, asset.table_name)
+    table = open_latest(lake, asset)
+    remember_if_due(table)
     return table
 
 
@@ -68,14 +82,6 @@ def no_table(lake: Store, asset: Asset[..., Any]) -> Table:
     """Return the table of an asset as it was before there was one."""
     external = external_of(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
     return Table(*_place(lake, asset), external)
-
-
-def keep_if_due(table: Table) -> None:
-    """Keep what was read of a table for those who come next, if it is worth it; who may not write does without."""
-    if table.external is None:
-        save_index_if_due(table)
-    else:
-        remember_if_due(table)
 
 
 def keep_what_is_read(table: Table) -> None:

@@ -11,8 +11,8 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.execution.agenda import Blocked
 from deltaworks.engine.execution.task import PinnedInput
-from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
-from deltaworks.engine.planning.members import members
+from deltaworks.engine.planning.graph import AssetGraph, Edge
+from deltaworks.engine.planning.members import common_members, members_of, members_vary
 from deltaworks.engine.planning.state import existing
 from deltaworks.io.table import Table
 
@@ -35,11 +35,10 @@ def lacking(
     for edge in graph.nodes[key].upstream:
         if edge.argument.allow_missing:
             continue
-        table, mapped = tables[edge.upstream], edge.correspondence.upstream_of(first, last)
-        is_there = map(table.has_content, _keys(graph, edge, mapped))
-        absent = {each for each, has_content in zip(mapped, is_there, strict=True) if not has_content}
+        ordinals = range(first, last + 1)
+        absent = _absent(graph, tables[edge.upstream], edge, ordinals)
         if absent:
-            for ordinal, missed in _missed(edge, range(first, last + 1), absent):
+            for ordinal, missed in _missed(edge, ordinals, absent):
                 found[ordinal] = Blocked(key, ordinal, edge.upstream, missed)
     return found
 
@@ -60,20 +59,35 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
         files=tuple(table.files(_keys(graph, edge, edge.correspondence.upstream_of(first, last)))),
         schema=table.schema() if table.exists else None,
         partition_columns=() if table.metadata is None else table.metadata.partition_columns,
-        members=_members(graph.nodes[edge.upstream], table, edge, {} if read is None else read),
+        members=_members(graph, table, edge, range(first, last + 1), {} if read is None else read),
         root=None if table.external is None else str(table.store.root),
         computed_columns=graph.nodes[edge.upstream].computed_columns,
     )
 
 
-def _members(upstream: Node, table: Table, edge: Edge, read: Members) -> str | None:
-    """Return what tells the set of partitions that an input reads, if that is the same for every partition."""
-    if not edge.correspondence.joins_all or not upstream.partition_columns:
-        return None
-    place = edge.downstream, edge.argument.argument, table.version
-    if place not in read:
-        read[place] = members(edge, upstream.partitions, existing(upstream, table))
-    return read[place]
+def _members(graph: AssetGraph, table: Table, edge: Edge, ordinals: range, read: Members) -> tuple[str, ...]:
+    """Return what tells the set of partitions that an input reads, of each partition that the call makes."""
+    upstream = graph.nodes[edge.upstream]
+    if not upstream.partition_columns:
+        return ()
+    if edge.correspondence.joins_all:
+        place = edge.downstream, edge.argument.argument, table.version
+        if place not in read:
+            read[place] = common_members(edge, upstream.partitions, existing(upstream, table))
+        digest = read[place]
+        return () if digest is None else (digest,) * len(ordinals)
+    if not members_vary(edge):
+        return ()
+    absent = set[int]() if edge.needs_each else _absent(graph, table, edge, ordinals)
+    mapped = (edge.correspondence.upstream_of(ordinal, ordinal) for ordinal in ordinals)
+    return tuple(members_of(edge, *each, absent) for each in zip(ordinals, mapped, strict=True))
+
+
+def _absent(graph: AssetGraph, table: Table, edge: Edge, ordinals: range) -> set[int]:
+    """Return which of the upstream partitions that some partitions are made from do not exist."""
+    mapped = edge.correspondence.upstream_of(ordinals[0], ordinals[-1])
+    is_there = map(table.has_content, _keys(graph, edge, mapped))
+    return {each for each, has_content in zip(mapped, is_there, strict=True) if not has_content}
 
 
 def _keys(graph: AssetGraph, edge: Edge, ordinals: Ordinals) -> list[str]:

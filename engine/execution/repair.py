@@ -7,7 +7,7 @@ else changed since it was decided on is left as it is and reported.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -21,7 +21,7 @@ from deltaworks.io.create import verify_partitions
 from deltaworks.io.dtypes import Json
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
-from deltaworks.io.record import Group, Record
+from deltaworks.io.record import Group, Kind, Record
 from deltaworks.io.table import Table
 
 
@@ -92,6 +92,8 @@ def carry_out(
     now: Callable[[], dt.datetime],
     verify: Callable[[Table], None],
     describe: Callable[[Table, Sequence[C]], Json] | None = None,
+    checks_of: Callable[[Sequence[C]], Mapping[str, Json]] = lambda _: {},
+    failures: Sequence[Failure] = (),
 ) -> Repair:
     """Commit the new content of partitions, with the ledger's entry before and after.
 
@@ -104,6 +106,8 @@ def carry_out(
         now: the clock.
         verify: see `commit_partitions`.
         describe: see `commit_partitions`.
+        checks_of: what the record says of the checks of those that are committed.
+        failures: what failed before there was anything to commit.
 
     Raises:
         StorageError: the lake cannot be written; nothing was committed.
@@ -118,7 +122,7 @@ def carry_out(
             engine=ENGINE,
             started_at=entry.started_at,
             groups=tuple(groups_of(chosen)),
-            checks={},
+            checks=checks_of(chosen),
             kind=entry.kind,
         )
 
@@ -131,12 +135,13 @@ def carry_out(
     except BaseException:
         write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
         raise
-    failures = [
+    conflicts = [
         Failure(str(node.key), key or None, str(conflict), *then)
         for conflict in committed.conflicts
         for key in conflict.partitions or ("",)
     ]
-    failed = {failure.partition or "" for failure in failures}
+    failed = {failure.partition or "" for failure in conflicts}
+    failures = (*failures, *conflicts)
     done = [part.key for part in parts if part.key not in failed]
     ended = replace(
         entry,
@@ -144,8 +149,9 @@ def carry_out(
         ended_at=now().isoformat(),
         failed=len(failures),
         commits=0 if committed.version is None else 1,
-        failures=tuple(failures),
-        replaced=len(done),
+        failures=failures,
+        materialized=len(done) if entry.kind is Kind.MATERIALIZE else 0,
+        replaced=0 if entry.kind is Kind.MATERIALIZE else len(done),
     )
     note = None
     try:

@@ -251,5 +251,5 @@ def _input_notes(past: _Past, inputs: Mapping[int, Mapping[str, PinnedInput]]) -
     for argument, each in pinned.items():
         recorded = past.made[ordinal].inputs.get(each.table_id or "")
         members = None if recorded is None else dict(recorded.members).get(argument)
-        if members is not None and members != each.members:
+        if members is not None and (members,) != each.members:
             yield f"input: {argument} is made of other partitions of {each.asset} now than it was then"

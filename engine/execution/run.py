@@ -233,8 +233,8 @@ class Run:
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
-            if each.warned:
-                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.warned))))
+            if each.not_passed:
+                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.not_passed))))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
@@ -256,7 +256,8 @@ class Run:
                 self._fail(key, each.ordinal, str(error))
             return
         conflicts = {"".join(conflict.partitions): conflict for conflict in committed.conflicts}
-        done = [each for each in batch.staged if each.partition.key not in conflicts]
+        left_out = conflicts.keys() | committed.refused.keys()
+        done = [each for each in batch.staged if each.partition.key not in left_out]
         for each in done:
             self._agenda.committed(key, each.ordinal)
         if committed.version is not None:
@@ -264,6 +265,10 @@ class Run:
             self._progress.commits += 1
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
+        for each in batch.staged:
+            if each.partition.key in committed.refused:
+                discard(table, each.partition)
+                self._fail(key, each.ordinal, committed.refused[each.partition.key])
         superseded = [each for each in batch.staged if each.partition.key in conflicts]
         for each in superseded:
             discard(table, each.partition)

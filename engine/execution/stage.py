@@ -8,23 +8,23 @@ bounded memory, for everything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, describe, guard
+from deltaworks.engine.execution.sift import aggregates, sift
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
-from deltaworks.io.staged import StagedFile, StagedPartition
-from deltaworks.io.statistics import statistics
+from deltaworks.io.staged import RejectsFile, StagedFile, StagedPartition
 from deltaworks.io.store import Store
-from deltaworks.validation import ROWS, Contract
+from deltaworks.validation import ROWS, Contract, RuleResult
 
 _STRAY = "\0stray"
 _LOG = logging.getLogger("deltaworks.execution")
@@ -49,13 +49,20 @@ class Stager:
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
-        staging = Staging(self.target or self.store, call.node.asset.table_name, task.run_id, task.number)
+        resources = self.resources.get(str(task.asset), {})
+        return self.stage_rows(call, lambda: call_function(call, self.store, resources))
+
+    def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
+        """Stage the rows that something makes as if the call's function had returned them."""
+        task = call.task
+        lake = self.target or self.store
+        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number)
         result: Result | None = None
         try:
-            lf = call_function(call, self.store, self.resources.get(str(task.asset), {}))
+            lf = make()
             result = guard(call, lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
-            return replace(_judge(result, staging, written), fingerprints=self._fingerprints(call, lf))
+            return replace(_judge(result, staging, written, lake), fingerprints=self._fingerprints(call, lf))
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
@@ -68,7 +75,7 @@ class Stager:
             may_pass_later = True
         if result is not None:
             for ordinal in task.ordinals:
-                staging.drop(result.values(ordinal))
+                _drop(result, staging, ordinal)
         return Outcome(task, failures=dict.fromkeys(task.ordinals, reason), may_pass_later=may_pass_later)
 
     def _fingerprints(self, call: Call, lf: pl.LazyFrame) -> Mapping[str, str] | None:
@@ -95,7 +102,7 @@ def _in_memory(result: Result, staging: Staging) -> _Written:
     df = result.lf.collect()
     values = result.values(ordinal)
     is_stray = _is_stray(result, values)
-    measured = df.select(*_aggregates(result), is_stray.sum().alias(_STRAY)).row(0, named=True)
+    measured = df.select(*aggregates(result), is_stray.sum().alias(_STRAY)).row(0, named=True)
     if measured[_STRAY]:
         found = df.filter(is_stray).select(*values).row(0, named=True)
         _refuse_strays(result, measured[_STRAY], {column: serialized(value) for column, value in found.items()})
@@ -128,19 +135,13 @@ def _streaming(result: Result, staging: Staging) -> _Written:
     measured: dict[int, Mapping[str, object]] = {}
     if written:
         staged = staging.scan(written, result.schema)
-        aggregates = _aggregates(result)
-        by_partition = staged.group_by(columns).agg(aggregates) if columns else staged.select(aggregates)
+        measures = aggregates(result)
+        by_partition = staged.group_by(columns).agg(measures) if columns else staged.select(measures)
         for row in by_partition.collect(engine="streaming").iter_rows(named=True):
             if row[ROWS]:
                 place = places.of_values({column: serialized(row[column]) for column in columns})
                 measured[ordinals[place]] = row
     return _Written(measured, lambda ordinal: staging.scan([result.values(ordinal)], result.schema).collect())
-
-
-def _aggregates(result: Result) -> list[pl.Expr]:
-    columns = result.call.node.partition_columns
-    stored = {name: dtype for name, dtype in result.schema.items() if name not in columns}
-    return [*result.contract.aggregates(), *statistics(stored)]
 
 
 def _is_stray(result: Result, values: Mapping[str, str]) -> pl.Expr:
@@ -174,43 +175,62 @@ def _filter(node: Node, column: str) -> str:
     return f"partition{dimension}.contains({repr(column) if expression is None else expression})"
 
 
-def _judge(result: Result, staging: Staging, written: _Written) -> Outcome:
+def _judge(result: Result, staging: Staging, written: _Written, lake: Store) -> Outcome:
     task = result.call.task
     staged: list[StagedOutcome] = []
     failures: dict[int, str] = {}
     for ordinal in task.ordinals:
-        measured = written.measured.get(ordinal)
         try:
-            staged.append(_judge_one(result, staging, ordinal, measured, written.rows_of))
+            staged.append(_judge_one(result, staging, ordinal, written, lake))
         except ValidationFailed as error:
-            staging.drop(result.values(ordinal))
+            _drop(result, staging, ordinal)
             failures[ordinal] = str(error)
     return Outcome(task, tuple(staged), result.schema, failures)
 
 
-def _judge_one(
-    result: Result,
-    staging: Staging,
-    ordinal: int,
-    measured: Mapping[str, object] | None,
-    rows_of: Callable[[int], pl.DataFrame],
-) -> StagedOutcome:
+def _judge_one(result: Result, staging: Staging, ordinal: int, written: _Written, lake: Store) -> StagedOutcome:
     node, contract, values = result.call.node, result.contract, result.values(ordinal)
-    key = node.partitions.key(ordinal)
-    files: tuple[StagedFile, ...] = ()
+    key, measured = node.partitions.key(ordinal), written.measured.get(ordinal)
     if measured is None:
         staging.drop(values)
         verdict = contract.judge_no_rows()
-    else:
-        residual = contract.judge_residual(rows_of(ordinal)) if contract.residual else None
-        verdict = contract.judge(measured, residual)
-        if verdict.ok:
-            files = (staging.staged(values, measured, verdict.rows),)
+        _refuse(node, key, verdict.failed)
+        return StagedOutcome(ordinal, StagedPartition(key, values, 0, ()), verdict.passed, verdict.warned)
+    residual = contract.judge_residual(written.rows_of(ordinal)) if contract.residual else ()
+    verdict = contract.judge(measured, residual or None)
+    rejects: RejectsFile | None = None
+    left: pl.LazyFrame | None = None
+    taken_out: tuple[RuleResult, ...] = ()
+    if verdict.taken_out:
+        taken_out = contract.samples(written.rows_of(ordinal), verdict.taken_out)
+        sifted = sift(result, staging, ordinal, verdict, residual, lake)
+        verdict, measured, rejects, left = sifted.verdict, sifted.measured, sifted.rejects, sifted.left
     if not verdict.ok:
-        results = contract.samples(rows_of(ordinal), verdict.failed) if measured is not None else verdict.failed
+        judged = written.rows_of(ordinal) if left is None else left
+        _refuse(node, key, contract.samples(judged, verdict.failed))
+    if left is not None:
+        staging.drop(values)
+        staging = staging.sifted
+    files: tuple[StagedFile, ...] = ()
+    if verdict.rows:
+        files = (staging.staged(values, measured, verdict.rows),)
+    else:
+        staging.drop(values)
+    partition = StagedPartition(key, values, verdict.rows, files, rejects)
+    return StagedOutcome(ordinal, partition, verdict.passed, (*taken_out, *verdict.warned))
+
+
+def _refuse(node: Node, key: str, results: Sequence[RuleResult]) -> None:
+    """Raise `ValidationFailed` if there are results that forbid a commit."""
+    if results:
         raise ValidationFailed(
             f"{f'{node.key} {key}'.rstrip()}: {'; '.join(map(str, results))}. Nothing was committed for it.",
             asset=str(node.key),
             partition=key or None,
         )
-    return StagedOutcome(ordinal, StagedPartition(key, values, verdict.rows, files), verdict.passed, verdict.warned)
+
+
+def _drop(result: Result, staging: Staging, ordinal: int) -> None:
+    """Delete whatever files a partition that failed has."""
+    for each in (staging, staging.sifted):
+        each.drop(result.values(ordinal))

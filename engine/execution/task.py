@@ -30,8 +30,8 @@ class PinnedInput:
     """Those of the mapped partitions, at the version."""
     schema: pl.Schema | None
     partition_columns: tuple[str, ...]
-    members: str | None = None
-    """What tells the set of partitions that it reads, where every partition of the asset reads the same."""
+    members: tuple[str, ...] = ()
+    """What tells the set of partitions that each partition of the task reads; empty where its key says all of it."""
     root: str | None = None
     """The folder that the table's own lies in; none: the lake's."""
     computed_columns: tuple[str, ...] = ()
@@ -67,7 +67,8 @@ class StagedOutcome:
     partition: StagedPartition
     passed: int
     """How many rules passed."""
-    warned: tuple[RuleResult, ...]
+    not_passed: tuple[RuleResult, ...]
+    """What did not pass and does not keep it from being committed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ its partitions and the dtypes of its columns. Where there is no source, bytecode
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
@@ -16,6 +16,7 @@ from deltaworks.engine.definitions.mappings.declared import PartitionMapping, fu
 from deltaworks.engine.planning.opaque import described
 from deltaworks.engine.planning.own import Own
 from deltaworks.engine.planning.reach import Reach, Unseen, columns_of
+from deltaworks.validation import declare
 
 SCHEME = "1"
 """Names what the hash is made of; versions of different schemes are never the same."""
@@ -23,6 +24,8 @@ SCHEME = "1"
 
 def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping]) -> str:
     """Return the code version of an asset, as `scheme:hash`; `override:...` where the author sets one.
+
+    Rules that leave rows out have a hash of their own, after a dot.
 
     Args:
         asset: the asset.
@@ -37,8 +40,13 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
         f"partitions {asset.partitions.scheme} by {columns or None}",
         *(f"column {text}" for text in (() if asset.model is None else columns_of(asset.model))),
     ]
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    return f"{SCHEME}:{digest[:16]}"
+    rules = _rules(asset)
+    return f"{SCHEME}:{_digest(parts)[:16]}" + (f".{_digest(rules)[:8]}" if rules else "")
+
+
+def differ_by_rules_only(a: str | None, b: str | None) -> bool:
+    """Tell whether two code versions make the same rows, before their rules leave any out."""
+    return a is not None and b is not None and a.partition(".")[0] == b.partition(".")[0]
 
 
 def unseen_values(asset: Asset[..., Any]) -> tuple[Unseen, ...]:
@@ -47,8 +55,30 @@ def unseen_values(asset: Asset[..., Any]) -> tuple[Unseen, ...]:
     return tuple(_reach(asset).unseen) if is_hashed else ()
 
 
+def _rules(asset: Asset[..., Any]) -> list[str]:
+    """Return what the rules are that leave rows out, with the author's functions that they may call."""
+    if asset.model is None:
+        return []
+    declared = declare(asset.model)
+    rules = [f"rule {rule}" for rule in declared.taking_out()]
+    if not rules:
+        return []
+    found = Reach(_own(asset))
+    for function in declared.check_functions():
+        found.follow(function, {})
+    return [*rules, *found.parts]
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _own(asset: Asset[..., Any]) -> Own:
+    return Own((asset.function.__module__ or "").partition(".")[0])
+
+
 def _reach(asset: Asset[..., Any]) -> Reach:
-    found = Reach(Own((asset.function.__module__ or "").partition(".")[0]))
+    found = Reach(_own(asset))
     found.follow(asset.function, asset.signature.resources)
     for upstream in asset.signature.upstreams:
         for function in functions_of(upstream.mapping):

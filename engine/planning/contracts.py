@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -75,7 +75,7 @@ def check_contracts(graph: AssetGraph) -> tuple[Problem, ...]:
     for key, node in graph.nodes.items():
         for edge in node.upstream:
             problems += _edge_problems(graph, node, edge)
-        declared = _declared_schema(node)
+        declared = declared_schema(node)
         if declared is not None:
             schemas[key] = declared  # an asset may read itself
         inferred = _infer(node, schemas, problems)
@@ -115,7 +115,7 @@ def _difference(wanted: DeclaredColumn, offer: Declared) -> str | None:
     return "lets it be null" if found.nullable and not wanted.nullable else None
 
 
-def _declared_schema(node: Node) -> pl.Schema | None:
+def declared_schema(node: Node) -> pl.Schema | None:
     """Return the columns that a model promises, if it names them all."""
     declared = None if node.asset.model is None else declare(node.asset.model)
     return None if declared is None or declared.patterns else declared.schema()
@@ -127,7 +127,7 @@ def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame
         return None
     with rehearsal():
         try:
-            result = node.asset.function(**_arguments(node, schemas))
+            result = node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key])))
             return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
         except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames
             return None
@@ -141,7 +141,7 @@ def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Pro
         or any(each.upstream not in schemas for each in node.upstream)
     ):
         return None
-    arguments = _arguments(node, schemas)
+    arguments = arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key]))
     with rehearsal() as seen:
         seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.upstream)
         try:
@@ -153,7 +153,7 @@ def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Pro
                 return None
             lf = conform(node.asset.model, result.lazy())
             schema = lf.collect_schema()
-            if from_rows and _is_vague(schema):
+            if from_rows and is_vague(schema):
                 return None
             lf.collect()
         except _FOR_WANT_OF_ROWS:
@@ -167,20 +167,27 @@ def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Pro
     return schema
 
 
-def _arguments(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> dict[str, Any]:
+def arguments_of(node: Node, empty: Callable[[AssetKey], pl.LazyFrame], ordinal: int = 0) -> dict[str, Any]:
+    """Return what a function that needs no resources is rehearsed with.
+
+    Args:
+        node: the asset.
+        empty: makes an empty frame with the columns of an upstream.
+        ordinal: the partition that it is to make.
+    """
     signature = node.asset.signature
     arguments: dict[str, Any] = {}
     for edge in node.upstream:
-        df = pl.DataFrame(schema=schemas[edge.upstream])
-        arguments[edge.argument.argument] = df.lazy() if edge.argument.frame.is_lazy else df
+        lf = empty(edge.upstream)
+        arguments[edge.argument.argument] = lf if edge.argument.frame.is_lazy else lf.collect()
     if signature.partition is not None:
-        arguments[signature.partition] = Partition(node.partitions, 0, 0, node.partition_columns)
+        arguments[signature.partition] = Partition(node.partitions, ordinal, ordinal, node.partition_columns)
     if signature.logger is not None:
         arguments[signature.logger] = Logger(str(node.key))
     return arguments
 
 
-def _is_vague(schema: pl.Schema) -> bool:
+def is_vague(schema: pl.Schema) -> bool:
     """Tell whether a schema looks like one that was built from rows, without any."""
     return not schema or pl.Null in schema.values()
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import reaching_back
 from deltaworks.engine.planning.remedy import needed_upstream
-from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
+from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import Place
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.table import Materialization

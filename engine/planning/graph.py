@@ -22,6 +22,7 @@ from deltaworks.engine.definitions.mappings.declared import (
 )
 from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions, key_ranges
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions, resolve
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
@@ -51,6 +52,14 @@ class Edge:
     def may_read_nothing(self) -> bool:
         """Whether a partition can be made that maps to no upstream partition at all."""
         return self.argument.allow_missing or self.is_own
+
+    @property
+    def waiting(self) -> PartitionSet:
+        """The downstream partitions that are made from a key that is no upstream partition, at least now."""
+        awaited = self.correspondence.awaited
+        if awaited is None:
+            return PartitionSet.none(self.correspondence.downstream_size)
+        return PartitionSet(awaited.is_not_null())
 
     @property
     def is_own(self) -> bool:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered
 from deltaworks.engine.planning.status import LakeStatus, Status
+
+_SHOWN_KEYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,20 @@ class LeftOut:
     """Those that are missing; none: the upstream's definition has no partition that they could be made from."""
     command: str | None
     """What would make them, with everything that they lack; none: nothing would."""
+    awaited: tuple[str, ...] = ()
+    """Keys that they are made from and that are no partitions of the upstream."""
 
     def reason(self, graph: AssetGraph) -> str:
         """Say why they cannot be made, and what would change that."""
         upstream = graph.nodes[self.upstream]
+        if self.awaited:
+            are = "is no partition" if len(self.awaited) == 1 else "are no partitions"
+            keys = ", ".join(self.awaited[:_SHOWN_KEYS])
+            more = f" and {len(self.awaited) - _SHOWN_KEYS:,} more" if len(self.awaited) > _SHOWN_KEYS else ""
+            return (
+                f"it is made from {self.upstream} {keys}{more}, which {are}; the partitions of {self.upstream} are "
+                f"{upstream.partitions}"
+            )
         if not self.upstream_partitions:
             return f"{self.upstream} has no partition to make it from, its partitions are {upstream.partitions}"
         missing = upstream.spelled(self.upstream_partitions.ranges())
@@ -54,8 +66,10 @@ def left_out(
         size = graph.nodes[edge.upstream].partitions.size
         never = uncovered(edge, wanted, size)
         possible = possible - never  # what one input can never give needs no command for another
-        if never:
-            yield LeftOut(node.key, never, edge.upstream, PartitionSet.none(size), None)
+        waits = never & edge.waiting
+        for part, awaited in ((waits, _awaited(edge, waits)), (never - waits, ())):
+            if part:
+                yield LeftOut(node.key, part, edge.upstream, PartitionSet.none(size), None, awaited)
     for edge in upstream:
         absent = status[edge.upstream].having(Status.MISSING)
         absent = absent - planned.get(edge.upstream, PartitionSet.none(absent.size))
@@ -77,6 +91,12 @@ def lacking_own(
                 needed = needed | (absent & edge.correspondence.upstream(part))
         command = remedy(graph, node, part, status) if can_be_made else None
         yield LeftOut(node.key, part, node.key, needed - partitions or needed, command)
+
+
+def _awaited(edge: Edge, partitions: PartitionSet) -> tuple[str, ...]:
+    """Return the keys that partitions wait for, each once."""
+    awaited = edge.correspondence.awaited
+    return () if awaited is None else tuple(awaited.filter(partitions.mask).unique(maintain_order=True))
 
 
 def _split(

@@ -12,11 +12,12 @@ from enum import StrEnum
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import follow
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import LeftOut, lacking_own, left_out
 from deltaworks.engine.planning.request import Request
-from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status, status_groups
+from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import RequestError
 
 

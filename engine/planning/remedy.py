@@ -34,10 +34,13 @@ def needed_upstream(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> P
 
 
 def uncovered(edge: Edge, wanted: PartitionSet, upstream_size: int) -> PartitionSet:
-    """Return which partitions cannot be made whatever is done, since they map to no upstream partition at all."""
+    """Return which partitions cannot be made whatever is done.
+
+    They map to no upstream partition at all, or to a key that is none.
+    """
     if edge.may_read_nothing:
         return PartitionSet.none(wanted.size)
-    return wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size))
+    return (wanted & edge.waiting) | (wanted - edge.correspondence.downstream(PartitionSet.all(upstream_size)))
 
 
 def obtainable(graph: AssetGraph, node: Node, status: LakeStatus) -> PartitionSet:

@@ -52,6 +52,14 @@ def source_of(namespace: Mapping[str, Any], file: str | None = None) -> Source |
     return known[1]
 
 
+def nodes_in(tree: ast.AST) -> list[ast.AST]:
+    """Return a tree's nodes in the order of `ast.walk`, but for what says how a name is used; in half the time."""
+    found = [tree]
+    for node in found:
+        found += _children(node)
+    return found
+
+
 def touches(name: str, modules: Iterable[ModuleType]) -> Iterator[tuple[ModuleType, Nodes]]:
     """Yield what may change a variable of some name in place, or replace it from another module."""
     for module in modules:
@@ -123,7 +131,7 @@ class _Indexing:
 
     def _visit(self, node: ast.AST, prefix: str) -> None:
         """Note functions and classes, however deep."""
-        for child in ast.iter_child_nodes(node):
+        for child in _children(node):
             inner = prefix
             match child:
                 case ast.Lambda():
@@ -142,7 +150,7 @@ class _Indexing:
             self._visit(child, inner)
 
     def _function_touches(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        inside = list(ast.walk(function))
+        inside = nodes_in(function)
         shared = {name for node in inside if isinstance(node, ast.Global) for name in node.names}
         names = shared.union(*(_touches(node) for node in inside if isinstance(node, ast.stmt)))
         for name in names:
@@ -199,9 +207,20 @@ def _statements(body: Iterable[ast.stmt], heads: Nodes) -> Iterator[tuple[ast.st
                 yield statement, heads
 
 
+def _children(node: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
+    for name in node._fields:
+        part: object = getattr(node, name, None)
+        if isinstance(part, list):
+            found += [each for each in cast("list[object]", part) if isinstance(each, ast.AST)]
+        elif isinstance(part, ast.AST) and name != "ctx":
+            found.append(part)
+    return found
+
+
 def _bound(statement: ast.stmt) -> set[str]:
     return {
-        node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+        node.id for node in nodes_in(statement) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
     }
 
 

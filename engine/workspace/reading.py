@@ -13,9 +13,11 @@ from deltaworks.engine.execution.opening import open_version
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
+from deltaworks.io.rejects import current_rejects, scan_rejects
 from deltaworks.io.scan import refuse_removed_files, scan_table
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.validation import REJECTED_BY
 
 
 def read_asset(
@@ -66,6 +68,36 @@ def rows_of(table: Table, *, version: int | None = None, partitions: Sequence[st
     if version is not None:
         refuse_removed_files(table, partitions, "`deltaworks history` tells which versions came after it")
     return scan_table(table, partitions)
+
+
+def read_rejects(
+    graph: AssetGraph,
+    store: Store,
+    name: str | AssetKey,
+    *,
+    version: int | None = None,
+    partitions: Sequence[str] | None = None,
+) -> pl.LazyFrame:
+    """Return the rows that rules left out of an asset's present partitions, or of those at a version.
+
+    Columns: those of the table when they were left out, and `_rejected_by`, the names of the rules that a row breaks.
+
+    Raises:
+        UnknownAsset: there is no such asset.
+        UnknownPartition: it has no such partition.
+        RequestError: it has no table yet.
+        VersionGone: its table has no such version.
+    """
+    node = graph.node(str(name))
+    if partitions is not None:
+        asked = request(graph, [node.key], partitions).partitions[node.key]
+        partitions = [node.partitions.key(ordinal) for ordinal in asked]
+    table = open_asset(store, node.asset, version)
+    rejected = sorted(current_rejects(table, partitions), key=lambda each: each.key)
+    files = [scan_rejects(store, each.file) for each in rejected]
+    if not files:
+        return pl.LazyFrame(schema={**table.schema(), REJECTED_BY: pl.List(pl.String)})
+    return pl.concat(files, how="diagonal_relaxed")
 
 
 def open_asset(store: Store, asset: Asset[..., Any], version: int | None = None) -> Table:

@@ -9,6 +9,7 @@
     │   └── InvalidSettings     deltaworks.toml, its environment variables, or a missing project
     ├── RequestError            what was asked for does not exist or cannot be        exit code 2
     │   ├── UnknownAsset
+    │   ├── UnknownColumn
     │   └── UnknownPartition
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
@@ -122,6 +123,18 @@ class UnknownAsset(RequestError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
         super().__init__(f"There is no asset {name!r}.{did_you_mean(name, known)}")
+
+
+class UnknownColumn(RequestError):
+    """A request names a column that an asset does not have, as far as its columns are known."""
+
+    def __init__(self, name: str, asset: str, known: Iterable[str]) -> None:
+        self.name, self.asset, self.known = name, asset, tuple(known)
+        if self.known:
+            problem = f"its columns are {', '.join(self.known)}.{did_you_mean(name, self.known, otherwise='')}"
+        else:
+            problem = "what columns it has is known only when it is made; a model in its signature would say so."
+        super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
 
 
 class UnknownPartition(RequestError):

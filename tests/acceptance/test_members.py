@@ -11,8 +11,9 @@ import pytest
 
 import deltaworks as dw
 from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.graph import build_graph
-from deltaworks.engine.planning.status import Status, status_groups
+from deltaworks.engine.planning.status import Status
 from deltaworks.io.store import Store
 
 NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

@@ -19,11 +19,12 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.explain import explain
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import request
-from deltaworks.engine.planning.status import Status, status_groups
+from deltaworks.engine.planning.status import Status
 from deltaworks.errors import InvalidDefinition, RequestError
 from deltaworks.io.store import Store
 

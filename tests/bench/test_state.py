@@ -1,28 +1,31 @@
 """The bench of states runs, and its rows come out. What they say is for people: a shared machine proves no time."""
 
-import subprocess
-import sys
-from pathlib import Path
+from tests.bench.running import ran
 
-ROOT = Path(__file__).parents[2]
+BY_STATES = {
+    "status, no index",
+    "status",
+    "status --partitions",
+    "status --partitions, all stale",
+    "plan, all stale",
+    "plan, all missing",
+    "status, one commit after the index",
+    "status, every other hour remade at the root",
+    "plan, every other hour remade at the root",
+}
+BY_COMMITS = {"status of one-hour commits, no index", "status of one-hour commits"}
+BY_ASSETS = {"list (loads the project)", "status of daily tables, no index", "status of daily tables"}
 
 
-def test_every_case_prints_its_row():
-    command = [sys.executable, ROOT / "bench/state.py", "tiny"]
+def test_every_case_prints_its_row_and_size():
+    head, columns, *lines = ran("state.py", "tiny")
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = {line[:44].rstrip(): line[64:].split() for line in done.stdout.splitlines()[3:]}
-    assert set(rows) >= {
-        "status, no index",
-        "status",
-        "status --partitions",
-        "status, one commit after the index",
-        "plan, all stale",
-        "plan, all missing",
-        "status of one-hour commits",
-        "list (loads the project)",
-        "status of daily tables",
-    }
-    assert all(float(cpu_s) >= 0 and float(peak_mib) > 0 for cpu_s, peak_mib in rows.values())
+    rows = {line[:44].rstrip(): (line[44:63].strip(), line[63:].split()) for line in lines}
+    assert head.startswith("CPU beyond that of the imports")
+    assert columns.split() == ["what", "size", "CPU", "s", "peak", "MiB", "ratio"]
+    assert {name: size for name, (size, _) in rows.items()} == (
+        dict.fromkeys(BY_STATES, "240 states")
+        | dict.fromkeys(BY_COMMITS, "3 commits")
+        | dict.fromkeys(BY_ASSETS, "4 x 30 days")
+    )
+    assert all(float(cpu_s) >= 0 and float(peak_mib) > 1 for _, (cpu_s, peak_mib) in rows.values())

@@ -143,7 +143,7 @@ PROJECT = SmallProject(
             keys=("",),
             columns=(),
             reads={
-                "balance": Read("balance", lambda *_: DAYS[-1:], is_shared=True),
+                "balance": Read("balance", lambda *_: DAYS[-1:]),
                 "season": all_of("season"),
             },
             made=lambda by, _, read: summed(by, read["balance"], read["season"]),

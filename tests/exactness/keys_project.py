@@ -125,10 +125,9 @@ def total(by: int) -> dw.Asset[..., LazyFrame[Total]]:
     return total
 
 
-def _shops_of(region: str, keys: Keys) -> Sequence[str]:
-    """Return the shops of a region; while one of them is none, the region waits for it and is made from nothing."""
-    shops = [shop for shop, regions in BELONGS.items() if region in regions]
-    return shops if set(shops) <= set(keys["sales"]) else []
+def _shops_of(region: str, _: Keys) -> Sequence[str]:
+    """Return the shops of a region, be they partitions or not; while one of them is none, the region waits for it."""
+    return [shop for shop, regions in BELONGS.items() if region in regions]
 
 
 PROJECT = SmallProject(
@@ -159,8 +158,8 @@ PROJECT = SmallProject(
             columns=(text_column("region"),),
             reads={
                 "about": Read("regions", lambda key, _: ASKED[key]),
-                "west": Read("regions", lambda *_: ["west"], is_shared=True),
-                "newest": Read("sales", lambda _, keys: keys["sales"][-1:], is_shared=True),
+                "west": Read("regions", lambda *_: ["west"]),
+                "newest": Read("sales", lambda _, keys: keys["sales"][-1:]),
             },
             made=lambda by, _, read: summed(by, read["about"], read["west"], read["newest"]),
             beyond="beyond",

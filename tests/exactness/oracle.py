@@ -193,16 +193,16 @@ class Oracle:
             pin = change.inputs.get(history.table_id or "")
             if pin is None and read.asset in {each["asset"] for each in change.inputs.values()}:
                 return STALE  # its table was dropped since
-            if read.is_shared and pin is not None:
-                there = {each for each in keys if self._exists(read.asset, each)}
-                then = self.members[str(self.histories[asset].table_id), key, change.version][argument]
-                if there != then and (read.needs is not Needs.EACH or len(there) == len(keys)):
-                    return STALE
+            then = self.members[str(self.histories[asset].table_id), key, change.version][argument]
+            there = {each for each in keys if each in self.keys[read.asset] and self._exists(read.asset, each)}
+            if pin is not None and there != then and not self._lacks(asset, read, keys, {}):
+                return STALE
             for each in keys:
-                latest = history.last(each)
                 if each not in self.keys[read.asset]:
                     continue
-                if latest is not None and latest.version > (-1 if pin is None else pin["version"]):
+                latest = history.last(each)
+                is_newer = latest is not None and latest.version > (-1 if pin is None else pin["version"])
+                if is_newer and (pin is None or each in there | then):  # what came and went since is no change
                     return STALE
                 if self._statuses[read.asset][each] == STALE:
                     return STALE

@@ -41,8 +41,6 @@ class Read:
     keys: Callable[[str, Keys], Sequence[str]]
     """The keys that a partition is made from, be they partitions or not."""
     needs: Needs = Needs.EACH
-    is_shared: bool = False
-    """Whether every partition is made from the same ones: others make it stale, however old they are."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,7 @@ def same_key(key: str, _: Keys) -> Sequence[str]:
 
 def all_of(asset: str) -> Read:
     """Read whatever there is of an asset."""
-    return Read(asset, lambda _, keys: keys[asset], Needs.ONE, is_shared=True)
+    return Read(asset, lambda _, keys: keys[asset], Needs.ONE)
 
 
 def some_rows(by: int, number: int) -> list[Row]:

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
+from deltaworks.io import index_file
 from deltaworks.io.damage import inspect
 from deltaworks.io.diagnose import Subject, ledger_problems, log_problems, table_problems
-from deltaworks.io.index import FOLDER, save_index
+from deltaworks.io.index import FOLDER, FORMAT, save_index
 from deltaworks.io.log import commit_path
 from deltaworks.io.sweep import Runs
 
@@ -161,13 +162,14 @@ def test_an_index_that_is_damaged_or_wrong_is_told_and_one_of_another_table_is_n
     lake.replace(table, START)
     assert kept() is None, "an old index is a good one"
 
-    path = lake.store.root / FOLDER / "t.parquet"
+    path = lake.store.root / FOLDER / "t.index"
     path.write_bytes(path.read_bytes()[:-9])
     assert kept() == "its index cannot be read; it is left aside"
 
     save_index(table)
-    files = lake.store.root / FOLDER / "t.files.parquet"
-    pl.read_parquet(files).head(1).write_parquet(files, metadata=pl.read_parquet_metadata(files))
+    files = lake.store.root / FOLDER / "t.files"
+    df, facts = index_file.from_bytes(files.read_bytes(), FORMAT)
+    files.write_bytes(index_file.to_bytes(df.head(1), facts))
     assert kept() == "its index says something else than the log; it is left aside"
 
     shutil.rmtree(lake.store.root / "t")

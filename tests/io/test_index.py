@@ -82,7 +82,7 @@ def test_after_one_new_commit_only_that_commit_is_read(lake):
     found = [path for path in store.reads if path.endswith(".json") and store.exists(path)]
     assert found == [f"t/_delta_log/{table.version:020d}.json"]
     assert loaded.version == table.version
-    assert f"{FOLDER}/t.files.parquet" not in store.reads
+    assert f"{FOLDER}/t.files" not in store.reads
 
 
 def test_an_index_of_a_table_that_was_made_anew_is_left_aside(lake):
@@ -108,8 +108,8 @@ def test_a_copied_lake_keeps_its_index(lake, tmp_path):
     assert "t/_delta_log/00000000000000000000.json" not in store.reads
 
 
-@pytest.mark.parametrize("part", ["t.parquet", "t.files.parquet"])
-@pytest.mark.parametrize("damage", [b"", b"PAR1 nothing else", None])
+@pytest.mark.parametrize("part", ["t.index", "t.files"])
+@pytest.mark.parametrize("damage", [b"", b"nothing else", None])
 def test_a_damaged_index_is_left_aside(lake, part, damage):
     table = lake.make(START)
     save_index(table)
@@ -124,10 +124,10 @@ def test_a_damaged_index_is_left_aside(lake, part, damage):
 def test_files_of_another_version_than_the_state_are_read_from_the_log(lake):
     table = lake.make(START)
     save_index(table)
-    older = (lake.store.root / FOLDER / "t.files.parquet").read_bytes()
+    older = (lake.store.root / FOLDER / "t.files").read_bytes()
     lake.replace(table, START.head(1), "again")
     save_index(table)
-    (lake.store.root / FOLDER / "t.files.parquet").write_bytes(older)
+    (lake.store.root / FOLDER / "t.files").write_bytes(older)
 
     assert facts(load_table(lake.store, "t")) == facts(Table.read(lake.store, "t"))
 
@@ -157,8 +157,22 @@ def test_a_dropped_index_is_gone(lake):
 
 def test_an_index_that_cannot_be_used_is_written_anew(lake):
     save_index(lake.make(START))
-    (lake.store.root / FOLDER / "t.parquet").write_bytes(b"PAR1 of another format")
+    (lake.store.root / FOLDER / "t.index").write_bytes(b"of another format")
 
     assert save_index_if_due(load_table(lake.store, "t"))
 
     assert not save_index_if_due(load_table(lake.store, "t"))
+
+
+def test_tables_whose_names_look_like_parts_of_an_index_keep_their_own(lake):
+    lake.make(START)
+    names = ("t", "t.files", "t.index", "t.index.files")
+    for name in names[1:]:
+        shutil.copytree(lake.store.root / "t", lake.store.root / name)
+    for name in names:
+        save_index(Table.read(lake.store, name))
+
+    loaded = [load_table(lake.store, name) for name in names]
+
+    assert [(table.name, table.is_indexed) for table in loaded] == [(name, True) for name in names]
+    assert all(facts(table) == facts(loaded[0]) for table in loaded)

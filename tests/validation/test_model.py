@@ -110,7 +110,9 @@ def refusal(model: type) -> str:
         ({"add_missing_columns": True}, "add_missing_columns invents columns"),
         ({"unique": ["number", "nowhere"]}, "Config.unique names 'nowhere'"),
         ({"metadata": {"on_fail": {"nowhere": "warn"}}}, "on_fail of the model names 'nowhere', but"),
-        ({"metadata": {"on_fail": "quarantine"}}, "on_fail of the model says 'quarantine', which is planned"),
+        ({"metadata": {"on_fail": "skip"}}, "on_fail of the model says 'skip'; it can be one of"),
+        ({"metadata": {"max_rows": -1}}, "max_rows of the model is -1; it must be a whole number from 0 on."),
+        ({"metadata": {"max_fraction": 2}}, "max_fraction of the model is 2; it must be between 0 and 1."),
     ],
 )  # fmt: skip
 def test_options_that_cannot_be_enforced_are_refused(option, words):
@@ -182,11 +184,13 @@ def test_a_pattern_has_to_be_a_regular_expression():
         ({"gee": "warn"}, "Did you mean 'ge'?"),
         ({"unique": "warn"}, "names 'unique', but its rules are:"),
         ({"dtype": "warn"}, "names 'dtype', but its rules are:"),
-        ({"ge": "quarantine"}, "says 'quarantine', which is planned; this version supports 'fail' and 'warn'."),
-        ({"*": "drop"}, "says 'drop', which is planned; this version supports 'fail' and 'warn'."),
-        ("ignore", "says 'ignore'; it can be 'fail' or 'warn'."),
-        ({"ge": 1}, "says 1; it can be 'fail' or 'warn'."),
-        (["warn"], "says ['warn']; it can be 'fail' or 'warn'."),
+        ("ignore", "says 'ignore'; it can be one of 'fail', 'warn', 'drop', 'quarantine'."),
+        ({"ge": 1}, "says 1; it can be one of 'fail', 'warn', 'drop', 'quarantine'."),
+        (["warn"], "says ['warn']; it can be one of 'fail', 'warn', 'drop', 'quarantine'."),
+        ({"ge": {"severity": "skip"}}, "says 'skip'; it can be one of 'fail', 'warn', 'drop', 'quarantine'."),
+        ({"ge": {"max_rows": 1}}, "says None; it can be one of 'fail', 'warn', 'drop', 'quarantine'."),
+        ({"ge": {"severity": "drop", "rows": 1}}, "has 'rows'; it can have severity, max_rows and max_fraction."),
+        ({"ge": {"severity": "warn", "max_rows": 1}}, "has a budget, but severity 'warn' leaves no rows out."),
     ],
 )
 def test_on_fail_names_rules_of_its_column_and_severities_that_exist(on_fail, words):

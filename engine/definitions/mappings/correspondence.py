@@ -6,6 +6,7 @@ shift, the same upstream partitions for everybody, and any relation at all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -47,6 +48,37 @@ class Correspondence(Protocol):
         """Whether every downstream partition is made from the same upstream partitions."""
         ...
 
+    @property
+    def awaited(self) -> pl.Series | None:
+        """For each downstream ordinal, a key (String) that it is made from and that is no upstream partition.
+
+        It cannot be made, and still belongs to its other upstream partitions. Null: it waits for no key; none: no one
+        does.
+        """
+        ...
+
+    @property
+    def cut(self) -> pl.Series | None:
+        """A number (Int64) for each downstream ordinal by what it means beyond the upstream's definition; 0: nothing.
+
+        Another number means another part of what the mapping means. A dimension that is read as a whole cuts nothing:
+        it has `weights`. None: all are 0.
+        """
+        ...
+
+    @property
+    def weights(self) -> pl.Series | None:
+        """A number (UInt32) for each upstream ordinal by those of its dimensions that are the same for everybody.
+
+        Sums of them tell which of these are read, even where it is as many. None: there are no such dimensions, or
+        nothing else.
+        """
+        ...
+
+    def cut_of(self, ordinal: int) -> int:
+        """Return what `cut` says of a downstream ordinal."""
+        ...
+
     def latest(self, values: pl.Series) -> pl.Series:
         """Return, for each downstream ordinal, the greatest value over its upstream ordinals; null if none has one."""
         ...
@@ -57,6 +89,10 @@ class Correspondence(Protocol):
 
     def count(self, partitions: PartitionSet) -> pl.Series:
         """Return, for each downstream ordinal, how many (UInt32) of these upstream partitions it is made from."""
+        ...
+
+    def weigh(self, partitions: PartitionSet) -> pl.Series:
+        """Return the same by `weights`, where there are any: sums (UInt32) that wrap around."""
         ...
 
     def upstream(self, partitions: PartitionSet) -> PartitionSet:
@@ -86,6 +122,8 @@ class Window:
     upstream_size: int
     needs_each: bool = True
     joins_all: bool = False
+    awaited: None = None
+    weights: None = None
 
     def latest(self, values: pl.Series) -> pl.Series:  # noqa: D102 - see Correspondence
         width, seen = self.last - self.first + 1, self._padded(values)
@@ -98,6 +136,23 @@ class Window:
         width, seen = self.last - self.first + 1, self._padded(partitions.mask.cast(INDEX))
         seen = seen.fill_null(0) if seen.has_nulls() else seen
         return seen.rolling_sum(width).slice(width - 1) if width > 1 else seen
+
+    def weigh(self, partitions: PartitionSet) -> pl.Series:  # noqa: D102
+        return self.count(partitions)
+
+    @property
+    def cut(self) -> pl.Series | None:  # noqa: D102
+        size = self.downstream_size
+        first = min(size, max(0, -self.first))
+        last = max(first, min(size, self.upstream_size - self.last))
+        if (first, last) == (0, size):
+            return None
+        head, tail = ([self.cut_of(ordinal) for ordinal in part] for part in (range(first), range(last, size)))
+        whole = pl.Series([0], dtype=pl.Int64).new_from_index(0, last - first)
+        return pl.concat([pl.Series(head, dtype=pl.Int64), whole, pl.Series(tail, dtype=pl.Int64)])
+
+    def cut_of(self, ordinal: int) -> int:  # noqa: D102
+        return cut_number(max(0, -(ordinal + self.first)), is_after=ordinal + self.last >= self.upstream_size)
 
     def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
         return self.reversed.downstream(partitions)
@@ -152,6 +207,9 @@ class Fixed:
     downstream_size: int
     needs_each: bool = True
     joins_all: bool = True
+    awaited: pl.Series | None = None
+    cut: None = None
+    weights: None = None
 
     @property
     def upstream_size(self) -> int:  # noqa: D102 - see Correspondence
@@ -167,6 +225,12 @@ class Fixed:
 
     def count(self, partitions: PartitionSet) -> pl.Series:  # noqa: D102
         return pl.repeat(len(self.chosen & partitions), self.downstream_size, dtype=INDEX, eager=True)
+
+    def weigh(self, partitions: PartitionSet) -> pl.Series:  # noqa: D102
+        return self.count(partitions)
+
+    def cut_of(self, ordinal: int) -> int:  # noqa: ARG002, D102
+        return 0
 
     def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
         return self.chosen if partitions else PartitionSet.none(self.upstream_size)
@@ -217,6 +281,10 @@ class Relation:
     """What each upstream partition goes into."""
     needs_each: bool = True
     joins_all: bool = False
+    awaited: pl.Series | None = None
+    cut: pl.Series | None = None
+    weigh_each: Callable[[], pl.Series] | None = None
+    """Finds out `weights`, when they are first asked for."""
 
     @property
     def downstream_size(self) -> int:  # noqa: D102 - see Correspondence
@@ -235,6 +303,18 @@ class Relation:
     def count(self, partitions: PartitionSet) -> pl.Series:  # noqa: D102
         return self.forward.total(partitions.mask.cast(INDEX))
 
+    @property
+    def weights(self) -> pl.Series | None:  # noqa: D102
+        return self._weights
+
+    def weigh(self, partitions: PartitionSet) -> pl.Series:  # noqa: D102
+        if self.weights is None:
+            return self.count(partitions)
+        return self.forward.total(self.weights.set(~partitions.mask, 0))
+
+    def cut_of(self, ordinal: int) -> int:  # noqa: D102
+        return 0 if self.cut is None else int(self.cut[ordinal])
+
     def upstream(self, partitions: PartitionSet) -> PartitionSet:  # noqa: D102
         return PartitionSet(self.backward.total(partitions.mask.cast(INDEX)) > 0)
 
@@ -247,21 +327,43 @@ class Relation:
     def downstream_of(self, ordinal: int) -> Ordinals:  # noqa: D102
         return self.backward.union(ordinal, ordinal)
 
+    @cached_property
+    def _weights(self) -> pl.Series | None:
+        return None if self.weigh_each is None else self.weigh_each()
 
-def intervals(starts: pl.Series, stops: pl.Series, upstream_size: int) -> Relation:
+
+def intervals(starts: pl.Series, stops: pl.Series, upstream_size: int, cut: pl.Series | None = None) -> Relation:
     """Join each downstream ordinal to the upstream ordinals from a start to before a stop, neither ever descending."""
     starts, stops = starts.cast(INDEX), stops.cast(INDEX)
     # From the first downstream ordinal that stops after an upstream one to before the first that starts after it.
     backward = Segments(counts_up_to(stops, upstream_size), counts_up_to(starts, upstream_size), starts.len())
-    return Relation(Segments(starts, stops, upstream_size), backward)
+    return Relation(Segments(starts, stops, upstream_size), backward, cut=cut)
 
 
-def pairs(downstream: pl.Series, upstream: pl.Series, downstream_size: int, upstream_size: int) -> Relation:
+def pairs(
+    downstream: pl.Series,
+    upstream: pl.Series,
+    downstream_size: int,
+    upstream_size: int,
+    *,
+    cut: pl.Series | None = None,
+    awaited: pl.Series | None = None,
+) -> Relation:
     """Join ordinals pair by pair, in any order, each pair any number of times."""
     return Relation(
         paired(downstream, upstream, downstream_size, upstream_size),
         paired(upstream, downstream, upstream_size, downstream_size),
+        awaited=awaited,
+        cut=cut,
     )
+
+
+def cut_number(before: int, *, is_after: bool) -> int:
+    """Return what `cut` says of a stretch of which so much lies before a definition and maybe some after it.
+
+    With how much of it is left, this tells the left part from any other.
+    """
+    return 2 * before + is_after
 
 
 def _inside(first: int, last: int, size: int) -> range:

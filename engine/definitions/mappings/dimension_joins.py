@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+import polars as pl
 
 from deltaworks.engine.definitions.mappings.correspondence import Fixed, Relation, Window
 from deltaworks.engine.definitions.mappings.declared import (
@@ -20,11 +23,14 @@ from deltaworks.engine.definitions.mappings.declared import (
 from deltaworks.engine.definitions.mappings.joins import inferred_join, join
 from deltaworks.engine.definitions.mappings.key_joins import Unknown
 from deltaworks.engine.definitions.mappings.product import Link, combined, product
+from deltaworks.engine.definitions.mappings.segments import INDEX, count_to, key_number
 from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.errors import InvalidDefinition, did_you_mean
+
+_WORD = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ def join_dimensions(
     """
     links: list[Link] = []
     chosen: dict[int, PartitionSet] = {}
+    waits: list[pl.Series] = []
     needs_each = True
     for place, source in enumerate(_sources(mapping, downstream, upstream)):
         there = upstream.dimensions[place]
@@ -58,16 +65,20 @@ def join_dimensions(
             dimension = f"dimension {_names(upstream)[place]!r}: " if isinstance(upstream, MultiPartitions) else ""
             raise InvalidDefinition(f"{dimension}{error.reason}") from error
         needs_each = needs_each and joined.needs_each
+        if joined.awaited is not None:
+            waits.append(_spread(joined.awaited, source.downstream, downstream, _prefix(upstream, place)))
         if isinstance(joined, Fixed):
             chosen[place] = joined.chosen
         else:
             assert source.downstream is not None, "only what is fixed is mapped from nothing"
             links.append(Link(source.downstream, place, joined))
     here_sizes, there_sizes = _sizes(downstream), _sizes(upstream)
+    awaited = pl.select(pl.coalesce(waits)).to_series() if waits else None
     if not links:
-        return Fixed(combined(chosen, there_sizes), downstream.size, needs_each=needs_each)
+        return Fixed(combined(chosen, there_sizes), downstream.size, needs_each=needs_each, awaited=awaited)
+    weigh_each = partial(_weights, upstream, tuple(chosen)) if chosen else None
     return _shifted(links, here_sizes, there_sizes) or product(
-        here_sizes, there_sizes, links, chosen, needs_each=needs_each
+        here_sizes, there_sizes, links, chosen, needs_each=needs_each, awaited=awaited, weigh_each=weigh_each
     )
 
 
@@ -210,6 +221,35 @@ def _time_dimension(partitions: Partitions, side: str) -> str | None:
 
 def _names(partitions: Partitions) -> tuple[str, ...]:
     return partitions.names if isinstance(partitions, MultiPartitions) else ("",) * len(partitions.dimensions)
+
+
+def _weights(partitions: Partitions, places: Sequence[int]) -> pl.Series:
+    """Return a number (UInt32) for each partition by its values of some dimensions, the same on every machine."""
+    flat = pl.int_range(partitions.size, dtype=pl.UInt64, eager=True)
+    weights = flat * 0 + 1
+    for place in places:
+        dimension = partitions.dimensions[place]
+        keys = dimension.keys(pl.int_range(dimension.size, dtype=pl.Int64, eager=True))
+        hashes = [key_number(key) for key in keys]
+        stride = math.prod(_sizes(partitions)[place + 1 :])
+        own = pl.Series(hashes, dtype=pl.UInt64).gather(flat // stride % dimension.size)
+        weights = weights * own & _WORD
+    return weights.cast(INDEX)
+
+
+def _prefix(partitions: Partitions, place: int) -> str:
+    """Return what stands before a value of a dimension in a key, so that it is told of which one it is."""
+    return f"{partitions.names[place]}=" if isinstance(partitions, MultiPartitions) else ""
+
+
+def _spread(awaited: pl.Series, place: int | None, downstream: Partitions, prefix: str) -> pl.Series:
+    """Return what every combination waits for, from what each value of one of its dimensions does; none: of all."""
+    if place is None:
+        spread = awaited.new_from_index(0, downstream.size)
+    else:
+        stride = math.prod(_sizes(downstream)[place + 1 :])
+        spread = awaited.gather(count_to(downstream.size) // stride % awaited.len())
+    return prefix + spread
 
 
 def _sizes(partitions: Partitions) -> tuple[int, ...]:

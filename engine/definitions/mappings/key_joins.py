@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.mappings.declared import (
     StaticMapping,
     list_of_keys,
 )
+from deltaworks.engine.definitions.mappings.segments import key_number, nulls
 from deltaworks.engine.definitions.mappings.time_joins import are_ahead
 from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
@@ -47,7 +48,8 @@ def same_keys(downstream: Partitions, upstream: Partitions) -> Window | Relation
     if (shifts == shifts[0]).all() and shifts.len() == len(window.downstream(PartitionSet.all(upstream.size))):
         return window
     joined = found.is_not_null()
-    return pairs(own.filter(joined), found.filter(joined), downstream.size, upstream.size)
+    cut = None if joined.all() else (~joined).cast(pl.Int64)
+    return pairs(own.filter(joined), found.filter(joined), downstream.size, upstream.size, cut=cut)
 
 
 def specific_keys(
@@ -58,9 +60,10 @@ def specific_keys(
     named = pl.Series(mapping.keys, dtype=pl.String)
     found = upstream.ordinals(named)
     _refuse_strange(named.filter(found.is_null()), "SpecificPartitionsMapping", upstream, "upstream", unknown)
+    awaited = None
     if not unknown.is_ignored and found.has_nulls():
-        found = found.clear()  # what needs a key that is yet to come waits for it
-    return Fixed(PartitionSet.of(found.drop_nulls(), upstream.size), downstream.size)
+        awaited = named.filter(found.is_null()).head(1).new_from_index(0, downstream.size)
+    return Fixed(PartitionSet.of(found.drop_nulls(), upstream.size), downstream.size, awaited=awaited)
 
 
 def paired_keys(mapping: StaticMapping, downstream: Partitions, upstream: Partitions, unknown: Unknown) -> Relation:
@@ -68,7 +71,7 @@ def paired_keys(mapping: StaticMapping, downstream: Partitions, upstream: Partit
     _refuse_whole_tables("StaticMapping", downstream, upstream)
     above = pl.Series([key for key, goes_into in mapping.pairs for _ in goes_into], dtype=pl.String)
     below = pl.Series([each for _, goes_into in mapping.pairs for each in goes_into], dtype=pl.String)
-    found = pl.DataFrame({"downstream": downstream.ordinals(below), "upstream": upstream.ordinals(above)})
+    found = pl.DataFrame({"downstream": downstream.ordinals(below), "upstream": upstream.ordinals(above), "key": above})
     _refuse_strange(above.filter(found["upstream"].is_null()), "StaticMapping", upstream, "upstream", unknown)
     not_there = below.filter(found["downstream"].is_null())
     _refuse_strange(not_there, "StaticMapping", downstream, "downstream", Unknown(may_come=True))
@@ -88,7 +91,8 @@ def keys_by_function(
         keys.extend(named)
         owners.extend([ordinal] * len(named))
     said = pl.Series(keys, dtype=pl.String)
-    found = pl.DataFrame({"downstream": pl.Series(owners, dtype=pl.Int64), "upstream": upstream.ordinals(said)})
+    own = pl.Series(owners, dtype=pl.Int64)
+    found = pl.DataFrame({"downstream": own, "upstream": upstream.ordinals(said), "key": said})
     if not unknown.is_ignored:
         strange = (found["upstream"].is_null() & ~_may_come(said, upstream, unknown)).arg_true().head(1)
         for place in strange:
@@ -127,12 +131,19 @@ def _may_come(keys: pl.Series, partitions: Partitions, unknown: Unknown) -> pl.S
 
 
 def _pairs(found: pl.DataFrame, downstream: Partitions, upstream: Partitions, unknown: Unknown) -> Relation:
-    """Join what was found; what needs a key that is yet to come is made from nothing, so that it waits for it."""
-    if not unknown.is_ignored:
-        waiting = found.filter(pl.col("upstream").is_null())["downstream"].drop_nulls().unique()
-        found = found.filter(~pl.col("downstream").is_in(waiting.implode()))
-    found = found.drop_nulls()
-    return pairs(found["downstream"], found["upstream"], downstream.size, upstream.size)
+    """Join what was found; what needs a key that is yet to come waits for it."""
+    found = found.drop_nulls("downstream")
+    absent = found.filter(pl.col("upstream").is_null()).unique(["downstream", "key"]).sort("downstream", "key")
+    cut = awaited = None
+    if not absent.is_empty():
+        named = absent.group_by("downstream", maintain_order=True).agg(pl.col("key").first(), keys=pl.col("key"))
+        numbers = [key_number("\n".join(keys)) for keys in named["keys"].to_list()]
+        cut = pl.repeat(0, downstream.size, dtype=pl.Int64, eager=True).scatter(named["downstream"], numbers)
+        if not unknown.is_ignored:
+            awaited = nulls(downstream.size, pl.String()).scatter(named["downstream"], named["key"])
+    found = found.drop_nulls("upstream")
+    joined = found["downstream"], found["upstream"], downstream.size, upstream.size
+    return pairs(*joined, cut=cut, awaited=awaited)
 
 
 def _all_keys(partitions: Partitions) -> pl.Series:

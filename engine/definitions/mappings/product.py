@@ -16,6 +16,9 @@ from deltaworks.engine.definitions.mappings.correspondence import Relation, Wind
 from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals, Segments, consecutive, count_to
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 
+_MIX = 1_000_003
+"""What numbers of several dimensions are joined by; whatever wraps around."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -97,6 +100,8 @@ def product(
     chosen: Mapping[int, PartitionSet],
     *,
     needs_each: bool,
+    awaited: pl.Series | None = None,
+    weigh_each: Callable[[], pl.Series] | None = None,
 ) -> Relation:
     """Join two definitions by their dimensions.
 
@@ -106,6 +111,8 @@ def product(
         links: a dimension of either side is in one link at most.
         chosen: what is read of each upstream dimension that is in no link.
         needs_each: whether every mapped partition must exist.
+        awaited: see `Correspondence`.
+        weigh_each: see `Relation`.
     """
     forward: list[Axis] = []
     backward: list[Axis] = []
@@ -129,6 +136,9 @@ def product(
         Grid(tuple(forward), upstream_sizes, downstream_sizes),
         Grid(tuple(backward), downstream_sizes, upstream_sizes),
         needs_each,
+        awaited=awaited,
+        cut=_cut(downstream_sizes, links),
+        weigh_each=weigh_each,
     )
 
 
@@ -140,6 +150,18 @@ def combined(chosen: Mapping[int, PartitionSet], sizes: tuple[int, ...]) -> Part
         if not flat.is_empty():
             found = found & PartitionSet(chosen[axis].mask.gather(flat // stride % sizes[axis]))
         stride *= sizes[axis]
+    return found
+
+
+def _cut(sizes: tuple[int, ...], links: Sequence[Link]) -> pl.Series | None:
+    """Return what all links cut together, as a number that none of them has without the others."""
+    found: pl.Series | None = None
+    flat = count_to(math.prod(sizes))
+    for link in links:
+        cut, stride = link.correspondence.cut, math.prod(sizes[link.downstream + 1 :])
+        if cut is not None:
+            spread = cut.gather(flat // stride % sizes[link.downstream])
+            found = spread if found is None else found * _MIX + spread
     return found
 
 

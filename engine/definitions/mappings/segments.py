@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from typing import TypeAlias, cast
 
 import polars as pl
@@ -145,6 +146,11 @@ def nulls(count: int, dtype: pl.DataType) -> pl.Series:
 def count_to(stop: int) -> pl.Series:
     """Return the positions from 0 to before `stop`."""
     return pl.int_range(stop, dtype=INDEX, eager=True)
+
+
+def key_number(key: str) -> int:
+    """Return an odd number below 2**32 that stands for a key, the same on every machine."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=4).digest()) | 1
 
 
 def _greater(one: pl.Series, other: pl.Series) -> pl.Series:

@@ -21,7 +21,7 @@ def same_time(downstream: TimePartitions, upstream: TimePartitions) -> Window | 
         return Window(shift, shift, downstream.size, upstream.size)
     starts = upstream.starts_at.search_sorted(downstream.starts_at, side="left")
     stops = upstream.starts_at.search_sorted(downstream.starts_at, side="right")
-    return intervals(starts, stops, upstream.size)
+    return intervals(starts, stops, upstream.size, _if_any((starts == stops).cast(pl.Int64)))
 
 
 def overlap(mapping: TimeWindowMapping, downstream: TimePartitions, upstream: TimePartitions) -> Window | Relation:
@@ -35,17 +35,21 @@ def overlap(mapping: TimeWindowMapping, downstream: TimePartitions, upstream: Ti
         return Window(first, last, downstream.size, upstream.size)
     before = 0
     upstream_starts, upstream_ends = upstream.starts_at, upstream.ends_at
-    if (mapping.start_offset or mapping.end_offset) and downstream.size and upstream.size:
+    counts_on = bool(mapping.start_offset or mapping.end_offset or upstream.exclusions)
+    counts_on = counts_on and bool(downstream.size and upstream.size)
+    if counts_on:
         windows = _continued(upstream, downstream, 1 + max(abs(mapping.start_offset), abs(mapping.end_offset)))
         before = windows.starts.search_sorted(int(upstream_starts.to_physical()[0]))
         upstream_starts, upstream_ends = (each.cast(upstream_starts.dtype) for each in (windows.starts, windows.ends))
     starts = upstream_ends.search_sorted(downstream.starts_at, side="right").cast(pl.Int64)
     stops = upstream_starts.search_sorted(downstream.ends_at, side="left").cast(pl.Int64)
-    starts, stops = (
-        (bound + (offset - before)).clip(0, upstream.size)
-        for bound, offset in ((starts, mapping.start_offset), (stops, mapping.end_offset))
-    )
-    return intervals(starts, stops, upstream.size)
+    starts, stops = starts + (mapping.start_offset - before), stops + (mapping.end_offset - before)
+    cut = _beyond(downstream, upstream_starts, upstream_ends)
+    if counts_on:
+        more = (starts < stops).cast(pl.Int64) * (2 * (-starts).clip(0) + (stops > upstream.size))
+        cut = more if cut is None else cut + more
+    starts, stops = (bound.clip(0, upstream.size) for bound in (starts, stops))
+    return intervals(starts, stops, upstream.size, _if_any(cut))
 
 
 def are_ahead(keys: pl.Series, partitions: TimePartitions) -> pl.Series:
@@ -73,6 +77,23 @@ def _shift(downstream: TimePartitions, upstream: TimePartitions) -> int | None:
         return first
     first = downstream.ordinal(upstream.key(0))
     return None if first is None else -first
+
+
+def _beyond(downstream: TimePartitions, upstream_starts: pl.Series, upstream_ends: pl.Series) -> pl.Series | None:
+    """Return how much of downstream partitions lies before and after the time of some upstream ones, as `cut` does."""
+    if upstream_starts.is_empty():
+        return pl.Series([1], dtype=pl.Int64).new_from_index(0, downstream.size)
+    first, last = upstream_starts.to_physical()[0], upstream_ends.to_physical()[-1]
+    starts, ends = downstream.starts_at.to_physical(), downstream.ends_at.to_physical()
+    if starts.is_empty() or (starts[0] >= first and ends[-1] <= last):
+        return None
+    before: pl.Series = (first - starts).clip(0)
+    is_after: pl.Series = ends > last
+    return before * 2 + is_after.cast(pl.Int64)
+
+
+def _if_any(cut: pl.Series | None) -> pl.Series | None:
+    return cut if cut is not None and (cut != 0).any() else None
 
 
 def _continued(upstream: TimePartitions, downstream: TimePartitions, most: int) -> Timeline:

@@ -23,10 +23,11 @@ from deltaworks.engine.execution.rerun import Rerun, rerun
 from deltaworks.engine.execution.rollback import roll_back
 from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.execution.wipe import wipe
+from deltaworks.engine.planning.causes import status_ranges
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
 from deltaworks.engine.planning.request import request
-from deltaworks.engine.planning.status import Status, status_ranges
+from deltaworks.engine.planning.status import Status
 from deltaworks.io.scan import scan_table
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table

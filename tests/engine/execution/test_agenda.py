@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deltaworks as dw
-from deltaworks.engine.definitions.mappings.correspondence import Relation
+from deltaworks.engine.definitions.mappings.correspondence import Relation, Window
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.agenda import Agenda
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
@@ -70,6 +70,22 @@ def by_region(shares: Annotated[pl.LazyFrame, dw.Input(mapping=ALL_DAYS)], patch
     return shares
 
 
+PAST = dw.TimeWindowMapping(start_offset=-DAYS, end_offset=-1)
+
+
+@dw.asset(partitions=days, partition_by="day")
+def so_far(raw: pl.LazyFrame, before: Annotated[pl.LazyFrame, dw.Input(asset="so_far", mapping=PAST)]) -> pl.LazyFrame:
+    return before
+
+
+@dw.asset(partitions=days, partition_by="day")
+def gap(
+    so_far: Annotated[pl.LazyFrame, dw.Input(mapping=dw.TimeWindowMapping(-DAYS, 0), allow_missing=True)],
+    before: Annotated[pl.LazyFrame, dw.Input(asset="gap", mapping=dw.TimeWindowMapping(-5, -3), allow_missing=True)],
+) -> pl.LazyFrame:
+    return before
+
+
 SIZES = {
     "raw": DAYS,
     "same": DAYS,
@@ -79,12 +95,14 @@ SIZES = {
     "shares": DAYS * REGIONS,
     "patchy": DAYS,
     "by_region": DAYS * REGIONS,
+    "so_far": DAYS,
+    "gap": DAYS,
 }
 
 
 @cache
 def graph() -> AssetGraph:
-    assets = [by_region, patchy, shares, sales, total, week, same, raw]
+    assets = [gap, so_far, by_region, patchy, shares, sales, total, week, same, raw]
     return build_graph(dw.Definitions(assets), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
 
 
@@ -106,13 +124,18 @@ def needs(asset: str, ordinal: int) -> set[tuple[str, int]]:
             return {("raw", ordinal)} | {("shares", ordinal * REGIONS + each) for each in range(REGIONS)}
         case "by_region":
             return {("patchy", day)} | {("shares", each * REGIONS + region) for each in range(DAYS)}
+        case "so_far":
+            return {("raw", ordinal)} | {("so_far", each) for each in range(ordinal)}
+        case "gap":
+            earlier = {("gap", each) for each in range(max(0, ordinal - 5), max(0, ordinal - 2))}
+            return earlier | {("so_far", each) for each in range(ordinal + 1)}
         case _:
             return set()
 
 
 def may_fail(asset: str, upstream: tuple[str, int]) -> bool:
     """Tell which of the edges above allow for what is missing."""
-    return (asset, upstream[0]) == ("patchy", "shares")
+    return (asset, upstream[0]) in {("patchy", "shares"), ("gap", "so_far"), ("gap", "gap")}
 
 
 @settings(deadline=None, max_examples=100)
@@ -206,3 +229,37 @@ def test_what_waits_for_the_same_partitions_is_released_once(
 
     assert not agenda.is_unsettled
     assert sum(reached) == square.size, "each partition is looked at once, not once for each that it is made from"
+
+
+@pytest.mark.parametrize("fails_at", [None, 0, DAYS // 2])
+def test_a_partition_that_reads_the_whole_past_watches_one_of_it(
+    fails_at: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def so_far(before: Annotated[pl.LazyFrame, dw.Input(asset="so_far", mapping=PAST)]) -> pl.LazyFrame: ...  # type: ignore[empty-body]
+
+    graph = build_graph(dw.Definitions([so_far]), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
+    agenda = Agenda(graph, Plan((), (), {so_far.key: PartitionSet.all(DAYS)}))
+    looks: list[int] = []
+    upstream_of = Window.upstream_of
+
+    def counted(self: Window, first: int, last: int) -> range:
+        looks.append(first)
+        return upstream_of(self, first, last)
+
+    monkeypatch.setattr(Window, "upstream_of", counted)
+    made: list[int] = []
+    blocked: list[int] = []
+    while (taken := agenda.take()) is not None:
+        key, ordinal, _ = taken
+        if ordinal == fails_at:
+            blocked = [each.ordinal for each in agenda.failed(key, ordinal)]
+        else:
+            made.append(ordinal)
+            agenda.committed(key, ordinal)
+
+    last = DAYS if fails_at is None else fails_at
+    assert made == list(range(last))
+    assert blocked == list(range(last + 1, DAYS))
+    assert not agenda.is_unsettled
+    assert len(looks) <= DAYS, "each is looked at when the one before it is made, not for each that it reads"

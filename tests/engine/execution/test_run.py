@@ -107,9 +107,13 @@ def test_what_a_downstream_reads_is_pinned_in_its_record(tmp_path: Path) -> None
     dw.materialize([upstream, window], lake=tmp_path)
 
     assert dw.read(window, lake=tmp_path).sort("day").collect()["n"].to_list() == [1, 2, 2]
-    (group,) = DeltaTable(str(tmp_path / "window")).history(1)[0]["deltaworks"]["groups"]
+    groups = DeltaTable(str(tmp_path / "window")).history(1)[0]["deltaworks"]["groups"]
     table_id = DeltaTable(str(tmp_path / "counts")).metadata().id
-    assert group["inputs"] == {table_id: {"asset": "counts", "version": 1}}
+    pin = {"asset": "counts", "version": 1}
+    assert [(group["keys"], group["inputs"]) for group in groups] == [
+        (["2024-01-01"], {table_id: pin | {"members": {"counts": "1/1/2"}}}),
+        (["2024-01-02", "2024-01-03"], {table_id: pin | {"members": {"counts": "all"}}}),
+    ]
 
 
 def test_resources_take_their_values_from_the_environment_when_a_run_starts(

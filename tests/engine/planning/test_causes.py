@@ -10,7 +10,7 @@ import pytest
 import deltaworks as dw
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-from deltaworks.engine.planning.status import status_ranges
+from deltaworks.engine.planning.causes import status_ranges
 
 JANUARY = dw.DailyPartitions("2013-01-01", "2013-02-01")
 WEEK = dw.TimeWindowMapping(start_offset=-6)

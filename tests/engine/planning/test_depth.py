@@ -10,10 +10,11 @@ import pytest
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.causes import status_groups, status_ranges
 from deltaworks.engine.planning.explain import DEEPEST, explain
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.selection import select
-from deltaworks.engine.planning.status import LakeStatus, status_groups, status_ranges
+from deltaworks.engine.planning.status import LakeStatus
 
 LEVELS = 5_000
 LAST = AssetKey(f"t{LEVELS - 1}")

@@ -162,7 +162,7 @@ def test_arguments_mean_their_union_upstreams_first_and_none_means_every_asset(g
         ("tag:tier=golden", "No asset has the tag 'tier=golden'. Did you mean 'tier=gold'?"),
         ("owner:team:op", "No asset has the owner 'team:op'. Did you mean 'team:ops'?"),
         ("owner:nobody", "No asset has the owner 'nobody'. `deltaworks list --json` shows what there is."),
-        ("kind:view", "There is no kind 'view'; known are asset, seed."),
+        ("kind:table", "There is no kind 'table'; known are asset, seed, external, source."),
         (
             "daily,recent",
             "Selection 'daily,recent' has a comma: several assets are separate arguments, `daily recent`.",

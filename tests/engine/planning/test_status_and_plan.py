@@ -13,9 +13,10 @@ import deltaworks as dw
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.declared import AllPartitionsMapping, IdentityMapping, TimeWindowMapping
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.causes import status_ranges
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import Request
-from deltaworks.engine.planning.status import Status, status_ranges
+from deltaworks.engine.planning.status import Status
 from deltaworks.errors import RequestError
 
 thorough = settings(deadline=None, max_examples=60)

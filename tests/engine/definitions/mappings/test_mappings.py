@@ -282,16 +282,37 @@ def test_two_definitions_and_a_mapping_are_resolved_once() -> None:
     assert called == ["a", "b"]
 
 
+def awaited(mapping: PartitionMapping, down: Partitions, up: Partitions, **options: bool) -> dict[str, str]:
+    """Return the key that each downstream key waits for."""
+    found = correspond(mapping, down, up, **options).awaited
+    return {} if found is None else {down.key(place): key for place, key in enumerate(found) if key is not None}
+
+
 def test_a_key_that_a_lake_may_get_is_waited_for() -> None:
     both = {"us": ["old"], "eu": ["old", "new"]}
     old = DynamicPartitions("ages").with_keys(["old"])
     for mapping in (FunctionMapping(both.__getitem__), StaticMapping({"old": ["us", "eu"], "new": "eu"})):
-        assert joined(mapping, REGIONS, old) == {"us": ["old"]}
-        assert joined(mapping, REGIONS, old, allow_missing=True) == {"us": ["old"], "eu": ["old"]}
+        assert joined(mapping, REGIONS, old) == {"us": ["old"], "eu": ["old"]}
+        assert awaited(mapping, REGIONS, old) == {"eu": "new"}
+        assert awaited(mapping, REGIONS, old, allow_missing=True) == {}
     specific = SpecificPartitionsMapping(["old", "new"])
-    assert joined(specific, REGIONS, old) == {}
-    assert joined(specific, REGIONS, old, allow_missing=True) == {"us": ["old"], "eu": ["old"]}
-    assert joined(StaticMapping({"us": ["old", "new"]}), old, REGIONS) == {"old": ["us"]}
+    assert joined(specific, REGIONS, old) == {"us": ["old"], "eu": ["old"]}
+    assert awaited(specific, REGIONS, old) == {"us": "new", "eu": "new"}
+    assert awaited(specific, REGIONS, old, allow_missing=True) == {}
+    reverse = StaticMapping({"us": ["old", "new"]})
+    assert (joined(reverse, old, REGIONS), awaited(reverse, old, REGIONS)) == ({"old": ["us"]}, {})
+
+
+def test_a_combination_waits_where_one_of_its_dimensions_does() -> None:
+    ages, two = DynamicPartitions("ages").with_keys(["old"]), days(0, 2)
+    up, down = multi(day=two, age=ages), multi(region=REGIONS, day=two)
+    by_region = MultiMapping({"age": ("region", StaticMapping({"old": ["us", "eu"], "new": "eu"}))})
+    specific = MultiMapping({"age": SpecificPartitionsMapping(["old", "new"])})
+
+    assert awaited(by_region, down, up) == {f"region=eu,day=2013-01-0{day}": "age=new" for day in (1, 2)}
+    assert awaited(specific, two, up) == {f"2013-01-0{day}": "age=new" for day in (1, 2)}
+    assert awaited(specific, REGIONS, up) == {"us": "age=new", "eu": "age=new"}
+    assert joined(by_region, down, up)["region=eu,day=2013-01-02"] == ["day=2013-01-02,age=old"]
 
 
 def test_a_key_that_lies_ahead_is_waited_for_where_the_definition_grows() -> None:
@@ -302,7 +323,8 @@ def test_a_key_that_lies_ahead_is_waited_for_where_the_definition_grows() -> Non
 
     with pytest.raises(InvalidDefinition, match=r"today_and_tomorrow\('2013-01-02'\) names '2013-01-03'"):
         correspond(mapping, two, two)
-    assert joined(mapping, two, two, grows=True) == {"2013-01-01": ["2013-01-01", "2013-01-02"]}
+    assert awaited(mapping, two, two, grows=True) == {"2013-01-02": "2013-01-03"}
+    assert joined(mapping, two, two, grows=True)["2013-01-02"] == ["2013-01-02"]
     assert joined(mapping, two, two, allow_missing=True)["2013-01-02"] == ["2013-01-02"]
 
 

@@ -1,0 +1,232 @@
+"""`deltaworks lineage`: what the columns of a table are made of, and what is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import counted
+from deltaworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.keys import AssetKey
+    from deltaworks.engine.planning.graph import AssetGraph
+    from deltaworks.engine.planning.lineage import Lineage, Reached
+    from deltaworks.engine.planning.lineage_expressions import Source
+
+SHOWN = 12
+"""How many columns stand in a line for people; --json has them all."""
+
+DEEPEST = 20
+"""How many levels of a tree are shown to people."""
+
+
+def lineage(
+    session: Session,
+    what: Annotated[str, typer.Argument(metavar="ASSET[.COLUMN]", help="An asset, or one of its columns.")],
+    unread: Annotated[bool, typer.Option("--unread", help="List the columns that no other column is made of.")] = False,
+) -> ExitCode:
+    """Show what columns are made of, and what is made of them; no data, no lake."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.planning.lineage import column_lineage
+
+    graph = session.load(reads_lake=False).graph
+    found = column_lineage(graph)
+    asset, column = found.named(what)
+    if unread and column is not None:
+        raise RequestError(f"--unread is about all columns of an asset: `deltaworks lineage {asset} --unread`.")
+    if unread:
+        view = _unread(asset, found, graph)
+    elif column is not None:
+        view = _column((asset, column), found)
+    else:
+        view = _asset(asset, found, graph)
+    session.output.show(view)
+    return ExitCode.DONE
+
+
+def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.planning.lineage import EVERY
+
+    above = _walk(asset, lambda key: [edge.upstream for edge in graph.nodes[key].upstream])
+    below = _walk(asset, lambda key: [edge.downstream for edge in graph.downstream[key]])
+    columns = found.assets[asset]
+    rows = [(Cell(name, "strong"), _made_of(name, asset, found), _feeds((asset, name), found)) for name in columns]
+    decided = sorted({source for each in columns.values() for source in each.rows})
+    is_known = EVERY not in columns
+    unknown = "  its columns are known only when it is made; a model in its signature would name them"
+    blocks: list[Table | Cell | str] = [
+        Cell(str(asset), "strong"),
+        f"  made from {_near_and_far(above, 'further up')}",
+        f"  read by {_near_and_far(below, 'further down')}",
+        *([f"  rows decided by {_named(decided, found)}"] if decided else []),
+        *([] if is_known else [Cell(unknown, "quiet")]),
+        "",
+        Table(("column", "made of", "feeds"), rows),
+    ]
+    document = {
+        "asset": str(asset),
+        "column": None,
+        "upstream": [_entry((key, None), None, distance) for key, distance in above.items()],
+        "downstream": [_entry((key, None), None, distance) for key, distance in below.items()],
+        "columns": [_column_json((asset, name), found, farthest=1) for name in columns],
+    }
+    return View(document, tuple(blocks))
+
+
+def _near_and_far(distances: Mapping[AssetKey, int], further: str) -> str:
+    near = _listed(str(key) for key, distance in distances.items() if distance == 1) or "no other asset"
+    far = _listed(str(key) for key, distance in distances.items() if distance > 1)
+    return f"{near}; {further} {far}" if far else near
+
+
+def _made_of(name: str, asset: AssetKey, found: Lineage) -> str | Cell:
+    lineage = found.of((asset, name))
+    values = _named(sorted(lineage.values), found)
+    if not values:
+        return Cell("-", "quiet")
+    return f"any of {values}" if lineage.is_opaque else values
+
+
+def _feeds(column: Source, found: Lineage) -> str | Cell:
+    values, rows = _parted(found.readers.get(column, {}))
+    parts = [_named(values, found), *([f"rows of {_listed(_assets_of(rows))}"] if rows else [])]
+    return ", ".join(filter(None, parts)) or Cell("-", "quiet")
+
+
+def _column(column: Source, found: Lineage) -> View:
+    def above(column: Source) -> tuple[list[tuple[Source, bool]], str]:
+        lineage = found.of(column)
+        values = [(each, lineage.is_opaque) for each in sorted(lineage.values)]
+        return values, _named(sorted(lineage.rows), found)
+
+    def below(column: Source) -> tuple[list[tuple[Source, bool]], str]:
+        values, rows = _parted(found.readers.get(column, {}))
+        return [(each, found.of(each).is_opaque) for each in values], _listed(_assets_of(rows))
+
+    lines = [
+        Cell(_spelled(column), "strong"),
+        Cell("upstream", "quiet"),
+        *_tree(column, above),
+        Cell("downstream", "quiet"),
+        *_tree(column, below),
+    ]
+    return View(_column_json(column, found), tuple(lines))
+
+
+def _tree(start: Source, step: Callable[[Source], tuple[list[tuple[Source, bool]], str]]) -> Sequence[Cell]:
+    """Return the columns that a column leads to, each below the one that leads there, and whose rows are concerned."""
+    lines: list[Cell] = []
+    told: set[Source] = set()
+    waiting: list[tuple[Source | str, int, bool]] = [(start, 0, False)]
+    while waiting:
+        each, depth, is_opaque = waiting.pop()
+        indent = "  " * depth
+        if isinstance(each, str):
+            lines.append(Cell(f"{indent}rows: {each}", "quiet"))
+            continue
+        values, rows = step(each)
+        note = ", perhaps: Python hides it" if is_opaque else ""
+        if each in told and (values or rows):
+            note += ", as above"
+        elif depth == DEEPEST and (values or rows):
+            note += f", `deltaworks lineage {_spelled(each)}` goes on from there"
+        else:
+            waiting += [(rows, depth + 1, False)] if rows else []
+            waiting += [(value, depth + 1, hidden) for value, hidden in reversed(values)]
+        if depth:
+            told.add(each)
+            lines.append(Cell(f"{indent}{_spelled(each)}{note}"))
+    return lines or [Cell("  no column of another asset", "quiet")]
+
+
+def _unread(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
+    readers = sorted({str(edge.downstream) for edge in graph.downstream[asset]} - {str(asset)})
+    names, columns = found.unread(asset), found.assets[asset]
+    if not readers:
+        lines = [Cell(f"{asset} is read by no other asset.")]
+    elif names:
+        lines = [Cell(f"{len(names)} of {counted(len(columns), 'column')} of {asset} feed no other column:", "strong")]
+        lines += [Cell(f"  {name}") for name in names]
+    else:
+        lines = [Cell(f"Every column of {asset} feeds another one.", "good")]
+    below = (each for name in columns for each in found.readers.get((asset, name), {}))
+    hiding = sorted({str(each[0]) for each in below if found.of(each).is_opaque})
+    if hiding:
+        given = "it is" if len(hiding) == 1 else "they are"
+        note = f"note: Python hides what is used by {_listed(hiding)}; all that {given} given counts"
+        lines.append(Cell(note, "quiet"))
+    return View(
+        {"asset": str(asset), "columns": list(columns), "unread": list(names), "readers": readers}, tuple(lines)
+    )
+
+
+def _walk(start: AssetKey, step: Callable[[AssetKey], Iterable[AssetKey]]) -> Mapping[AssetKey, int]:
+    """Return the assets that an asset leads to, nearest first, with how far each is."""
+    found: dict[AssetKey, int] = {start: 0}
+    for key in (waiting := [start]):
+        for each in step(key):
+            if each not in found:
+                found[each] = found[key] + 1
+                waiting.append(each)
+    return {key: distance for key, distance in found.items() if distance}
+
+
+def _parted(readers: Mapping[Source, str]) -> tuple[list[Source], list[Source]]:
+    """Return those whose values, and those of which only the rows are concerned."""
+    values = sorted(column for column, influence in readers.items() if influence == "value")
+    return values, sorted(column for column, influence in readers.items() if influence != "value")
+
+
+def _assets_of(columns: Iterable[Source]) -> list[str]:
+    return list(dict.fromkeys(str(key) for key, _ in columns))
+
+
+def _named(columns: Sequence[Source], found: Lineage) -> str:
+    """Name columns in a line; several that are all of an asset's as one."""
+    by_asset: dict[AssetKey, list[Source]] = {}
+    for column in columns:
+        by_asset.setdefault(column[0], []).append(column)
+    names: list[str] = []
+    for key, some in by_asset.items():
+        is_whole = len(some) > 2 and len(some) == len(found.assets[key])
+        names += [f"{key}.*"] if is_whole else map(_spelled, some)
+    return _listed(names)
+
+
+def _listed(names: Iterable[str]) -> str:
+    spelled = list(names)
+    more = [f"{len(spelled) - SHOWN} more"] if len(spelled) > SHOWN else []
+    return ", ".join([*spelled[:SHOWN], *more])
+
+
+def _spelled(column: Source) -> str:
+    return f"{column[0]}.{column[1]}"
+
+
+def _column_json(column: Source, found: Lineage, *, farthest: int | None = None) -> dict[str, Any]:
+    def entries(reached: Iterable[Reached]) -> list[dict[str, Any]]:
+        near = (each for each in reached if farthest is None or each.distance <= farthest)
+        return [_entry(each.column, each.influence, each.distance) for each in near]
+
+    return {
+        "asset": str(column[0]),
+        "column": column[1],
+        "opaque": found.of(column).is_opaque,
+        "upstream": entries(found.upstream(column)),
+        "downstream": entries(found.downstream(column)),
+    }
+
+
+def _entry(column: tuple[AssetKey, str | None], influence: str | None, distance: int) -> dict[str, Any]:
+    return {"asset": str(column[0]), "column": column[1], "kind": influence, "distance": distance}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "lineage", lineage)

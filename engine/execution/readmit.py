@@ -1,0 +1,129 @@
+"""Readmit: judge rows again that rules once left out, and put those that keep the rules now back into their partition.
+
+A partition's new content is its present rows and its rejected ones, judged together as if its function had returned
+them. No function is called and no upstream is read, so it can be done when the source is long gone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import polars as pl
+
+from deltaworks.engine.execution.batch import checks_of
+from deltaworks.engine.execution.call import Call
+from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.opening import refuse_external
+from deltaworks.engine.execution.repair import Keys, Repair, carry_out
+from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.planning.code_version import differ_by_rules_only
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.errors import RequestError
+from deltaworks.io.create import verify_table
+from deltaworks.io.index import load_table
+from deltaworks.io.ledger import Failure
+from deltaworks.io.record import Group
+from deltaworks.io.rejects import Rejected, current_rejects, scan_rejects
+from deltaworks.io.scan import scan_table
+from deltaworks.io.staged import StagedPartition
+from deltaworks.io.store import Store
+from deltaworks.io.table import Table
+from deltaworks.validation import REJECTED_BY
+
+
+def readmit(
+    graph: AssetGraph, node: Node, store: Store, keys: Keys, *, command: str, now: Callable[[], dt.datetime]
+) -> Repair:
+    """Judge the rejected rows of some partitions again, each together with the rows that are there, in one commit.
+
+    The record keeps what the partitions were made from, so a change of an upstream still makes them stale. They count
+    as made by the present code, unless rows were dropped as well, which cannot come back.
+
+    Args:
+        graph: the assets.
+        node: the asset.
+        store: the lake.
+        keys: which partitions; none: every one that has rejects.
+        command: what started this, for the ledger.
+        now: the clock.
+
+    Raises:
+        RequestError: others write the table, no partition that is asked for has rejects, or the function changed since
+            one was made.
+        UnknownPartition: a key is none of its partitions.
+        TableMismatch: the table cannot be written by this engine.
+        StorageError: the lake cannot be written.
+    """
+    refuse_external(node.asset, "materialized")
+    table = load_table(store, node.asset.table_name)
+    asked = keys.resolve(graph, node, table) if table.exists else []
+    rejected = {each.key: each for each in current_rejects(table, asked)}
+    if not rejected:
+        which = "these partitions" if keys.are_given else "its table"
+        raise RequestError(f"No rows of {node.key} are kept as rejects: its rules left none out of {which}.")
+    _refuse_other_code(node, rejected.values())
+    verify_table(table, table.schema(), node.partition_columns, node.scheme)
+    entry = begin_entry(command, now())
+    stager = Stager(store, {str(node.key): node}, {})
+    outcomes = [
+        _stage(stager, table, Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False), each)
+        for number, each in enumerate(rejected.values(), start=1)
+        if (ordinal := node.partitions.ordinal(each.key)) is not None
+    ]
+    staged = {made.partition.key: made for outcome in outcomes for made in outcome.staged}
+    schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
+
+    def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
+        return (_group(node, part, rejected[part.key]) for part in parts)
+
+    return carry_out(
+        table,
+        node,
+        [each.partition for each in staged.values()],
+        groups_of,
+        entry,
+        now,
+        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
+        checks_of=lambda parts: checks_of([staged[part.key] for part in parts]),
+        failures=tuple(_failures(node, table, outcomes)),
+    )
+
+
+def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
+    for each in rejected:
+        if not differ_by_rules_only(each.made.source, node.code):
+            raise RequestError(
+                f"{f'{node.key} {each.key}'.rstrip()} was made by other code than there is now, not only under other "
+                f"rules: `deltaworks materialize {node.key}` without --from-rejects makes it anew."
+            )
+
+
+def _stage(stager: Stager, table: Table, task: Task, rejected: Rejected) -> Outcome:
+    call = Call(stager.nodes[str(task.asset)], task)
+
+    def rows() -> pl.LazyFrame:
+        columns = [name for name in table.schema() if name not in call.node.computed_columns]
+        rejects = scan_rejects(table.store, rejected.file).drop(REJECTED_BY)
+        return pl.concat([scan_table(table, [rejected.key]).select(columns), rejects.select(columns)])
+
+    return stager.stage_rows(call, rows)
+
+
+def _failures(node: Node, table: Table, outcomes: Sequence[Outcome]) -> Iterator[Failure]:
+    for outcome in outcomes:
+        for ordinal, reason in outcome.failures.items():
+            key = node.partitions.key(ordinal) or None
+            yield Failure(str(node.key), key, reason, table.version, table.table_id)
+
+
+def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:
+    return Group(
+        keys=(part.key,) if node.partition_columns else None,
+        rows=(part.rows,),
+        source=before.made.source if before.has_dropped else node.code,
+        override=before.made.override,
+        inputs=before.made.inputs,
+        rejects=None if part.rejects is None else (part.rejects.name,),
+    )

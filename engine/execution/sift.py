@@ -1,0 +1,87 @@
+"""Sift: make a staged partition anew without the rows that its rules leave out; keep those that are quarantined.
+
+It happens only where judging all rows has found such ones. Rows are read back from the staged file, so what is kept,
+what is left out and what was judged are the same rows, whatever the function would return another time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from deltaworks.engine.execution.call import Result
+from deltaworks.io.parquet import Staging
+from deltaworks.io.rejects import drop_rejects, secure_rejects, sink_rejects
+from deltaworks.io.staged import RejectsFile
+from deltaworks.io.statistics import statistics
+from deltaworks.io.store import Store
+from deltaworks.validation import ResidualOutcome, Severity, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What became of a partition of which rows were left out."""
+
+    verdict: Verdict
+    measured: Mapping[str, object]
+    """The aggregates of the rows that are left."""
+    rejects: RejectsFile | None
+    left: pl.LazyFrame | None
+    """The rows that are left; none: they were not told apart."""
+
+
+def sift(
+    result: Result,
+    staging: Staging,
+    ordinal: int,
+    verdict: Verdict,
+    residual: Sequence[ResidualOutcome],
+    lake: Store,
+) -> Sifted:
+    """Write the rows of a staged partition that stay, and those that are quarantined, and judge what stays.
+
+    Where the new verdict is that nothing may be committed, no rejects are kept; the data files are the caller's to
+    delete.
+
+    Args:
+        result: the call's.
+        staging: where its rows lie.
+        ordinal: the partition.
+        verdict: that on all of its rows.
+        residual: what the checks that do not compile said of all of its rows.
+        lake: where rejects are kept.
+    """
+    contract, values = result.contract, result.values(ordinal)
+    stopped = contract.stopped(verdict)
+    if stopped:
+        return Sifted(Verdict(verdict.rows, stopped, 0), {}, None, None)
+    sieve = contract.sieve
+    marked = sieve.marked(staging.scan([values], result.schema), residual)
+    overdrawn = tuple(sieve.overdrawn(marked))
+    if overdrawn:
+        return Sifted(Verdict(verdict.rows, overdrawn, 0), {}, None, None)
+    sinks = [staging.sifted.sink_one(sieve.kept(marked), values)]
+    rejects = None
+    if any(each.severity is Severity.QUARANTINE for each in verdict.taken_out):
+        task = result.call.task
+        rejects = RejectsFile(str(result.call.node.key), f"{task.run_id}/{task.number}-{ordinal}.parquet")
+        sinks.append(sink_rejects(lake, rejects, sieve.quarantined(marked)))
+    pl.collect_all(sinks, engine="streaming")
+    if rejects is not None:
+        secure_rejects(lake, rejects)
+    left = staging.sifted.scan([values], result.schema)
+    measured = left.select(aggregates(result)).collect(engine="streaming").row(0, named=True)
+    again = contract.judge_residual(left.collect()) if contract.residual else None
+    judged = contract.judge_left(verdict, contract.judge(measured, again))
+    if rejects is not None and not judged.ok:
+        drop_rejects(lake, rejects)
+    return Sifted(judged, measured, rejects, left)
+
+
+def aggregates(result: Result) -> list[pl.Expr]:
+    """Return what is measured of written rows: the rules, and the statistics of the stored columns."""
+    columns = result.call.node.partition_columns
+    stored = {name: dtype for name, dtype in result.schema.items() if name not in columns}
+    return [*result.contract.aggregates(), *statistics(stored)]

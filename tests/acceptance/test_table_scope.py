@@ -1,0 +1,111 @@
+"""A value may have to be unique in the whole table, not only in its partition."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+import pytest
+from deltalake import write_deltalake
+
+from tests.acceptance.conftest import Project
+
+MODULE = """
+from pathlib import Path
+
+import pandera.polars as pa
+import polars as pl
+import deltaworks as dw
+from deltaworks import LazyFrame
+
+days = dw.DailyPartitions(start="2024-01-01", end="2024-01-07")
+
+
+class Order(pa.DataFrameModel):
+    day: pl.Date
+    number: int = pa.Field(unique=True)
+
+    class Config:
+        metadata = {"unique_scope": "table"}
+
+
+@dw.asset(partitions=days, partition_by="day")
+def orders(partition: dw.Partition) -> LazyFrame[Order]:
+    return pl.scan_parquet(Path(__file__).parent / "orders.parquet").filter(partition.contains("day"))
+"""
+
+
+def given(project: Project, **numbers: list[int]) -> None:
+    rows = [
+        (dt.date(2024, 1, day), number)
+        for day in range(1, 7)
+        for number in numbers.get(f"day_{day}", [day * 10, day * 10 + 1])
+    ]
+    pl.DataFrame(rows, schema={"day": pl.Date, "number": pl.Int64}, orient="row").write_parquet(
+        project.folder / "orders.parquet"
+    )
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.write("deltaworks.toml", 'modules = ["shop"]\n')
+    project.write("shop.py", MODULE)
+    return project
+
+
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["in one backfill", "day by day"])
+def test_the_later_of_two_partitions_with_the_same_value_fails(shop: Project, one_by_one: bool) -> None:
+    given(shop, day_2=[10, 20], day_4=[20, 40], day_5=[40, 50])
+
+    if one_by_one:
+        runs = [shop.run("backfill", "--partition", f"2024-01-0{day}", "--json") for day in range(1, 7)]
+    else:
+        runs = [shop.run("backfill", "--json")]
+
+    failures = {each["partition"]: each["error"] for run in runs for each in run.json["failures"]}
+    assert list(failures) == ["2024-01-02", "2024-01-05"]
+    assert failures["2024-01-02"] == (
+        "orders 2024-01-02: number: unique failed for 1 row (samples: 10), since other partitions of the table have "
+        "the same values. Nothing was committed for it."
+    )
+    assert pl.read_delta(str(shop.lake / "orders"))["number"].is_unique().all()
+
+
+def test_a_partition_may_be_made_again_with_its_own_values(shop: Project) -> None:
+    given(shop)
+    shop.run("backfill")
+
+    again = shop.run("materialize", "orders", "--json")
+
+    assert again.code == 0, again.err
+    assert again.json["totals"]["materialized"] == 6
+
+
+def test_rows_that_others_wrote_count(shop: Project) -> None:
+    given(shop)
+    shop.run("backfill", "--from", "2024-01-01", "--to", "2024-01-02")
+    outside = pl.DataFrame({"day": [dt.date(2024, 1, 6)], "number": [30]})
+    write_deltalake(str(shop.lake / "orders"), outside, mode="append")
+
+    done = shop.run("backfill", "--json")
+
+    assert [each["partition"] for each in done.json["failures"]] == ["2024-01-03"]
+
+
+def test_a_warning_is_recorded_and_lets_the_partition_pass(shop: Project) -> None:
+    given(shop, day_2=[10, 20])
+    shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "warn"})')
+
+    done = shop.run("backfill", "--json")
+
+    assert done.code == 0, done.err
+    assert pl.read_delta(str(shop.lake / "orders")).filter(number=10).height == 2
+
+
+def test_such_a_rule_cannot_leave_rows_out(shop: Project) -> None:
+    given(shop)
+    shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "drop"})')
+
+    done = shop.run("backfill", "--json")
+
+    assert "rule 'unique' is judged over the whole table" in done.json["failures"][0]["error"]

@@ -1,0 +1,159 @@
+"""`lineage` says what columns are made of, and what is made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+MORE = """
+@dw.asset(partitions=days, partition_by="day")
+def noisy(doubled: LazyFrame[Row], partition: dw.Partition) -> pl.LazyFrame:
+    hidden = pl.col("n").map_elements(lambda n: n + 1, return_dtype=pl.Int64)
+    return doubled.filter(partition.contains("day")).with_columns(noise=hidden, one=pl.lit(1))
+
+@dw.asset(name="sub/report.v1")
+def report(noisy: pl.LazyFrame, total: pl.LazyFrame) -> pl.LazyFrame:
+    shared = noisy.join(total.rename({"n": "all"}), how="cross").sort("day")
+    return shared.select("day", pl.col("noise").alias("a.b"), share=pl.col("n") / pl.col("all"))
+
+@dw.asset
+def unsaid(total: pl.LazyFrame) -> pl.LazyFrame:
+    return pl.LazyFrame({"x": [total.collect().row(0)[0]]})
+
+@dw.asset
+def after(unsaid: pl.LazyFrame) -> pl.LazyFrame:
+    return unsaid.select(y=pl.col("x") + 1)
+"""
+
+
+@pytest.fixture
+def tables(shell: Any) -> Any:
+    file = shell.folder / "tables.py"
+    file.write_text(file.read_text() + MORE)
+    return shell
+
+
+def test_an_asset_is_shown_with_what_each_column_is_made_of(tables: Any) -> None:
+    answer = tables.run("lineage", "noisy")
+
+    assert answer.code == 0
+    assert answer.lines == [
+        "noisy",
+        "made from doubled; further up numbers",
+        "read by sub/report.v1",
+        "rows decided by doubled.day",
+        "",
+        "column made of feeds",
+        "day doubled.day sub/report.v1.day, rows of sub/report.v1",
+        "n doubled.n sub/report.v1.share",
+        "noise any of doubled.day, doubled.n sub/report.v1.a.b",
+        "one - -",
+    ]
+    assert not (tables.folder / "lake").exists()
+
+
+def test_a_column_is_shown_as_a_tree_up_to_the_sources_and_down_to_all_readers(tables: Any) -> None:
+    assert tables.run("lineage", "doubled.n").out.splitlines() == [
+        "doubled.n",
+        "upstream",
+        "  numbers.n",
+        "  rows: numbers.day",
+        "downstream",
+        "  noisy.n",
+        "    sub/report.v1.share",
+        "  noisy.noise, perhaps: Python hides it",
+        "    sub/report.v1.a.b",
+        "  total.n",
+        "    sub/report.v1.share",
+        "    unsaid.*, perhaps: Python hides it",
+        "      after.*, perhaps: Python hides it",
+    ]
+
+
+def test_json_lists_every_column_with_its_influence_and_distance(tables: Any) -> None:
+    found = tables.run("lineage", "sub/report.v1.share", "--json").json
+
+    assert (found["asset"], found["column"], found["opaque"]) == ("sub/report.v1", "share", False)
+    assert [(each["asset"], each["column"], each["kind"], each["distance"]) for each in found["upstream"]] == [
+        ("noisy", "day", "rows", 1),
+        ("noisy", "n", "value", 1),
+        ("total", "n", "value", 1),
+        ("doubled", "day", "rows", 2),
+        ("doubled", "n", "value", 2),
+        ("numbers", "day", "rows", 3),
+        ("numbers", "n", "value", 3),
+    ]
+    assert found["downstream"] == []
+
+
+def test_json_of_an_asset_has_its_columns_one_step_away(tables: Any) -> None:
+    found = tables.run("lineage", "total", "--json").json
+
+    assert (found["asset"], found["column"]) == ("total", None)
+    assert [(each["asset"], each["distance"]) for each in found["upstream"]] == [("doubled", 1), ("numbers", 2)]
+    assert {each["asset"] for each in found["downstream"]} == {"sub/report.v1", "unsaid", "after"}
+    (column,) = found["columns"]
+    assert column["column"] == "n"
+    assert column["upstream"] == [{"asset": "doubled", "column": "n", "kind": "value", "distance": 1}]
+    assert {(each["asset"], each["column"]) for each in column["downstream"]} == {
+        ("sub/report.v1", "share"),
+        ("unsaid", "*"),
+    }
+
+
+def test_columns_that_nothing_is_made_of_are_listed(tables: Any) -> None:
+    some = tables.run("lineage", "noisy", "--unread")
+    hidden = tables.run("lineage", "total", "--unread")
+
+    assert some.lines == ["1 of 4 columns of noisy feed no other column:", "one"]
+    assert hidden.lines == [
+        "Every column of total feeds another one.",
+        "note: Python hides what is used by unsaid; all that it is given counts",
+    ]
+    assert tables.run("lineage", "after", "--unread").lines == ["after is read by no other asset."]
+    assert tables.run("lineage", "noisy", "--unread", "--json").json == {
+        "asset": "noisy",
+        "columns": ["day", "n", "noise", "one"],
+        "unread": ["one"],
+        "readers": ["sub/report.v1"],
+    }
+
+
+def test_columns_that_nobody_can_name_stand_for_all(tables: Any) -> None:
+    lines = tables.run("lineage", "unsaid").lines
+
+    assert "its columns are known only when it is made; a model in its signature would name them" in lines
+    assert lines[-1] == "* any of total.n after.*"
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("numbers.dya", "Asset 'numbers' has no column 'dya': its columns are day, n. Did you mean 'day'?"),
+        ("nmbers", "There is no asset 'nmbers'. Did you mean 'numbers'?"),
+        ("nmbers.n", "There is no asset 'nmbers.n'. Did you mean 'numbers'?"),
+        ("nothing.like.this", "There is no asset 'nothing.like'. `deltaworks list` shows what is defined."),
+        (
+            "unsaid.x",
+            "Asset 'unsaid' has no column 'x': what columns it has is known only when it is made; "
+            "a model in its signature would say so.",
+        ),
+    ],
+)
+def test_a_wrong_name_gets_one_sentence(tables: Any, what: str, sentence: str) -> None:
+    answer = tables.run("lineage", what)
+
+    assert (answer.code, answer.sentence) == (2, sentence)
+
+
+def test_a_column_has_no_unread_columns(tables: Any) -> None:
+    answer = tables.run("lineage", "numbers.n", "--unread")
+
+    assert answer.code == 2
+    assert answer.sentence == "--unread is about all columns of an asset: `deltaworks lineage numbers --unread`."
+
+
+def test_names_with_dots_are_told_apart(tables: Any) -> None:
+    assert tables.run("lineage", "sub/report.v1", "--json").json["column"] is None
+    assert tables.run("lineage", "sub/report.v1.a.b", "--json").json["column"] == "a.b"
