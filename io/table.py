@@ -283,14 +283,16 @@ class Table:
             kind = None  # what a run of another lake did to its table is that lake's to say
         self.writers[commit.version] = Writer(run_id, commit.operation, commit.engine_info, commit.timestamp_ms, kind)
         recorded = self._note_record(commit)
-        if self._live is None and commit.changed_keys <= recorded and not is_recut:
+        surely = recorded | {each.key for each in commit.added if each.changes_data}
+        if self._live is None and commit.changed_keys <= surely and not is_recut:
             self._waiting.append(commit)
-            return
-        changed = self._live_files().apply(commit)
+            changed = surely
+        else:
+            changed = self._live_files().apply(commit)
         if is_recut:  # whoever changes the partition columns rewrites the table, and no old place is one any more
             changed |= set(self.partitions()["key"]) - set(self.live_keys())
         for key in changed - recorded:
-            origin = Origin.OUTSIDE if key in self._live_files() else Origin.GONE
+            origin = Origin.OUTSIDE if key in surely or key in self._live_files() else Origin.GONE
             self._note([key], commit.version, origin, [None], None)
 
     def partitions(self) -> pl.DataFrame:

@@ -169,6 +169,7 @@ def test_nothing_is_ever_written_beside_what_others_write(shop: Shop) -> None:
         ("rerun orders@v1 --verify", "orders cannot be made again: others write {}"),
         ("maintain orders", "orders cannot be maintained: others write {}"),
         ("materialize orders", "No run makes orders (others write it)."),
+        ("materialize orders --from-rejects", "orders cannot be materialized: others write {}"),
     ],
 )
 def test_what_would_write_is_refused(shop: Shop, command: str, sentence: str) -> None:
