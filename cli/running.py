@@ -121,7 +121,12 @@ def _report(project: Project, decision: Decision, report: RunReport) -> View:
             for failure in entry.failures
         ],
         "blocked": [
-            {"asset": str(blocked.asset), "partition": blocked.key or None, "because": blocked.because}
+            {
+                "asset": str(blocked.asset),
+                "partition": blocked.key or None,
+                "because": blocked.because,
+                "fate": blocked.fate,
+            }
             for blocked in report.blocked
         ],
         "made_by_others": [
@@ -174,13 +179,13 @@ def _failure_text(node: Node, reason: str, keys: Sequence[str]) -> str:
 
 
 def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
-    roots: dict[str, str] = {}
-    causes: Counter[tuple[str, str]] = Counter()
+    roots: dict[str, tuple[str, str]] = {}
+    causes: Counter[tuple[str, tuple[str, str]]] = Counter()
     for each in report.blocked:  # what was blocked itself stands before what it blocked
-        root = roots[f"{each.asset} {each.key}".rstrip()] = roots.get(each.because, each.because)
+        root = roots[f"{each.asset} {each.key}".rstrip()] = roots.get(each.because, (each.because, each.fate))
         causes[str(each.asset), root] += 1
-    for (asset, because), count in list(causes.items())[:SHOWN_FAILURES]:
-        yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} was not made", "stale")
+    for (asset, (because, fate)), count in list(causes.items())[:SHOWN_FAILURES]:
+        yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} {fate}", "stale")
     if len(causes) > SHOWN_FAILURES:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 

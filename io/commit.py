@@ -17,7 +17,6 @@ from deltaworks.io.dtypes import Json
 from deltaworks.io.log import Commit, LiveFile, commit_path, parse_commit
 from deltaworks.io.record import FORMAT, RECORD_KEY, Kind, Record
 from deltaworks.io.staged import StagedFile
-from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
 MAX_TRIES = 100
@@ -121,26 +120,13 @@ def commit_partitions(
         if not left and metadata is None:
             return Committed(None, tuple(conflicts), refused)
         content = _commit_file(table, left, record_of(left), metadata, now_ms)
-        if _put(table.store, commit_path(table.name, table.version + 1), content):
+        if table.store.put_new_surely(commit_path(table.name, table.version + 1), content):
             table.apply(parse_commit(table.name, table.version + 1, content, table.places))
             return Committed(table.version, tuple(conflicts), refused)
     raise StorageError(
         f"table {table.name}: other writers committed {MAX_TRIES} times in a row while this commit was tried; "
         "run the command again when they are done"
     )
-
-
-def _put(store: Store, path: str, content: bytes) -> bool:
-    """Put a commit file; return whether it is there as this call wrote it.
-
-    A call that fails may have written it all the same: the log decides, and nothing is committed blindly again.
-    """
-    try:
-        return store.put_new(path, content)
-    except StorageError:
-        if store.read(path) == content:
-            return True
-        raise
 
 
 def _changes_demands(commit: Commit) -> bool:

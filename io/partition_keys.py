@@ -127,23 +127,13 @@ def _change(
         changed = set(due)
         after = known | changed if action == "add" else known - changed
         document = {"format": FORMAT, "add": [], "remove": [], "at": instant, "by": by} | {action: due}
-        if not due or _put(store, _path(name, end), json.dumps(document, ensure_ascii=False).encode()):
+        if not due or store.put_new_surely(_path(name, end), json.dumps(document, ensure_ascii=False).encode()):
             unchanged = tuple(key for key in wanted if key not in changed)
             return KeyChange(tuple(sorted(after)), tuple(due), unchanged)
     raise StorageError(
         f"partition keys {name!r}: others changed them {MAX_TRIES} times in a row while this was tried; nothing was "
         "changed. Run the command again when they are done."
     )
-
-
-def _put(store: Store, path: str, content: bytes) -> bool:
-    """Put a file; return whether it is there as this call wrote it, which a call that fails may have done."""
-    try:
-        return store.put_new(path, content)
-    except StorageError:
-        if store.read(path) == content:
-            return True
-        raise
 
 
 def _read(store: Store, name: str) -> tuple[set[str], int]:

@@ -94,6 +94,18 @@ class Store:
             self._sync_folder(target.parent)
         return True
 
+    def put_new_surely(self, path: str, content: bytes) -> bool:
+        """Do the same, and return whether the file is there as this call wrote it.
+
+        A call that fails may have written it all the same: the file decides, and nothing is written blindly again.
+        """
+        try:
+            return self.put_new(path, content)
+        except StorageError:
+            if self.read(path) == content:
+                return True
+            raise
+
     def sync_file(self, path: str) -> None:
         """Make the content of a file that others wrote survive a power cut."""
         target = self.root / path

@@ -15,7 +15,7 @@ from deltaworks.errors import RequestError
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.planning.graph import AssetGraph
-    from deltaworks.engine.planning.lineage import Lineage, Reached
+    from deltaworks.engine.planning.lineage import Lineage
     from deltaworks.engine.planning.lineage_expressions import Source
 
 SHOWN = 12
@@ -74,7 +74,7 @@ def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
         "column": None,
         "upstream": [_entry((key, None), None, distance) for key, distance in above.items()],
         "downstream": [_entry((key, None), None, distance) for key, distance in below.items()],
-        "columns": [_column_json((asset, name), found, farthest=1) for name in columns],
+        "columns": [_column_json((asset, name), found, is_near=True) for name in columns],
     }
     return View(document, tuple(blocks))
 
@@ -209,17 +209,20 @@ def _spelled(column: Source) -> str:
     return f"{column[0]}.{column[1]}"
 
 
-def _column_json(column: Source, found: Lineage, *, farthest: int | None = None) -> dict[str, Any]:
-    def entries(reached: Iterable[Reached]) -> list[dict[str, Any]]:
-        near = (each for each in reached if farthest is None or each.distance <= farthest)
-        return [_entry(each.column, each.influence, each.distance) for each in near]
-
+def _column_json(column: Source, found: Lineage, *, is_near: bool = False) -> dict[str, Any]:
+    """Return the columns above and below a column; `is_near`: those one step away alone."""
+    if is_near:
+        above = [_entry(each, influence, 1) for each, influence in found.of(column).sources]
+        below = [_entry(each, influence, 1) for each, influence in found.readers.get(column, {}).items()]
+    else:
+        above = [_entry(each.column, each.influence, each.distance) for each in found.upstream(column)]
+        below = [_entry(each.column, each.influence, each.distance) for each in found.downstream(column)]
     return {
         "asset": str(column[0]),
         "column": column[1],
         "opaque": found.of(column).is_opaque,
-        "upstream": entries(found.upstream(column)),
-        "downstream": entries(found.downstream(column)),
+        "upstream": above,
+        "downstream": below,
     }
 
 

@@ -74,6 +74,13 @@ class PartitionBlocked:
     key: str
     because: str
     """The upstream partition."""
+    is_gone: bool = False
+    """Whether that is not there any more; else this run did not make it."""
+
+    @property
+    def fate(self) -> str:
+        """What became of the upstream partition, for a sentence."""
+        return "is not there" if self.is_gone else "was not made"
 
 
 @dataclass(frozen=True, slots=True)

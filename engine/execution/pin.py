@@ -11,7 +11,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.execution.agenda import Blocked
 from deltaworks.engine.execution.task import PinnedInput
-from deltaworks.engine.planning.graph import AssetGraph, Edge
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Needs
 from deltaworks.engine.planning.members import common_members, members_of, members_vary
 from deltaworks.engine.planning.state import existing
 from deltaworks.io.table import Table
@@ -33,7 +33,7 @@ def lacking(
     """
     found: dict[int, Blocked] = {}
     for edge in graph.nodes[key].upstream:
-        if edge.argument.allow_missing:
+        if edge.needs is Needs.NONE:
             continue
         ordinals = range(first, last + 1)
         absent = _absent(graph, tables[edge.upstream], edge, ordinals)
@@ -78,7 +78,7 @@ def _members(graph: AssetGraph, table: Table, edge: Edge, ordinals: range, read:
         return () if digest is None else (digest,) * len(ordinals)
     if not members_vary(edge):
         return ()
-    absent = set[int]() if edge.needs_each else _absent(graph, table, edge, ordinals)
+    absent = set[int]() if edge.needs is Needs.EACH else _absent(graph, table, edge, ordinals)
     mapped = (edge.correspondence.upstream_of(ordinal, ordinal) for ordinal in ordinals)
     return tuple(members_of(edge, *each, absent) for each in zip(ordinals, mapped, strict=True))
 
@@ -98,12 +98,15 @@ def _keys(graph: AssetGraph, edge: Edge, ordinals: Ordinals) -> list[str]:
 
 
 def _missed(edge: Edge, ordinals: range, absent: set[int]) -> Iterator[tuple[int, int]]:
-    """Yield the partitions that cannot be made, each with an absent upstream partition that it lacks.
-
-    An input that reads whatever partitions exist needs none in particular, but it needs one.
-    """
+    """Yield the partitions that cannot be made, each with an absent upstream partition that it lacks."""
     for ordinal in ordinals:
         mapped = edge.correspondence.upstream_of(ordinal, ordinal)
-        lacks = not absent.isdisjoint(mapped) if edge.needs_each else absent.issuperset(mapped)
+        match edge.needs:
+            case Needs.EACH:
+                lacks = not absent.isdisjoint(mapped)
+            case Needs.ONE:
+                lacks = absent.issuperset(mapped)
+            case Needs.NONE:
+                lacks = False
         if lacks and mapped:
             yield ordinal, next(each for each in mapped if each in absent)

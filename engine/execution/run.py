@@ -208,7 +208,7 @@ class Run:
         """Settle the partitions of a call that lack an upstream; the others are ready as before."""
         for ordinal in range(first, last + 1):
             if ordinal in lacks:
-                self._note_blocked(lacks[ordinal])
+                self._note_blocked(lacks[ordinal], is_gone=True)
                 self._block(key, ordinal)
             else:
                 self._agenda.again(key, ordinal)
@@ -297,7 +297,7 @@ class Run:
                 self._progress.skipped.append(skipped)
                 self._tell(skipped)
                 if Status(status.status[ordinal]) is Status.MISSING:
-                    self._block(key, ordinal)
+                    self._block(key, ordinal, is_gone=True)
                 else:
                     self._agenda.committed(key, ordinal)
             elif self._superseded[key, ordinal] < MAX_TRIES:
@@ -312,15 +312,16 @@ class Run:
         self._tell(PartitionFailed(key, partition, reason))
         self._block(key, ordinal)
 
-    def _block(self, key: AssetKey, ordinal: int) -> None:
-        """Settle what is made from a partition that this run does not make and that is not there."""
+    def _block(self, key: AssetKey, ordinal: int, *, is_gone: bool = False) -> None:
+        """Settle what is made from a partition that this run does not make, since others deleted it or it failed."""
         for blocked in self._agenda.failed(key, ordinal):
-            self._note_blocked(blocked)
+            is_direct = (blocked.upstream, blocked.upstream_ordinal) == (key, ordinal)
+            self._note_blocked(blocked, is_gone=is_gone and is_direct)
 
-    def _note_blocked(self, blocked: Blocked) -> None:
+    def _note_blocked(self, blocked: Blocked, *, is_gone: bool) -> None:
         nodes = self._graph.nodes
         because = f"{blocked.upstream} {nodes[blocked.upstream].partitions.key(blocked.upstream_ordinal)}".rstrip()
-        event = PartitionBlocked(blocked.asset, nodes[blocked.asset].partitions.key(blocked.ordinal), because)
+        event = PartitionBlocked(blocked.asset, nodes[blocked.asset].partitions.key(blocked.ordinal), because, is_gone)
         self._progress.blocked.append(event)
         self._tell(event)
 

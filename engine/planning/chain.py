@@ -13,7 +13,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import Edge
+from deltaworks.engine.planning.graph import Edge, Needs
 
 
 def carried(stale: pl.Series, made: PartitionSet, own: Sequence[Edge]) -> pl.Series:
@@ -45,7 +45,7 @@ def follow(
         own: the edges by which the asset reads itself.
     """
     chosen, still_absent, lacking = _Settled(), _Settled(), list[int]()
-    needed = [edge for edge in own if edge.needs_each]
+    needed = [edge for edge in own if edge.needs is Needs.EACH]
     is_wanted, is_asked, is_absent = (each.mask.to_list() for each in (wanted, wanted | candidates, absent))
     for ordinal in wanted | candidates | absent:
         is_made = is_wanted[ordinal] or (is_asked[ordinal] and chosen.meets(_earlier(own, ordinal)))

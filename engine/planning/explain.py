@@ -13,6 +13,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import reaching_back
+from deltaworks.engine.planning.graph import Needs
 from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import Place
@@ -145,7 +146,7 @@ class _Explainer:
         for given in found.inputs:
             edge, upstream = given.edge, self._lake[given.edge.upstream]
             part = PartitionSet.none(upstream.node.partitions.size)
-            if edge.is_own and (status is Status.STALE or (status is Status.MISSING and edge.needs_each)):
+            if edge.is_own and (status is Status.STALE or (status is Status.MISSING and edge.needs is Needs.EACH)):
                 part = reaching_back(partitions, upstream.having(status), [edge]) - partitions
             elif status is Status.MISSING:
                 part = needed_upstream(edge, partitions, upstream.having(Status.MISSING))

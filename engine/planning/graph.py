@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -33,6 +34,17 @@ from deltaworks.errors import InvalidDefinition, UnknownAsset, UnknownUpstream, 
 _SHOWN_RANGES = 3
 
 
+class Needs(Enum):
+    """Without which of the upstream partitions that it maps to a partition cannot be made."""
+
+    EACH = "each"
+    """Any of them."""
+    ONE = "one"
+    """It reads whatever there is, but there must be something."""
+    NONE = "none"
+    """It is made whatever is missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """An argument of one asset that is another asset's table."""
@@ -44,14 +56,16 @@ class Edge:
     correspondence: Correspondence
 
     @property
-    def needs_each(self) -> bool:
-        """Whether a partition can only be made when every mapped upstream partition exists."""
-        return self.correspondence.needs_each and not self.argument.allow_missing
+    def needs(self) -> Needs:
+        """Without which of the mapped upstream partitions a partition cannot be made."""
+        if self.argument.allow_missing:
+            return Needs.NONE
+        return Needs.EACH if self.correspondence.needs_each else Needs.ONE
 
     @property
     def may_read_nothing(self) -> bool:
         """Whether a partition can be made that maps to no upstream partition at all."""
-        return self.argument.allow_missing or self.is_own
+        return self.needs is Needs.NONE or self.is_own
 
     @property
     def waiting(self) -> PartitionSet:

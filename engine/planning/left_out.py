@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Needs, Node
 from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered
 from deltaworks.engine.planning.status import LakeStatus, Status
 
@@ -87,7 +87,7 @@ def lacking_own(
     for part, can_be_made in _split(graph, node, partitions, status):
         needed = PartitionSet.none(part.size)
         for edge in node.upstream:
-            if edge.is_own and edge.needs_each:
+            if edge.is_own and edge.needs is Needs.EACH:
                 needed = needed | (absent & edge.correspondence.upstream(part))
         command = remedy(graph, node, part, status) if can_be_made else None
         yield LeftOut(node.key, part, node.key, needed - partitions or needed, command)

@@ -9,7 +9,7 @@ in between is not seen through.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -60,6 +60,9 @@ class ColumnLineage:
             yield source, Influence.VALUE if source in self.values else Influence.ROWS
 
 
+_ROW_SET = ""
+"""Stands for which rows an asset has, on the ways between columns: a count of its rows reads none of its columns."""
+
 _NOWHERE = ColumnLineage(NOTHING, NOTHING)
 
 
@@ -80,6 +83,8 @@ class Lineage:
 
     assets: Mapping[AssetKey, Mapping[str, ColumnLineage]]
     """The columns of each asset in the order of its table; `EVERY` alone where they are not known."""
+    upstreams: Mapping[AssetKey, Collection[AssetKey]]
+    """The assets that each asset reads."""
 
     def of(self, column: Source) -> ColumnLineage:
         """Return what a column is made of; nothing, if there is no such column but for those who read it."""
@@ -128,13 +133,29 @@ class Lineage:
 
     def unread(self, asset: AssetKey) -> tuple[str, ...]:
         """Return the columns of an asset that have no influence on any column."""
-        return tuple(name for name in self.assets[asset] if name != EVERY and not self._below((asset, name)))
+        return tuple(name for name in self.assets[asset] if name != EVERY and (asset, name) not in self.readers)
+
+    @cached_property
+    def _rows(self) -> Mapping[AssetKey, Sources]:
+        """What decides the rows of each asset."""
+        return {key: NOTHING.union(*(each.rows for each in columns.values())) for key, columns in self.assets.items()}
+
+    @cached_property
+    def _downstreams(self) -> Mapping[AssetKey, Collection[AssetKey]]:
+        return {key: [reader for reader, read in self.upstreams.items() if key in read] for key in self.assets}
 
     def _above(self, column: Source) -> Mapping[Source, Influence]:
-        return dict(self.of(column).sources)
+        key, name = column
+        direct = dict.fromkeys(self._rows[key], Influence.ROWS) if name == _ROW_SET else dict(self.of(column).sources)
+        return direct | {(above, _ROW_SET): Influence.ROWS for above in self.upstreams[key]}
 
     def _below(self, column: Source) -> Mapping[Source, Influence]:
-        return self.readers.get(column, {})
+        key, name = column
+        if name == _ROW_SET:
+            below = ((each, held) for each in self._downstreams[key] for held in (*self.assets[each], _ROW_SET))
+            return dict.fromkeys(below, Influence.ROWS)
+        direct = self.readers.get(column, {})
+        return {**direct, **{(each, _ROW_SET): Influence.ROWS for each, _ in direct if column in self._rows[each]}}
 
 
 def column_lineage(graph: AssetGraph) -> Lineage:
@@ -155,7 +176,8 @@ def column_lineage(graph: AssetGraph) -> Lineage:
         if schema:
             scans[key] = scan_of(schema)
         assets[key] = _columns(node, schema, [each.frame for each in called], _Reads.of(node, graph, scans))
-    return Lineage(assets)
+    upstreams = {key: {edge.upstream for edge in node.upstream} for key, node in graph.nodes.items()}
+    return Lineage(assets, upstreams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,4 +303,5 @@ def _reached(start: Source, step: Callable[[Source], Mapping[Source, Influence]]
         Reached(each, Influence.VALUE, min(distance, rows.get(each, distance))) for each, distance in values.items()
     ]
     reached += [Reached(each, Influence.ROWS, distance) for each, distance in rows.items() if each not in values]
-    return tuple(sorted(reached, key=lambda each: (each.distance, each.column)))
+    columns = (each for each in reached if each.column[1] != _ROW_SET)
+    return tuple(sorted(columns, key=lambda each: (each.distance, each.column)))

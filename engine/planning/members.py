@@ -20,7 +20,7 @@ from deltaworks.engine.definitions.mappings.correspondence import Window
 from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
-from deltaworks.engine.planning.graph import Edge
+from deltaworks.engine.planning.graph import Edge, Needs
 from deltaworks.engine.planning.state import certain
 
 _DIGEST_BYTES = 8
@@ -50,7 +50,7 @@ def common_members(edge: Edge, upstream: Partitions, there: PartitionSet) -> str
         return None
     mapped = edge.correspondence.upstream(PartitionSet.all(edge.correspondence.downstream_size))
     read = mapped & there
-    lacks = (mapped - there or edge.correspondence.awaited is not None) if edge.needs_each else False
+    lacks = (mapped - there or edge.correspondence.awaited is not None) if edge.needs is Needs.EACH else False
     if lacks or not (read or edge.may_read_nothing):
         return None
     keys = upstream.keys(read.mask.arg_true())
@@ -61,7 +61,7 @@ def common_members(edge: Edge, upstream: Partitions, there: PartitionSet) -> str
 def members_vary(edge: Edge) -> bool:
     """Whether each partition reads a set of its own, and which one hangs on more than its own key."""
     joins = edge.correspondence
-    is_one = edge.needs_each and isinstance(joins, Window) and joins.first == joins.last
+    is_one = edge.needs is Needs.EACH and isinstance(joins, Window) and joins.first == joins.last
     return not joins.joins_all and not is_one
 
 
@@ -127,7 +127,7 @@ def _rows(edge: Edge, there: PartitionSet, recorded: Sequence[str | None], made:
     """Return the ordinals of those partitions for which more is to be seen than that all was read and all is there."""
     joins = edge.correspondence
     is_told = certain(pl.Series([then is not None for then in recorded], dtype=pl.Boolean).gather(made))
-    if joins.weights is not None or not (edge.needs_each or there.mask.all()):
+    if joins.weights is not None or not (edge.needs is Needs.EACH or there.mask.all()):
         return is_told.arg_true()
     is_number = [then not in (None, ALL) for then in recorded]
     wanted = certain(pl.Series(is_number, dtype=pl.Boolean).gather(made)) if any(is_number) else None
@@ -149,11 +149,11 @@ def _by_numbers(
         waits=edge.waiting.mask.gather(rows),
     )
     is_complete, was_all = pl.col("reads") == pl.col("means"), pl.col("read") == _ALL
-    can_be_made = is_complete & ~pl.col("waits") if edge.needs_each else pl.lit(True)
+    can_be_made = is_complete & ~pl.col("waits") if edge.needs is Needs.EACH else pl.lit(True)
     if not edge.may_read_nothing:
         can_be_made = can_be_made & (pl.col("reads") > 0)
     is_other = pl.col("read") != pl.col("reads")
-    if edge.needs_each:
+    if edge.needs is Needs.EACH:
         is_other = is_other | (pl.col("cut") != pl.col("cuts"))
     differs = pl.when(was_all).then(~is_complete | (pl.col("cuts") != 0)).otherwise(is_other)
     is_same = ~differs & (was_all | ((pl.col("meant") == pl.col("means")) & (pl.col("cut") == pl.col("cuts"))))

@@ -22,6 +22,7 @@ import polars as pl
 
 _WATCHED = (
     *((kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith("collect")),
+    (pl.LazyFrame, "execute"),
     *((pl, name) for name in ("collect_all", "collect_all_async")),
 )
 _WRITERS = tuple(

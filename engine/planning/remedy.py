@@ -10,22 +10,20 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.chain import follow, reaching_back
-from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
+from deltaworks.engine.planning.graph import AssetGraph, Edge, Needs, Node
 from deltaworks.engine.planning.selection_syntax import with_upstreams
 from deltaworks.engine.planning.status import LakeStatus, Status
 
 
 def lacking(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
-    """Return which wanted partitions cannot be made for want of absent upstream ones.
-
-    An input that reads whatever partitions exist needs none in particular, but it needs one.
-    """
-    if edge.needs_each:
-        return wanted & edge.correspondence.downstream(absent)
-    if edge.argument.allow_missing:
-        return PartitionSet.none(wanted.size)
-    there = edge.correspondence.count(PartitionSet.all(absent.size) - absent)
-    return wanted & PartitionSet(there == 0)
+    """Return which wanted partitions cannot be made for want of absent upstream ones."""
+    match edge.needs:
+        case Needs.EACH:
+            return wanted & edge.correspondence.downstream(absent)
+        case Needs.ONE:
+            return wanted - edge.correspondence.downstream(PartitionSet.all(absent.size) - absent)
+        case Needs.NONE:
+            return PartitionSet.none(wanted.size)
 
 
 def needed_upstream(edge: Edge, wanted: PartitionSet, absent: PartitionSet) -> PartitionSet:
@@ -73,7 +71,7 @@ def remedy(graph: AssetGraph, node: Node, partitions: PartitionSet, status: Lake
         if not needed.get(key):
             continue
         each = graph.nodes[key]
-        own = [edge for edge in each.upstream if edge.is_own and edge.needs_each]
+        own = [edge for edge in each.upstream if edge.is_own and edge.needs is Needs.EACH]
         needed[key] = reaching_back(needed[key], status[key].having(Status.MISSING), own)
         if each.partition_columns:
             parts.append((each.partitions, needed[key]))

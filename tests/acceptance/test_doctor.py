@@ -134,14 +134,14 @@ def test_a_deleted_data_file(made: Project) -> None:
 
 
 def test_a_wrong_index_is_made_anew(made: Project) -> None:
-    for path in (made.lake / "_deltaworks" / "index").glob("numbers*.parquet"):
+    for path in (made.lake / "_deltaworks" / "index").glob("numbers.*"):
         path.write_bytes(b"torn")
 
     assert diagnosed(made)["kind"] == "damaged_index"
     assert made.run("doctor", "--rebuild-index").code == 0
     assert made.status()["numbers"]["partitions"]["fresh"] == 10
 
-    for path in (made.lake / "_deltaworks" / "index").glob("numbers*.parquet"):
+    for path in (made.lake / "_deltaworks" / "index").glob("numbers.*"):
         path.write_bytes(b"torn again")
     assert made.status()["numbers"]["partitions"]["fresh"] == 10
     assert made.run("doctor").code == 0, "whoever could not use it wrote it anew"

@@ -180,3 +180,44 @@ def test_small_ways_in(tables: Any) -> None:
     assert tables.run("plan", "daily,doubled").sentence.endswith(
         "several assets are separate arguments, `daily doubled`."
     )
+
+
+DELETED = """
+from pathlib import Path
+import polars as pl
+import deltaworks as dw
+from deltalake import DeltaTable
+
+days = dw.DailyPartitions("2024-01-01", "2024-01-03")
+table = Path(__file__).parent / "lake" / "raw"
+
+@dw.asset(partitions=days, partition_by="day")
+def raw(partition: dw.Partition) -> pl.LazyFrame:
+    if partition.key == "2024-01-02" and table.exists():
+        DeltaTable(str(table)).delete("day = '2024-01-01'")
+    return pl.LazyFrame({"day": [partition.start], "n": [1]})
+
+@dw.asset
+def every(raw: pl.LazyFrame) -> pl.LazyFrame:
+    return raw
+
+@dw.asset(partitions=days, partition_by="day")
+def below(raw: pl.LazyFrame, every: pl.LazyFrame) -> pl.LazyFrame:
+    return raw
+
+@dw.asset
+def total(below: pl.LazyFrame) -> pl.LazyFrame:
+    return below.select(pl.col("n").sum())
+"""
+
+
+def test_what_others_delete_during_a_run_is_said_not_to_be_there(tables: Any) -> None:
+    (tables.folder / "tables.py").write_text(DELETED, encoding="utf-8")
+    tables.run("backfill", "raw", "--partition", "2024-01-01")
+
+    answer = tables.run("backfill")  # `every` waits for the second day, and `below` for `every`
+
+    assert answer.code == 0, answer.err
+    assert [line for line in answer.lines if line.startswith("skipped: ")] == [
+        f"skipped: 1 partition of {asset}, since raw 2024-01-01 is not there" for asset in ("below", "total")
+    ]

@@ -30,6 +30,13 @@ class Change:
     code: str | None = None
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
     """By table id, as in the record."""
+    kind: str = "materialize"
+    """What the record says that the commit was made for."""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether the partition is there after it, even with no row."""
+        return self.has_files or (self.run_id is not None and self.code is not None)
 
 
 @dataclass
@@ -107,7 +114,8 @@ def _read_commit(history: History, version: int, actions: list[dict[str, Any]], 
         assert len(keys) == len(group["rows"])
         for key, rows in zip(keys, group["rows"], strict=True):
             assert record is not None
-            change = Change(version, record["run_id"], key in alive, rows, group["code"]["source"], group["inputs"])
+            by, code = record["run_id"], group["code"]["source"]
+            change = Change(version, by, key in alive, rows, code, group["inputs"], record["kind"])
             history.changes.setdefault(key, []).append(change)
             touched.discard(key)
     for key in touched:

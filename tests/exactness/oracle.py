@@ -82,15 +82,16 @@ class Oracle:
             self.define()
         for asset, history in self.histories.items():
             for key, change in history.materializations():
+                if change.kind != "materialize":
+                    continue
                 place = (str(history.table_id), key, change.version)
                 if place not in self.contents:
                     self.contents[place] = self._made(place[0], key, change)
                     assert len(self.contents[place]) == change.rows, f"{asset} {key}: {change}"
 
     def wrote(self, asset: str, rows: Mapping[str, list[Row]]) -> None:
-        """Note what the commit that has just been made to a table from outside made of its partitions."""
+        """Note what the commit that has just been made to a table by no function made of its partitions."""
         history = self.history(asset)
-        assert history.runs[history.version] is None
         for key, changes in history.changes.items():
             if changes[-1].version == history.version:
                 self.contents[str(history.table_id), key, history.version] = rows[key]
@@ -99,6 +100,11 @@ class Oracle:
         """The rows of every partition that ever was, those beyond the definition included."""
         history = self.histories[asset]
         return {key: self._rows(str(history.table_id), key, history.version) for key in history.changes}
+
+    def rows_then(self, asset: str, version: int) -> dict[str, list[Row]]:
+        """The rows that every partition had at a version, those included that came later."""
+        history = self.histories[asset]
+        return {key: self._rows(str(history.table_id), key, version) for key in history.changes}
 
     def failed(self, asset: str) -> set[str]:
         """The partitions whose last attempt failed and that nobody has changed since, by the ledger's files."""
@@ -178,13 +184,13 @@ class Oracle:
 
     def _exists(self, asset: str, key: str) -> bool:
         change = self.histories[asset].last(key)
-        return change is not None and (change.run_id is not None or change.has_files)
+        return change is not None and change.has_content
 
     def _status(self, asset: str, key: str) -> str:
         change = self.histories[asset].last(key)
         if change is None or not self._exists(asset, key):
             return MISSING
-        if change.run_id is None:
+        if change.run_id is None or change.kind == "rollback":
             return EXTERNAL
         if change.code != self.code[asset]:
             return STALE
@@ -226,7 +232,7 @@ class Oracle:
             version = change.inputs[upstream_id]["version"]
             for each in read.keys(key, self.keys):
                 there = self.by_id[upstream_id].last(each, version)
-                exists = there is not None and (there.run_id is not None or there.has_files)
+                exists = there is not None and there.has_content
                 if read.needs is Needs.EACH:
                     assert exists, f"{asset} {key} was made without {read.asset} {each}"
                 if exists and each in self.keys[read.asset]:
@@ -241,6 +247,6 @@ class Oracle:
         if change is None:
             return []
         place = (table_id, key, change.version)
-        if place not in self.contents and change.run_id is not None:
+        if place not in self.contents and change.run_id is not None and change.kind == "materialize":
             self.contents[place] = self._made(table_id, key, change)
         return self.contents[place]

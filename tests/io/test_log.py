@@ -86,7 +86,19 @@ def test_a_log_that_ends_before_its_checkpoint_has_a_gap(lake, table):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\n", b'{"commitInfo":{}}\n{"add":{"path":"x', b"[]", b'{"add":{}}', b"\xff"]
+    "content",
+    [
+        b"",
+        b"\n",
+        b'{"commitInfo":{}}\n{"add":{"path":"x',
+        b"[]",
+        b'{"add":{}}',
+        b"\xff",
+        b'{"commitInfo":{}},{"txn":{}}',
+        b'{"commitInfo":{"operation":"a\nb"}}',
+        b'{"commitInfo":{}\n}',
+        b'{"commitInfo":{}}\n]\n[',
+    ],
 )
 def test_a_damaged_commit_is_a_gap(lake, table, content):
     log_file(table, 4).write_bytes(content)

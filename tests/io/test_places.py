@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deltaworks.io.partition_values import NULL_KEY
+from deltaworks.io.partition_values import NULL_KEY, instant
 from deltaworks.io.places import Places
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -41,6 +41,14 @@ def test_different_partitions_have_different_places(one: dict[str, str | None], 
     places = Places(tuple(one))
 
     assert (places.of_values(one) == places.of_values(other)) == (one == other)
+
+
+@unhurried
+@given(st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}Z", fullmatch=True))
+def test_what_is_spelled_as_a_place_is_the_place_that_reading_it_gives(text: str) -> None:
+    utc = instant(text)
+
+    assert HOURS.of_key(text) == (text if utc is None else f"{utc.isoformat(timespec='minutes')}Z")
 
 
 @pytest.mark.parametrize(

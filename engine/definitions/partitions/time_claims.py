@@ -68,16 +68,6 @@ class Stretch:
         )
 
 
-def key_claim(timeline: Timeline, first: int, last: int, column: str, keys: pl.Series) -> pl.Expr:
-    """Return the claim that a partition column holds the key of one of the partitions from one ordinal to another."""
-    count, value = last - first + 1, cs.by_name(column)
-    return pl.any_horizontal(
-        _among(value & _DAY, timeline.days.slice(first, count)),
-        _among(value & _IN_UTC, timeline.starts.slice(first, count).cast(_INSTANT)),
-        _among(value & _TEXT, keys),
-    )
-
-
 _DAY = cs.date() | cs.by_dtype(pl.Null)
 _WITHOUT_ZONE = cs.datetime(time_zone=None)
 _IN_UTC = cs.datetime(time_zone=_UTC)
@@ -112,10 +102,6 @@ def stretch(timeline: Timeline, first: int, last: int, keys: str | pl.Series) ->
 
 def _literal(microseconds: int, dtype: pl.Datetime) -> pl.Expr:
     return pl.lit(microseconds).cast(dtype)  # the same in the plan as from a datetime, at a thirtieth of the time
-
-
-def _among(values: cs.Selector, chosen: pl.Series) -> pl.Expr:
-    return values.as_expr().is_in(chosen.implode())
 
 
 def _by_turns(starts: pl.Series, ends: pl.Series) -> pl.Series:

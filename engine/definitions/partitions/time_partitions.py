@@ -30,7 +30,7 @@ from deltaworks.engine.definitions.partitions.instants import (
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Dimension
 from deltaworks.engine.definitions.partitions.time_arguments import named, read_arguments, refuse_too_many
-from deltaworks.engine.definitions.partitions.time_claims import key_claim, stretch
+from deltaworks.engine.definitions.partitions.time_claims import stretch
 from deltaworks.engine.definitions.partitions.timeline import Exclusion, Timeline, build, last_over
 from deltaworks.errors import InvalidDefinition
 
@@ -105,11 +105,6 @@ class TimePartitions:
     def ends_at(self) -> pl.Series:
         """The instants at which the partitions end, themselves outside: Datetime("us", "UTC"), by ordinal."""
         return self._timeline.ends.cast(_INSTANTS)
-
-    @property
-    def has_gaps(self) -> bool:
-        """Whether somewhere a partition ends before the next one begins, because of exclusions."""
-        return not self._timeline.breaks.is_empty()
 
     def until(self, now: dt.datetime) -> Self:  # noqa: D102 - see Partitions
         return self if self.end_us is not None else cast(Self, _until(self, now))
@@ -212,10 +207,6 @@ class TimePartitions:
         """
         keys = self.key(first) if first == last else self.keys(pl.int_range(first, last + 1, eager=True))
         return stretch(self._timeline, first, last, keys).claim(column)
-
-    def key_claim(self, first: int, last: int, column: str) -> pl.Expr:
-        """Return the claim that a partition column holds the very key of one of the partitions, as its dtype has it."""
-        return key_claim(self._timeline, first, last, column, self.keys(pl.int_range(first, last + 1, eager=True)))
 
     def start_of(self, ordinal: int) -> dt.date:
         """Return the first day, or the instant in the definition's zone for what does not begin at midnight."""

@@ -304,7 +304,7 @@ def test_what_was_deleted_before_a_call_begins_blocks_its_own_partition_of_the_r
     report = backfill(tmp_path, replace(upstream, function=counting(delete).function), total, below)
 
     assert (report.entry.status, report.entry.materialized, report.entry.failed) == (RunStatus.SUCCESS, 4, 0)
-    assert report.blocked == (PartitionBlocked(AssetKey("below"), "2024-01-02", "counts 2024-01-02"),)
+    assert report.blocked == (PartitionBlocked(AssetKey("below"), "2024-01-02", "counts 2024-01-02", is_gone=True),)
     assert report.entry.skipped == 1
     assert dw.read("below", lake=tmp_path).sort("day").collect()["day"].dt.day().to_list() == [1, 3]
     assert backfill(tmp_path, upstream, total, below).entry.materialized == 5

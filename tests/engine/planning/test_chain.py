@@ -16,7 +16,7 @@ import deltaworks as dw
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.planning.chain import carried, follow, reaching_back
-from deltaworks.engine.planning.graph import Edge, build_graph
+from deltaworks.engine.planning.graph import Edge, Needs, build_graph
 
 days = dw.DailyPartitions("2024-01-01", "2024-01-09")
 regions = dw.StaticPartitions(["us", "eu", "asia"])
@@ -56,7 +56,7 @@ def test_what_is_found_is_what_a_look_at_every_earlier_partition_finds(data: st.
     size = partitions.size
     earlier = [{u for edge in own for u in edge.correspondence.upstream_of(each, each)} for each in range(size)]
     needed = [
-        {u for edge in own if edge.needs_each for u in edge.correspondence.upstream_of(each, each)}
+        {u for edge in own if edge.needs is Needs.EACH for u in edge.correspondence.upstream_of(each, each)}
         for each in range(size)
     ]
     everything = set(range(size))

@@ -334,6 +334,10 @@ OPAQUE: dict[str, tuple[Build, dict[str, str]]] = {
         lambda q, r: q.select("a").filter(col("a") > r.select(col("k").max().fill_null(0)).collect().height),
         {"a": "a b c l p right.a right.k right.t right.v s t"},
     ),
+    "a function that computes rows elsewhere": (
+        lambda q, r: q.select("a").filter(col("a") > r.execute().lazy().collect_schema().len()),
+        {"a": "a b c l p right.a right.k right.t right.v s t"},
+    ),
     "a function that fails without rows": (
         lambda q, r: q.select(x=pl.lit(r.collect().row(0)[0])),
         {"*": "a b c l p right.a right.k right.t right.v s t"},

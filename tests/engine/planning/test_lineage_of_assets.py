@@ -257,6 +257,22 @@ def test_columns_that_nobody_reads_are_listed(lineage: Lineage) -> None:
     }
 
 
+def test_a_count_of_rows_goes_back_to_what_decided_them() -> None:
+    @dw.asset
+    def few(products: LazyFrame[Product]) -> pl.LazyFrame:
+        return products.filter(col("price") > 1).select("category")
+
+    @dw.asset
+    def count(few: pl.LazyFrame) -> pl.LazyFrame:
+        return few.select(n=pl.len())
+
+    found = made(products, few, count)
+
+    assert [(each.column, each.influence) for each in found.upstream(of("count.n"))] == [(of("products.price"), "rows")]
+    assert of("count.n") in [each.column for each in found.downstream(of("products.price"))]
+    assert found.unread(few.key) == ("category",)
+
+
 def made(*assets: dw.Asset[..., Any]) -> Lineage:
     return column_lineage(build_graph(dw.Definitions(assets, resources={"web": Web()}), NOW))
 

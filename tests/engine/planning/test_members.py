@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import deltaworks as dw
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import Edge, build_graph
+from deltaworks.engine.planning.graph import Edge, Needs, build_graph
 from deltaworks.engine.planning.members import ALL, compare_members, members_of, members_vary
 
 FIRST = dt.date(2024, 1, 29)
@@ -58,7 +58,9 @@ def check(then: Any, now: Any, downstream: Any, mapping: Any, allow_missing: boo
     for ordinal in range(downstream.size):
         mapped = before.correspondence.upstream_of(ordinal, ordinal)
         absent = {each for each in mapped if then.key(each) not in there}
-        can_be_made = before.may_read_nothing or (len(mapped) > len(absent) and not (before.needs_each and absent))
+        can_be_made = before.may_read_nothing or (
+            len(mapped) > len(absent) and not (before.needs is Needs.EACH and absent)
+        )
         recorded += [members_of(before, ordinal, mapped, absent)] if can_be_made else []
         made.append(len(recorded) - 1 if can_be_made else 0)
 
@@ -70,10 +72,10 @@ def check(then: Any, now: Any, downstream: Any, mapping: Any, allow_missing: boo
             read_by(of, each, ordinal, there) for of, each in ((before, then), (after, now))
         )
         differs = bool(found and found.differs[ordinal])
-        can_be_made = (is_complete or not after.needs_each) and (is_now or after.may_read_nothing)
+        can_be_made = (is_complete or after.needs is not Needs.EACH) and (is_now or after.may_read_nothing)
         if not made[ordinal] or not can_be_made:
             assert not differs
-        elif after.needs_each or len(was) != len(is_now) or was == is_now:
+        elif after.needs is Needs.EACH or len(was) != len(is_now) or was == is_now:
             assert differs == (was != is_now), (ordinal, was, is_now, recorded[made[ordinal]])
         if found and found.is_same[ordinal]:
             assert len(was) == len(is_now)

@@ -214,17 +214,6 @@ def test_a_partition_column_has_the_dtype_of_its_key(
     assert found is None if problem is None else problem in str(found)
 
 
-def test_a_partition_column_holds_keys_and_nothing_between_them() -> None:
-    days = pl.DataFrame({"c": [dt.date(2013, 2, 1), dt.date(2013, 2, 5), dt.date(2013, 3, 1), None]})
-    instants = pl.DataFrame({"c": pl.concat([HOURS.starts_at, HOURS.starts_at.dt.offset_by("30m")])})
-    texts = pl.DataFrame({"c": ["2013-02-01", "2013-02-05", "2013-2-1", None]})
-
-    assert days.select(MONTHS.key_claim(1, 1, "c")).to_series().to_list() == [True, False, False, None]
-    assert days.select(MONTHS.key_claim(1, 2, "c")).to_series().to_list() == [True, False, True, None]
-    assert instants.select(HOURS.key_claim(1, 2, "c")).to_series().arg_true().to_list() == [1, 2]
-    assert texts.select(MONTHS.key_claim(1, 1, "c")).to_series().to_list() == [True, False, False, None]
-
-
 def test_a_partition_knows_its_instants() -> None:
     day, hour = Partition(DAYS, 2, 3), Partition(HOURS, 2, 2)
 

@@ -104,7 +104,6 @@ def test_a_day_that_a_zone_left_out_is_no_partition() -> None:
     assert days.ordinals(pl.Series(["2011-12-30", "2011-12-31"])).to_list() == [None, 2]
     assert list(days.between("2011-12-30", "2011-12-30") or ()) == []
     assert hours.size == 4 * 24
-    assert not days.has_gaps
 
 
 def test_a_tick_in_a_gap_comes_after_it_and_one_that_comes_twice_comes_once() -> None:
@@ -161,7 +160,6 @@ def test_days_and_instants_and_times_of_a_cron_expression_can_be_excluded() -> N
     )
 
     assert [key[-2:] for key in keys(days)] == ["20", "23", "24", "26", "27", "30", "31"]
-    assert days.has_gaps
     assert [days.run_end(ordinal) for ordinal in range(days.size)] == [0, 2, 2, 4, 4, 6, 6]
     assert [days.ordinal(key) for key in ("2013-12-25", "2013-12-26")] == [None, 3]
     assert days.ordinals(pl.Series(["2013-12-25", "2013-12-26", None])).to_list() == [None, 3, None]

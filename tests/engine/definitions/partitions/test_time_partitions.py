@@ -85,7 +85,6 @@ def check(definition: TimePartitions, expected: list[Window]) -> None:
     assert keys.n_unique() == size
     assert definition.starts_at.tail(-1).equals(definition.ends_at.head(-1))
     assert (definition.starts_at < definition.ends_at).all()
-    assert not definition.has_gaps
     assert definition.ordinals(keys).to_list() == ordinals.to_list()
     if is_clock:
         in_utc = definition.starts_at.dt.to_string("%Y-%m-%dT%H:%MZ")
