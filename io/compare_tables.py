@@ -47,8 +47,9 @@ class Side:
 
     def scan(self, files: Sequence[LiveFile]) -> pl.LazyFrame:
         """Scan some of its files."""
-        lf = scan_files(self.table.store, self.table.name, files, self.table.schema(), list(self.columns()))
-        return of_keys(lf, self.keys) if self.table.names_keys and self.keys is not None else lf
+        table, columns = self.table, list(self.columns())
+        lf = scan_files(table.store, table.name, files, table.schema(), columns, table.version)
+        return of_keys(lf, self.keys) if table.names_keys and self.keys is not None else lf
 
 
 def compare_tables(a: Side, b: Side, terms: Terms) -> Difference:

@@ -120,6 +120,8 @@ def verify_writable(table: Table) -> None:
     assert table.metadata is not None, "verify a table that exists"
     assert table.protocol is not None, "verify a table that exists"
     where = _where(table)
+    if table.external is not None:
+        raise TableMismatch(f"{where}: others write it, and here it is only read. Nothing was written.")
     demand = writer_demand(table.protocol, table.metadata.configuration, table.metadata.schema_string)
     if demand is not None:
         raise TableMismatch(f"{where}: it {demand}, which this engine does not do. Nothing was written.")

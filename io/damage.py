@@ -18,6 +18,7 @@ import polars as pl
 from deltaworks.errors import LogGap, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import Commit, commit_path, last_checkpoint, parse_commit
+from deltaworks.io.scan import file_path
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -165,7 +166,7 @@ def data_damage(table: Table) -> Iterator[tuple[str, str, str]]:
     for key, file in table.live_files():
         if "://" in file.path:
             continue
-        size_bytes = table.store.size_bytes(f"{table.name}/{file.path}")
+        size_bytes = table.store.size_bytes(file_path(table.name, file))
         if size_bytes is None:
             yield key, file.path, "is not there"
         elif size_bytes != file.size_bytes:

@@ -86,7 +86,7 @@ def from_delta_schema(schema_string: str) -> pl.Schema:
     """Read the schema of a table's metadata.
 
     Raises:
-        ValueError: a type has no Polars counterpart here, such as a map.
+        ValueError: a type has no Polars counterpart here, such as an interval.
     """
     return pl.Schema({field["name"]: _dtype(field["type"]) for field in json.loads(schema_string)["fields"]})
 
@@ -138,6 +138,8 @@ def _dtype(delta_type: Json) -> pl.DataType:
     match delta_type["type"]:
         case "array":
             return pl.List(_dtype(delta_type["elementType"]))
+        case "map":
+            return pl.Map(_dtype(delta_type["keyType"]), _dtype(delta_type["valueType"]))
         case "struct":
             return pl.Struct({field["name"]: _dtype(field["type"]) for field in fields})
         case other:

@@ -10,10 +10,13 @@ from deltaworks.errors import LogGap, StorageError
 from deltaworks.io.log import Commit, commit_path, parse_commit
 from deltaworks.io.places import Places
 from deltaworks.io.store import Store
+from deltaworks.io.table import Table
 
 
-def history(store: Store, table: str) -> Iterator[Commit]:
+def history(store: Store, table: str, external: Table | None = None) -> Iterator[Commit]:
     """Yield a table's commits, newest first, back to the oldest one that the log still has; none if there is no table.
+
+    `external`: the table, if others write it.
 
     Cost: the log is listed once and its oldest commit read; another commit file is read when it is asked for.
 
@@ -24,12 +27,12 @@ def history(store: Store, table: str) -> Iterator[Commit]:
     versions = {int(name[:20]) for name in names if _COMMIT.fullmatch(name)}
     if not versions:
         return
-    places = _places(store, table, min(versions))
+    places = _places(store, table, min(versions)) if external is None else external.places
     for version in range(max(versions), min(versions) - 1, -1):
         content = store.read(commit_path(table, version))
         if content is None:
             raise LogGap(table, version, "is absent though an earlier one exists")
-        yield parse_commit(table, version, content, places)
+        yield parse_commit(table, version, content, places, is_foreign=external is not None)
 
 
 def _places(store: Store, table: str, oldest: int) -> Places:

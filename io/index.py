@@ -18,10 +18,12 @@ from deltaworks.io import index_file
 from deltaworks.io.dtypes import Json
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, Metadata
+from deltaworks.io.materialization import Materialization
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import Kind, Pin, Restored
 from deltaworks.io.store import Store
-from deltaworks.io.table import Materialization, Table, TableState, Writer
+from deltaworks.io.table import Table, TableState
+from deltaworks.io.writer import Writer
 
 FOLDER = "_deltaworks/index"
 
@@ -78,6 +80,7 @@ def save_index(table: Table) -> None:
     Raises:
         StorageError: the lake cannot be written.
     """
+    assert table.external is None, "nothing is written beside a table that others write"
     if not table.exists:
         return
     state = table.state()
@@ -95,7 +98,7 @@ def save_index(table: Table) -> None:
     ]
     anchor = {"format": FORMAT, "version": state.version, "digest": state.digest.hex()}
     _write(table.store, _files_path(table.name), pl.DataFrame(files, schema=_FILES_SCHEMA, orient="row"), anchor)
-    _write(table.store, _state_path(table.name), state.partitions, anchor | _state_json(state))
+    _write(table.store, _state_path(table.name), state.partitions, anchor | state_json(state))
     table.is_indexed = True
 
 
@@ -171,7 +174,7 @@ def _read_state(store: Store, name: str) -> TableState | None:
         return None
     partitions, facts = found
     try:
-        return _state(partitions, facts)
+        return state_of(partitions, facts)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
@@ -194,7 +197,8 @@ def _read(store: Store, path: str) -> tuple[pl.DataFrame, dict[str, Any]] | None
     return None if content is None else index_file.from_bytes(content, FORMAT)
 
 
-def _state_json(state: TableState) -> dict[str, Json]:
+def state_json(state: TableState) -> dict[str, Json]:
+    """Return what is known of a table beside its partitions."""
     metadata, protocol = state.metadata, state.protocol
     return {
         "stamp": state.stamp,
@@ -230,7 +234,8 @@ def _state_json(state: TableState) -> dict[str, Json]:
     }
 
 
-def _state(partitions: pl.DataFrame, facts: Mapping[str, Any]) -> TableState:
+def state_of(partitions: pl.DataFrame, facts: Mapping[str, Any]) -> TableState:
+    """Return what is known of a table from its partitions, the rest, its version and digest."""
     table_id, schema_string, partition_columns, configuration = facts["metadata"]
     reader_version, writer_version, reader_features, writer_features = facts["protocol"]
     return TableState(

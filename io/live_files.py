@@ -52,6 +52,13 @@ class LiveFiles:
         """Yield the partitions that have files."""
         return (key for key, files in self._files.items() if files)
 
+    def has_same(self, other: LiveFiles, key: str) -> bool:
+        """Return whether a partition surely has the same rows in both: the same files, none with deleted rows."""
+        here, there = self._files.get(key, {}), other._files.get(key, {})
+        return here.keys() == there.keys() and not any(
+            file.has_deletion_vector for files in (here, there) for file in files.values()
+        )
+
     def __contains__(self, key: str) -> bool:
         return bool(self._files.get(key))
 

@@ -20,7 +20,7 @@ from deltaworks.errors import LogGap
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol
-from deltaworks.io.record import RECORD_KEY, Group, Kind, Record, read_record
+from deltaworks.io.record import RECORD_KEY, Group, Kind, Record, foreign_record, read_record
 from deltaworks.io.store import Store
 
 SCHEME = "deltaworks.partitions"
@@ -135,7 +135,15 @@ def path_below(store: Store, table: str, path: str) -> str:
     return path.removeprefix("file://").removeprefix(f"{store.uri(table)}/")
 
 
-def tail(store: Store, table: str, after: int, up_to: int | None = None, places: Places = _UNKNOWN) -> Iterator[Commit]:
+def tail(
+    store: Store,
+    table: str,
+    after: int,
+    up_to: int | None = None,
+    places: Places = _UNKNOWN,
+    *,
+    is_foreign: bool = False,
+) -> Iterator[Commit]:
     """Yield the commits after a version, ascending; `places` are those of the table at that version.
 
     Cost: one read a commit; three look-ups find nothing. From the beginning (`after` -1), the log is listed once.
@@ -153,15 +161,19 @@ def tail(store: Store, table: str, after: int, up_to: int | None = None, places:
             content = store.read(commit_path(table, version))
         if content is None:
             raise LogGap(table, version, "is absent though a later one exists")
-        commit = parse_commit(table, version, content, places)
-        if commit.metadata is not None:
+        commit = parse_commit(table, version, content, places, is_foreign=is_foreign)
+        if commit.metadata is not None and not places.is_whole:
             places = commit.metadata.places()
         yield commit
         version += 1
 
 
-def parse_commit(table: str, version: int, content: bytes, places: Places = _UNKNOWN) -> Commit:
+def parse_commit(
+    table: str, version: int, content: bytes, places: Places = _UNKNOWN, *, is_foreign: bool = False
+) -> Commit:
     """Read one commit file of a table with these places, unless the commit itself says which there are.
+
+    `is_foreign`: whether others write the table, so that of a record in it only the run matters.
 
     Raises:
         LogGap: it is empty or cut off, or has no action.
@@ -173,14 +185,14 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
     removed: list[Removed] = []
     try:
         actions = _actions(content)
-        described = [_metadata(action["metaData"]) for action in actions if "metaData" in action]
+        described = [read_metadata(action["metaData"]) for action in actions if "metaData" in action]
         if described:
             metadata = described[-1]
-            places = metadata.places()
+            places = places if places.is_whole else metadata.places()
         for action in actions:
             match action:
                 case {"add": add}:
-                    file = _live_file(add)
+                    file = read_file(add)
                     added.append(Added(places.of_values(file.partition_values), file, add["dataChange"]))
                 case {"remove": remove}:
                     values = remove.get("partitionValues")
@@ -190,7 +202,7 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
                 case {"commitInfo": found}:
                     info = found
                 case {"protocol": found}:
-                    protocol = _protocol(found)
+                    protocol = read_protocol(found)
                 case dict():
                     pass  # the metadata, a txn, or what a later protocol adds: no partition's content
                 case _:
@@ -201,7 +213,7 @@ def parse_commit(table: str, version: int, content: bytes, places: Places = _UNK
         raise LogGap(table, version, f"cannot be read ({type(error).__name__}: {error})") from error
     if not actions:
         raise LogGap(table, version, "is empty")
-    record = None if document is None else read_record(document, table)
+    record = foreign_record(document) if is_foreign else None if document is None else read_record(document, table)
     groups = () if record is None else record.groups
     recorded = tuple(places.of_keys(_keys(group)) for group in groups)
     added_places = {each.key for each in added}
@@ -280,7 +292,8 @@ def _keys(group: Group) -> tuple[str, ...]:
 _VERSION = re.compile(r"\d{20}\.(json|checkpoint\..*)")
 
 
-def _live_file(add: Json) -> LiveFile:
+def read_file(add: Json) -> LiveFile:
+    """Return the file of an add action."""
     return LiveFile(
         path=unquote(add["path"]),
         logged_path=add["path"],
@@ -291,7 +304,8 @@ def _live_file(add: Json) -> LiveFile:
     )
 
 
-def _metadata(action: Json) -> Metadata:
+def read_metadata(action: Json) -> Metadata:
+    """Return what a metadata action says."""
     return Metadata(
         table_id=action["id"],
         schema_string=action["schemaString"],
@@ -300,7 +314,8 @@ def _metadata(action: Json) -> Metadata:
     )
 
 
-def _protocol(action: Json) -> Protocol:
+def read_protocol(action: Json) -> Protocol:
+    """Return what a protocol action asks for."""
     return Protocol(
         min_reader_version=int(action["minReaderVersion"]),
         min_writer_version=int(action["minWriterVersion"]),

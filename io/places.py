@@ -28,6 +28,8 @@ class Places:
     """In the table's order; none: not partitioned, or not known."""
     instants: frozenset[str] = frozenset()
     """Those whose values are instants."""
+    is_whole: bool = False
+    """Whether all of the table counts as one partition, however its files are cut."""
 
     @classmethod
     def of(cls, columns: Sequence[str], schema: Mapping[str, pl.DataType]) -> Places:
@@ -36,6 +38,8 @@ class Places:
 
     def of_values(self, values: Mapping[str, str | None]) -> str:
         """Return the place of a file by its partition values, which writers name in any order."""
+        if self.is_whole:
+            return ""
         columns = self.columns or tuple(sorted(values))
         if len(columns) == 1:
             return self._value(columns[0], values.get(columns[0]))

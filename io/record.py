@@ -116,6 +116,8 @@ class Record:
     """An engine that knows no format as new as this may read the table and not write to it."""
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What else is to be remembered of it."""
+    is_foreign: bool = False
+    """Whether it is of another lake, so that nothing but the run is read of it."""
 
     def to_json(self) -> Json:
         """Return the record as it stands in a commit."""
@@ -156,6 +158,18 @@ def read_record(document: Json, table: str) -> Record:
             f"{table}: a record of its log cannot be read ({type(error).__name__}: {error}). If a newer deltaworks "
             "wrote it, upgrade this one; else move the table away and materialize it anew."
         ) from error
+
+
+def foreign_record(document: Json) -> Record | None:
+    """Return who wrote by a record of another lake, in whatever form it is; none if it does not tell.
+
+    What it says of partitions concerns that lake.
+    """
+    try:
+        run_id = document["run_id"]
+    except (KeyError, TypeError):
+        return None
+    return Record(str(run_id), asset="", engine="", started_at="", groups=(), checks={}, is_foreign=True)
 
 
 def _group_to_json(group: Group) -> Json:

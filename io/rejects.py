@@ -13,10 +13,11 @@ import polars as pl
 
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import commit_path, parse_commit
+from deltaworks.io.materialization import Materialization
 from deltaworks.io.parquet import COMPRESSION, ROW_GROUP_ROWS
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.store import Store
-from deltaworks.io.table import Materialization, Table
+from deltaworks.io.table import Table
 
 
 def sink_rejects(store: Store, file: RejectsFile, lf: pl.LazyFrame) -> pl.LazyFrame:

@@ -13,9 +13,10 @@ from urllib.parse import unquote
 from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.dtypes import Json, schema_difference
 from deltaworks.io.log import LiveFile, commit_path
+from deltaworks.io.materialization import Materialization
 from deltaworks.io.record import Group, Restored
 from deltaworks.io.store import Store
-from deltaworks.io.table import Materialization, Origin, Table
+from deltaworks.io.table import Origin, Table
 
 
 @dataclass(frozen=True, slots=True)

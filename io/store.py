@@ -51,19 +51,7 @@ class Store:
             InvalidSettings: the URI names an object store, which this version cannot write to.
             StorageError: it names a folder that delta-rs would take for another one.
         """
-        scheme = urlsplit(uri).scheme if "://" in uri else ""
-        if scheme not in ("", "file"):
-            raise InvalidSettings(
-                f"lake {uri}: this version keeps lakes on local disks only; use a path or a file:// URI"
-            )
-        root = Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser().resolve()
-        escape = re.search("%[0-9A-Fa-f]{2}", str(root))
-        if escape:
-            raise StorageError(
-                f"lake {root}: delta-rs reads {escape.group()!r} in a path as an escaped character and would write "
-                "elsewhere; rename the folder"
-            )
-        return cls(root, durable)
+        return cls(local_folder(uri, "lake"), durable)
 
     def uri(self, path: str) -> str:
         """Return where a path lies, for Polars and delta-rs."""
@@ -227,6 +215,26 @@ class Store:
     def _sync_folder(self, folder: Path) -> None:
         if self.durable:
             _fsync(folder)
+
+
+def local_folder(uri: str, what: str) -> Path:
+    """Return the folder at a local path or `file://` URI; `what` lies there, for a sentence.
+
+    Raises:
+        InvalidSettings: the URI names an object store, which this version does not open.
+        StorageError: it names a folder that delta-rs would take for another one.
+    """
+    scheme = urlsplit(uri).scheme if "://" in uri else ""
+    if scheme not in ("", "file"):
+        raise InvalidSettings(f"{what} {uri}: this version works on local disks only; use a path or a file:// URI")
+    root = Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser().resolve()
+    escape = re.search("%[0-9A-Fa-f]{2}", str(root))
+    if escape:
+        raise StorageError(
+            f"{what} {root}: delta-rs reads {escape.group()!r} in a path as an escaped character and would look "
+            "elsewhere; rename the folder"
+        )
+    return root
 
 
 def is_temporary(name: str) -> bool:

@@ -14,12 +14,16 @@ from functools import cached_property
 import polars as pl
 
 from deltaworks.errors import LogGap, StorageError, TableMismatch, VersionGone
+from deltaworks.io.baseline import Baseline, find_baseline
+from deltaworks.io.external import External
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import Commit, LiveFile, Metadata, commit_path, digest, tail
+from deltaworks.io.materialization import Materialization
 from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol, reader_demand
-from deltaworks.io.record import FORMAT, Group, Kind, Pin, Restored
+from deltaworks.io.record import FORMAT, Group, Kind
 from deltaworks.io.store import Store
+from deltaworks.io.writer import UNTOLD, Writer
 
 
 class Origin(IntEnum):
@@ -37,43 +41,6 @@ class Origin(IntEnum):
 
 _NEVER = (-1, Origin.GONE)
 """The version and origin of a partition that no commit changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Materialization:
-    """Partitions of one commit that were made, or restored as made, by the same code from the same versions."""
-
-    version: int
-    run_id: str
-    source: str | None
-    """The hash of the code that made them; none: they were observed, or others wrote what was restored."""
-    override: str | None
-    """The code version that the author set instead."""
-    inputs: Mapping[str, Pin]
-    """By Delta table id."""
-    restored_from: Restored | None = None
-    """Where a rollback took their content from; source and inputs are those of that change."""
-
-    @property
-    def content_from(self) -> Restored:
-        """The change that brought their content about: this one, or that which a rollback restored."""
-        return self.restored_from or Restored(self.version, self.run_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Who made a version."""
-
-    run_id: str | None
-    """None: an outside writer."""
-    operation: str
-    engine_info: str
-    timestamp_ms: int
-    kind: Kind | None = None
-    """What a commit with a record was made for."""
-
-    def __str__(self) -> str:
-        return f"run {self.run_id}" if self.run_id else f"an outside writer ({self.operation}, {self.engine_info})"
 
 
 PARTITION_SCHEMA = pl.Schema(
@@ -110,8 +77,8 @@ class TableState:
 class Table:
     """The state of one table at one version. Advance it with `tail`; it never goes back."""
 
-    def __init__(self, store: Store, name: str) -> None:
-        self.store, self.name = store, name
+    def __init__(self, store: Store, name: str, external: External | None = None) -> None:
+        self.store, self.name, self.external = store, name, external
         self.version = -1
         """The latest version seen; -1: there is no table."""
         self.metadata: Metadata | None = None
@@ -128,7 +95,7 @@ class Table:
         self.is_indexed = False
         """Whether there is an index that spares those who come next the beginning of its log."""
         self._digest, self._stamp = b"", ""
-        self._places = Places()
+        self._places = Places(is_whole=external is not None and external.is_whole)
         self._load_files: Callable[[], LiveFiles] = LiveFiles
         self._live: LiveFiles | None = LiveFiles()
         """None: not loaded, and behind by the waiting commits."""
@@ -137,27 +104,38 @@ class Table:
         self._changes: dict[str, list[object]] = {column: [] for column in PARTITION_SCHEMA}
 
     @classmethod
-    def read(cls, store: Store, name: str, version: int | None = None) -> Table:
+    def read(cls, store: Store, name: str, version: int | None = None, external: External | None = None) -> Table:
         """Read a table's log from its beginning, to its end or to one version.
 
+        That of a table that others write may begin with a checkpoint; all that it names was changed at its version.
+
         Raises:
-            VersionGone: the log ends before `version`.
+            VersionGone: the log ends before `version`, or does not reach back to it.
             LogGap: a commit is missing or damaged.
         """
-        table = cls(store, name)
-        for commit in tail(store, name, after=-1, up_to=version):
-            table.apply(commit)
+        table = cls(store, name, external)
+        baseline = None if external is None else find_baseline(store, name, up_to=version)
+        if baseline is not None:
+            table.skip_to(baseline)
+        table.follow(version)
         if version is not None and table.version < version:
-            raise VersionGone(name, version, table.version)
+            raise VersionGone(table.title, version, table.version)
         return table
 
     @classmethod
-    def restore(cls, store: Store, name: str, state: TableState, load_files: Callable[[], LiveFiles]) -> Table:
+    def restore(
+        cls,
+        store: Store,
+        name: str,
+        state: TableState,
+        load_files: Callable[[], LiveFiles],
+        external: External | None = None,
+    ) -> Table:
         """Return a table as it was kept; `load_files` is called once, when files are first asked for."""
-        table = cls(store, name)
+        table = cls(store, name, external)
         table.version, table._digest, table._stamp = state.version, state.digest, state.stamp
-        table.metadata, table.protocol = state.metadata, state.protocol
-        table._places = state.metadata.places()
+        table.protocol = state.protocol
+        table._describe(state.metadata)
         table.materializations, table.writers = list(state.materializations), dict(state.writers)
         table.largest_file_bytes, table.needs_format = state.largest_file_bytes, state.needs_format
         table._load_files, table._live = load_files, None
@@ -190,6 +168,11 @@ class Table:
             materializations=tuple(self.materializations[index] for index in indices),
             writers={version: self.writers[version] for version in versions},
         )
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name if self.external is None else self.external.key
 
     @property
     def places(self) -> Places:
@@ -232,13 +215,40 @@ class Table:
         """
         if self.exists and not self.is_same():
             raise StorageError(
-                f"table {self.name}: version {self.version} of the log is no longer the commit that was read; the "
+                f"table {self.title}: version {self.version} of the log is no longer the commit that was read; the "
                 "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
             )
-        commits = list(tail(self.store, self.name, after=self.version, places=self._places))
-        for commit in commits:
+        return self.follow()
+
+    def skip_to(self, baseline: Baseline) -> None:
+        """Advance to a checkpoint whose commits are gone.
+
+        Partitions whose files are not the same any more count as changed there; so do those that have deletion vectors.
+        """
+        assert self.external is not None, "only what others write is read without its commits"
+        before, after = self._live_files(), LiveFiles()
+        self._describe(baseline.metadata)
+        self.protocol = baseline.protocol
+        for file in baseline.files:
+            after.add(self._places.of_values(file.partition_values), file)
+            self.largest_file_bytes = max(self.largest_file_bytes, file.size_bytes)
+        content = self.store.read(commit_path(self.name, baseline.version))
+        self.version, self._stamp, self.is_indexed = baseline.version, "", False
+        self._digest = b"" if content is None else digest(content)
+        self.writers[self.version] = UNTOLD
+        self._live = after
+        for key in sorted({*before.keys(), *after.keys()}):
+            if not before.has_same(after, key):
+                self._note([key], self.version, Origin.OUTSIDE if key in after else Origin.GONE, [None], None)
+
+    def follow(self, version: int | None = None) -> list[Commit]:
+        """Read and apply what comes next, to the end or to a version, and return it; `tail` makes sure that it fits."""
+        is_foreign = self.external is not None
+        found: list[Commit] = []
+        for commit in tail(self.store, self.name, self.version, version, self._places, is_foreign=is_foreign):
             self.apply(commit)
-        return commits
+            found.append(commit)
+        return found
 
     def apply(self, commit: Commit) -> None:
         """Advance by the next commit."""
@@ -249,21 +259,25 @@ class Table:
         self.read_bytes += commit.size_bytes
         places_before = self._places
         if commit.metadata is not None:
-            self.metadata, self._places = commit.metadata, commit.metadata.places()
+            self._describe(commit.metadata)
         is_recut = commit.version > 0 and self._places != places_before
         self.protocol = commit.protocol or self.protocol
         self.largest_file_bytes = max(self.largest_file_bytes, *(added.file.size_bytes for added in commit.added), 0)
         run_id, kind = (commit.record.run_id, commit.record.kind) if commit.record else (None, None)
+        if self.external is not None:
+            kind = None  # what a run of another lake did to its table is that lake's to say
         self.writers[commit.version] = Writer(run_id, commit.operation, commit.engine_info, commit.timestamp_ms, kind)
         recorded = self._note_record(commit)
-        if self._live is None and commit.changed_keys <= recorded and not is_recut:
+        surely = recorded | {each.key for each in commit.added if each.changes_data}
+        if self._live is None and commit.changed_keys <= surely and not is_recut:
             self._waiting.append(commit)
-            return
-        changed = self._live_files().apply(commit)
+            changed = surely
+        else:
+            changed = self._live_files().apply(commit)
         if is_recut:  # whoever changes the partition columns rewrites the table, and no old place is one any more
             changed |= set(self.partitions()["key"]) - set(self.live_keys())
         for key in changed - recorded:
-            origin = Origin.OUTSIDE if key in self._live_files() else Origin.GONE
+            origin = Origin.OUTSIDE if key in surely or key in self._live_files() else Origin.GONE
             self._note([key], commit.version, origin, [None], None)
 
     def partitions(self) -> pl.DataFrame:
@@ -306,14 +320,14 @@ class Table:
                 is no table.
         """
         if self.metadata is None or self.protocol is None:
-            raise TableMismatch(f"there is no table {self.name}")
+            raise TableMismatch(f"there is no table {self.title}")
         demand = reader_demand(self.protocol, self.metadata.configuration)
         if demand:
-            raise TableMismatch(f"table {self.name} {demand}, which this engine does not do; it cannot be read")
+            raise TableMismatch(f"table {self.title} {demand}, which this engine does not do; it cannot be read")
         try:
             return self.metadata.schema()
         except ValueError as error:
-            raise TableMismatch(f"table {self.name}: {error}; it cannot be read") from error
+            raise TableMismatch(f"table {self.title}: {error}; it cannot be read") from error
 
     @cached_property
     def _last_changes(self) -> dict[str, tuple[int, int]]:
@@ -328,6 +342,11 @@ class Table:
                 self._live.apply(commit)
             self._waiting.clear()
         return self._live
+
+    def _describe(self, metadata: Metadata) -> None:
+        self.metadata = metadata
+        if not self._places.is_whole:
+            self._places = metadata.places()
 
     def _note_record(self, commit: Commit) -> set[str]:
         if commit.record is None:

@@ -35,12 +35,12 @@ def history(
 ) -> ExitCode:
     """Show who changed a table, and from what."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.opening import open_history
     from deltaworks.io.history import changes_data
-    from deltaworks.io.history import history as read_history
 
     project = session.load()
     node = project.graph.node(asset)
-    found = read_history(project.store, node.asset.table_name)
+    found = open_history(project.store, node.asset)
     commits = (commit for commit in found if everything or changes_data(commit))
     session.output.show(_view(node, list(islice(commits, rows))))
     return ExitCode.DONE
@@ -66,7 +66,7 @@ def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
         "rows": _rows(commit),
         "inputs": {asset: most for asset, (_, most) in inputs.items()},
         "oldest_inputs": {asset: least for asset, (least, most) in inputs.items() if least < most},
-        "kind": None if record is None else record.kind.value,
+        "kind": None if record is None or record.is_foreign else record.kind.value,
         "restored_from": _restored(commit),
         "operation": commit.operation,
         "engine": commit.engine_info,
@@ -80,7 +80,9 @@ def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
     return (
         Cell(str(commit.version), "strong"),
         instant_text(_at(commit)) if commit.timestamp_ms else Cell("-", "quiet"),
-        Cell("-", "quiet") if record is None else Cell(record.kind.value, _TONES[record.kind.value]),
+        Cell("-", "quiet")
+        if record is None or record.is_foreign
+        else Cell(record.kind.value, _TONES[record.kind.value]),
         outside if record is None else record.run_id,
         _partitions_cell(node, commit),
         Cell("-", "quiet") if rows is None else f"{rows:,}",
@@ -115,8 +117,8 @@ def _recorded_keys(commit: Commit) -> set[str]:
 
 
 def _rows(commit: Commit) -> int | None:
-    """Return how many rows the changed partitions have now; what others wrote is not counted."""
-    if commit.record is None or not commit.record.groups:
+    """Return how many rows the changed partitions have now; what others or other lakes wrote is not counted."""
+    if commit.record is None or commit.record.is_foreign or not commit.record.groups:
         return None
     counts = [rows for group in commit.record.groups for rows in group.rows]
     return None if None in counts else sum(rows or 0 for rows in counts)

@@ -48,10 +48,11 @@ def _assets(project: Project, select: Sequence[str]) -> View:
 
     chosen = selection.select_every(project.graph, select, lambda: observe(project.graph, project.store).status)
     nodes = [project.graph.every[key] for key in chosen]
+    kinds = {node.asset.kind for node in project.graph.every.values()}
     rows = [
         (
             Cell(str(node.key), "strong"),
-            node.asset.kind.value,
+            *((node.asset.kind.value,) if len(kinds) > 1 else ()),
             node.asset.group,
             str(node.partitions),
             ", ".join(str(edge.upstream) for edge in node.reads) or Cell("-", "quiet"),
@@ -59,7 +60,8 @@ def _assets(project: Project, select: Sequence[str]) -> View:
         )
         for node in nodes
     ]
-    table = Table(("asset", "kind", "group", "partitions", "made from", "description"), rows)
+    kind = ("kind",) if len(kinds) > 1 else ()
+    table = Table(("asset", *kind, "group", "partitions", "made from", "description"), rows)
     return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
 
 
@@ -81,6 +83,7 @@ def _asset_json(node: Node) -> dict[str, Any]:
         "tags": dict(asset.tags),
         "description": asset.description,
         "code_version": node.code,
+        "location": asset.location,
         "file": asset.where.file,
         "line": asset.where.line,
     }

@@ -86,6 +86,7 @@ def maintain(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution import upkeep
     from deltaworks.engine.execution.observe import observe
+    from deltaworks.engine.execution.opening import refuse_external
     from deltaworks.engine.planning import selection
     from deltaworks.io.scattered import Layout
 
@@ -99,6 +100,8 @@ def maintain(
     graph, store = project.graph, project.store
     chosen = selection.select(graph, select or (), lambda: observe(graph, store).status)
     nodes = [graph.nodes[key] for key in chosen]
+    if len(nodes) == 1 and select:
+        refuse_external(nodes[0].asset, "maintained")
     if dry_run:
         report = upkeep.find_upkeep(graph, store, nodes, care, session.now())
     else:

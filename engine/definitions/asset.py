@@ -90,7 +90,7 @@ class Asset(Generic[P, R]):
     code_version: str | None
     """What stands for the function's code instead of its hash, where the author says so."""
     location: str | None = None
-    """Where the table lies, where that is not told by the key."""
+    """Where the table lies, where that is not told by the key: below the lake, or anywhere if others write it."""
     kind: AssetKind = AssetKind.FUNCTION
     files: Files | None = None
     """What a source of files consists of; none: it is no source, or its function tells its versions."""
@@ -104,7 +104,8 @@ class Asset(Generic[P, R]):
 
     @property
     def table_name(self) -> str:
-        """The folder of the table, below the lake's root."""
+        """The folder of the table, below the lake's root; only tables of the lake's own have one."""
+        assert self.kind is not AssetKind.EXTERNAL, "tables that others write lie anywhere"
         return str(self.key) if self.location is None else self.location
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -211,7 +212,9 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     Raises:
         DefinitionError: it does not make sense.
     """
-    problem = location_problem(defined.table_name) or _partitioning_problem(defined) or _column_problem(defined)
+    is_external = defined.kind is AssetKind.EXTERNAL
+    problem = None if is_external else location_problem(defined.table_name)
+    problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days)
     if problem:
         raise InvalidDefinition(

@@ -101,6 +101,11 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
             raise _clash(asset, f"is defined twice; the other definition is at {other.where}")
         if asset.kind is AssetKind.VIEW:
             continue  # it has no folder
+        if asset.kind is AssetKind.EXTERNAL:
+            other = by_folder.setdefault(str(asset.location), asset)
+            if other is not asset:
+                raise _clash(asset, f"is the same table, {asset.location}, as {other.key.path!r} ({other.where})")
+            continue
         other = by_folder.setdefault(asset.table_name, asset)
         if other is not asset:
             raise _clash(
@@ -108,8 +113,9 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
                 f"would lie in the same folder, {asset.table_name!r}, as {other.key.path!r} ({other.where}); give one "
                 "of them another location",
             )
-    for asset in by_folder.values():
-        parts = asset.table_name.split("/")
+    for asset in assets:
+        has_folder = asset.kind not in (AssetKind.EXTERNAL, AssetKind.VIEW)
+        parts = asset.table_name.split("/") if has_folder else ()
         for length in range(1, len(parts)):
             outer = by_folder.get("/".join(parts[:length]))
             if outer is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.execution.fit import verify_fit
+from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, plan
@@ -73,12 +73,14 @@ def decide(
 
     Raises:
         RequestError: as `ask`, or nothing of what is asked for can be made.
-        TableMismatch: a table is not what its asset makes, so nothing can be committed to it.
+        TableMismatch: a table is not what its asset makes, so nothing can be committed to it; or one that others write
+            is not what its readers rely on.
         LogGap: a commit is missing or damaged.
     """
     asked = ask(graph, store, selection, named, from_key, to_key)
     decided = plan(graph, asked.observation.status, asked.request, only, unseen)
     for key in decided.planned:
         verify_fit(graph.nodes[key], asked.observation.tables[key])
+        verify_upstreams(graph, graph.nodes[key], asked.observation.tables)
     sources = graph.sources_above(asked.request.partitions)
     return Decision(asked, decided, tuple(key for key in sources if not asked.observation.tables[key].exists))

@@ -6,11 +6,13 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.lost_pins import find_lost_pins
+from deltaworks.engine.execution.opening import external_of, open_latest
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import StorageError
-from deltaworks.io.damage import Inspection, inspect
+from deltaworks.io.damage import Inspection, data_damage, inspect
 from deltaworks.io.diagnose import (
     Problem,
     Subject,
@@ -22,6 +24,7 @@ from deltaworks.io.diagnose import (
 )
 from deltaworks.io.index import drop_index, save_index
 from deltaworks.io.ledger import read_runs
+from deltaworks.io.memory import memory_problem
 from deltaworks.io.places import WHOLE
 from deltaworks.io.store import Store
 from deltaworks.io.sweep import Runs
@@ -38,6 +41,9 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
     runs = _runs(store, now)
     inspections: dict[AssetKey, Inspection] = {}
     for key, node in graph.nodes.items():
+        if node.asset.kind is AssetKind.EXTERNAL:
+            yield from _external_problems(node, store)
+            continue
         try:
             inspections[key] = inspect(store, node.asset.table_name)
         except StorageError as error:
@@ -66,10 +72,33 @@ def rebuild_indexes(graph: AssetGraph, store: Store) -> None:
         StorageError: the lake cannot be written.
     """
     for node in graph.nodes.values():
+        if node.asset.kind is AssetKind.EXTERNAL:
+            continue  # what is kept of it is a record, and its log may not tell it any more
         drop_index(store, node.asset.table_name)
         inspection = inspect(store, node.asset.table_name)
         if inspection.is_readable:
             save_index(Table.read(store, node.asset.table_name))
+
+
+def _external_problems(node: Node, store: Store) -> Iterator[Problem]:
+    """Yield why a table that others write cannot be read, or not as well as it could be."""
+    asset, whose = str(node.key), f"ask those who write {node.asset.location}"
+    try:
+        forgotten = memory_problem(external_of(store, node.asset))
+        if forgotten is not None:
+            message = f"{forgotten}, so what its log does not tell any more counts as changed"
+            yield Problem("damaged_memory", asset, message, "restore that file from a backup, or delete it")
+        table = open_latest(store, node.asset)
+        if table.exists:
+            table.schema()
+        damaged = list(data_damage(table))
+    except StorageError as error:
+        yield Problem("unreadable", asset, str(error), whose)
+        return
+    if damaged:
+        _, path, what = damaged[0]
+        more = f", and {len(damaged) - 1} more are damaged" if len(damaged) > 1 else ""
+        yield Problem("missing_files", asset, f"data file {path} {what}{more}", whose)
 
 
 def _is_defined(node: Node, table: Table, key: str) -> bool:

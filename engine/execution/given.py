@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -110,7 +111,8 @@ def describe(error: BaseException, file: str) -> str:
 
 def _scan(store: Store, pinned: PinnedInput, model: type | None, where: str) -> pl.LazyFrame:
     if pinned.schema is not None:
-        lf = scan_files(store, pinned.table, pinned.files, pinned.schema, pinned.partition_columns)
+        there = store if pinned.root is None else Store(Path(pinned.root), durable=False)
+        lf = scan_files(there, pinned.table, pinned.files, pinned.schema, pinned.partition_columns, pinned.version)
         if pinned.keys is not None:
             lf = of_keys(lf, pinned.keys)
         if pinned.base is not None:

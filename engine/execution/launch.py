@@ -12,7 +12,8 @@ from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
-from deltaworks.engine.execution.fit import verify_fit
+from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
+from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -54,13 +55,16 @@ def launch(
         stop: set it to finish what has begun and no more.
 
     Raises:
-        TableMismatch: a table is not what its asset makes; nothing was written.
+        TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
         StorageError: the lake cannot be written.
     """
     resources = _resources(definitions, graph, plan, environ)
     for key in plan.planned:
         verify_fit(graph.nodes[key], tables[key])
+        verify_upstreams(graph, graph.nodes[key], tables)
+    for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
+        keep_what_is_read(tables[key])
     entry = begin_entry(command, now())
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources)
     executor = ThreadExecutor(stager.stage, workers)

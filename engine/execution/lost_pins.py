@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.io.lifetimes import Lifetime, read_lifetimes
-from deltaworks.io.table import Materialization, Table
+from deltaworks.io.materialization import Materialization
+from deltaworks.io.table import Table
 from deltaworks.io.vacuum import missing_pinned, pinned_versions
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.opening import open_and_keep
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
-from deltaworks.io.index import load_indexed
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -28,6 +28,7 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
 
     Raises:
         LogGap: a commit is missing or damaged.
+        TableMismatch: others write a table, and it is not partitioned as its asset says.
     """
-    tables = {key: load_indexed(store, node.asset.table_name) for key, node in graph.nodes.items()}
+    tables = {key: open_and_keep(store, node.asset) for key, node in graph.nodes.items()}
     return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))

@@ -62,6 +62,7 @@ def pin(graph: AssetGraph, table: Table, edge: Edge, first: int, last: int, read
         schema=table.schema() if table.exists else None,
         partition_columns=() if table.metadata is None else table.metadata.partition_columns,
         members=_members(graph, table, edge, range(first, last + 1), {} if read is None else read),
+        root=None if table.external is None else str(table.store.root),
         computed_columns=upstream.computed_columns,
         keys=tuple(keys) if table.names_keys else None,
         base=None if upstream.asset.files is None else upstream.asset.files.base,

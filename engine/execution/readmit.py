@@ -14,6 +14,7 @@ import polars as pl
 from deltaworks.engine.execution.batch import checks_of
 from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, Task
@@ -49,11 +50,13 @@ def readmit(
         now: the clock.
 
     Raises:
-        RequestError: no partition that is asked for has rejects, or the function changed since one was made.
+        RequestError: others write the table, no partition that is asked for has rejects, or the function changed since
+            one was made.
         UnknownPartition: a key is none of its partitions.
         TableMismatch: the table cannot be written by this engine.
         StorageError: the lake cannot be written.
     """
+    refuse_external(node.asset, "materialized")
     table = load_table(store, node.asset.table_name)
     asked = keys.resolve(graph, node, table) if table.exists else []
     rejected = {each.key: each for each in current_rejects(table, asked)}

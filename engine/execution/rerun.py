@@ -6,12 +6,16 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.launch import resources_of
+from deltaworks.engine.execution.opening import no_table, open_latest, open_version, refuse_external
 from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.execution.run import SMALL_BYTES
 from deltaworks.engine.execution.stage import Stager
@@ -21,12 +25,12 @@ from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
 from deltaworks.io.compare import Part, Terms, compare
 from deltaworks.io.difference import ColumnDifference, Difference
-from deltaworks.io.index import load_table
 from deltaworks.io.log import LiveFile
+from deltaworks.io.materialization import Materialization
 from deltaworks.io.record import Kind
 from deltaworks.io.scan import refuse_removed_files, scan_files
 from deltaworks.io.store import Store
-from deltaworks.io.table import Materialization, Table
+from deltaworks.io.table import Table
 
 TOLERANCE = 1e-9
 """By how much floats may differ, relative to the larger one: parallel sums are not the same to the last bit."""
@@ -68,16 +72,16 @@ class _Past:
     """The same now."""
     made: Mapping[int, Materialization]
     """By ordinal: what was made, and from what."""
-    tables: dict[tuple[str, int], Table] = field(default_factory=dict[tuple[str, int], Table])
-    """Those that are read, by folder and version."""
-    ids: dict[str, str] = field(default_factory=dict[str, str])
-    """Of the tables that are there now, by folder."""
+    tables: dict[tuple[AssetKey, int], Table] = field(default_factory=dict[tuple[AssetKey, int], Table])
+    """Those that are read, by asset and version."""
+    ids: dict[AssetKey, str] = field(default_factory=dict[AssetKey, str])
+    """Of the tables that are there now, by asset."""
 
-    def table(self, folder: str, version: int) -> Table:
-        """Return a table at a version."""
-        if (folder, version) not in self.tables:
-            self.tables[folder, version] = Table.read(self.store, folder, version)
-        return self.tables[folder, version]
+    def table(self, asset: Asset[..., Any], version: int) -> Table:
+        """Return the table of an asset at a version."""
+        if (asset.key, version) not in self.tables:
+            self.tables[asset.key, version] = open_version(self.store, asset, version)
+        return self.tables[asset.key, version]
 
     def holder(self, key: str) -> Table:
         """Return the table whose files hold what the commit made of a partition.
@@ -88,11 +92,11 @@ class _Past:
         is_unchanged = self.latest.table_id == self.then.table_id and self.latest.changed_at(key) == self.then.version
         return self.latest if is_unchanged else self.then
 
-    def table_id(self, folder: str) -> str:
+    def table_id(self, asset: Asset[..., Any]) -> str:
         """Return the id of the table that is there now; empty: there is none."""
-        if folder not in self.ids:
-            self.ids[folder] = load_table(self.store, folder).table_id or ""
-        return self.ids[folder]
+        if asset.key not in self.ids:
+            self.ids[asset.key] = open_latest(self.store, asset).table_id or ""
+        return self.ids[asset.key]
 
 
 def rerun(
@@ -159,7 +163,8 @@ def _past(
     graph: AssetGraph, node: Node, store: Store, version: int, named: Sequence[str]
 ) -> tuple[_Past, tuple[str, ...]]:
     """Return what a commit made, and which of its partitions the definition does not have any more."""
-    then = Table.read(store, node.asset.table_name, version)
+    refuse_external(node.asset, "made again")
+    then = open_version(store, node.asset, version)
     if not then.exists:
         raise RequestError(
             f"There is no table {then.name!r} in lake {store.uri('')} yet; `deltaworks backfill` makes it."
@@ -190,7 +195,7 @@ def _past(
         made, beyond = {ordinal: made[ordinal] for ordinal in asked}, []
     if not made:
         raise RequestError(f"None of the partitions of version {version} of {node.key} is one of its definition now.")
-    return _Past(graph, node, store, then, load_table(store, then.name), made), tuple(beyond)
+    return _Past(graph, node, store, then, open_latest(store, node.asset), made), tuple(beyond)
 
 
 def _inputs(past: _Past, ordinal: int) -> dict[str, PinnedInput]:
@@ -213,16 +218,16 @@ def _upstream(past: _Past, made: Materialization, edge: Edge) -> Table:
         RequestError: it is not the table that was read, or it was not read.
     """
     asset = past.graph.nodes[edge.upstream].asset
-    table_id = past.table_id(asset.table_name)
+    table_id = past.table_id(asset)
     if table_id in made.inputs:
-        return past.table(asset.table_name, made.inputs[table_id].version)
+        return past.table(asset, made.inputs[table_id].version)
     if str(edge.upstream) in (other.asset for other in made.inputs.values()):
         raise RequestError(
             f"Version {made.version} of {past.node.key} was made from another table of {edge.upstream} than the one "
             "that is there now, so it cannot be made again."
         )
     if edge.argument.allow_missing or edge.is_own:
-        return Table(past.store, asset.table_name)  # there was none yet
+        return no_table(past.store, asset)  # there was none yet
     raise RequestError(
         f"Version {made.version} of {past.node.key} was not made from {edge.upstream}, which its code reads now; which "
         "version it would read is not known."

@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
 from deltaworks.engine.execution.upkeep import CLAIM
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError, VersionGone
 from deltaworks.io.claim import claimed
 from deltaworks.io.create import verify_writable
-from deltaworks.io.index import load_table
 from deltaworks.io.record import Kind
 from deltaworks.io.restore import find_restored, refuse_other_columns, restored_groups
 from deltaworks.io.scan import refuse_removed_files
@@ -47,7 +47,7 @@ def roll_back(
         now: the clock.
 
     Raises:
-        RequestError: there is no table, it is a source's, or a key is none of its partitions.
+        RequestError: there is no table, others write it, it is a source's, or a key is none of its partitions.
         VersionGone: the table has no such version.
         FilesGone: vacuum removed data files that are needed; nothing was written.
         TableMismatch: the table's columns have changed since, or it cannot be written by this engine.
@@ -59,7 +59,8 @@ def roll_back(
             f"{node.key} is observed, so it is what it is now; what was there at version {version} cannot be brought "
             f"back here. `deltaworks history {node.key}` shows what was observed."
         )
-    table = load_table(store, node.asset.table_name)
+    refuse_external(node.asset, "rolled back")
+    table = open_latest(store, node.asset)
     if not table.exists:
         raise RequestError(
             f"There is no table {table.name!r} in lake {store.uri('')} yet, so there is nothing to undo."

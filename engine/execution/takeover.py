@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deltaworks.engine.execution.fit import expected_schema
+from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError
 from deltaworks.io.adopt import Change, adopt_table, read_foreign
@@ -16,10 +17,11 @@ def take_over(node: Node, store: Store) -> tuple[Table, tuple[Change, ...]]:
     What others wrote to it stays theirs: its partitions are external until somebody materializes them.
 
     Raises:
-        RequestError: there is no table.
+        RequestError: there is no table, or it stays that of those who write it.
         TableMismatch: it is not what the asset makes; nothing was changed.
         StorageError: it cannot be read or written.
     """
+    refuse_external(node.asset, "adopted")
     table = read_foreign(store, node.asset.table_name)
     if not table.exists:
         raise RequestError(

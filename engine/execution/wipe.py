@@ -10,12 +10,12 @@ import polars as pl
 
 from deltaworks.engine.execution.batch import discard
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import scheme_change, verify_writable
 from deltaworks.io.dtypes import Json
-from deltaworks.io.index import load_table
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.observation import known, stage_observed
 from deltaworks.io.parquet import Staging
@@ -44,11 +44,12 @@ def wipe(
         now: the clock.
 
     Raises:
-        RequestError: there is no table, or a key is none of its partitions.
+        RequestError: there is no table, others write it, or a key is none of its partitions.
         TableMismatch: the table cannot be written by this engine, or keys of its kind of partitions are named.
         StorageError: the lake cannot be written.
     """
-    table = load_table(store, node.asset.table_name)
+    refuse_external(node.asset, "wiped")
+    table = open_latest(store, node.asset)
     if not table.exists:
         raise RequestError(
             f"There is no table {table.name!r} in lake {store.uri('')} yet, so there is nothing to wipe."

@@ -12,10 +12,9 @@ from functools import cached_property
 
 import polars as pl
 
-from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.code_change import changed_code
-from deltaworks.engine.planning.deeds import at_versions, own_deed, spelled, upstream_deed
+from deltaworks.engine.planning.deeds import at_versions, never_made, own_deed, place, spelled, upstream_deed
 from deltaworks.engine.planning.status import AssetStatus, InputStatus, LakeStatus, Status
 from deltaworks.io.table import Origin
 
@@ -119,11 +118,11 @@ class _Causes:
         state, first = self._status.state, ranges[0][0]
         match found:
             case Status.MISSING if state.columns["version"][first] is None:
-                yield "never observed" if self._status.node.asset.kind is AssetKind.SOURCE else "never materialized"
+                yield never_made(self._status.node, state)
             case Status.MISSING | Status.EXTERNAL:
                 versions = {version for each in ranges for version in _slice(self._versions, each)}
                 deed = own_deed(state.writers[max(versions)].kind, is_gone=found is Status.MISSING)
-                yield f"{deed} {at_versions(state, versions)}"
+                yield f"{deed}{place(self._status.node)} {at_versions(state, versions)}"
             case Status.STALE:
                 if self._status.code_changed[first]:
                     names = " and ".join(changed_code(self._status.node, state, ranges))
@@ -180,7 +179,7 @@ class _InputCauses:
 
     def of(self, ranges: Sequence[tuple[int, int]]) -> Iterator[str]:
         """Yield what happened to the inputs of partitions, the same to all of them."""
-        first, name = ranges[0][0], self._given.edge.upstream
+        first, name = ranges[0][0], f"{self._given.edge.upstream}{place(self._upstream.node)}"
         if self._given.replaced[first]:
             fate = "is gone" if self._upstream.state.version is None else "is not the one that was read"
             yield f"data: the table of {name} {fate}"
@@ -233,7 +232,7 @@ class _InputCauses:
                 runs[-1] = (runs[-1][0], ordinal)
             else:
                 runs.append((ordinal, ordinal))
-        return self._upstream.node.spelled(runs)
+        return f"{self._upstream.node.spelled(runs)}{place(self._upstream.node)}"
 
 
 def _slice(values: list[int], bounds: tuple[int, int]) -> list[int]:

@@ -68,7 +68,8 @@ def differences(then: str, now: str) -> tuple[bool, tuple[str, ...]]:
 
 def unseen_values(asset: Asset[..., Any]) -> tuple[Unseen, ...]:
     """Return the values that an asset's code reads and whose changes its code version may not see."""
-    return () if asset.code_version is not None else tuple(_reach(asset).unseen)
+    is_hashed = asset.kind.is_made and asset.code_version is None
+    return tuple(_reach(asset).unseen) if is_hashed else ()
 
 
 def _rules(asset: Asset[..., Any]) -> list[str]:

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from deltaworks.engine.definitions.asset import AssetKind
+from deltaworks.engine.planning.graph import Node
 from deltaworks.engine.planning.state import AssetState
 from deltaworks.io.record import Kind
+
+
+def place(node: Node) -> str:
+    """Say where a table lies that others write; nothing of any other."""
+    return f" in {node.asset.location}" if node.asset.kind is AssetKind.EXTERNAL else ""
+
+
+def never_made(node: Node, state: AssetState) -> str:
+    """Say why a partition is missing that no commit ever changed."""
+    if node.asset.kind is AssetKind.SOURCE:
+        return "never observed"
+    if node.asset.kind is not AssetKind.EXTERNAL:
+        return "never materialized"
+    return (
+        f"there is no Delta table at {node.asset.location}" if state.version is None else f"never written{place(node)}"
+    )
 
 
 def own_deed(kind: Kind | None, *, is_gone: bool) -> str:

@@ -19,7 +19,7 @@ from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import Place
 from deltaworks.io.ledger import RunEntry
-from deltaworks.io.table import Materialization
+from deltaworks.io.materialization import Materialization
 
 DEEPEST = 100
 """How many levels of upstreams one explanation goes through. Causes name the root of staleness at any depth."""

@@ -20,8 +20,10 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.ledger import Failure, RunEntry
+from deltaworks.io.materialization import Materialization
 from deltaworks.io.places import WHOLE
-from deltaworks.io.table import Materialization, Origin, Table, Writer
+from deltaworks.io.table import Origin, Table
+from deltaworks.io.writer import Writer
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,14 @@ from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensio
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.execution.sources import observe_sources
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.reading import open_table, read_table, read_view
+from deltaworks.engine.workspace.reading import open_asset, open_table, read_table, read_view, rows_of
 from deltaworks.engine.workspace.surroundings import definitions_around
 from deltaworks.engine.workspace.versions import split_version
 from deltaworks.errors import RequestError, RunError
@@ -57,6 +58,7 @@ def materialize(
     """
     definitions = Definitions(assets, resources)
     store = Store.at(str(lake))
+    refuse_own_tables(definitions, store)
     graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
     asked = request(graph, tuple(graph.nodes), _keys(partition))
     seen = observe_sources(
@@ -125,10 +127,10 @@ def read(
         graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
         view = graph.views[asset.key]
         return read_view(definitions, graph, store, view, version=version, partitions=keys or None, environ=os.environ)
-    name = asset.table_name if isinstance(asset, Asset) else asset
-    if isinstance(asset, Asset) and keys:
-        keys = _own_keys(asset, store, keys)
-    return read_table(store, name, version=version, partitions=keys or None)
+    if isinstance(asset, Asset):
+        keys = _own_keys(asset, store, keys) if keys else keys
+        return rows_of(open_asset(store, asset, version), version=version, partitions=keys or None)
+    return read_table(store, asset, version=version, partitions=keys or None)
 
 
 def diff(
@@ -156,18 +158,18 @@ def diff(
         FilesGone: vacuum removed data files that a version needs.
     """
     store = Store.at(str(lake))
-    names = [split_version(_table_name(each)) for each in (a, b)]
     keys = _keys(partition) or None
-    before, after = (Side(open_table(store, name, version), name, keys) for name, version in names)
+    before, after = (_side(each, store, keys) for each in (a, b))
     return compare_tables(before, after, Terms((key,) if isinstance(key, str) else tuple(key), tolerance))
 
 
-def _table_name(asset: str | Asset[..., Any]) -> str:
-    if isinstance(asset, str):
-        return asset
-    if asset.kind is AssetKind.VIEW:
-        raise RequestError(f"{asset.key} is a view, which is not stored, so there is no table of it to compare.")
-    return asset.table_name
+def _side(of: str | Asset[..., Any], store: Store, keys: Sequence[str] | None) -> Side:
+    if isinstance(of, Asset):
+        if of.kind is AssetKind.VIEW:
+            raise RequestError(f"{of.key} is a view, which is not stored, so there is no table of it to compare.")
+        return Side(open_asset(store, of), str(of.key), keys)
+    name, version = split_version(of)
+    return Side(open_table(store, name, version), name, keys)
 
 
 def _own_keys(asset: Asset[..., Any], store: Store, keys: Sequence[str]) -> Sequence[str]:

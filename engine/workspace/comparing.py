@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.request import request
-from deltaworks.engine.workspace.reading import open_table
+from deltaworks.engine.workspace.reading import open_asset
 from deltaworks.engine.workspace.versions import split_version
 from deltaworks.io.compare import Terms
 from deltaworks.io.compare_tables import Side, compare_tables
@@ -35,4 +35,4 @@ def _side(graph: AssetGraph, store: Store, text: str, named: Sequence[str]) -> S
     keys = None
     if named:
         keys = [node.partitions.key(each) for each in request(graph, (node.key,), named).partitions[node.key]]
-    return Side(open_table(store, node.asset.table_name, version), str(node.key), keys)
+    return Side(open_asset(store, node.asset, version), str(node.key), keys)

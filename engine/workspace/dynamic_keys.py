@@ -13,8 +13,8 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.key_partitions import DynamicPartitions
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionColumn
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
+from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.io.index import load_table
 from deltaworks.io.partition_keys import key_problem, read_keys
 from deltaworks.io.partition_values import NULL_KEY, split_key
 from deltaworks.io.store import Store
@@ -67,7 +67,7 @@ def _dtype(asset: Asset[..., Any], column: PartitionColumn) -> pl.DataType | Non
 
 def _values(store: Store, upstream: Asset[..., Any], column: str | None) -> tuple[str, ...]:
     """Return the values that a partition column has in the partitions of a table; null is no key."""
-    table = load_table(store, upstream.table_name)
+    table = open_latest(store, upstream)
     columns = () if table.metadata is None else table.metadata.partition_columns
     if column not in columns:
         return ()
@@ -76,5 +76,5 @@ def _values(store: Store, upstream: Asset[..., Any], column: str | None) -> tupl
     values = set(keys) if len(columns) == 1 else {split_key(key)[place] for key in keys}
     odd = {value: problem for value in values - {NULL_KEY} if (problem := key_problem(value))}
     for problem in odd.values():
-        _log.warning("table %s, column %s: %s; it is left out", upstream.table_name, column, problem)
+        _log.warning("table %s, column %s: %s; it is left out", table.store.uri(table.name), column, problem)
     return tuple(sorted(values - {NULL_KEY} - odd.keys()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.loading import load_file, load_modules
@@ -73,5 +74,6 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
         where = origin.file or ", ".join(settings.modules)
         raise InvalidDefinition(f"{where} defines no assets; an asset is a function under @deltaworks.asset")
     store = open_lake(settings)
+    refuse_own_tables(definitions, store)
     keys = read_dynamic_keys(definitions, store) if reads_lake else None
     return Project(definitions, build_graph(definitions, now, keys), store, settings.executor)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.opening import open_version
 from deltaworks.engine.execution.viewing import view_rows
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.request import known_keys, request
@@ -42,7 +45,7 @@ def read_asset(
     if partitions is not None:
         asked = request(graph, [node.key], partitions).partitions[node.key]
         partitions = [node.partitions.key(ordinal) for ordinal in asked]
-    return read_table(store, node.asset.table_name, version=version, partitions=partitions)
+    return rows_of(open_asset(store, node.asset, version), version=version, partitions=partitions)
 
 
 def read_view(
@@ -84,7 +87,15 @@ def read_table(
         VersionGone: it has no such version.
         FilesGone: vacuum removed data files that the version needs.
     """
-    table = open_table(store, folder, version)
+    return rows_of(open_table(store, folder, version), version=version, partitions=partitions)
+
+
+def rows_of(table: Table, *, version: int | None = None, partitions: Sequence[str] | None = None) -> pl.LazyFrame:
+    """Return the rows of a table that was read for them, or of some of its partitions.
+
+    Raises:
+        FilesGone: vacuum removed data files that the version needs.
+    """
     if version is not None:
         refuse_removed_files(table, partitions, "`deltaworks history` tells which versions came after it")
     return scan_table(table, partitions)
@@ -112,12 +123,27 @@ def read_rejects(
     if partitions is not None:
         asked = request(graph, [node.key], partitions).partitions[node.key]
         partitions = [node.partitions.key(ordinal) for ordinal in asked]
-    table = open_table(store, node.asset.table_name, version)
+    table = open_asset(store, node.asset, version)
     rejected = sorted(current_rejects(table, partitions), key=lambda each: each.key)
     files = [scan_rejects(store, each.file) for each in rejected]
     if not files:
         return pl.LazyFrame(schema={**table.schema(), REJECTED_BY: pl.List(pl.String)})
     return pl.concat(files, how="diagonal_relaxed")
+
+
+def open_asset(store: Store, asset: Asset[..., Any], version: int | None = None) -> Table:
+    """Read the log of an asset's table.
+
+    Raises:
+        RequestError: there is no table.
+        VersionGone: it has no such version.
+    """
+    if asset.kind is not AssetKind.EXTERNAL:
+        return open_table(store, asset.table_name, version)
+    table = open_version(store, asset, version)
+    if not table.exists:
+        raise RequestError(f"There is no Delta table at {asset.location} yet; others write it.")
+    return table
 
 
 def open_table(store: Store, folder: str, version: int | None = None) -> Table:

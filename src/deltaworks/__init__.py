@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.definitions import Definitions
+    from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import DataFrame, LazyFrame, Previous
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
@@ -79,6 +80,7 @@ __all__ = [
     "WeeklyPartitions",
     "asset",
     "diff",
+    "external_asset",
     "file_source",
     "materialize",
     "observable_source",
@@ -90,6 +92,7 @@ __all__ = [
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.definitions": ("Definitions",),
+    "definitions.external": ("external_asset",),
     "definitions.frames": ("DataFrame", "LazyFrame", "Previous"),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),

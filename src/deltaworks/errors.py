@@ -173,9 +173,9 @@ class VersionGone(StorageError):
 
     exit_code = 2
 
-    def __init__(self, table: str, version: int, latest: int) -> None:
-        self.table, self.version, self.latest = table, version, latest
-        super().__init__(f"{table} has no version {version}: its versions are 0 to {latest}.")
+    def __init__(self, table: str, version: int, latest: int, earliest: int = 0) -> None:
+        self.table, self.version, self.latest, self.earliest = table, version, latest, earliest
+        super().__init__(f"{table} has no version {version}: its versions are {earliest} to {latest}.")
 
 
 class FilesGone(StorageError):

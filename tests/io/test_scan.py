@@ -127,13 +127,6 @@ def test_several_partition_columns_are_read_back(lake, rows):
     assert len(list(table.live_keys())) == 3
 
 
-def test_a_deletion_vector_is_refused_not_read_past(lake):
-    file = LiveFile("x.parquet", "x.parquet", 1, {}, has_deletion_vector=True)
-
-    with pytest.raises(TableMismatch, match=r"file x\.parquet has a deletion vector"):
-        scan_files(lake.store, "t", [file], pl.Schema({"v": pl.Int64()}), [])
-
-
 def test_binary_partition_values_are_refused_not_guessed(lake):
     df = pl.DataFrame({"p": [b"a"], "v": [1]})
     write_deltalake(lake.uri(), df, partition_by=["p"])

@@ -405,7 +405,7 @@ def test_an_upstream_that_cannot_be_read_costs_only_what_is_made_from_it(tmp_pat
     log = tmp_path / "counts" / "_delta_log"
     created = json.loads((log / f"{0:020d}.json").read_text().splitlines()[-1])["metaData"]
     schema = json.loads(created["schemaString"])
-    kind = {"type": "map", "keyType": "string", "valueType": "long", "valueContainsNull": True}
+    kind = {"type": "map", "keyType": "string", "valueType": "interval", "valueContainsNull": True}
     schema["fields"].append({"name": "m", "type": kind, "nullable": True, "metadata": {}})
     action = {"metaData": {**created, "schemaString": json.dumps(schema)}}
     (log / f"{2:020d}.json").write_text(json.dumps({"commitInfo": {"timestamp": 0}}) + "\n" + json.dumps(action) + "\n")

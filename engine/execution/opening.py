@@ -1,0 +1,176 @@
+"""Opening: where the table of an asset lies, and how it is read there.
+
+The lake's own tables lie below its root. What others write lies anywhere and is only read: whoever asks for the table
+of an asset asks here, and nowhere else is it known where that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deltaworks.engine.definitions.asset import Asset, AssetKind
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.errors import InvalidDefinition, LogGap, RequestError, StorageError, TableMismatch, VersionGone
+from deltaworks.io.external import External
+from deltaworks.io.history import history
+from deltaworks.io.index import load_indexed, load_table
+from deltaworks.io.log import Commit
+from deltaworks.io.memory import load_external, remember, remember_if_due
+from deltaworks.io.store import Store
+from deltaworks.io.table import Table
+
+
+def open_latest(lake: Store, asset: Asset[..., Any]) -> Table:
+    """Read the table of an asset at its latest version.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+        TableMismatch: others write it, and it is not partitioned as its asset says.
+    """
+    if asset.kind is not AssetKind.EXTERNAL:
+        return load_table(lake, asset.table_name)
+    table = _load(lake, asset)
+    _verify_partitions(asset, table)
+    return table
+
+
+def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
+    """Read the table of an asset as `open_latest`, and keep what was read for those who come next, if that is due.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+        TableMismatch: others write it, and it is not partitioned as its asset says.
+    """
+    if asset.kind is not AssetKind.EXTERNAL:
+        return load_indexed(lake, asset.table_name)
+    table = open_latest(lake, asset)
+    remember_if_due(table)
+    return table
+
+
+def open_version(lake: Store, asset: Asset[..., Any], version: int | None = None) -> Table:
+    """Read the log of an asset's table, to its end or to one version, whatever is kept of it.
+
+    Raises:
+        VersionGone: it has no such version.
+        LogGap: a commit is missing or damaged.
+    """
+    store, name = _place(lake, asset)
+    if asset.kind is not AssetKind.EXTERNAL:
+        return Table.read(store, name, version)
+    try:
+        return Table.read(store, name, version, external_of(lake, asset))
+    except LogGap as error:
+        raise _told_as_external(asset, error) from error
+    except VersionGone as error:
+        raise VersionGone(str(asset.key), error.version, error.latest, error.earliest) from error
+
+
+def open_history(lake: Store, asset: Asset[..., Any]) -> Iterator[Commit]:
+    """Yield the commits of an asset's table, newest first, as far as its log goes back; see `history`.
+
+    Raises:
+        LogGap: a commit is missing or damaged.
+    """
+    external = _load(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
+    return history(*_place(lake, asset), external)
+
+
+def no_table(lake: Store, asset: Asset[..., Any]) -> Table:
+    """Return the table of an asset as it was before there was one."""
+    external = external_of(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
+    return Table(*_place(lake, asset), external)
+
+
+def keep_what_is_read(table: Table) -> None:
+    """Make sure that the lake knows later what a table was when it was read from.
+
+    Its owner may delete the commits, so without that nobody could tell what changed since.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    if table.external is not None and (table.read_bytes or not table.is_indexed):
+        remember(table)
+
+
+def external_of(lake: Store, asset: Asset[..., Any]) -> External:
+    """Return what the table of an asset that others write is to a lake."""
+    return External(lake, str(asset.key), is_whole=not asset.partition_columns)
+
+
+def refuse_external(asset: Asset[..., Any], deed: str) -> None:
+    """Make sure that an asset's table is not one that others write.
+
+    Raises:
+        RequestError: it is; `deed` says what cannot be done to it.
+    """
+    if asset.kind is AssetKind.EXTERNAL:
+        raise RequestError(f"{asset.key} cannot be {deed}: others write {asset.location}, and here it is only read.")
+
+
+def refuse_own_tables(definitions: Definitions, lake: Store) -> None:
+    """Make sure that no table that others write is one of the lake's own.
+
+    Raises:
+        InvalidDefinition: it is, or lies inside of one.
+    """
+    without = (AssetKind.EXTERNAL, AssetKind.VIEW)
+    own = {lake.root / asset.table_name: asset for asset in definitions.assets if asset.kind not in without}
+    for asset in definitions.assets:
+        if asset.kind is AssetKind.EXTERNAL:
+            folder = Path(str(asset.location))
+            other = next((own[each] for each in (folder, *folder.parents) if each in own), None)
+            if other is not None:
+                raise InvalidDefinition(
+                    f"external {str(asset.key)!r}: {folder} is the folder of asset {str(other.key)!r} ({other.where}), "
+                    "or lies in it; read that asset instead",
+                    where=asset.where,
+                    asset=str(asset.key),
+                )
+
+
+def _load(lake: Store, asset: Asset[..., Any]) -> Table:
+    try:
+        return load_external(*_place(lake, asset), external_of(lake, asset))
+    except LogGap as error:
+        raise _told_as_external(asset, error) from error
+
+
+def _place(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
+    if asset.kind is not AssetKind.EXTERNAL:
+        return lake, asset.table_name
+    folder = Path(str(asset.location))
+    return Store(folder.parent, durable=False), folder.name
+
+
+def _verify_partitions(asset: Asset[..., Any], table: Table) -> None:
+    if table.metadata is None or not asset.partition_columns:
+        return
+    wanted = tuple(column.name for column in asset.partition_columns)
+    found = table.metadata.partition_columns
+    where = f"external table {asset.location} (version {table.version})"
+    if wanted != found:
+        raise TableMismatch(
+            f"{where}: it is partitioned by {_named(found)}, but its asset {asset.key} ({asset.where}) says "
+            f"partition_by {_named(wanted)}. Say what it is, in the table's order; or leave partitions out, and the "
+            "table counts as one partition."
+        )
+    schema = table.schema()
+    for column, dimension in zip(wanted, asset.partitions.dimensions, strict=True):
+        problem = dimension.column_problem(schema[column])
+        if problem:
+            raise TableMismatch(f"{where}: its partition column {column!r} {problem} ({asset.key}, {asset.where}).")
+
+
+def _named(columns: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, columns)) or "no column"
+
+
+def _told_as_external(asset: Asset[..., Any], error: LogGap) -> StorageError:
+    return StorageError(
+        f"external table {asset.location}: version {error.version} of its log {error.problem}, so nothing can be said "
+        f"about {asset.key}; those who write it must restore it."
+    )

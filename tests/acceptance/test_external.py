@@ -1,0 +1,562 @@
+"""External assets: tables that somebody else writes, whose commits make stale what is made from them here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from typer.testing import CliRunner
+
+from deltaworks.cli.app import app
+from deltaworks.errors import RequestError
+from tests.acceptance.conftest import Project, Result
+from tests.acceptance.test_outside import read_only
+from tests.io.deletion import delete_rows
+
+pytestmark = pytest.mark.xdist_group("external")
+
+TABLES = """
+import polars as pl
+import deltaworks as dw
+
+days = dw.DailyPartitions(start="2024-01-01", end="2024-01-06")
+orders = dw.external_asset("orders", uri="../theirs/orders", partitions=days, partition_by="day", group="shop")
+rates = dw.external_asset("rates", uri="../theirs/rates")
+
+@dw.asset(partitions=days, partition_by="day")
+def daily(orders: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
+    return orders.group_by("day").agg(pl.col("amount").sum()).join(rates.select("rate").head(1), how="cross")
+
+@dw.asset
+def total(daily: pl.LazyFrame) -> pl.LazyFrame:
+    return daily.select(pl.col("amount").sum())
+"""
+OUTSIDE = "by an outside writer (WRITE, delta-rs:py-"
+
+
+class Here(Project):
+    """A project worked on in this process: what a process is, other stories tell."""
+
+    def run(self, *arguments: str, **environ: str) -> Result:
+        """Run a command on the project's only module."""
+        done = CliRunner().invoke(app, [*arguments, "-f", str(self.folder / "tables.py")], env=environ)
+        return Result(done.exit_code, done.stdout, done.stderr)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project, and the tables of those who write what it reads."""
+
+    project: Project
+    theirs: Path
+
+    @property
+    def orders(self) -> str:
+        return str(self.theirs / "orders")
+
+    def order(self, *days: int, amount: float = 1.0) -> int:
+        """Append an order to each of some days of January 2024."""
+        df = pl.DataFrame({"day": [dt.date(2024, 1, day) for day in days], "amount": [amount] * len(days)})
+        write_deltalake(self.orders, df, mode="append", partition_by=["day"])
+        return DeltaTable(self.orders).version()
+
+    def rate(self, rate: float, mode: Any = "overwrite") -> None:
+        df = pl.DataFrame({"currency": ["eur"], "rate": [rate]})
+        write_deltalake(str(self.theirs / "rates"), df, mode=mode, partition_by=["currency"])
+
+    def clean(self) -> None:
+        """Delete the commits before the latest one, as retention does when they are old enough."""
+        table = DeltaTable(self.orders)
+        table.create_checkpoint()
+        long_ago = time.time() - 40 * 86_400
+        for each in (Path(self.orders) / "_delta_log").iterdir():
+            os.utime(each, (long_ago, long_ago))
+        table.cleanup_metadata()
+        assert sorted(self.commits()) == [table.version()]
+
+    def commits(self) -> list[int]:
+        return [int(each.stem) for each in (Path(self.orders) / "_delta_log").glob("*.json")]
+
+    def backfill(self) -> Any:
+        done = self.project.run("backfill", "--json")
+        assert done.code == 0, done.err
+        return done.json["totals"]
+
+    def found(self, *arguments: str) -> dict[str, dict[str, list[str]]]:
+        """The ranges of each asset by status, as `first..last`."""
+        return {
+            asset: {
+                word: [
+                    "..".join(dict.fromkeys(pair))
+                    for each in found["ranges"]
+                    if each["status"] == word
+                    for pair in each["partitions"]["ranges"]
+                ]
+                for word in dict.fromkeys(each["status"] for each in found["ranges"])
+            }
+            for asset, found in self.project.status("--partitions", *arguments).items()
+        }
+
+    def causes(self, asset: str) -> list[str]:
+        """The causes of what is stale of an asset."""
+        ranges = self.project.status("--partitions")[asset]["ranges"]
+        return [cause for each in ranges if each["status"] == "stale" for cause in each["causes"]]
+
+
+@pytest.fixture
+def shop(project: Project) -> Shop:
+    """Four of five days have orders; nothing is made of them yet."""
+    project.write("tables.py", TABLES)
+    shop = Shop(Here(project.folder), project.folder.parent / "theirs")
+    shop.order(1, 2, 3)
+    shop.order(2, 4)
+    shop.rate(1.5)
+    return shop
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file below a folder, with size and time."""
+    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+def days(*numbers: int) -> list[str]:
+    return [f"2024-01-{number:02d}" for number in numbers]
+
+
+def test_an_append_outside_makes_exactly_what_is_made_from_its_day_stale(shop: Shop) -> None:
+    assert shop.backfill() == {"materialized": 5, "failed": 0, "skipped": 1, "commits": 2}
+    theirs = snapshot(shop.theirs)
+
+    version = shop.order(3)
+    found = shop.found()
+
+    assert found["orders"] == {"external": ["2024-01-01..2024-01-04"], "missing": days(5)}
+    assert found["daily"] == {"fresh": ["2024-01-01..2024-01-02", *days(4)], "stale": days(3), "missing": days(5)}
+    (cause,) = shop.causes("daily")
+    assert f"data: orders 2024-01-03 in {shop.orders} changed at version {version} {OUTSIDE}" in cause
+    assert cause.endswith("version 1 was read")
+    assert shop.backfill()["materialized"] == 2
+    assert shop.found()["daily"] == {"fresh": ["2024-01-01..2024-01-04"], "missing": days(5)}
+    amounts = pl.read_delta(str(shop.project.lake / "daily")).sort("day")["amount"].to_list()
+    assert amounts == [1.0, 2.0, 2.0, 1.0]
+    assert theirs.items() <= snapshot(shop.theirs).items()
+
+
+def test_nothing_is_ever_written_beside_what_others_write(shop: Shop) -> None:
+    before = snapshot(shop.theirs)
+
+    shop.backfill()
+    for command in ("status", "plan", "history orders", "show orders", "doctor", "maintain", "doctor --rebuild-index"):
+        assert shop.project.run(*command.split()).code == 0, command
+
+    assert snapshot(shop.theirs) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("wipe orders --yes", "orders cannot be wiped: others write {}, and here it is only read."),
+        ("rollback orders --to v0", "orders cannot be rolled back: others write {}"),
+        ("adopt orders", "orders cannot be adopted: others write {}"),
+        ("rerun orders@v1 --verify", "orders cannot be made again: others write {}"),
+        ("maintain orders", "orders cannot be maintained: others write {}"),
+        ("materialize orders", "No run makes orders (others write it)."),
+        ("materialize orders --from-rejects", "orders cannot be materialized: others write {}"),
+    ],
+)
+def test_what_would_write_is_refused(shop: Shop, command: str, sentence: str) -> None:
+    before = snapshot(shop.theirs)
+
+    refused = shop.project.run(*command.split())
+
+    assert refused.code == 2
+    assert refused.sentence.startswith(sentence.format(shop.orders))
+    assert snapshot(shop.theirs) == before
+
+
+def test_a_compaction_outside_makes_nothing_stale(shop: Shop) -> None:
+    shop.backfill()
+    before = shop.found()
+
+    assert DeltaTable(shop.orders).optimize.compact()["numFilesRemoved"] > 0
+
+    assert shop.found() == before
+
+
+def test_a_table_without_partitions_here_is_one_partition_however_it_is_cut(shop: Shop) -> None:
+    shop.backfill()
+
+    shop.rate(1.6, mode="append")
+
+    assert shop.found()["rates"] == {"external": [""]}
+    assert shop.found()["daily"]["stale"] == ["2024-01-01..2024-01-04"]
+    history = shop.project.run("history", "rates", "--json").json
+    assert [commit["partitions"] for commit in history] == [{"count": 1, "ranges": [["", ""]]}] * 2
+
+
+def test_a_table_that_was_dropped_and_made_again_is_not_the_one_that_was_read(shop: Shop) -> None:
+    shop.backfill()
+    shutil.rmtree(shop.orders)
+    assert shop.found()["orders"] == {"missing": ["2024-01-01..2024-01-05"]}
+    assert shop.causes("daily") == [f"data: the table of orders in {shop.orders} is gone"]
+
+    shop.order(1, 2, 3, 4)
+
+    assert shop.causes("daily") == [f"data: the table of orders in {shop.orders} is not the one that was read"]
+    assert shop.found()["daily"]["stale"] == ["2024-01-01..2024-01-04"]
+
+
+def test_a_day_that_others_emptied_is_missing_and_what_was_made_from_it_stale(shop: Shop) -> None:
+    shop.backfill()
+
+    DeltaTable(shop.orders).delete("day = '2024-01-04'")
+
+    assert shop.found()["orders"]["missing"] == days(4, 5)
+    assert shop.found()["daily"]["stale"] == days(4)
+    assert "was emptied at version 2 by an outside writer (DELETE" in shop.causes("daily")[0]
+
+
+def test_a_log_cleaned_after_it_was_read_tells_the_same(shop: Shop) -> None:
+    shop.backfill()
+    before = shop.found()
+
+    shop.clean()
+    shutil.rmtree(shop.project.lake / "_deltaworks" / "index")
+
+    assert shop.found() == before
+    shop.order(2)
+    assert shop.found()["daily"]["stale"] == days(2)
+    shop.clean()
+    shutil.rmtree(shop.project.lake / "_deltaworks" / "index")
+    assert shop.found()["daily"]["stale"] == days(2)
+
+
+def test_where_commits_went_unread_exactly_the_days_whose_files_differ_are_stale(shop: Shop) -> None:
+    shop.backfill()
+
+    shop.order(1)
+    version = shop.order(4)
+    shop.clean()
+
+    assert shop.found()["daily"] == {"stale": days(1, 4), "fresh": ["2024-01-02..2024-01-03"], "missing": days(5)}
+    for cause in shop.causes("daily"):
+        assert f"changed at version {version} by commits that its owner has deleted" in cause
+
+
+def test_a_log_cleaned_before_it_was_first_read_begins_with_its_checkpoint(shop: Shop) -> None:
+    shop.clean()
+    assert shop.found()["orders"] == {"external": ["2024-01-01..2024-01-04"], "missing": days(5)}
+
+    assert shop.backfill()["materialized"] == 5
+    shop.order(3)
+
+    assert shop.found()["daily"]["stale"] == days(3)
+    shutil.rmtree(shop.project.lake / "_deltaworks" / "index")
+    assert shop.found()["daily"]["stale"] == days(3)
+    assert [commit["version"] for commit in shop.project.run("history", "orders", "--json").json] == [2, 1]
+    assert shop.project.run("show", "orders@v0").sentence == "orders has no version 0: its versions are 1 to 2."
+
+
+def test_without_what_the_lake_remembers_a_cleaned_table_counts_as_changed(shop: Shop) -> None:
+    shop.backfill()
+    shop.order(3)
+    shop.clean()
+
+    shutil.rmtree(shop.project.lake / "_deltaworks" / "state")
+
+    assert shop.found()["daily"]["stale"] == ["2024-01-01..2024-01-04"]
+
+
+def test_a_lake_that_cannot_be_written_tells_the_same(shop: Shop, tmp_path: Path) -> None:
+    shop.backfill()
+    shop.order(3)
+    before = shop.found()
+    copy = shutil.copytree(shop.project.lake, tmp_path / "copy")
+    shutil.rmtree(copy / "_deltaworks" / "state")
+
+    for lake in read_only(copy):
+        assert shop.found("--lake", str(lake)) == before
+        shop.clean()
+        assert shop.found("--lake", str(lake))["daily"]["stale"] == ["2024-01-01..2024-01-04"]
+
+
+def test_rows_are_read_at_their_pins(shop: Shop) -> None:
+    shop.backfill()
+    shop.order(3, amount=5.0)
+
+    same = shop.project.run("rerun", "daily@v1", "--verify", "--json")
+    rows = shop.project.run("show", "orders", "--partition", "2024-01-03", "--json").json["rows"]
+    then = shop.project.run("show", "orders@v1", "--sql", "SELECT sum(amount) AS s FROM orders", "--json").json["rows"]
+    differs = shop.project.run("diff", "orders@v1", "orders", "--json")
+
+    assert same.code == 0, same.out
+    assert sorted(row["amount"] for row in rows) == [1.0, 5.0]
+    assert then == [{"s": 5.0}]
+    assert differs.json["rows"]["only_b"] == 1
+
+
+def test_a_table_of_another_lake_is_external_here_with_its_run_named(project: Project, tmp_path: Path) -> None:
+    other = Here(tmp_path / "other")
+    other.folder.mkdir()
+    other.write(
+        "tables.py",
+        """
+import polars as pl
+import deltaworks as dw
+
+@dw.asset(partitions=dw.DailyPartitions(start="2024-01-01", end="2024-01-03"), partition_by="day")
+def orders(partition: dw.Partition) -> pl.LazyFrame:
+    return pl.LazyFrame({"day": [partition.start], "amount": [1.0]})
+""",
+    )
+    first, again = (other.run("materialize", "orders", "--json").json["run_id"] for _ in range(2))
+    project.write("tables.py", TABLES.replace("../theirs/orders", "../other/lake/orders"))
+    shop = Shop(Here(project.folder), tmp_path / "theirs")
+    shop.rate(1.0)
+
+    assert shop.found()["orders"] == {"external": ["2024-01-01..2024-01-02"], "missing": ["2024-01-03..2024-01-05"]}
+    assert shop.backfill()["materialized"] == 3
+
+    last = other.run("materialize", "orders", "--partition", "2024-01-02", "--json").json["run_id"]
+
+    assert [cause.partition(" by ")[2].partition(",")[0] for cause in shop.causes("daily")] == [f"run {last}"]
+    history = shop.project.run("history", "orders", "--json").json
+    assert [commit["run_id"] for commit in history] == [last, again, first]
+    assert {(commit["kind"], commit["rows"]) for commit in history} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('partition_by="day", group', 'partition_by="date", group', "is partitioned by 'day', but its asset orders"),
+        ('uri="../theirs/rates")', 'uri="../theirs/orders", partitions=days, partition_by="d")', "is the same table"),
+        ('uri="../theirs/rates")', 'uri="lake/total")', "is the folder of asset 'total'"),
+        ('uri="../theirs/rates")', 'uri="s3://bucket/rates")', "works on local disks only"),
+        ('uri="../theirs/rates")', 'uri="../theirs/rates", model=int)', "model must be a pandera.polars"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(shop: Shop, old: str, new: str, sentence: str) -> None:
+    shop.project.edit("tables.py", old, new)
+
+    refused = shop.project.run("status")
+
+    assert refused.code == 2
+    assert sentence in refused.sentence
+
+
+def test_rows_beyond_the_definition_are_counted_apart(shop: Shop) -> None:
+    shop.order(5, 6, 7)
+
+    assert shop.project.status()["orders"]["partitions"]["undefined"] == 2
+
+
+def test_what_readers_rely_on_is_compared_before_a_run(shop: Shop) -> None:
+    shop.project.edit("tables.py", "import polars as pl\n", "import pandera.polars as pa\nimport polars as pl\n")
+    shop.project.edit(
+        "tables.py", "days = ", "class Rate(pa.DataFrameModel):\n    rate: int\n    since: pl.Date\n\ndays = "
+    )
+    shop.project.edit("tables.py", "rates: pl.LazyFrame)", "rates: dw.LazyFrame[Rate])")
+    assert shop.project.run("check", "--json").json == {"ok": True, "problems": [], "notes": []}
+
+    for command in ("plan", "backfill"):
+        refused = shop.project.run(command)
+
+        assert refused.code == 2
+        assert "column 'rate' is Float64, expected Int64; column 'since' is missing, expected Date" in refused.sentence
+        assert "reads it by model Rate" in refused.sentence
+
+    shop.project.edit("tables.py", 'uri="../theirs/rates")', 'uri="../theirs/rates", model=Rate)')
+    assert "as model Rate of rates says" in shop.project.run("plan").sentence
+    shop.project.edit("tables.py", "    rate: int\n    since: pl.Date\n", "    rate: float\n")
+    assert shop.backfill()["materialized"] == 5
+
+
+def test_a_reader_that_asks_for_more_than_the_model_offers_is_found_without_data(shop: Shop) -> None:
+    shop.project.edit("tables.py", "import polars as pl\n", "import pandera.polars as pa\nimport polars as pl\n")
+    models = "class Rate(pa.DataFrameModel):\n    rate: float\n\nclass Dated(Rate):\n    since: pl.Date\n\n"
+    shop.project.edit("tables.py", "days = ", f"{models}days = ")
+    shop.project.edit("tables.py", 'uri="../theirs/rates")', 'uri="../theirs/rates", model=Rate)')
+    shop.project.edit("tables.py", "rates: pl.LazyFrame)", "rates: dw.LazyFrame[Dated])")
+
+    (problem,) = shop.project.run("check", "--json").json["problems"]
+
+    assert "reads column 'since' of rates as Date, but model Rate" in problem["message"]
+
+
+def test_kinds_are_listed_where_there_is_more_than_one(shop: Shop) -> None:
+    listed = shop.project.run("list", "--json").json["assets"]
+
+    assert {each["asset"]: each["kind"] for each in listed} == {
+        "orders": "external",
+        "rates": "external",
+        "daily": "asset",
+        "total": "asset",
+    }
+    assert shop.project.run("list").out.split()[:2] == ["asset", "kind"]
+    assert [each["asset"] for each in shop.project.run("list", "kind:external", "--json").json["assets"]] == [
+        "orders",
+        "rates",
+    ]
+
+
+def test_a_table_that_is_not_there_is_missing_and_says_where_it_should_be(shop: Shop) -> None:
+    shutil.rmtree(shop.theirs)
+
+    assert {word for found in shop.found().values() for word in found} == {"missing"}
+    assert f"there is no Delta table at {shop.orders}" in shop.project.run("why", "daily").out
+    refused = shop.project.run("backfill")
+    assert refused.code == 2
+    assert "which is missing; others write it" in refused.sentence
+    assert (
+        shop.project.run("show", "orders").sentence == f"There is no Delta table at {shop.orders} yet; others write it."
+    )
+
+
+def test_dynamic_partitions_follow_a_column_of_an_external_table(shop: Shop) -> None:
+    shop.project.write(
+        "tables.py",
+        """
+import polars as pl
+import deltaworks as dw
+
+rates = dw.external_asset(
+    "rates", uri="../theirs/rates", partitions=dw.DynamicPartitions("currencies"), partition_by="currency"
+)
+
+@dw.asset(partitions=dw.DynamicPartitions.from_column("rates", "currency"), partition_by="currency")
+def by_currency(rates: pl.LazyFrame) -> pl.LazyFrame:
+    return rates
+""",
+    )
+    assert shop.project.run("partitions", "list", "by_currency", "--json").code == 0
+    assert shop.project.status()["by_currency"]["partitions"]["total"] == 1
+
+
+def test_hours_are_told_however_their_writer_spells_them(shop: Shop) -> None:
+    shop.project.write(
+        "tables.py",
+        """
+import polars as pl
+import deltaworks as dw
+
+hours = dw.HourlyPartitions(start="2024-03-31T00:00", end="2024-03-31T06:00", timezone="Europe/Berlin")
+events = dw.external_asset("events", uri="../theirs/events", partitions=hours, partition_by="hour")
+
+@dw.asset(partitions=hours, partition_by="hour")
+def counted(events: pl.LazyFrame) -> pl.LazyFrame:
+    return events.group_by("hour").agg(pl.len().cast(pl.Int64))
+""",
+    )
+    hours = [dt.datetime(2024, 3, 31, hour, tzinfo=dt.UTC) for hour in range(3)]
+    events = str(shop.theirs / "events")
+    write_deltalake(events, pl.DataFrame({"hour": hours, "n": [1, 2, 3]}), partition_by=["hour"])
+    assert shop.backfill()["materialized"] == 3
+
+    write_deltalake(events, pl.DataFrame({"hour": hours[:1], "n": [4]}), mode="append")
+
+    assert shop.found()["counted"]["stale"] == ["2024-03-31T01:00+01:00"]
+    assert shop.found()["counted"]["fresh"] == ["2024-03-31T03:00+02:00..2024-03-31T04:00+02:00"]
+
+
+def test_a_table_by_an_older_writer_is_an_upstream_by_each_of_its_dimensions(shop: Shop) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "io" / "theirs" / "orders", shop.theirs / "old")
+    shop.project.write(
+        "tables.py",
+        """
+import polars as pl
+import deltaworks as dw
+
+cut = dw.MultiPartitions(
+    {
+        "day": dw.DailyPartitions(start="2024-01-01", end="2024-01-03"),
+        "city": dw.StaticPartitions(["São Paulo", "a b/c%20=d", "Ulm"]),
+    }
+)
+orders = dw.external_asset("orders", uri="../theirs/old", partitions=cut, partition_by=["day", "city"])
+
+@dw.asset(partitions=cut, partition_by=["day", "city"])
+def priced(orders: pl.LazyFrame) -> pl.LazyFrame:
+    return orders.select("day", "city", "id", "price", "seen_at")
+""",
+    )
+
+    assert shop.backfill()["materialized"] == 3
+
+    rows = pl.read_delta(str(shop.project.lake / "priced")).sort("id")
+    assert rows.select("city", "id").rows() == [("São Paulo", 2), ("a b/c%20=d", 3), ("Ulm", 5)]
+    assert shop.project.status()["orders"]["partitions"]["undefined"] == 1
+    shown = shop.project.run("show", "orders", "--sql", "SELECT labels, lines FROM orders WHERE id = 5", "--json")
+    assert shown.json["rows"] == [{"labels": {"k": "5"}, "lines": [{"sku": "s5", "n": 5}, {"sku": None, "n": None}]}]
+    shop.project.edit(
+        "tables.py",
+        'partitions=cut, partition_by=["day", "city"])\n\n',
+        "partitions=dw.MultiPartitions("
+        '{"city": dw.StaticPartitions(["Ulm"]), "day": dw.DailyPartitions(start="2024-01-01")}), '
+        'partition_by=["city", "day"])\n\n',
+    )
+    refused = shop.project.run("status").sentence
+    assert "is partitioned by 'day', 'city', but its asset orders" in refused
+    assert "says partition_by 'city', 'day'" in refused
+
+
+def test_what_cannot_be_read_right_is_not_read(shop: Shop) -> None:
+    shop.backfill()
+    log = Path(shop.theirs) / "rates" / "_delta_log" / f"{0:020d}.json"
+    text = log.read_text(encoding="utf-8")
+    log.write_text(text.replace('"configuration":{}', '"configuration":{"delta.columnMapping.mode":"name"}'), "utf-8")
+
+    for command in ("show rates", "backfill --only all"):
+        refused = shop.project.run(*command.split())
+
+        assert refused.code == 2
+        assert "table rates maps its columns to other names in its files" in refused.sentence
+
+
+def test_deleted_rows_are_gone_for_what_is_made_from_them(shop: Shop) -> None:
+    shop.backfill()
+
+    delete_rows(Path(shop.orders), "2024-01-03", [0])
+
+    assert shop.found()["daily"]["stale"] == days(3)
+    assert shop.project.run("backfill", "daily", "--partition", "2024-01-03").code == 0
+    left = pl.read_delta(str(shop.project.lake / "daily")).filter(pl.col("day") == dt.date(2024, 1, 3))
+    assert left.height == 0
+    assert shop.project.run("diff", "orders@v1", "orders", "--json").json["rows"]["only_a"] == 1
+
+
+def test_doctor_complains_of_what_cannot_be_read_and_not_of_others_properties(shop: Shop) -> None:
+    shop.backfill()
+    assert shop.project.run("doctor", "--json").json == {"ok": True, "problems": []}
+    next((Path(shop.orders) / "day=2024-01-03").glob("*.parquet")).unlink()
+
+    (problem,) = shop.project.run("doctor", "--json").json["problems"]
+
+    assert (problem["kind"], problem["asset"]) == ("missing_files", "orders")
+    assert problem["repair"] == f"ask those who write {shop.orders}"
+
+
+def test_read_and_materialize_from_python(shop: Shop) -> None:
+    import deltaworks as dw
+
+    outside = dw.external_asset("outside", uri=shop.orders)
+
+    @dw.asset
+    def summed(outside: pl.LazyFrame) -> pl.LazyFrame:
+        return outside.select(pl.col("amount").sum())
+
+    lake = shop.project.folder / "other-lake"
+    dw.materialize([outside, summed], lake=lake)
+
+    assert dw.read(summed, lake=lake).collect().item() == 5.0
+    assert dw.read(outside, lake=lake, version=0).collect().height == 3
+    with pytest.raises(RequestError, match="outside is not made by a function: others write it"):
+        outside()
+    assert dw.diff(outside, outside, lake=lake).is_equal
