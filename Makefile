@@ -41,6 +41,7 @@ bench: $(venv)
 	@$(bin)/python bench/backfill.py
 	@$(bin)/python bench/commits.py
 	@$(bin)/python bench/state.py
+	@$(bin)/python bench/contracts.py
 
 soak: $(venv)
 	@echo "== soak"

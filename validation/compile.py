@@ -16,7 +16,7 @@ from deltaworks.validation.model import NOT_NULL, UNIQUE, Declared, DeclaredColu
 from deltaworks.validation.on_fail import Budget
 from deltaworks.validation.problems import SchemaProblem, matched_columns, schema_problems
 from deltaworks.validation.residual import ResidualCheck, runnable
-from deltaworks.validation.rules import RESERVED_PREFIX, Rule, RuleKind, distinct, not_null
+from deltaworks.validation.rules import RESERVED_PREFIX, Rule, RuleKind, distinct, not_null, one_of
 from deltaworks.validation.sieve import REJECTED_BY, Total
 
 
@@ -94,6 +94,10 @@ def _column_parts(
 def _check_part(
     declared: DeclaredCheck, column: str | None, visible: pl.LazyFrame, *, sees_only_its_column: bool = False
 ) -> Rule | ResidualCheck:
+    texts = declared.few_texts()
+    if texts and column is not None and visible.collect_schema()[column] == pl.String:
+        kept = one_of(column, texts, null_passes=bool(declared.check.ignore_na))
+        return Rule(column, declared.label, RuleKind.ROW, declared.reaction, kept)
     taken = capture(declared.check, visible, column)
     if isinstance(taken, Captured):
         return Rule(column, declared.label, taken.kind, declared.reaction, taken.expression)

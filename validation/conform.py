@@ -25,9 +25,17 @@ def conform(model: type | None, lf: pl.LazyFrame) -> pl.LazyFrame:
     for pattern in declared.pattern_columns:
         dtypes |= {name: pattern for name in matched_columns(pattern, declared, schema) if name not in dtypes}
     casts = [
-        pl.col(name).cast(column.dtype)
+        _cast(name, schema[name], column.dtype)
         for name, column in dtypes.items()
         if (column.coerce or declared.coerce) and schema[name] != column.dtype
     ]
     names = [column.name for column in declared.columns if column.name in schema]
     return lf.with_columns(casts).select(*names, *(name for name in schema if name not in names))
+
+
+def _cast(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
+    """Return a cast as pandera does it: what is no number becomes one before it becomes a decimal."""
+    column = pl.col(name)
+    if isinstance(wanted, pl.Decimal) and (found == pl.Boolean or found.is_temporal()):
+        column = column.cast(pl.Float64)
+    return column.cast(wanted)

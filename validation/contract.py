@@ -15,7 +15,7 @@ import polars as pl
 from deltaworks.validation.model import UniqueScope
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
-from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
+from deltaworks.validation.residual import ResidualCheck, ResidualOutcome, raised
 from deltaworks.validation.rules import RESERVED_PREFIX, Rule, RuleKind
 from deltaworks.validation.samples import with_samples
 from deltaworks.validation.sieve import Sieve, Total
@@ -45,16 +45,29 @@ class Contract:
         """
         return [pl.len().alias(ROWS), *(rule.failures() for rule in self.rules)]
 
+    def aggregates_apart(self, lf: pl.LazyFrame) -> dict[str, object]:
+        """Return the row of the aggregates over rows on which computing them together raises.
+
+        Each is computed by itself. What raised has a sentence in the place of its number, and `judge` knows it.
+        """
+        row: dict[str, object] = {ROWS: lf.select(pl.len()).collect(engine="streaming").item()}
+        for rule in self.rules:
+            try:
+                row[rule.key] = lf.select(rule.failures()).collect(engine="streaming").item()
+            except pl.exceptions.PolarsError as error:
+                row[rule.key] = raised(error)
+        return row
+
     def judge(self, row: Mapping[str, object], residual: Sequence[ResidualOutcome] | None = None) -> Verdict:
         """Turn one row of the aggregates into a verdict on all rows.
 
         Args:
-            row: by name; other names, such as those of a group, do no harm.
+            row: by name; other names, such as those of a group, do no harm. A rule that raised, as `aggregates_apart`
+                tells, fails even if it was only to warn.
             residual: what `judge_residual` said of the same rows; None: it was not asked.
         """
         assert not self.problems, "a schema that does not fit is not judged"
-        failures = {rule: _count(row[rule.key]) for rule in self.rules}
-        results = [_result(rule, count) for rule, count in failures.items() if count]
+        results = [_result(rule, row[rule.key]) for rule in self.rules if row[rule.key] != 0]
         judged = len(self.rules)
         if residual is not None:
             results.extend(outcome.result for outcome in residual if outcome.result is not None)
@@ -138,6 +151,9 @@ def _count(value: object) -> int:
     return value
 
 
-def _result(rule: Rule, failures: int) -> RuleResult:
+def _result(rule: Rule, found: object) -> RuleResult:
+    if isinstance(found, str):
+        return RuleResult(rule.column, rule.name, Severity.FAIL, failed_rows=None, problem=found)
+    failures = _count(found)
     failed_rows = None if rule.kind is RuleKind.AGGREGATE else failures
     return RuleResult(rule.column, rule.name, rule.severity, failed_rows)

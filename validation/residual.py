@@ -83,9 +83,12 @@ class ResidualCheck:
         return RuleResult(self.column, self.name, Severity.FAIL, failed_rows=None, problem=problem)
 
     def _raised(self, error: Exception) -> RuleResult:
-        first_line = str(error).partition("\n")[0]
-        problem = f"{type(error).__name__}: {first_line}"
-        return RuleResult(self.column, self.name, Severity.FAIL, failed_rows=None, problem=problem)
+        return RuleResult(self.column, self.name, Severity.FAIL, failed_rows=None, problem=raised(error))
+
+
+def raised(error: Exception) -> str:
+    """Return the problem of a rule that raised."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def runnable(check: pa.Check, why: NotCaptured) -> pa.Check:

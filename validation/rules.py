@@ -70,6 +70,11 @@ def not_null(column: str, dtype: pl.DataType) -> pl.Expr:
     return there & pl.col(column).is_not_nan() if isinstance(dtype, pl.Float32 | pl.Float64) else there
 
 
+def one_of(column: str, texts: tuple[str, ...], *, null_passes: bool) -> pl.Expr:
+    """Return whether a text is one of a few."""
+    return pl.any_horizontal(pl.col(column) == text for text in texts).fill_null(null_passes)
+
+
 def distinct(columns: tuple[str, ...]) -> pl.Expr:
     """Return the value of each row that has to be unique."""
     return pl.col(columns[0]) if len(columns) == 1 else pl.struct(*columns)

@@ -23,7 +23,7 @@ def with_samples(
     queries: dict[int, pl.LazyFrame] = {}
     for position, result in enumerate(results):
         rule = by_name.get((result.column, result.rule))
-        query = None if rule is None else _offending(lf, rule)
+        query = None if rule is None or result.problem else _offending(lf, rule)
         if query is not None:
             queries[position] = query.head(n + 1)
     values = dict(zip(queries, pl.collect_all(list(queries.values()), engine="streaming"), strict=True))

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.errors import StorageError
@@ -53,11 +54,14 @@ def find_needs(graph: AssetGraph, store: Store, runs: Runs) -> Needs:
 
     Cost: the index of each table, or its log, and one look into each folder above a table.
     """
-    makers = {node.asset.table_name: node for node in graph.nodes.values()}
+    theirs = {node.asset.location for node in graph.nodes.values() if node.asset.kind is AssetKind.EXTERNAL}
+    makers = {node.asset.table_name: node for node in graph.nodes.values() if node.asset.kind.is_written}
     tables: list[Table] = []
     unknown: dict[AssetKey, str] = {}
     unknown_of_all: str | None = None
     for name in store.folders_with("_delta_log"):
+        if store.uri(name) in theirs:
+            continue  # it is made from nothing of this lake
         try:
             tables.append(load_table(store, name))
         except StorageError as error:

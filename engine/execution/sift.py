@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from deltaworks.io.rejects import drop_rejects, secure_rejects, sink_rejects
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
-from deltaworks.validation import ResidualOutcome, Severity, Verdict
+from deltaworks.validation import ROWS, ResidualOutcome, Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def sift(
     if rejects is not None:
         secure_rejects(lake, rejects)
     left = staging.sifted.scan([values], result.schema)
-    measured = left.select(aggregates(result)).collect(engine="streaming").row(0, named=True)
+    measured = measure(result, left)
     again = contract.judge_residual(left.collect()) if contract.residual else None
     judged = contract.judge_left(verdict, contract.judge(measured, again))
     if rejects is not None and not judged.ok:
@@ -82,6 +83,21 @@ def sift(
 
 def aggregates(result: Result) -> list[pl.Expr]:
     """Return what is measured of written rows: the rules, and the statistics of the stored columns."""
+    return [*result.contract.aggregates(), *_statistics(result)]
+
+
+def measure(
+    result: Result, lf: pl.LazyFrame, *, engine: Literal["in-memory", "streaming"] = "streaming"
+) -> Mapping[str, object]:
+    """Measure the rows of one partition. A rule that raises on them keeps no other from being judged."""
+    try:
+        return lf.select(aggregates(result)).collect(engine=engine).row(0, named=True)
+    except pl.exceptions.PolarsError:
+        rules = result.contract.aggregates_apart(lf)
+        measures = [pl.len().alias(ROWS), *_statistics(result)]
+        return {**rules, **lf.select(measures).collect(engine=engine).row(0, named=True)}
+
+
+def _statistics(result: Result) -> list[pl.Expr]:
     columns = result.call.node.partition_columns
-    stored = {name: dtype for name, dtype in result.schema.items() if name not in columns}
-    return [*result.contract.aggregates(), *statistics(stored)]
+    return statistics({name: dtype for name, dtype in result.schema.items() if name not in columns})

@@ -8,14 +8,14 @@ bounded memory, for everything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
 from deltaworks.engine.execution.given import Resources, describe
-from deltaworks.engine.execution.sift import aggregates, sift
+from deltaworks.engine.execution.sift import aggregates, measure, sift
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
@@ -26,7 +26,6 @@ from deltaworks.io.staged import RejectsFile, StagedFile, StagedPartition
 from deltaworks.io.store import Store
 from deltaworks.validation import ROWS, Contract, RuleResult
 
-_STRAY = "\0stray"
 _LOG = logging.getLogger("deltaworks.execution")
 
 
@@ -100,14 +99,14 @@ def _in_memory(result: Result, staging: Staging) -> _Written:
     df = result.lf.collect()
     values = result.values(ordinal)
     is_stray = _is_stray(result, values)
-    measured = df.select(*aggregates(result), is_stray.sum().alias(_STRAY)).row(0, named=True)
-    if measured[_STRAY]:
-        found = df.filter(is_stray).select(*values).row(0, named=True)
-        _refuse_strays(result, measured[_STRAY], {column: serialized(value) for column, value in found.items()})
+    strays = df.filter(is_stray) if values else df.clear()
+    if strays.height:
+        found = strays.select(*values).row(0, named=True)
+        _refuse_strays(result, strays.height, {column: serialized(value) for column, value in found.items()})
     if df.is_empty():
         return _Written({}, lambda _: df)
     staging.write(df, values)
-    return _Written({ordinal: measured}, lambda _: df)
+    return _Written({ordinal: measure(result, df.lazy(), engine="in-memory")}, lambda _: df)
 
 
 def _streaming(result: Result, staging: Staging) -> _Written:
@@ -130,16 +129,27 @@ def _streaming(result: Result, staging: Staging) -> _Written:
         for values in strays:
             staging.drop(values)
         _refuse_strays(result, rows, strays[0])
-    measured: dict[int, Mapping[str, object]] = {}
-    if written:
-        staged = staging.scan(written, result.schema)
-        measures = aggregates(result)
-        by_partition = staged.group_by(columns).agg(measures) if columns else staged.select(measures)
-        for row in by_partition.collect(engine="streaming").iter_rows(named=True):
-            if row[ROWS]:
-                place = places.of_values({column: serialized(row[column]) for column in columns})
-                measured[ordinals[place]] = row
+    measured = {ordinals[place]: row for place, row in _measured(result, staging, written) if row[ROWS]}
     return _Written(measured, lambda ordinal: staging.scan([result.values(ordinal)], result.schema).collect())
+
+
+def _measured(
+    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]]
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Measure staged partitions, by their places: together, or each by itself where a rule raises on one of them."""
+    columns, places = result.call.node.partition_columns, result.places
+    if len(written) > 1:
+        by_partition = staging.scan(written, result.schema).group_by(columns).agg(aggregates(result))
+        try:
+            df = by_partition.collect(engine="streaming")
+        except pl.exceptions.PolarsError:
+            _LOG.debug("%s: its partitions cannot be measured together", result.call.where, exc_info=True)
+        else:
+            for row in df.iter_rows(named=True):
+                yield places.of_values({column: serialized(row[column]) for column in columns}), row
+            return
+    for values in written:
+        yield places.of_values(values), measure(result, staging.scan([values], result.schema))
 
 
 def _is_stray(result: Result, values: Mapping[str, str]) -> pl.Expr:

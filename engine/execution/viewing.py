@@ -12,10 +12,10 @@ from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.given import Given
 from deltaworks.engine.execution.launch import resources_of
+from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
-from deltaworks.io.index import load_table
 from deltaworks.io.store import Store
 
 
@@ -44,7 +44,7 @@ def view_rows(
         RunError: the function of a view raised, or did not return a frame.
         ValidationFailed: the columns of a view are not those that its model declares.
     """
-    tables = {edge.upstream: load_table(store, graph.nodes[edge.upstream].asset.table_name) for edge in view.upstream}
+    tables = {edge.upstream: open_latest(store, graph.nodes[edge.upstream].asset) for edge in view.upstream}
     if not any(table.exists for table in tables.values()):
         names = ", ".join(map(str, tables))
         raise RequestError(

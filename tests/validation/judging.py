@@ -1,8 +1,12 @@
 """Judge frames as the engine does: one row of aggregates, and what is left to pandera."""
 
+from typing import Any, Literal
+
 import polars as pl
 
 from deltaworks.validation import Contract, Verdict, compile_contract
+
+Row = dict[str, Any]
 
 
 def judge(model: type | None, df: pl.DataFrame) -> Verdict:
@@ -12,8 +16,14 @@ def judge(model: type | None, df: pl.DataFrame) -> Verdict:
 
 
 def judge_by(contract: Contract, df: pl.DataFrame) -> Verdict:
-    row = df.lazy().select(contract.aggregates()).collect().row(0, named=True)
-    return contract.judge(row, contract.judge_residual(df))
+    return contract.judge(measure(contract, df), contract.judge_residual(df))
+
+
+def measure(contract: Contract, df: pl.DataFrame, engine: Literal["in-memory", "streaming"] = "in-memory") -> Row:
+    try:
+        return df.lazy().select(contract.aggregates()).collect(engine=engine).row(0, named=True)
+    except pl.exceptions.PolarsError:
+        return contract.aggregates_apart(df.lazy())
 
 
 def sentences(model: type, df: pl.DataFrame) -> list[str]:

@@ -367,3 +367,18 @@ def test_a_check_of_a_model_of_patterns_sees_no_other_column_as_pandera_has_it()
     assert not judge_by(contract, df).ok
     with pytest.raises(pa.errors.SchemaErrors, match="CHECK_ERROR"):
         Hours.validate(df, lazy=True)
+
+
+@pytest.mark.parametrize("ignore_na", [True, False])
+def test_texts_are_looked_for_among_few_as_among_many(ignore_na):
+    few, many = ["a", "b"], ["a", "b", *map(str, range(20))]
+    df = pl.DataFrame({"text": ["a", "c", None, "", "b"]})
+
+    def failing(allowed: list[str]) -> list[int | None]:
+        isin = pa.Check.isin(allowed, ignore_na=ignore_na)
+        column = pa.Column(str, isin, nullable=True)
+        schema = pa.DataFrameSchema({"text": column})
+        model = type("Texts", (pa.DataFrameModel,), {"to_schema": classmethod(lambda _: schema)})
+        return [result.failed_rows for result in judge(model, df).results]
+
+    assert failing(few) == failing(many) == [2 if ignore_na else 3]

@@ -100,6 +100,21 @@ def test_a_check_that_raises_fails_even_if_it_was_only_to_warn():
     assert not judge(Warned, pl.DataFrame({"number": [1]})).ok
 
 
+def test_a_rule_that_raises_on_the_rows_fails_by_itself():
+    class Numbered(pa.DataFrameModel):
+        text: str
+        size: int = pa.Field(ge=0)
+
+        @pa.check("text", raise_warning=True)
+        def positive(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            return data.lazyframe.select(pl.col(data.key).cast(pl.Int64) > 0)
+
+    raised, negative = sentences(Numbered, pl.DataFrame({"text": ["1", "two"], "size": [1, -1]}))
+
+    assert raised.startswith("text: positive could not be checked: InvalidOperationError: conversion from `str`")
+    assert negative == "size: ge(0) failed for 1 row (samples: -1)"
+
+
 def test_structs_keep_the_model_that_is_their_dtype():
     class Point(pa.DataFrameModel):
         x: int = pa.Field(ge=0)

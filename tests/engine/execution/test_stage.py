@@ -143,6 +143,42 @@ def test_numbers_may_repeat_in_another_partition_of_a_range(tmp_path: Path) -> N
     assert [one.staged[0].passed for one in single] == [each.passed for each in ranged.staged]
 
 
+class Numbered(pa.DataFrameModel):
+    day: pl.Date
+    text: str = pa.Field(metadata={"on_fail": "warn"})
+
+    @pa.check("text")
+    def positive(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key).cast(pl.Int64) > 0)
+
+
+def test_a_rule_that_raises_on_the_rows_of_one_partition_fails_that_one(tmp_path: Path) -> None:
+    texts = pl.DataFrame({"day": [dt.date(2024, 1, day) for day in (1, 2, 2, 3)], "text": ["1", "2", "two", "-3"]})
+
+    @dw.asset(partitions=days, partition_by="day")
+    def table(partition: dw.Partition) -> LazyFrame[Numbered]:
+        return texts.lazy()
+
+    outcome = stage(tmp_path, table, 0, 2, is_small=False)
+
+    assert [staged.partition.key for staged in outcome.staged] == ["2024-01-01", "2024-01-03"]
+    assert [str(each) for each in outcome.staged[1].not_passed] == ["text: positive failed for 1 row"]
+    assert list(outcome.failures) == [1]
+    assert "table 2024-01-02: text: positive could not be checked: InvalidOperationError" in outcome.failures[1]
+    assert written(tmp_path, table) == ["day=2024-01-01", "day=2024-01-03"]
+
+
+def test_a_rule_that_raises_fails_its_partition_in_either_way(tmp_path: Path, is_small: bool) -> None:
+    @dw.asset(partitions=days, partition_by="day")
+    def table(partition: dw.Partition) -> LazyFrame[Numbered]:
+        return pl.LazyFrame({"day": [partition.start], "text": ["two"]})
+
+    outcome = stage(tmp_path, table, 1, 1, is_small=is_small)
+
+    assert "text: positive could not be checked: InvalidOperationError" in outcome.failures[1]
+    assert written(tmp_path, table) == []
+
+
 def replaced(asset: Asset[..., Any], day: int) -> Asset[..., Any]:
     return replace(asset, function=make(rows(dt.date(2024, 1, day))).function)
 
