@@ -133,6 +133,7 @@ def rerun(
         FilesGone: vacuum removed data files that are needed.
         InvalidSettings: a resource lacks its environment variable.
     """
+    refuse_external(node.asset, "made again")
     if not node.asset.kind.is_made:
         raise RequestError(f"No run makes {node.key} ({node.asset.kind.origin}), so none can be run again.")
     past, beyond = _past(graph, node, store, version, named)
@@ -163,7 +164,6 @@ def _past(
     graph: AssetGraph, node: Node, store: Store, version: int, named: Sequence[str]
 ) -> tuple[_Past, tuple[str, ...]]:
     """Return what a commit made, and which of its partitions the definition does not have any more."""
-    refuse_external(node.asset, "made again")
     then = open_version(store, node.asset, version)
     if not then.exists:
         raise RequestError(

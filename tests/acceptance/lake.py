@@ -11,11 +11,12 @@ import deltaworks as dw
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Plan, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
-from deltaworks.engine.planning.status import Status, status_groups
+from deltaworks.engine.planning.status import Status
 from deltaworks.io.store import Store
 
 NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

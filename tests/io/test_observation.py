@@ -15,6 +15,7 @@ from deltaworks.io.commit import Committed
 from deltaworks.io.compare import Terms
 from deltaworks.io.compare_tables import Side, compare_tables
 from deltaworks.io.damage import inspect
+from deltaworks.io.description import Description
 from deltaworks.io.index import drop_index, index_problem, load_table, save_index
 from deltaworks.io.log import commit_path
 from deltaworks.io.observation import (
@@ -44,7 +45,7 @@ def observe(
 ) -> Committed | None:
     """Commit what differs from a table's rows; none: nothing does."""
     if not table.exists:
-        create_observed(table, SCHEMA, scheme, "a source")
+        create_observed(table, SCHEMA, scheme, Description("a source"))
     now = pl.DataFrame(list(versions.items()), schema={"partition": pl.String, "version": pl.String}, orient="row")
     found = compare(known(table, SCHEMA), now, at)
     if not found.keys and not is_disturbed(table):

@@ -17,6 +17,7 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder
 
 import deltaworks as dw
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.upkeep import Care, TableUpkeep, UpkeepReport, find_upkeep, maintain
@@ -274,7 +275,9 @@ def test_a_table_of_another_project_keeps_what_it_was_made_from(work: Any) -> No
 def test_tables_that_others_write_and_that_ask_for_more_are_left_alone(work: Any) -> None:
     scattered(work)
     DeltaTable(work.store.uri("numbers")).alter.add_constraint({"positive": "n >= 0"})
-    theirs = replace(work, assets=[numbers, replace(doubled, kind="external_asset"), window, total])
+    theirs = replace(
+        work, assets=[numbers, replace(doubled, kind=AssetKind.EXTERNAL, location="/elsewhere/doubled"), window, total]
+    )
 
     done = care_for(theirs)
 

@@ -15,8 +15,8 @@ from deltaworks import LazyFrame
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.correspondence import Window
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-from deltaworks.engine.planning.graph import AssetGraph, build_graph
-from deltaworks.engine.planning.members import members
+from deltaworks.engine.planning.graph import AssetGraph, Needs, build_graph
+from deltaworks.engine.planning.members import common_members
 from deltaworks.errors import InvalidDefinition, RequestError
 
 NOW = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
@@ -120,7 +120,7 @@ def test_what_may_be_missing_on_the_way_may_be_missing(outer: bool, inner: bool,
 
     (edge,) = graph(some, reader(reads("some", allow_missing=outer), **DAILY)).node("table").upstream
 
-    assert edge.needs_each == needs_each
+    assert (edge.needs is Needs.EACH) == needs_each
     assert edge.may_read_nothing != needs_each
 
 
@@ -165,7 +165,7 @@ def test_the_partitions_of_a_view_that_are_read_count_where_the_table_does_not_t
 
         made = graph(by_region, reader(reads("by_region", model=Region)))
         (found,) = made.node("table").upstream
-        return members(found, made.node("names").partitions, PartitionSet.all(1))
+        return common_members(found, made.node("names").partitions, PartitionSet.all(1))
 
     assert edge(["a", "b"]) == edge(["b", "a"][::-1]) != edge(["a", "b", "c"])
     assert edge(["a", "b"]) is not None
