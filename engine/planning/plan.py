@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import follow
 from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.idle import idle
 from deltaworks.engine.planning.left_out import LeftOut, below, lacking_own, left_out, unobserved
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
@@ -104,6 +105,7 @@ def plan(
     steps: list[Step] = []
     lacking: list[LeftOut] = []
     planned: dict[AssetKey, PartitionSet] = {}
+    stuck: dict[AssetKey, PartitionSet] = {}
     for key, asked in made_here.items():
         node, found = graph.nodes[key], status[key]
         wanted = asked & matching(found, only)
@@ -112,6 +114,10 @@ def plan(
             lacks = list(_withheld(graph, key, wanted, held[key]))
         else:
             lacks = list(left_out(graph, node, wanted | moved, status, planned))
+            if Only.ALL not in only:
+                free = wanted - _all_of(lacks, wanted.size) - _moved_by_plan(node, found, planned)
+                lacks += idle(graph, found, free, status, stuck)
+        stuck[key] = _all_of(lacks, wanted.size) & found.having(Status.STALE)
         possible = (wanted | moved) - _all_of(lacks, wanted.size)
         if key not in held and any(edge.is_own for edge in node.upstream):
             others = (asked & found.having(Status.FRESH, Status.STALE)) - wanted - moved

@@ -161,8 +161,18 @@ class Oracle:
                 moved = any(each in planned.get(read.asset, ()) for read, keys in reads for each in keys)
                 if wanted or (moved and status in (FRESH, STALE)):
                     lacks = any(self._lacks(asset, read, keys, planned) for read, keys in reads)
+                    lacks |= "all" not in only and not moved and self._is_idle(asset, key, left_out)
                     (left_out if lacks else planned).setdefault(asset, set()).add(key)
         return planned, left_out
+
+    def _is_idle(self, asset: str, key: str, left_out: Mapping[str, set[str]]) -> bool:
+        """Whether a partition is stale only for such as are stale and left out, so that it would be made in vain."""
+        reads = self._reads(asset, key)
+        if self._statuses[asset][key] != STALE or key in self.failed(asset) or any(r.asset == asset for r, _ in reads):
+            return False
+        stale = {(r.asset, each) for r, keys in reads for each in keys if self._statuses[r.asset].get(each) == STALE}
+        is_own_fault = self._status(asset, key, sees_upstream=False) == STALE
+        return bool(stale) and not is_own_fault and all(each in left_out.get(name, ()) for name, each in stale)
 
     def _reads(self, asset: str, key: str) -> list[tuple[Read, Sequence[str]]]:
         """What each argument of an asset's function reads for a partition, be they partitions or not."""
@@ -186,7 +196,7 @@ class Oracle:
         change = self.histories[asset].last(key)
         return change is not None and change.has_content
 
-    def _status(self, asset: str, key: str) -> str:
+    def _status(self, asset: str, key: str, *, sees_upstream: bool = True) -> str:
         change = self.histories[asset].last(key)
         if change is None or not self._exists(asset, key):
             return MISSING
@@ -210,7 +220,7 @@ class Oracle:
                 is_newer = latest is not None and latest.version > (-1 if pin is None else pin["version"])
                 if is_newer and (pin is None or each in there | then):  # what came and went since is no change
                     return STALE
-                if self._statuses[read.asset][each] == STALE:
+                if sees_upstream and self._statuses[read.asset][each] == STALE:
                     return STALE
         return FRESH
 
