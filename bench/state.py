@@ -22,6 +22,9 @@ IMPORTS = "import gc, deltaworks.cli.app, deltaworks.engine.execution.decide, de
 BARE = [sys.executable, "-c", f"{IMPORTS}; gc.freeze()"]
 """Ends as a command does; its CPU is what a row's is counted beyond."""
 HOURLY, COMMITS, YEARS = 10, 100, 10
+TINY = sys.argv[1:] == ["tiny"]
+"""Whether only to show that every case runs."""
+ROUNDS = 1 if TINY else 3
 NOISE_S = 0.05
 """What is below it says nothing by itself, and has no ratio."""
 STATUS, PLAN = ["status", "--json"], ["plan", "--json"]
@@ -49,7 +52,7 @@ class Row:
 
 def main() -> None:
     """Run the cases and print the table."""
-    sizes = Sizes((240,), (3,), (4,), 30) if sys.argv[1:] == ["tiny"] else Sizes()
+    sizes = Sizes((240,), (3,), (4,), 30) if TINY else Sizes()
     print("\nCPU beyond that of the imports; the ratio is to the next smaller size")
     print(f"{'what':44} {'size':>18} {'CPU s':>8} {'peak MiB':>9} {'ratio':>7}", flush=True)
     before: dict[str, float] = {}
@@ -117,7 +120,7 @@ def _write(what: str, place: Path, *rest: str) -> None:
     measure([sys.executable, str(HERE / "lakes.py"), what, str(place), *rest], HERE, {})
 
 
-def _run(place: Path, command: Sequence[str], times: int = 3) -> tuple[float, float]:
+def _run(place: Path, command: Sequence[str], times: int = ROUNDS) -> tuple[float, float]:
     """Run a command and the bare imports in turns; the cheapest of each counts, as others only ever add."""
     bare, runs = list[Measurement](), list[Measurement]()
     for _ in range(times):

@@ -13,11 +13,9 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
-from typer.testing import CliRunner
 
-from deltaworks.cli.app import app
 from deltaworks.errors import RequestError
-from tests.acceptance.conftest import Project, Result
+from tests.acceptance.conftest import Here, Project
 from tests.acceptance.test_outside import read_only
 from tests.io.deletion import delete_rows
 
@@ -40,15 +38,6 @@ def total(daily: pl.LazyFrame) -> pl.LazyFrame:
     return daily.select(pl.col("amount").sum())
 """
 OUTSIDE = "by an outside writer (WRITE, delta-rs:py-"
-
-
-class Here(Project):
-    """A project worked on in this process: what a process is, other stories tell."""
-
-    def run(self, *arguments: str, **environ: str) -> Result:
-        """Run a command on the project's only module."""
-        done = CliRunner().invoke(app, [*arguments, "-f", str(self.folder / "tables.py")], env=environ)
-        return Result(done.exit_code, done.stdout, done.stderr)
 
 
 @dataclass(frozen=True)

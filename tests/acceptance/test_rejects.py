@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 MODULE = """
 from pathlib import Path
@@ -63,8 +64,8 @@ def readings(**changed: list[float | None]) -> pl.DataFrame:
 
 
 @pytest.fixture(params=["", ", backfill=dw.BackfillPolicy.ranges(max_partitions=4)"], ids=["one by one", "in ranges"])
-def sensors(project: Project, request: pytest.FixtureRequest) -> Project:
-    project.write("deltaworks.toml", 'modules = ["sensors"]\n')
+def sensors(here: Here, request: pytest.FixtureRequest) -> Project:
+    project = replace(here, module="sensors.py")
     project.write("sensors.py", MODULE.replace("BACKFILL", request.param))
     return project
 

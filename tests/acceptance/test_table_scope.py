@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 MODULE = """
 from pathlib import Path
@@ -47,8 +48,8 @@ def given(project: Project, **numbers: list[int]) -> None:
 
 
 @pytest.fixture
-def shop(project: Project) -> Project:
-    project.write("deltaworks.toml", 'modules = ["shop"]\n')
+def shop(here: Here) -> Project:
+    project = replace(here, module="shop.py")
     project.write("shop.py", MODULE)
     return project
 

@@ -65,8 +65,8 @@ def total(trailing: dw.DataFrame[Trailing]) -> pl.LazyFrame:
 
 
 @pytest.fixture
-def viewed(project: Any) -> Any:
-    project.write("deltaworks.toml", 'lake = "./lake"\nmodules = ["tables"]\n')
+def viewed(here: Any) -> Any:
+    project = here
     project.write("tables.py", TABLES)
     return project
 
