@@ -46,8 +46,8 @@ class Rejected:
     file: RejectsFile
     made: Materialization
     """What made the content."""
-    has_dropped: bool
-    """Whether other rows were left out that are not kept."""
+    dropped: tuple[Json, ...]
+    """What the record says of rules that left out other rows, which are not kept."""
 
 
 def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator[Rejected]:
@@ -69,12 +69,15 @@ def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator
         if record is None:
             continue
         not_passed: list[Json] = record.checks.get("not_passed", [])
-        dropped = {each.get("partition") or "" for each in not_passed if each.get("severity") == "drop"}
+        dropped: dict[str, list[Json]] = {}
+        for each in not_passed:
+            if each.get("severity") == "drop":
+                dropped.setdefault(each.get("partition") or "", []).append(each)
         for group in record.groups:
             for key, name in zip(group.keys or ("",), group.rejects or (), strict=False):
                 made = wanted.get(table.places.of_key(key))
                 if name is not None and made is not None:
-                    yield Rejected(key, RejectsFile(record.asset, name), made, key in dropped)
+                    yield Rejected(key, RejectsFile(record.asset, name), made, tuple(dropped.get(key, ())))
 
 
 def scan_rejects(store: Store, file: RejectsFile) -> pl.LazyFrame:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from deltaworks.io.ledger import RunEntry, RunStatus
-from deltaworks.io.log import path_below, tail
+from deltaworks.io.log import commit_path, path_below, tail
 from deltaworks.io.staged import REJECTS
 from deltaworks.io.store import Store, StoredFile, is_temporary
 
@@ -21,9 +21,8 @@ LIVE_FOR = dt.timedelta(days=1)
 
 ENGINE_FOLDER = "_deltaworks"
 
-"""By asset key and run, the rows that were kept out of partitions; records name them."""
-
-_REJECT = re.compile(r"\d+\.parquet")
+_REJECT = re.compile(r"\d+-\d+\.parquet")
+"""As `sift` names the files of rejected rows."""
 
 _STAGED = re.compile(r"(?P<run>.+)-\d+(\.sifted)?\.parquet", re.DOTALL)
 _RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
@@ -91,9 +90,10 @@ def leftovers(store: Store, name: str, candidates: Sequence[StoredFile], runs: R
 
 
 def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs: Runs) -> list[StoredFile]:
-    """Return the files of rejected rows, old enough, that no record of a table names and no live run may name yet.
+    """Return the files of rejected rows, old enough, that no record names and no live run may name yet.
 
-    A table without a log keeps them, as it keeps its staged files.
+    A table without a log keeps them, as it keeps its staged files. Rows of an asset that has another name now are named
+    by the log of the table that it still has, so all logs of the lake are asked.
 
     Raises:
         LogGap: a commit is missing or damaged, so nobody can say what is named.
@@ -102,10 +102,14 @@ def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs
     files = [file for file in store.files(folder) if file.modified_at < before and _is_reject(file, folder, runs)]
     if not files:
         return []
-    commits = list(tail(store, name, after=-1))
-    groups = (group for commit in commits if commit.record is not None for group in commit.record.groups)
-    named = {f"{folder}{reject}" for group in groups for reject in group.rejects or ()}
-    return [file for file in files if commits and file.path not in named]
+    if not store.exists(f"{name}/_delta_log"):
+        return []
+    # A log that others clean has lost its beginning, and names no rows of this lake.
+    tables = (table for table in store.folders_with("_delta_log") if store.exists(commit_path(table, 0)))
+    commits = (commit for table in tables for commit in tail(store, table, after=-1))
+    records = (commit.record for commit in commits if commit.record is not None and commit.record.asset == asset)
+    named = {f"{folder}{reject}" for record in records for group in record.groups for reject in group.rejects or ()}
+    return [file for file in files if file.path not in named]
 
 
 def _is_reject(file: StoredFile, folder: str, runs: Runs) -> bool:

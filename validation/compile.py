@@ -12,7 +12,7 @@ import polars as pl
 from deltaworks.validation.capture import Captured, capture
 from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.contract import Contract
-from deltaworks.validation.model import NOT_NULL, UNIQUE, Declared, DeclaredColumn, UniqueScope, declare
+from deltaworks.validation.model import NOT_NULL, UNIQUE, Declared, DeclaredColumn, declare
 from deltaworks.validation.on_fail import Budget
 from deltaworks.validation.problems import SchemaProblem, matched_columns, schema_problems
 from deltaworks.validation.residual import ResidualCheck, runnable
@@ -119,12 +119,6 @@ def _severity_problems(rules: Iterable[Rule], declared: Declared, schema: pl.Sch
             message = (
                 f"{subject} says nothing of single rows, so none can be left out by {rule.severity.value!r}; its "
                 "on_fail can be 'fail' or 'warn'."
-            )
-            yield SchemaProblem(rule.column or "", None, None, message)
-        if rule.severity.takes_out and rule.kind is RuleKind.UNIQUE and declared.unique_scope is UniqueScope.TABLE:
-            message = (
-                f"rule {rule.name!r} is judged over the whole table, so no rows can be left out by "
-                f"{rule.severity.value!r}; its on_fail can be 'fail' or 'warn'."
             )
             yield SchemaProblem(rule.column or "", None, None, message)
     if any(rule.severity.takes_out for rule in rules) and REJECTED_BY in schema:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import FunctionType
@@ -22,7 +22,7 @@ from pandera.errors import SchemaDefinitionError, SchemaErrors, SchemaInitError
 
 from deltaworks.errors import InvalidContract, Place
 from deltaworks.validation.check import DeclaredCheck, declare_check
-from deltaworks.validation.on_fail import OnFail, read_on_fail
+from deltaworks.validation.on_fail import OnFail, Reaction, Severity, read_on_fail
 
 _dtypes: Any = polars_engine  # pandera's dtypes have no types that a checker knows
 _NestedModel: type[Any] = _dtypes.PanderaSchema
@@ -189,9 +189,14 @@ def _declared(model: type[pa.DataFrameModel], schema: Any) -> Declared:
     checks = tuple(declare_check(check, on_fail) for check in schema.checks)
     keys = _keys(schema.unique, columns)
     on_fail.refuse_unknown(_rule_names(checks, *([UNIQUE] if keys else [])), "the model")
-    declared = [_column(name, column, schema.dtype) for name, column in columns.items()]
+    declared = [_column(name, column, schema.dtype, on_fail.otherwise) for name, column in columns.items()]
     if schema.dtype is not None and not declared:
         raise ValueError("it gives a dtype to all columns but declares none. Declare the columns.")
+    unique_scope = _unique_scope(config.metadata)
+    if unique_scope is UniqueScope.TABLE:
+        own = (column.on_fail.reaction(UNIQUE).severity for column in declared if column.unique)
+        severities = [*own, *([on_fail.reaction(UNIQUE).severity] if keys else [])]
+        _refuse_leaving_out(next((severity for severity in severities if severity.takes_out), None))
     return Declared(
         name=model.__name__,
         model=model,
@@ -200,11 +205,19 @@ def _declared(model: type[pa.DataFrameModel], schema: Any) -> Declared:
         checks=checks,
         keys=keys,
         on_fail=on_fail,
-        unique_scope=_unique_scope(config.metadata),
+        unique_scope=unique_scope,
         strict=bool(schema.strict),
         ordered=bool(schema.ordered),
         coerce=bool(schema.coerce),
     )
+
+
+def _refuse_leaving_out(severity: Severity | None) -> None:
+    if severity is not None:
+        raise ValueError(
+            f"unique is judged over the whole table, so no rows can be left out by {severity.value!r}; its on_fail can "
+            "be 'fail' or 'warn'."
+        )
 
 
 def _unique_scope(metadata: Any) -> UniqueScope:
@@ -216,11 +229,13 @@ def _unique_scope(metadata: Any) -> UniqueScope:
         raise ValueError(f"unique_scope of the model is {wanted!r}; it can be 'partition' or 'table'.") from None
 
 
-def _column(name: str, column: Any, frame_dtype: Any) -> DeclaredColumn:
+def _column(name: str, column: Any, frame_dtype: Any, default: Reaction | None) -> DeclaredColumn:
     owner = f"column {name!r}"
     if column.regex:
         _refuse_bad_pattern(name)
     on_fail = read_on_fail(column.metadata, owner)
+    if on_fail.otherwise is None:
+        on_fail = replace(on_fail, otherwise=default)
     pandera_dtype = column.dtype if frame_dtype is None else frame_dtype
     checks = [declare_check(check, on_fail) for check in column.checks]
     if isinstance(pandera_dtype, _NestedModel):

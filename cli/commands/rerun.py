@@ -86,6 +86,12 @@ def _blocks(done: Rerun) -> Iterator[Cell | Table]:
         yield Cell(f"failed: {failure}", "bad")
     if len(done.failures) > SHOWN_FAILURES:
         yield Cell(f"failed: {len(done.failures) - SHOWN_FAILURES:,} more; --json lists them all", "bad")
+    if done.failures:
+        compared = counted(done.difference.partitions_compared, "partition")
+        same = "nothing was compared" if not done.difference.partitions_compared else f"{compared} compared"
+        yield Cell(f"not verified: {counted(len(done.failures), 'partition')} failed, {same}", "bad")
+    if done.failures and done.difference.is_equal:
+        return
     if done.is_equal:
         rows = counted(done.difference.rows_a, "row")
         yield Cell(f"equal: {done.difference.a} made again, {counted(len(done.keys), 'partition')} of {rows}", "good")

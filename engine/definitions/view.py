@@ -17,6 +17,7 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpar
 from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition
+from deltaworks.validation import declare
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,4 +118,8 @@ def _problem(signature: Signature) -> str | None:
         )
     if not signature.upstreams:
         return "it reads no asset, so nothing would tell when its rows change; let an asset make them"
+    model = signature.returns.model
+    rule = None if model is None else next(declare(model).taking_out(), None)
+    if rule is not None:
+        return f"its rows are not checked, as nothing is stored, so no rule can leave any out ({rule}); filter them"
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.execution.described import description_of
-from deltaworks.engine.execution.table_scope import judge_in_table
+from deltaworks.engine.execution.table_scope import refusals
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
@@ -19,7 +19,7 @@ from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
-from deltaworks.validation import RuleResult, Severity
+from deltaworks.validation import RuleResult
 
 ENGINE = "deltaworks"
 
@@ -96,13 +96,8 @@ def commit_batch(
     warned: dict[str, tuple[RuleResult, ...]] = {}
 
     def judge(table: Table, partitions: Sequence[StagedPartition]) -> Mapping[str, str]:
-        refused: dict[str, str] = {}
-        for key, results in judge_in_table(table, node, schema, partitions).items():
-            failed = [str(result) for result in results if result.severity is Severity.FAIL]
-            if failed:
-                refused[key] = f"{node.key} {key}: {'; '.join(failed)}. Nothing was committed for it."
-            else:
-                warned[key] = results
+        refused, found = refusals(table, node, schema, partitions)
+        warned.update(found)
         return refused
 
     def record_of(partitions: Sequence[StagedPartition]) -> Record:

@@ -7,7 +7,7 @@ them. No function is called and no upstream is read, so it can be done when the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -17,11 +17,13 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.table_scope import refusals
 from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.code_version import differ_by_rules_only
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import verify_table
+from deltaworks.io.dtypes import Json
 from deltaworks.io.index import load_table
 from deltaworks.io.ledger import Failure
 from deltaworks.io.record import Group
@@ -62,7 +64,16 @@ def readmit(
     rejected = {each.key: each for each in current_rejects(table, asked)}
     if not rejected:
         which = "these partitions" if keys.are_given else "its table"
-        raise RequestError(f"No rows of {node.key} are kept as rejects: its rules left none out of {which}.")
+        raise RequestError(f"No rows of {node.key} are kept as rejects: none of {which} was quarantined.")
+    beyond = next((key for key in rejected if node.partitions.ordinal(key) is None), None)
+    if beyond is not None:
+        raise RequestError(f"{node.key} {beyond} has rejects, but it is no partition of the definition now.")
+    rejected = {key: each for key, each in rejected.items() if each.made.source != node.code}
+    if not rejected:
+        raise RequestError(
+            f"The rules of {node.key} are those that left its rejects out, so none would come back; change a rule "
+            "first."
+        )
     _refuse_other_code(node, rejected.values())
     verify_table(table, table.schema(), node.partition_columns, node.scheme)
     entry = begin_entry(command, now())
@@ -78,6 +89,12 @@ def readmit(
     def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
         return (_group(node, part, rejected[part.key]) for part in parts)
 
+    def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
+        found = checks_of([staged[part.key] for part in parts])
+        # What was dropped once stays dropped, so no later readmission may take the content for whole.
+        lost = [entry for part in parts for entry in rejected[part.key].dropped]
+        return {**found, "not_passed": [*found["not_passed"], *lost]}
+
     return carry_out(
         table,
         node,
@@ -86,7 +103,8 @@ def readmit(
         entry,
         now,
         lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
-        checks_of=lambda parts: checks_of([staged[part.key] for part in parts]),
+        checks_of=checks,
+        judge=lambda changed, parts: refusals(changed, node, schema, parts)[0],
         failures=tuple(_failures(node, table, outcomes)),
     )
 
@@ -122,7 +140,7 @@ def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:
     return Group(
         keys=(part.key,) if node.partition_columns else None,
         rows=(part.rows,),
-        source=before.made.source if before.has_dropped else node.code,
+        source=before.made.source if before.dropped else node.code,
         override=before.made.override,
         inputs=before.made.inputs,
         rejects=None if part.rejects is None else (part.rejects.name,),

@@ -94,6 +94,7 @@ def carry_out(
     describe: Callable[[Table, Sequence[C]], Json] | None = None,
     checks_of: Callable[[Sequence[C]], Mapping[str, Json]] = lambda _: {},
     failures: Sequence[Failure] = (),
+    judge: Callable[[Table, Sequence[C]], Mapping[str, str]] | None = None,
 ) -> Repair:
     """Commit the new content of partitions, with the ledger's entry before and after.
 
@@ -108,6 +109,7 @@ def carry_out(
         describe: see `commit_partitions`.
         checks_of: what the record says of the checks of those that are committed.
         failures: what failed before there was anything to commit.
+        judge: see `commit_partitions`.
 
     Raises:
         StorageError: the lake cannot be written; nothing was committed.
@@ -130,7 +132,7 @@ def carry_out(
     try:
         decided_at = {part.key: table.version for part in parts}
         committed = commit_partitions(
-            table, parts, decided_at, record_of, verify, int(now().timestamp() * 1000), describe
+            table, parts, decided_at, record_of, verify, int(now().timestamp() * 1000), describe, judge
         )
     except BaseException:
         write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
@@ -140,8 +142,9 @@ def carry_out(
         for conflict in committed.conflicts
         for key in conflict.partitions or ("",)
     ]
-    failed = {failure.partition or "" for failure in conflicts}
-    failures = (*failures, *conflicts)
+    refused = [Failure(str(node.key), key or None, reason, *then) for key, reason in committed.refused.items()]
+    failed = {failure.partition or "" for failure in (*conflicts, *refused)}
+    failures = (*failures, *conflicts, *refused)
     made = [part for part in parts if part.key not in failed]
     done = [part.key for part in made]
     changed = sum(len(group.rows) for group in groups_of(made))

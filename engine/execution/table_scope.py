@@ -15,7 +15,7 @@ from deltaworks.io.log import LiveFile
 from deltaworks.io.scan import scan_files, scan_table
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
-from deltaworks.validation import Rule, RuleResult, UniqueScope, compile_contract, declare
+from deltaworks.validation import Rule, RuleResult, Severity, UniqueScope, compile_contract, declare
 
 _VALUE, _PLACE, _TABLE = "value", "place", -1
 _SAMPLES = 5
@@ -39,6 +39,21 @@ def judge_in_table(
             for key, result in _judge(table, node, schema, staged, rule):
                 found.setdefault(key, []).append(result)
     return {key: tuple(results) for key, results in found.items()}
+
+
+def refusals(
+    table: Table, node: Node, schema: pl.Schema, staged: Sequence[StagedPartition]
+) -> tuple[Mapping[str, str], Mapping[str, tuple[RuleResult, ...]]]:
+    """Return why some staged partitions cannot be committed, and what others are only to warn of, by key."""
+    refused: dict[str, str] = {}
+    warned: dict[str, tuple[RuleResult, ...]] = {}
+    for key, results in judge_in_table(table, node, schema, staged).items():
+        failed = [str(result) for result in results if result.severity is Severity.FAIL]
+        if failed:
+            refused[key] = f"{f'{node.key} {key}'.rstrip()}: {'; '.join(failed)}. Nothing was committed for it."
+        else:
+            warned[key] = results
+    return refused, warned
 
 
 def _judge(

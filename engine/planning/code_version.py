@@ -22,6 +22,8 @@ from deltaworks.validation import declare
 SCHEME = "1"
 """Names what the hash is made of; versions of different schemes are never the same."""
 
+_RULES = re.compile(rf"^({SCHEME}:[0-9a-f]{{16}})\.[0-9a-f]{{8}}")
+"""What comes before the hash of the rules; what an author sets instead of a hash has none."""
 _VIEWS = re.compile(r"(?:\+[\w.\-/]+:[0-9a-f]{8})+$")
 _VIEW = re.compile(r"\+([\w.\-/]+):([0-9a-f]{8})")
 
@@ -50,7 +52,11 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
 
 def differ_by_rules_only(a: str | None, b: str | None) -> bool:
     """Tell whether two code versions make the same rows, before their rules leave any out."""
-    return a is not None and b is not None and a.partition(".")[0] == b.partition(".")[0]
+    return a is not None and b is not None and _without_rules(a) == _without_rules(b)
+
+
+def _without_rules(code: str) -> str:
+    return _RULES.sub(r"\1", code)
 
 
 def with_views(code: str, views: Mapping[str, str]) -> str:

@@ -49,7 +49,7 @@ class LeftOut:
         if graph.is_source(self.upstream):
             return f"it is made from {missing}, which was not there when it was last observed"
         if not upstream.asset.kind.is_made:
-            return f"it is made from {missing}, which is missing; {upstream.asset.kind.origin}"
+            return f"it is made from {missing}, which is missing; others write it at {upstream.asset.location}"
         if self.command is None:
             return f"it is made from {missing}, which is missing and has nothing to be made from itself"
         return f"it is made from {missing}, which is missing. Make both: `{self.command}`"

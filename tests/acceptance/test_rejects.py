@@ -248,7 +248,53 @@ def test_there_is_nothing_to_judge_again_without_rejects(sensors: Project) -> No
     refused = sensors.run("materialize", "readings", "--from-rejects")
 
     assert refused.code == 2
-    assert refused.sentence == "No rows of readings are kept as rejects: its rules left none out of its table."
+    assert refused.sentence == "No rows of readings are kept as rejects: none of its table was quarantined."
+
+
+def test_what_was_dropped_is_not_forgotten_when_rows_come_back_twice(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0, -8.0, 500.0])
+    sensors.run("backfill", "readings")
+    sensors.edit("sensors.py", "pa.Field(ge=0, le=100,", "pa.Field(ge=-5, le=1000,")
+
+    for _ in range(2):
+        assert sensors.run("materialize", "readings", "--from-rejects").code == 0
+        assert sensors.status("readings")["readings"]["partitions"]["stale"] == 10
+
+
+def test_under_the_same_rules_nothing_comes_back(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings")
+
+    refused = sensors.run("materialize", "readings", "--from-rejects")
+
+    assert refused.code == 2
+    assert refused.sentence.startswith("The rules of readings are those that left its rejects out")
+
+
+def test_rejects_beyond_the_definition_are_refused_by_name(sensors: Project) -> None:
+    given(sensors, day_10=[1.0, -1.0])
+    sensors.run("backfill", "readings")
+    sensors.edit("sensors.py", 'end="2024-01-11"', 'end="2024-01-10"')
+    sensors.edit("sensors.py", "pa.Field(ge=0,", "pa.Field(ge=-5,")
+
+    refused = sensors.run("materialize", "readings", "--from-rejects")
+
+    assert refused.sentence == "readings 2024-01-10 has rejects, but it is no partition of the definition now."
+
+
+def test_a_severity_of_the_model_holds_for_columns_that_say_nothing(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.edit("sensors.py", ', metadata={"on_fail": {"ge": "quarantine", "le": "drop", "*": "fail"}}', "")
+    sensors.edit(
+        "sensors.py",
+        "    @pa.dataframe_check",
+        '    class Config:\n        metadata = {"on_fail": {"*": "quarantine", "mean_is_small": "fail"}}\n\n'
+        "    @pa.dataframe_check",
+    )
+
+    assert sensors.run("backfill", "readings").code == 0
+
+    assert [row["value"] for row in shown(sensors)] == [-1.0]
 
 
 def files_of(project: Project) -> int:

@@ -107,6 +107,22 @@ def test_such_a_rule_cannot_leave_rows_out(shop: Project) -> None:
     given(shop)
     shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "drop"})')
 
-    done = shop.run("backfill", "--json")
+    refused = shop.run("check")
 
-    assert "rule 'unique' is judged over the whole table" in done.json["failures"][0]["error"]
+    assert refused.code == 2
+    assert "unique is judged over the whole table, so no rows can be left out by 'drop'" in refused.sentence
+
+
+def test_rows_that_come_back_are_judged_so_too(shop: Project) -> None:
+    given(shop, day_1=[-7, 10], day_2=[-7, 20])
+    shop.edit(
+        "shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, ge=0, metadata={"on_fail": {"ge": "quarantine"}})'
+    )
+    shop.run("backfill")
+    shop.edit("shop.py", "ge=0", "ge=-9")
+
+    done = shop.run("materialize", "orders", "--from-rejects", "--json")
+
+    assert done.code == 1
+    assert [each["partition"] for each in done.json["failures"]] == ["2024-01-02"]
+    assert pl.read_delta(str(shop.lake / "orders")).filter(number=-7).height == 1

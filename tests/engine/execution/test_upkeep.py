@@ -337,19 +337,19 @@ def failing() -> pl.LazyFrame:
 def test_rejected_rows_stay_as_long_as_a_record_names_them(work: Any) -> None:
     old = dt.datetime.now(dt.UTC).timestamp() - 9 * 86400
     folder = work.folder / "_deltaworks" / "rejects" / "numbers"
-    for name in ("20240101T000000-00000001/0.parquet", "20240101T000000-00000001/1.parquet", "notes/readme.txt"):
+    for name in ("20240101T000000-00000001/1-0.parquet", "20240101T000000-00000001/1-1.parquet", "notes/readme.txt"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"rows")
         os.utime(folder / name, (old, old))
     path = work.folder / commit_path("numbers", 1)
     info, *rest = path.read_text().splitlines()
     document = json.loads(info)
-    document["commitInfo"]["deltaworks"]["groups"][0]["rejects"] = ["20240101T000000-00000001/1.parquet", *[None] * 3]
+    document["commitInfo"]["deltaworks"]["groups"][0]["rejects"] = ["20240101T000000-00000001/1-1.parquet", *[None] * 3]
     path.write_text("\n".join((json.dumps(document), *rest)))
 
     done = care_for(work)["numbers"]
 
-    assert [file.name for file in done.removed] == ["0.parquet"]
+    assert [file.name for file in done.removed] == ["1-0.parquet"]
     assert sorted(file.name for file in folder.rglob("*.*")) == ["1.parquet", "readme.txt"]
 
 
