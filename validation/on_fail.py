@@ -1,8 +1,9 @@
 """On fail: what an author wants to happen when a rule does not hold.
 
 Read from ``Field(metadata={"on_fail": ...})`` for the rules of a column and from ``Config.metadata`` for those of the
-whole frame; what the frame says of all rules holds for columns that say nothing. Either one severity for all of them, or a mapping of rule names, with ``"*"`` for the others. In the place
-of a severity there may be a mapping with a budget: ``{"severity": "quarantine", "max_rows": 10}``.
+whole frame; what the frame says of all rules holds for columns that say nothing. Either one severity for all of them,
+or a mapping of rule names, with ``"*"`` for the others. In the place of a severity there may be a mapping with a
+budget: ``{"severity": "quarantine", "max_rows": 10}``.
 """
 
 from __future__ import annotations

@@ -350,7 +350,7 @@ def test_rejected_rows_stay_as_long_as_a_record_names_them(work: Any) -> None:
     done = care_for(work)["numbers"]
 
     assert [file.name for file in done.removed] == ["1-0.parquet"]
-    assert sorted(file.name for file in folder.rglob("*.*")) == ["1.parquet", "readme.txt"]
+    assert sorted(file.name for file in folder.rglob("*.*")) == ["1-1.parquet", "readme.txt"]
 
 
 def test_new_words_of_a_definition_reach_the_table_and_make_nothing_stale(work: Any) -> None:
