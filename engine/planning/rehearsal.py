@@ -20,12 +20,18 @@ from typing import Any
 
 import polars as pl
 
-_WATCHED = (
+_WATCHED: tuple[tuple[object, str], ...] = (
     *((kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith("collect")),
     (pl.LazyFrame, "execute"),
     *((pl, name) for name in ("collect_all", "collect_all_async")),
 )
-_WRITERS = tuple(
+_ROW_TAKERS: tuple[tuple[object, str], ...] = (
+    *((pl.DataFrame, name) for name in ("item", "row", "rows", "rows_by_key", "iter_rows", "to_dict", "to_dicts")),
+    *((pl.DataFrame, name) for name in ("is_empty", "pivot", "transpose", "unstack", "to_dummies", "partition_by")),
+    *((pl.Series, name) for name in ("item", "to_list", "first", "last", "is_empty", "to_dummies", "__iter__")),
+)
+"""What hands values to Python, or makes columns of them."""
+_WRITERS: tuple[tuple[object, str], ...] = tuple(
     (kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith(("sink_", "write_"))
 )
 _REFUSED = frozenset(
@@ -44,6 +50,10 @@ _here = threading.local()
 class Refused(PermissionError):
     """A rehearsed function tried to change something outside of itself."""
 
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} has no place in a rehearsal")
+
 
 @dataclass
 class Rehearsal:
@@ -52,9 +62,16 @@ class Rehearsal:
     has_collected: bool = False
     """Whether a frame was computed: what was built from its rows says nothing when there are none."""
 
+    has_taken_rows: bool = False
+    """Whether values were taken out of a frame, so that what came next may hang on them."""
+
     def note(self, name: str) -> None:
         """Note that a function of Polars was called that may compute a frame."""
         self.has_collected |= name != "collect_schema"
+
+    def note_rows(self, _: str) -> None:
+        """Note that a function of Polars was called that takes values out of a frame."""
+        self.has_taken_rows = True
 
 
 @contextlib.contextmanager
@@ -71,6 +88,8 @@ def rehearsal() -> Generator[Rehearsal]:
         logging.disable(logging.CRITICAL)
         for owner, name in _WATCHED:
             stack.enter_context(_replaced(owner, name, seen.note))
+        for owner, name in _ROW_TAKERS:
+            stack.enter_context(_replaced(owner, name, seen.note_rows))
         for owner, name in _WRITERS:
             stack.enter_context(_replaced(owner, name, _refuse))
         stack.callback(setattr, _here, "is_rehearsing", False)
@@ -97,7 +116,7 @@ def _replaced(owner: object, name: str, first: Callable[[str], None]) -> Generat
 
 
 def _refuse(what: str) -> None:
-    raise Refused(f"{what} has no place in a rehearsal")
+    raise Refused(what)
 
 
 def _is_rehearsing() -> bool:

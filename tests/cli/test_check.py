@@ -18,8 +18,10 @@ def test_values_that_no_code_version_sees_are_noted_and_are_no_problem(shell: An
 
     assert (answer.code, document["ok"], document["problems"]) == (0, True, [])
     assert document["notes"] == [{"asset": "doubled", "name": "CHANCE", "file": str(tables), "line": line}]
-    note, found = answer.lines
+    note, proved, left, found = answer.lines
     assert note.startswith(f"note: doubled reads CHANCE ({tables}:{line}), whose changes its code version cannot see;")
+    assert proved == "proved: 2 functions (doubled, total)"
+    assert left == "not rehearsed: numbers, since it has no upstream"
     assert found == "3 assets: no problems found"
 
 
@@ -29,5 +31,11 @@ def test_an_authors_own_code_version_ends_the_note(shell: Any) -> None:
     noted = NOTED.replace("days,", 'days, code_version="1",')
     tables.write_text(text.replace('@dw.asset(partitions=days, partition_by="day")\ndef doubled', noted))
 
-    assert shell.run("check", "--json").json == {"ok": True, "problems": [], "notes": []}
+    assert shell.run("check", "--json").json == {
+        "ok": True,
+        "problems": [],
+        "notes": [],
+        "proved": ["doubled", "total"],
+        "opaque": [{"asset": "numbers", "reason": "has no upstream"}],
+    }
     assert len(shell.run("check", "total", "--json").json["notes"]) == 0
