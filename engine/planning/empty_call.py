@@ -21,7 +21,7 @@ from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.planning.graph import Node
 from deltaworks.engine.planning.own import is_authors_file
-from deltaworks.engine.planning.rehearsal import Refused, rehearsal
+from deltaworks.engine.planning.rehearsal import Refused, computing_everything, rehearsal
 from deltaworks.errors import Place
 from deltaworks.validation import conform, declare
 
@@ -64,7 +64,7 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
     if left is not None:
         return EmptyCall(left=left)
     node = with_a_key(node)
-    with rehearsal() as seen:
+    with rehearsal() as seen, computing_everything():
         seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.reads)
         try:
             result = node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key])))

@@ -205,6 +205,56 @@ def test_an_error_of_the_plan_is_placed_on_the_function(expression: pl.Expr, nam
     assert "\n" not in problem.message
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda lf: lf.filter(pl.col("delay") > 3),
+        lambda lf: lf.remove(pl.col("delay") > 3),
+        lambda lf: lf.join(lf, on="day"),
+        lambda lf: lf.join_where(lf, pl.col("delay") > pl.col("delay_right")),
+        lambda lf: lf.unique(),
+        lambda lf: lf.drop_nulls(),
+        lambda lf: lf.drop_nans(),
+        lambda lf: lf.collect().filter(pl.col("delay") > 3).lazy(),
+    ],
+)
+def test_an_expression_that_does_not_fit_is_found_where_no_rows_come(
+    step: Callable[[pl.LazyFrame], pl.LazyFrame],
+) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return step(flights).select(year=pl.col("carrier").dt.year().cast(pl.Int64))
+
+    @dw.asset
+    def fits(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return step(flights).select(year=pl.col("day").dt.year().cast(pl.Int64))
+
+    (problem,) = check(daily, fits)
+
+    assert (problem.asset, problem.kind, problem.line) == ("daily", "function", daily.where.line)
+    assert "InvalidOperationError" in problem.message
+
+
+def test_what_nothing_needs_is_not_computed() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.filter(pl.col("delay") > 3).with_columns(year=pl.col("carrier").dt.year()).select("day")
+
+    assert check(daily) == ()
+
+
+def test_a_frame_of_the_authors_keeps_its_rows() -> None:
+    carriers = pl.LazyFrame({"carrier": ["AA", "UA"]})
+
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        left = carriers.filter(pl.col("carrier") != "AA").select(pl.len()).collect()
+        return flights.select(pl.all() if left.equals(pl.DataFrame({"len": [1]}, {"len": pl.UInt32})) else "nowhere")
+
+    assert check(daily) == ()
+    assert carriers.filter(pl.col("carrier") != "AA").collect().height == 1
+
+
 @pytest.mark.parametrize("result", [None, 1, [pl.LazyFrame()], pl.col("x")])
 def test_a_function_returns_a_frame(result: object) -> None:
     @dw.asset
