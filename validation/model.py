@@ -184,6 +184,8 @@ def _class_lines(text: str) -> Mapping[str, int]:
                     waiting.append((f"{prefix}{name}.", each))
                 case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                     waiting.append((f"{prefix}{name}.<locals>.", each))
+                case ast.expr():
+                    pass  # no class stands in one
                 case _:
                     waiting.append((prefix, each))
     return lines

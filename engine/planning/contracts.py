@@ -154,11 +154,11 @@ def _returned_difference(wanted: DeclaredColumn, returned: pl.Schema) -> str | N
 
 def _problems(graph: AssetGraph, node: Node, found: EmptyCall) -> Iterator[Problem]:
     """Yield what is wrong with an asset's model, with its function, and with what that returns."""
-    if node.asset.model is None:
-        unkept: tuple[str, ...] = ()
-    else:
-        with rehearsal():  # the model's checks may be the author's functions, too
-            unkept = tuple(each.message for each in impossible(node.asset.model))
+    model = node.asset.model
+    with rehearsal():  # the model's checks may be the author's functions, too
+        is_judged = node.asset.kind.has_code
+        unkept = [each.message for each in impossible(model)] if model is not None and is_judged else []
+        of_result = () if found.schema is None else compile_contract(model, found.schema).problems
     for message in unkept:
         yield _problem(node, ProblemKind.CONTRACT, f"the model of {node.key}: {message}")
     if found.fault is not None:
@@ -168,9 +168,9 @@ def _problems(graph: AssetGraph, node: Node, found: EmptyCall) -> Iterator[Probl
         only = next(iter(upstreams.values())) if len(upstreams) == 1 else None
         yield _problem(node, ProblemKind.FUNCTION, message, found.fault.where, only)
     if found.schema is not None:
-        with rehearsal():
-            messages = [each.message for each in compile_contract(node.asset.model, found.schema).problems]
-        yield from _schema_problems(node, found.schema, [each for each in messages if each not in unkept])
+        yield from _schema_problems(
+            node, found.schema, [each.message for each in of_result if each.message not in unkept]
+        )
 
 
 def _schema_problems(node: Node, schema: pl.Schema, messages: list[str]) -> Iterator[Problem]:
