@@ -108,6 +108,7 @@ def _by_assets(folder: Path, sizes: Sequence[int], days: int) -> Iterator[Row]:
     for assets in sizes:
         place, size = folder / f"{assets} assets", f"{assets:,} x {days:,} days"
         write_daily_project(place, assets, days)
+        yield Row("check (no lake)", size, _run(place, ["check", "--json"]))
         _write("logs", place, "3", "records")
         yield Row("list (loads the project)", size, _run(place, ["list", "--json"]))
         yield Row("status of daily tables, no index", size, _run(place, STATUS, times=1))

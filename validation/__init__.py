@@ -2,6 +2,8 @@
 
     declare            what a model says, or why it cannot be enforced
     compile_contract   a model and a schema -> Contract: problems of the schema, rules, and checks left to pandera
+    impossible         what a model asks for that can be enforced on no rows, whatever their schema
+    model_source       a schema -> the source of a model
     Contract           aggregates for the pass that writes the data -> Verdict -> samples of what did not pass
 
 Pandera declares; it does not validate here. Its own validation reads the data once for each rule, and drops or keeps
@@ -9,7 +11,7 @@ wrong rows in silence under several of its options.
 """
 
 from deltaworks.validation.check import DeclaredCheck
-from deltaworks.validation.compile import compile_contract
+from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
 from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
@@ -19,6 +21,7 @@ from deltaworks.validation.problems import SchemaProblem
 from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
 from deltaworks.validation.rules import Rule, RuleKind
 from deltaworks.validation.sieve import REJECTED_BY, Sieve
+from deltaworks.validation.source import model_source
 from deltaworks.validation.verdict import RuleRecord, RuleResult, Verdict
 
 __all__ = [
@@ -42,6 +45,8 @@ __all__ = [
     "compile_contract",
     "conform",
     "declare",
+    "impossible",
     "is_model",
+    "model_source",
     "observed_model",
 ]

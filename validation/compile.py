@@ -37,6 +37,22 @@ def compile_contract(model: type | None, schema: pl.Schema) -> Contract:
     return _compile(model, columns)
 
 
+def impossible(model: type) -> tuple[SchemaProblem, ...]:
+    """Say what a model asks for that can be enforced on no rows, before any schema is known.
+
+    Columns that a pattern declares are called by the pattern. No rule is compiled unless one leaves rows out.
+    """
+    declared = declare(model)
+    if next(declared.taking_out(), None) is None:
+        return ()
+    # For Polars, a name between ^ and $ is a pattern again.
+    called = (replace(each, name=each.name.removeprefix("^").removesuffix("$")) for each in declared.pattern_columns)
+    named = replace(declared, columns=(*declared.columns, *called), pattern_columns=())
+    schema = pl.Schema({column.name: column.dtype for column in named.columns})
+    rules = [part for part in _with_unique_names(_parts(named, schema)) if isinstance(part, Rule)]
+    return tuple(_severity_problems(rules, named, schema))
+
+
 def _compile(model: type | None, columns: tuple[tuple[str, pl.DataType], ...]) -> Contract:
     schema = pl.Schema(columns)
     if model is None:

@@ -6,7 +6,9 @@ and cannot be enforced before a commit is refused here too.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import linecache
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -84,7 +86,7 @@ class Declared:
 
     @property
     def place(self) -> Place | None:
-        """Where the class begins; None if it has no source file. Looking it up reads the whole file."""
+        """Where the class begins; None if it has no source file."""
         return _place(self.model)
 
     @property
@@ -159,9 +161,34 @@ def declare(model: type) -> Declared:
 def _place(model: type) -> Place | None:
     try:
         file = inspect.getsourcefile(model)
-        return Place(file, inspect.getsourcelines(model)[1]) if file else None
     except (OSError, TypeError):
         return None
+    line = _class_lines("".join(linecache.getlines(file))).get(model.__qualname__) if file else None
+    return Place(file, line) if file and line else None
+
+
+@lru_cache(maxsize=32)
+def _class_lines(text: str) -> Mapping[str, int]:
+    """Return where each class of a file begins, by its qualified name. `inspect` parses the file for every class."""
+    lines: dict[str, int] = {}
+    try:
+        waiting: list[tuple[str, ast.AST]] = [("", ast.parse(text))]
+    except SyntaxError:
+        return {}
+    for prefix, tree in waiting:
+        for each in ast.iter_child_nodes(tree):
+            match each:
+                case ast.ClassDef(name=name):
+                    first = each.decorator_list[0] if each.decorator_list else each
+                    lines[prefix + name] = first.lineno
+                    waiting.append((f"{prefix}{name}.", each))
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    waiting.append((f"{prefix}{name}.<locals>.", each))
+                case ast.expr():
+                    pass  # no class stands in one
+                case _:
+                    waiting.append((prefix, each))
+    return lines
 
 
 def _refuse_rewriting(schema: Any) -> None:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted
-from deltaworks.errors import DefinitionError
+from deltaworks.errors import DefinitionError, RequestError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.planning.contracts import Findings, Problem
+
+_SHOWN = 5
+"""How many assets are named in a line."""
+
+WriteSchemaOption = Annotated[
+    str | None,
+    typer.Option("--write-schema", metavar="ASSET", help="Print a pandera model of the asset's result instead."),
+]
 
 
-def check(session: Session, select: SelectArgument = None) -> ExitCode:
+def check(session: Session, select: SelectArgument = None, write_schema: WriteSchemaOption = None) -> ExitCode:
     """Check definitions and contracts; no data, no lake."""
+    if write_schema is not None:
+        if select:
+            raise RequestError("--write-schema is about one asset: leave out the selection.")
+        return _write_schema(session, write_schema)
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.planning import selection
     from deltaworks.engine.planning.code_version import unseen_values
@@ -23,28 +39,29 @@ def check(session: Session, select: SelectArgument = None) -> ExitCode:
     try:
         project = session.load(reads_lake=False)
     except DefinitionError as error:
-        session.output.show(_view([_as_problem(error)], [], 0))
+        session.output.show(_view([_as_problem(error)], [], _functions(None, set()), 0))
         return ExitCode.REFUSED
     chosen = set(map(str, selection.select_every(project.graph, select or ())))
-    problems = [
-        {
-            "kind": problem.kind,
-            "asset": problem.asset,
-            "message": problem.message,
-            "file": problem.file,
-            "line": problem.line,
-        }
-        for problem in check_contracts(project.graph)
-        if problem.asset in chosen
-    ]
+    findings = check_contracts(project.graph)
+    problems = [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
     notes = [
         {"asset": str(node.key), "name": value.name, "file": value.where.file, "line": value.where.line}
         for node in project.graph.every.values()
         if str(node.key) in chosen
         for value in unseen_values(node.asset)
     ]
-    session.output.show(_view(problems, notes, len(chosen)))
+    session.output.show(_view(problems, notes, _functions(findings, chosen), len(chosen)))
     return ExitCode.REFUSED if problems else ExitCode.DONE
+
+
+def _write_schema(session: Session, name: str) -> ExitCode:
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.workspace.model_source import model_source
+
+    project = session.load(reads_lake=False)
+    source = model_source(project.graph, project.store, name)
+    session.output.show(View({"asset": name, "schema": source}, (source.rstrip("\n"),)))
+    return ExitCode.DONE
 
 
 def _as_problem(error: DefinitionError) -> dict[str, Any]:
@@ -53,13 +70,57 @@ def _as_problem(error: DefinitionError) -> dict[str, Any]:
     return {"kind": kind, "asset": error.asset, "message": error.reason, "file": file, "line": line}
 
 
-def _view(problems: list[dict[str, Any]], notes: list[dict[str, Any]], assets: int) -> View:
-    document = {"ok": not problems, "problems": problems, "notes": notes}
-    noted = [Cell(_note_text(note), "stale") for note in notes]
-    if not problems:
-        return View(document, (*noted, Cell(f"{counted(assets, 'asset')}: no problems found", "good")))
-    lines = [Cell(f"{_place(problem)}{problem['message']}", "bad") for problem in problems]
-    return View(document, (*noted, *lines, Cell(f"{counted(len(problems), 'problem')} found", "strong")))
+def _problem_json(problem: Problem) -> dict[str, Any]:
+    other = problem.upstream
+    return {
+        "kind": problem.kind,
+        "asset": problem.asset,
+        "message": problem.message,
+        "file": problem.file,
+        "line": problem.line,
+        **({} if other is None else {"upstream_file": other.file, "upstream_line": other.line}),
+    }
+
+
+def _functions(findings: Findings | None, chosen: set[str]) -> dict[str, list[Any]]:
+    """Return which functions were rehearsed to their end, and which were left, with the reason."""
+    if findings is None:
+        return {"proved": [], "opaque": []}
+    wrong = {problem.asset for problem in findings.problems}
+    proved = [str(key) for key in findings.results]
+    left = {str(key): reason for key, reason in findings.left.items()}
+    return {
+        "proved": [asset for asset in proved if asset in chosen and asset not in wrong],
+        "opaque": [{"asset": asset, "reason": reason} for asset, reason in left.items() if asset in chosen],
+    }
+
+
+def _view(
+    problems: list[dict[str, Any]], notes: list[dict[str, Any]], functions: Mapping[str, list[Any]], assets: int
+) -> View:
+    document = {"ok": not problems, "problems": problems, "notes": notes, **functions}
+    told = [Cell(_note_text(note), "stale") for note in notes]
+    told += [Cell(text, "quiet") for text in _function_texts(functions)]
+    told += [Cell(f"{_place(problem)}{problem['message']}", "bad") for problem in problems]
+    if problems:
+        return View(document, (*told, Cell(f"{counted(len(problems), 'problem')} found", "strong")))
+    return View(document, (*told, Cell(f"{counted(assets, 'asset')}: no problems found", "good")))
+
+
+def _function_texts(functions: Mapping[str, list[Any]]) -> Iterator[str]:
+    """Yield which functions were proved, and a line for each reason why others were not rehearsed."""
+    if functions["proved"]:
+        yield f"proved: {counted(len(functions['proved']), 'function')} ({_listed(functions['proved'])})"
+    by_reason: dict[str, list[str]] = {}
+    for each in functions["opaque"]:
+        by_reason.setdefault(each["reason"], []).append(each["asset"])
+    for reason, names in by_reason.items():
+        yield f"not rehearsed: {_listed(names)}, since {'it' if len(names) == 1 else 'each'} {reason}"
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
+    return ", ".join([*names[:_SHOWN], *more])
 
 
 def _note_text(note: dict[str, Any]) -> str:

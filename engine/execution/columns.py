@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.planning.contracts import rehearsed
+from deltaworks.engine.planning.empty_call import rehearsed
 from deltaworks.engine.planning.explain import Explanation
 from deltaworks.engine.planning.fingerprint import changed_columns, fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import AssetGraph, Node

@@ -1,47 +1,36 @@
 """Contracts: whether every table's columns and dtypes fit its readers, found out without data and without a lake.
 
 Models are compared with models. Then every function that needs nothing but frames is called on empty ones, and what it
-returns is compared with what it promises.
+returns is compared with what it promises, and with what those ask for who read it.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import polars as pl
 
-from deltaworks import errors
-from deltaworks.engine.definitions.asset import Asset, AssetKind
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.partitions.partition import Partition
+from deltaworks.engine.planning.empty_call import EmptyCall, call_on_empty, declared_schema
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
-from deltaworks.engine.planning.own import is_authors_file
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.errors import Place
 from deltaworks.io.dtypes import delta_problem
-from deltaworks.validation import Declared, DeclaredColumn, compile_contract, conform, declare
+from deltaworks.validation import Declared, DeclaredColumn, compile_contract, declare, impossible
 
-_OURS = os.path.join(os.path.dirname(errors.__file__), "")
-_FOR_WANT_OF_ROWS = (
-    pl.exceptions.NoDataError,
-    pl.exceptions.OutOfBoundsError,
-    pl.exceptions.RowsError,
-    pl.exceptions.ShapeError,
-)
+_WITH_FUNCTIONS = (AssetKind.FUNCTION, AssetKind.VIEW)
+_SHOWN_UPSTREAMS = 5
 
 
 class ProblemKind(StrEnum):
     """What is wrong."""
 
     CONTRACT = "contract"
-    """A reader's model asks for what the upstream's model does not offer."""
+    """A reader's model asks for what its upstream does not offer, or a model for what no rows can be held to."""
     FUNCTION = "function"
     """A function does not work on the columns of its upstreams, or returns no frame."""
     SCHEMA = "schema"
@@ -59,46 +48,86 @@ class Problem:
     message: str
     file: str
     line: int
+    upstream: Place | None = None
+    """Where the upstream says what it offers: its model, else its function; none: there is no one such place."""
 
 
-def check_contracts(graph: AssetGraph) -> tuple[Problem, ...]:
-    """Find what would go wrong in a graph, upstreams first.
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What there is to say of a graph without data."""
+
+    problems: tuple[Problem, ...]
+    """Upstreams first."""
+    results: Mapping[AssetKey, pl.Schema]
+    """The columns that functions were seen to return, if they were called to the end."""
+    left: Mapping[AssetKey, str]
+    """The functions that are found out about only when they run, and why; the text goes on after the asset's name."""
+
+
+def check_contracts(graph: AssetGraph) -> Findings:
+    """Find what would go wrong in a graph.
 
     A function that asks for a resource, that has no upstream, or that fails for want of real rows or files, is left to
     be found out when it runs. Cost: one call of each other function.
-
-    Raises:
-        InvalidContract: a model asks for what cannot be enforced.
     """
     problems: list[Problem] = []
+    results: dict[AssetKey, pl.Schema] = {}
+    left: dict[AssetKey, str] = {}
     schemas: dict[AssetKey, pl.Schema] = {}
     for key, node in graph.every.items():
-        for edge in node.reads:
-            problems += _edge_problems(graph, node, edge)
         declared = declared_schema(node)
         if declared is not None:
             schemas[key] = declared  # an asset may read itself
-        inferred = _infer(node, schemas, problems)
-        if declared is None and inferred is not None:
-            schemas[key] = inferred
-    return tuple(problems)
+        for edge in node.reads:
+            problems += _edge_problems(graph, node, edge, schemas)
+        found = _call(node, schemas)
+        problems += _problems(graph, node, found)
+        if found.schema is not None:
+            schemas[key] = _offered(declared, found.schema)
+        if node.asset.kind in _WITH_FUNCTIONS:
+            if found.schema is not None:
+                results[key] = found.schema
+            if found.left is not None:
+                left[key] = found.left
+    return Findings(tuple(problems), results, left)
 
 
-def _edge_problems(graph: AssetGraph, node: Node, edge: Edge) -> Iterator[Problem]:
-    wanted, offered = edge.argument.frame.model, graph.every[edge.upstream].asset.model
-    if wanted is None or offered is None or wanted is offered:
+def _call(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCall:
+    # A seed with a model is known by it, and is not read.
+    is_read = node.asset.kind is AssetKind.SEED and node.asset.model is None
+    if is_read or node.asset.kind in _WITH_FUNCTIONS:
+        return call_on_empty(node, schemas)
+    return EmptyCall()
+
+
+def _offered(declared: pl.Schema | None, found: pl.Schema) -> pl.Schema:
+    """Return the columns that readers get: those that the model promises, and what else the function returns."""
+    columns = dict(declared or {})
+    return pl.Schema(columns | {name: dtype for name, dtype in found.items() if name not in columns})
+
+
+def _edge_problems(
+    graph: AssetGraph, node: Node, edge: Edge, schemas: Mapping[AssetKey, pl.Schema]
+) -> Iterator[Problem]:
+    upstream, wanted = graph.every[edge.upstream].asset, edge.argument.frame.model
+    if wanted is None or wanted is upstream.model:
         return
-    offer = declare(offered)
+    offer = None if upstream.model is None else declare(upstream.model)
+    returned = schemas.get(edge.upstream)
     for column in declare(wanted).columns:
-        difference = _difference(column, offer)
+        if offer is not None:
+            difference = _difference(column, offer)
+        else:
+            difference = None if returned is None else _returned_difference(column, returned)
         if difference:
-            place = f" ({offer.place})" if offer.place else ""
-            yield _problem(
-                node.asset,
-                ProblemKind.CONTRACT,
+            where = upstream.where if offer is None else offer.place
+            place = f" ({where})" if where else ""
+            source = f"what {edge.upstream}{place} returns" if offer is None else f"model {offer.name}{place}"
+            message = (
                 f"{node.key} ({node.asset.where}) reads column {column.name!r} of {edge.upstream} as "
-                f"{'nullable ' if column.nullable else ''}{column.dtype}, but model {offer.name}{place} {difference}",
+                f"{'nullable ' if column.nullable else ''}{column.dtype}, but {source} {difference}"
             )
+            yield _problem(node, ProblemKind.CONTRACT, message, upstream=where)
 
 
 def _difference(wanted: DeclaredColumn, offer: Declared) -> str | None:
@@ -115,122 +144,67 @@ def _difference(wanted: DeclaredColumn, offer: Declared) -> str | None:
     return "lets it be null" if found.nullable and not wanted.nullable else None
 
 
-def declared_schema(node: Node) -> pl.Schema | None:
-    """Return the columns that a model promises, if it names them all."""
-    declared = None if node.asset.model is None else declare(node.asset.model)
-    return None if declared is None or declared.patterns else declared.schema()
+def _returned_difference(wanted: DeclaredColumn, returned: pl.Schema) -> str | None:
+    """Say the same of a function without a model; whether what it returns may be null is not known."""
+    found = returned.get(wanted.name)
+    if found is None:
+        return "does not have it" if wanted.required else None
+    return None if found == wanted.dtype else f"has it as {found}"
 
 
-def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame | None:
-    """Return what a function makes of empty frames with the columns of its upstreams; none if that cannot be said.
-
-    Views are called, as they are when it runs.
-    """
-    if any(each.upstream not in schemas for each in node.upstream):
-        return None
-    with rehearsal():
-        try:
-            return _called(node, schemas)
-        except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames
-            return None
-
-
-def _called(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame | None:
-    arguments = arguments_of(node, lambda key: pl.LazyFrame(schema=schemas.get(key)))
-    for edge in node.reads:
-        if edge.view is not None:
-            lf = _called(edge.view, schemas)
-            if lf is None:
-                return None
-            arguments[edge.argument.argument] = lf
-    result = node.asset.function(**arguments)
-    return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
+def _problems(graph: AssetGraph, node: Node, found: EmptyCall) -> Iterator[Problem]:
+    """Yield what is wrong with an asset's model, with its function, and with what that returns."""
+    model = node.asset.model
+    with rehearsal():  # the model's checks may be the author's functions, too
+        is_judged = node.asset.kind.has_code
+        unkept = [each.message for each in impossible(model)] if model is not None and is_judged else []
+        of_result = () if found.schema is None else compile_contract(model, found.schema).problems
+    for message in unkept:
+        yield _problem(node, ProblemKind.CONTRACT, f"the model of {node.key}: {message}")
+    if found.fault is not None:
+        reads = node.reads if found.fault.is_of_upstreams else ()
+        upstreams = {edge.upstream: _place_of(graph, edge.upstream) for edge in reads}
+        message = f"the function of {node.key} {found.fault.problem}{_reading(upstreams)}"
+        only = next(iter(upstreams.values())) if len(upstreams) == 1 else None
+        yield _problem(node, ProblemKind.FUNCTION, message, found.fault.where, only)
+    if found.schema is not None:
+        yield from _schema_problems(
+            node, found.schema, [each.message for each in of_result if each.message not in unkept]
+        )
 
 
-def _infer(node: Node, schemas: Mapping[AssetKey, pl.Schema], problems: list[Problem]) -> pl.Schema | None:
-    """Call a function on empty frames, note what is wrong with it, and return the columns of its result if known."""
-    if not node.reads or node.asset.signature.resources or any(each.upstream not in schemas for each in node.reads):
-        return None
-    arguments = arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key]))
-    with rehearsal() as seen:
-        seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.reads)
-        try:
-            result = node.asset.function(**arguments)
-            from_rows = seen.has_collected
-            if not isinstance(result, pl.LazyFrame | pl.DataFrame):
-                message = f"the function of {node.key} returned {type(result).__name__}, expected a Polars frame"
-                problems.append(_problem(node.asset, ProblemKind.FUNCTION, message))
-                return None
-            lf = conform(node.asset.model, result.lazy())
-            schema = lf.collect_schema()
-            if from_rows and is_vague(schema):
-                return None
-            lf.collect()
-        except _FOR_WANT_OF_ROWS:
-            return None
-        except pl.exceptions.PolarsError as error:
-            if seen.has_collected and any(edge.is_of_source for edge in node.reads):
-                return None  # it reads what the rows of the source name, and there are none
-            problems.append(_failure(node, error))
-            return None
-        except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames
-            return None
-        problems += _schema_problems(node, schema)  # the model's checks may be the author's functions, too
-    return schema
-
-
-def arguments_of(node: Node, empty: Callable[[AssetKey], pl.LazyFrame], ordinal: int = 0) -> dict[str, Any]:
-    """Return what a function that needs no resources is rehearsed with.
-
-    Args:
-        node: the asset.
-        empty: makes an empty frame with the columns of an upstream.
-        ordinal: the partition that it is to make.
-    """
-    signature = node.asset.signature
-    arguments: dict[str, Any] = {}
-    for edge in node.reads:
-        lf = empty(edge.upstream)
-        arguments[edge.argument.argument] = lf if edge.argument.frame.is_lazy else lf.collect()
-    if signature.partition is not None:
-        arguments[signature.partition] = Partition(node.partitions, ordinal, ordinal, node.partition_columns)
-    if signature.logger is not None:
-        arguments[signature.logger] = Logger(str(node.key))
-    return arguments
-
-
-def is_vague(schema: pl.Schema) -> bool:
-    """Tell whether a schema looks like one that was built from rows, without any."""
-    return not schema or pl.Null in schema.values()
-
-
-def _schema_problems(node: Node, schema: pl.Schema) -> Iterator[Problem]:
+def _schema_problems(node: Node, schema: pl.Schema, messages: list[str]) -> Iterator[Problem]:
     subject = f"the result of {node.key}"
-    for problem in compile_contract(node.asset.model, schema).problems:
-        yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: {problem.message}")
+    for message in messages:
+        yield _problem(node, ProblemKind.SCHEMA, f"{subject}: {message}")
     if node.asset.model is None and node.needs_columns:  # a model says the same of the partition column
         for column, dimension in zip(node.asset.partition_columns, node.partitions.dimensions, strict=True):
             dtype = column.dtype(schema)
             wrong = "is missing" if dtype is None else dimension.column_problem(dtype)
             if wrong:
-                yield _problem(node.asset, ProblemKind.SCHEMA, f"{subject}: partition column {column.name!r} {wrong}")
+                yield _problem(node, ProblemKind.SCHEMA, f"{subject}: partition column {column.name!r} {wrong}")
     for name, dtype in () if node.asset.kind is AssetKind.VIEW else schema.items():
         unkept = delta_problem(dtype)
         if unkept:
-            yield _problem(node.asset, ProblemKind.DTYPE, f"{subject}: column {name!r} {unkept}")
+            yield _problem(node, ProblemKind.DTYPE, f"{subject}: column {name!r} {unkept}")
 
 
-def _failure(node: Node, error: pl.exceptions.PolarsError) -> Problem:
-    text = " ".join(str(error).split("\n\nResolved plan")[0].split())
-    message = f"the function of {node.key} fails on the columns of its upstreams: {type(error).__name__}: {text}"
-    raised = [each for each in traceback.extract_tb(error.__traceback__) if _is_authors(each.filename)]
-    where = Place(raised[-1].filename, raised[-1].lineno or 1) if raised else node.asset.where
-    return Problem(ProblemKind.FUNCTION, str(node.key), message, where.file, where.line)
+def _place_of(graph: AssetGraph, key: AssetKey) -> Place:
+    """Return where an asset says what columns it has."""
+    asset = graph.every[key].asset
+    return (None if asset.model is None else declare(asset.model).place) or asset.where
 
 
-def _is_authors(file: str) -> bool:
-    return is_authors_file(file) and not file.startswith(_OURS)
+def _reading(upstreams: Mapping[AssetKey, Place]) -> str:
+    if not upstreams:
+        return ""
+    shown = [f"{key} ({place})" for key, place in list(upstreams.items())[:_SHOWN_UPSTREAMS]]
+    more = [f"{len(upstreams) - len(shown)} more"] if len(upstreams) > len(shown) else []
+    return f"; it reads {', '.join([*shown, *more])}"
 
 
-def _problem(asset: Asset[..., Any], kind: ProblemKind, message: str) -> Problem:
-    return Problem(kind, str(asset.key), message, asset.where.file, asset.where.line)
+def _problem(
+    node: Node, kind: ProblemKind, message: str, where: Place | None = None, upstream: Place | None = None
+) -> Problem:
+    where = where or node.asset.where
+    return Problem(kind, str(node.key), message, where.file, where.line, upstream)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
@@ -19,8 +19,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.declared import AllPartitionsMapping
-from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
-from deltaworks.engine.planning.contracts import arguments_of, declared_schema, is_vague
+from deltaworks.engine.planning.empty_call import arguments_of, declared_schema, is_vague, with_a_key
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lineage_expressions import NOTHING, Source, Sources
 from deltaworks.engine.planning.lineage_plans import Frame, trace_frame
@@ -170,7 +169,7 @@ def column_lineage(graph: AssetGraph) -> Lineage:
         declared = declared_schema(node)
         if declared is not None:
             scans[key] = scan_of(declared)  # an asset may read itself
-        asked = _with_a_key(node)
+        asked = with_a_key(node)
         called = [_Called.of(asked, scans, ordinal) for ordinal in _ordinals(asked)]
         schema = _schema(declared, called)
         if schema:
@@ -228,14 +227,6 @@ class _Reads:
             if not isinstance(edge.mapping, AllPartitionsMapping):
                 cuts |= {(key, name if is_known else EVERY) for name in graph.every[key].partition_columns}
         return cls(frozenset(columns), frozenset(cuts))
-
-
-def _with_a_key(node: Node) -> Node:
-    """Return an asset with a key for those of its partitions that have none, so that its function can be called."""
-    if node.partitions.size:
-        return node
-    keys = {dimension.without_keys(): ("1",) for dimension in dynamic_dimensions(node.partitions)}
-    return replace(node, partitions=resolve(node.partitions, keys))
 
 
 def _ordinals(node: Node) -> Iterable[int]:

@@ -20,14 +20,22 @@ from typing import Any
 
 import polars as pl
 
-_WATCHED = (
+_WATCHED: tuple[tuple[object, str], ...] = (
     *((kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith("collect")),
     (pl.LazyFrame, "execute"),
     *((pl, name) for name in ("collect_all", "collect_all_async")),
 )
-_WRITERS = tuple(
+_ROW_TAKERS: tuple[tuple[object, str], ...] = (
+    *((pl.DataFrame, name) for name in ("item", "row", "rows", "rows_by_key", "iter_rows", "to_dict", "to_dicts")),
+    *((pl.DataFrame, name) for name in ("is_empty", "pivot", "transpose", "unstack", "to_dummies", "partition_by")),
+    *((pl.Series, name) for name in ("item", "to_list", "first", "last", "is_empty", "to_dummies", "__iter__")),
+)
+"""What hands values to Python, or makes columns of them."""
+_WRITERS: tuple[tuple[object, str], ...] = tuple(
     (kind, name) for kind in (pl.LazyFrame, pl.DataFrame) for name in vars(kind) if name.startswith(("sink_", "write_"))
 )
+_EMPTYING = ("filter", "remove", "join", "join_where", "unique", "drop_nulls", "drop_nans")
+"""After these, Polars computes no expression on a frame that has no rows, so that none fails."""
 _REFUSED = frozenset(
     """
     os.chmod os.chown os.exec os.fork os.link os.mkdir os.posix_spawn os.remove os.rename os.rmdir os.spawn os.symlink
@@ -44,6 +52,10 @@ _here = threading.local()
 class Refused(PermissionError):
     """A rehearsed function tried to change something outside of itself."""
 
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} has no place in a rehearsal")
+
 
 @dataclass
 class Rehearsal:
@@ -52,9 +64,16 @@ class Rehearsal:
     has_collected: bool = False
     """Whether a frame was computed: what was built from its rows says nothing when there are none."""
 
+    has_taken_rows: bool = False
+    """Whether values were taken out of a frame, so that what came next may hang on them."""
+
     def note(self, name: str) -> None:
         """Note that a function of Polars was called that may compute a frame."""
         self.has_collected |= name != "collect_schema"
+
+    def note_rows(self, _: str) -> None:
+        """Note that a function of Polars was called that takes values out of a frame."""
+        self.has_taken_rows = True
 
 
 @contextlib.contextmanager
@@ -71,6 +90,8 @@ def rehearsal() -> Generator[Rehearsal]:
         logging.disable(logging.CRITICAL)
         for owner, name in _WATCHED:
             stack.enter_context(_replaced(owner, name, seen.note))
+        for owner, name in _ROW_TAKERS:
+            stack.enter_context(_replaced(owner, name, seen.note_rows))
         for owner, name in _WRITERS:
             stack.enter_context(_replaced(owner, name, _refuse))
         stack.callback(setattr, _here, "is_rehearsing", False)
@@ -96,8 +117,35 @@ def _replaced(owner: object, name: str, first: Callable[[str], None]) -> Generat
         setattr(owner, name, original)
 
 
+@contextlib.contextmanager
+def computing_everything() -> Generator[None]:
+    """Have expressions computed in a rehearsal even where Polars leaves them out for want of rows."""
+    with contextlib.ExitStack() as stack:
+        for name in _EMPTYING:
+            original = getattr(pl.LazyFrame, name)
+            stack.callback(setattr, pl.LazyFrame, name, original)
+            setattr(pl.LazyFrame, name, _with_new_columns(original))
+        yield
+
+
+def _with_new_columns(original: Callable[..., pl.LazyFrame]) -> Callable[..., pl.LazyFrame]:
+    @functools.wraps(original)
+    def called(*args: Any, **kwargs: Any) -> pl.LazyFrame:
+        lf = original(*args, **kwargs)
+        if not _is_rehearsing():
+            return lf
+        # What nothing needs is left out as ever: it fails in no run.
+        return lf.map_batches(_new_columns, predicate_pushdown=True, projection_pushdown=True, slice_pushdown=True)
+
+    return called
+
+
+def _new_columns(df: pl.DataFrame) -> pl.DataFrame:
+    return df if df.height else pl.DataFrame(schema=df.schema)
+
+
 def _refuse(what: str) -> None:
-    raise Refused(f"{what} has no place in a rehearsal")
+    raise Refused(what)
 
 
 def _is_rehearsing() -> bool:

@@ -353,7 +353,7 @@ def test_what_readers_rely_on_is_compared_before_a_run(shop: Shop) -> None:
         "tables.py", "days = ", "class Rate(pa.DataFrameModel):\n    rate: int\n    since: pl.Date\n\ndays = "
     )
     shop.project.edit("tables.py", "rates: pl.LazyFrame)", "rates: dw.LazyFrame[Rate])")
-    assert shop.project.run("check", "--json").json == {"ok": True, "problems": [], "notes": []}
+    assert shop.project.run("check", "--json").json["ok"] is True
 
     for command in ("plan", "backfill"):
         refused = shop.project.run(command)

@@ -14,7 +14,12 @@ BY_STATES = {
     "plan, every other hour remade at the root",
 }
 BY_COMMITS = {"status of one-hour commits, no index", "status of one-hour commits"}
-BY_ASSETS = {"list (loads the project)", "status of daily tables, no index", "status of daily tables"}
+BY_ASSETS = {
+    "check (no lake)",
+    "list (loads the project)",
+    "status of daily tables, no index",
+    "status of daily tables",
+}
 
 
 def test_every_case_prints_its_row_and_size():

@@ -100,7 +100,7 @@ def test_a_check_tells_the_problems_of_what_is_selected(shell: Shell) -> None:
     tables.write_text(tables.read_text().replace("return doubled.select", "return doubled.drop('absent').select"))
 
     assert [each["asset"] for each in shell.run("check", "--json").json["problems"]] == ["total"]
-    assert shell.run("check", "+doubled").lines == ["2 assets: no problems found"]
+    assert shell.run("check", "+doubled").lines[-1] == "2 assets: no problems found"
     assert shell.run("check", "doubled+").code == 2
 
 

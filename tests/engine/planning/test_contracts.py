@@ -18,8 +18,9 @@ import pytest
 
 import deltaworks as dw
 from deltaworks import DataFrame, LazyFrame
-from deltaworks.engine.planning.contracts import Problem, ProblemKind, check_contracts
+from deltaworks.engine.planning.contracts import Findings, Problem, ProblemKind, check_contracts
 from deltaworks.engine.planning.graph import build_graph
+from deltaworks.errors import Place
 
 DAYS = dw.DailyPartitions("2013-01-01", "2013-02-01")
 NOW = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
@@ -43,6 +44,10 @@ def flights() -> LazyFrame[Flight]:
 
 
 def check(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> tuple[Problem, ...]:
+    return findings(*assets, **resources).problems
+
+
+def findings(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> Findings:
     return check_contracts(build_graph(dw.Definitions([flights, *assets], resources), NOW))
 
 
@@ -107,13 +112,14 @@ def test_a_reader_that_asks_for_more_than_there_is_is_told_both_places(model: ty
 
     (problem,) = check(daily)
 
-    place = f"{__file__}:{inspect.getsourcelines(Flight)[1]}"
+    place = Place(__file__, inspect.getsourcelines(Flight)[1])
     assert problem == Problem(
         ProblemKind.CONTRACT,
         "daily",
         f"daily ({daily.where}) {difference.format(place=place)}",
         daily.where.file,
         daily.where.line,
+        place,
     )
 
 
@@ -197,6 +203,56 @@ def test_an_error_of_the_plan_is_placed_on_the_function(expression: pl.Expr, nam
     assert problem.message.startswith("the function of daily fails on the columns of its upstreams: ")
     assert name in problem.message
     assert "\n" not in problem.message
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda lf: lf.filter(pl.col("delay") > 3),
+        lambda lf: lf.remove(pl.col("delay") > 3),
+        lambda lf: lf.join(lf, on="day"),
+        lambda lf: lf.join_where(lf, pl.col("delay") > pl.col("delay_right")),
+        lambda lf: lf.unique(),
+        lambda lf: lf.drop_nulls(),
+        lambda lf: lf.drop_nans(),
+        lambda lf: lf.collect().filter(pl.col("delay") > 3).lazy(),
+    ],
+)
+def test_an_expression_that_does_not_fit_is_found_where_no_rows_come(
+    step: Callable[[pl.LazyFrame], pl.LazyFrame],
+) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return step(flights).select(year=pl.col("carrier").dt.year().cast(pl.Int64))
+
+    @dw.asset
+    def fits(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return step(flights).select(year=pl.col("day").dt.year().cast(pl.Int64))
+
+    (problem,) = check(daily, fits)
+
+    assert (problem.asset, problem.kind, problem.line) == ("daily", "function", daily.where.line)
+    assert "InvalidOperationError" in problem.message
+
+
+def test_what_nothing_needs_is_not_computed() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.filter(pl.col("delay") > 3).with_columns(year=pl.col("carrier").dt.year()).select("day")
+
+    assert check(daily) == ()
+
+
+def test_a_frame_of_the_authors_keeps_its_rows() -> None:
+    carriers = pl.LazyFrame({"carrier": ["AA", "UA"]})
+
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        left = carriers.filter(pl.col("carrier") != "AA").select(pl.len()).collect()
+        return flights.select(pl.all() if left.equals(pl.DataFrame({"len": [1]}, {"len": pl.UInt32})) else "nowhere")
+
+    assert check(daily) == ()
+    assert carriers.filter(pl.col("carrier") != "AA").collect().height == 1
 
 
 @pytest.mark.parametrize("result", [None, 1, [pl.LazyFrame()], pl.col("x")])
@@ -294,6 +350,143 @@ def test_readers_of_what_is_not_known_are_left_alone() -> None:
     assert check(source, reader) == ()
 
 
+def test_what_no_model_says_is_compared_with_what_readers_ask_for_two_levels_down() -> None:
+    class Renamed(pa.DataFrameModel):
+        minutes: int
+        tail: str
+
+    @dw.asset
+    def renamed(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.rename({"delay": "minutes"})
+
+    @dw.asset
+    def again(renamed: pl.LazyFrame) -> pl.LazyFrame:
+        return renamed.select("minutes")
+
+    @dw.asset
+    def modelled(again: LazyFrame[Renamed]) -> pl.LazyFrame:
+        return again
+
+    problems = check(renamed, again, modelled)
+
+    reads = f"modelled ({modelled.where}) reads column"
+    returns = f"what again ({again.where}) returns"
+    assert [problem.message for problem in problems] == [
+        f"{reads} 'minutes' of again as Int64, but {returns} has it as Float64",
+        f"{reads} 'tail' of again as String, but {returns} does not have it",
+    ]
+    assert {(problem.kind, problem.upstream) for problem in problems} == {("contract", again.where)}
+
+
+def test_columns_beyond_a_model_are_there_for_readers() -> None:
+    @dw.asset
+    def wide(flights: LazyFrame[Flight]) -> LazyFrame[Daily]:
+        return flights.with_columns(late=pl.col("delay") > 0)
+
+    @dw.asset
+    def reads_more(wide: LazyFrame[Daily]) -> pl.LazyFrame:
+        return wide.filter("late")
+
+    assert check(wide, reads_more) == ()
+
+
+def test_a_failing_function_of_two_upstreams_is_told_where_both_say_their_columns() -> None:
+    @dw.asset
+    def counts(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.group_by("carrier").agg(pl.col("delay").sum())
+
+    @dw.asset
+    def joined(flights: LazyFrame[Flight], counts: pl.LazyFrame) -> pl.LazyFrame:
+        return flights.join(counts, left_on="day", right_on="carrier")
+
+    (problem,) = check(counts, joined)
+
+    flight = Place(__file__, inspect.getsourcelines(Flight)[1])
+    assert problem.message.endswith(f"; it reads flights ({flight}), counts ({counts.where})")
+    assert problem.upstream is None
+
+
+class DropsByMean(pa.DataFrameModel):
+    delay: float = pa.Field(nullable=True, metadata={"on_fail": {"not_too_late": "drop"}})
+
+    @pa.check("delay")
+    def not_too_late(cls, data: Any) -> pl.LazyFrame:
+        return data.lazyframe.select(pl.col(data.key).mean() < 60)
+
+
+@pytest.mark.parametrize("is_rehearsed", [True, False])
+def test_what_a_model_cannot_have_is_told_once_even_where_the_function_is_not_called(is_rehearsed: bool) -> None:
+    @dw.asset
+    def rehearsed(flights: LazyFrame[Flight]) -> LazyFrame[DropsByMean]:
+        return flights.select("delay")
+
+    @dw.asset
+    def source() -> LazyFrame[DropsByMean]:
+        raise AssertionError
+
+    asset = rehearsed if is_rehearsed else source
+    (problem,) = check(asset)
+
+    assert (problem.kind, problem.line) == ("contract", asset.where.line)
+    assert problem.message == (
+        f"the model of {asset.key}: rule 'not_too_late' of column 'delay' says nothing of single rows, so none can be "
+        "left out by 'drop'; its on_fail can be 'fail' or 'warn'."
+    )
+
+
+def test_a_pattern_whose_rule_cannot_be_had_is_told_too() -> None:
+    class Prices(pa.DataFrameModel):
+        price: float = pa.Field(alias="^price_.*$", regex=True, metadata={"on_fail": {"mean_is_low": "quarantine"}})
+
+        @pa.check("^price_.*$")
+        def mean_is_low(cls, data: Any) -> pl.LazyFrame:
+            return data.lazyframe.select(pl.col(data.key).mean() < 60)
+
+    @dw.asset
+    def prices() -> LazyFrame[Prices]: ...
+
+    (problem,) = check(prices)
+    assert "rule 'mean_is_low' of column 'price_.*' says nothing of single rows" in problem.message
+
+
+def test_what_was_proved_and_what_was_left() -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> LazyFrame[Daily]:
+        return flights.select("day", "delay")
+
+    @dw.asset
+    def wrong(flights: LazyFrame[Flight]) -> LazyFrame[Daily]:
+        return flights.select("nowhere")
+
+    @dw.asset
+    def collects(daily: LazyFrame[Daily]) -> pl.LazyFrame:
+        return daily.filter(pl.col("delay") > len(daily.collect().rows()))
+
+    @dw.asset
+    def after(collects: pl.LazyFrame) -> pl.LazyFrame:
+        return collects
+
+    found = findings(daily, wrong, collects, after)
+
+    assert {str(key): schema for key, schema in found.results.items()} == {
+        "daily": pl.Schema({"day": pl.Date, "delay": pl.Float64})
+    }
+    assert {str(key): reason for key, reason in found.left.items()} == {
+        "flights": "has no upstream",
+        "collects": "takes values out of rows",
+        "after": "reads collects, whose columns are not known",
+    }
+
+
+def test_dynamic_partitions_without_keys_are_rehearsed_with_one() -> None:
+    @dw.asset(partitions=dw.DynamicPartitions("airport"), partition_by="carrier")
+    def by_airport(flights: LazyFrame[Flight], partition: dw.Partition) -> pl.LazyFrame:
+        return flights.select("day", carrier=pl.lit(partition.key)).select("nowhere")
+
+    (problem,) = check(by_airport)
+    assert "ColumnNotFoundError" in problem.message
+
+
 def test_a_function_with_a_resource_is_not_called() -> None:
     class Mail(dw.Resource):
         host: str = "localhost"
@@ -302,7 +495,8 @@ def test_a_function_with_a_resource_is_not_called() -> None:
     def daily(flights: LazyFrame[Flight], mail: Mail) -> pl.LazyFrame:
         raise AssertionError
 
-    assert check(daily, mail=Mail()) == ()
+    found = findings(daily, mail=Mail())
+    assert (found.problems, found.left[daily.key]) == ((), "asks for a resource")
 
 
 def _first_row(flights: pl.LazyFrame) -> pl.LazyFrame:
@@ -329,8 +523,46 @@ def _leaves(flights: pl.LazyFrame) -> pl.LazyFrame:
     sys.exit(3)
 
 
-@pytest.mark.parametrize("body", [_first_row, _from_rows, _typed_by_rows, _needs_a_file, _greatest, _leaves])
-def test_a_body_that_needs_rows_or_files_is_left_alone(body: Callable[[pl.LazyFrame], pl.LazyFrame]) -> None:
+def _pivots(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return flights.collect().pivot(on="carrier", index="day", values="delay").lazy().select("AA")
+
+
+def _returns_early(flights: pl.LazyFrame) -> pl.LazyFrame:
+    df = flights.collect()
+    return pl.LazyFrame({"sorry": [1]}) if df.is_empty() else df.lazy()
+
+
+def _writes(flights: pl.LazyFrame) -> pl.LazyFrame:
+    flights.sink_csv("x.csv")
+    return flights
+
+
+def _counts_in_python(flights: pl.LazyFrame) -> pl.LazyFrame:
+    return flights.select(pl.col("delay").map_batches(_halved, return_dtype=pl.Float64))
+
+
+def _halved(values: pl.Series) -> pl.Series:
+    return pl.Series([values[0] / 2])
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (_first_row, "fails without rows: OutOfBoundsError"),
+        (_from_rows, "takes values out of rows"),
+        (_typed_by_rows, "takes values out of rows"),
+        (_pivots, "takes values out of rows"),
+        (_returns_early, "takes values out of rows"),
+        (_needs_a_file, "reads what is not there: FileNotFoundError: "),
+        (_greatest, "fails without rows: TypeError: unsupported operand"),
+        (_counts_in_python, "fails without rows: IndexError: index 0 is out of bounds"),
+        (_leaves, "fails without rows: SystemExit: 3"),
+        (_writes, "does what is not to be rehearsed (sink_csv)"),
+    ],
+)
+def test_a_body_that_needs_rows_or_files_is_left_alone(
+    body: Callable[[pl.LazyFrame], pl.LazyFrame], reason: str
+) -> None:
     @dw.asset
     def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
         return body(flights)
@@ -339,7 +571,9 @@ def test_a_body_that_needs_rows_or_files_is_left_alone(body: Callable[[pl.LazyFr
     def after(daily: pl.LazyFrame) -> pl.LazyFrame:
         return daily.select("nothing is known of it")
 
-    assert check(daily, after) == ()
+    found = findings(daily, after)
+    assert found.problems == ()
+    assert found.left[daily.key].startswith(reason)
 
 
 def test_a_body_that_collects_and_stays_in_polars_is_checked() -> None:
