@@ -45,7 +45,7 @@ def show_run(
         str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
     ] = "latest",
 ) -> ExitCode:
-    """Show how a run went and what failed."""
+    """Show how a run went, what failed, and what is kept of it."""
     # Imported here: --help must not load Polars.
     from deltaworks.io.kept import find_kept
     from deltaworks.io.ledger import find_run, read_runs
