@@ -79,6 +79,8 @@ def broken_rules(
         keys: the columns that tell a row from others; they are shown next to those that a rule is about.
         n: how many rows.
     """
+    if not results:
+        return ()
     by_name = {(part.column, part.name): part for part in parts}
     schema = lf.collect_schema()
     queries = [lf.select(pl.len())]

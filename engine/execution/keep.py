@@ -51,11 +51,15 @@ class Keep:
         try:
             keep_rows(self.store, file, lf, partition, [dict(rule.to_json()) for rule in rules])
         except (OSError, pl.exceptions.PolarsError) as error:
+            self._count(-size_bytes)
             return Kept(None, self._forgotten(file, error))
-        with self._lock:
-            # The rows have their partition columns now, and what was wrong with them.
-            self._taken_bytes += (self.store.size_bytes(file.path) or 0) - size_bytes
+        # The rows have their partition columns now, and what was wrong with them.
+        self._count((self.store.size_bytes(file.path) or 0) - size_bytes)
         return Kept(file.path)
+
+    def _count(self, size_bytes: int) -> None:
+        with self._lock:
+            self._taken_bytes += size_bytes
 
     def _forgotten(self, file: KeptFile, error: Exception) -> str:
         """Delete what there is of a file that could not be written, and say why."""
@@ -72,8 +76,8 @@ def look_into(
     staging: Staging,
     ordinal: int,
     judged: pl.LazyFrame,
-    taken_out: Sequence[RuleResult],
     verdict: Verdict,
+    others: Sequence[RuleResult],
     keep: Keep | None,
 ) -> Broken:
     """Return what is to be told of a partition that may not be committed, and keep its rows.
@@ -85,19 +89,17 @@ def look_into(
         staging: where all rows of the partition lie.
         ordinal: the partition.
         judged: those of them that the verdict is about.
-        taken_out: the rules that left rows out before that.
         verdict: why it may not be committed.
+        others: what did not pass on all rows before that, and may stand in the verdict too.
         keep: where its rows go, if anywhere.
     """
     node, contract, values = result.call.node, result.contract, result.values(ordinal)
     made = staging.scan([values], result.schema)
-    told = {(each.column, each.rule) for each in verdict.failed}
-    rules = (
-        *contract.broken(judged, (*verdict.failed, *verdict.warned), node.partition_columns),
-        *contract.broken(
-            made, [each for each in taken_out if (each.column, each.rule) not in told], node.partition_columns
-        ),
-    )
+    results = (*verdict.failed, *verdict.warned)
+    known = {(each.column, each.rule) for each in results}
+    more = [each for each in others if (each.column, each.rule) not in known]
+    columns = node.partition_columns
+    rules = (*contract.broken(judged, results, columns), *contract.broken(made, more, columns))
     if keep is None:
         return Broken(rules, Kept(None))
     task = result.call.task

@@ -223,7 +223,7 @@ def _judge_one(
         staging.drop(values)
         return StagedOutcome(ordinal, StagedPartition(key, values, 0, ()), verdict.passed, verdict.warned)
     residual = contract.judge_residual(written.rows_of(ordinal)) if contract.residual else ()
-    verdict = contract.judge(measured, residual or None)
+    verdict = on_all = contract.judge(measured, residual or None)
     rejects: RejectsFile | None = None
     left: pl.LazyFrame | None = None
     taken_out: tuple[RuleResult, ...] = ()
@@ -234,7 +234,8 @@ def _judge_one(
     if not verdict.ok:
         judged = staging.scan([values], result.schema) if left is None else left
         reason = _reason(node, key, contract.samples(judged, verdict.failed))
-        return _Refused(reason, look_into(result, staging, ordinal, judged, taken_out, verdict, keep))
+        others = (*on_all.taken_out, *(on_all.warned if left is None else ()))
+        return _Refused(reason, look_into(result, staging, ordinal, judged, verdict, others, keep))
     if left is not None:
         staging.drop(values)
         staging = staging.sifted

@@ -330,3 +330,29 @@ def test_a_column_that_the_model_casts_is_cast(tmp_path: Path, is_small: bool) -
 
     (file,) = outcome.staged[0].partition.files
     assert pl.read_parquet(tmp_path / "cast" / file.path)["n"].to_list() == [7]
+
+
+class Sifted(pa.DataFrameModel):
+    day: pl.Date
+    n: int = pa.Field(ge=0, le=4, metadata={"on_fail": {"ge": "drop", "*": "fail"}})
+    text: str = pa.Field(ne="odd", metadata={"on_fail": "warn"})
+
+
+def test_rules_that_only_left_rows_out_or_warned_are_told_beside_those_that_failed(
+    tmp_path: Path, is_small: bool
+) -> None:
+    table = pl.DataFrame(
+        {"day": [dt.date(2024, 1, 2)] * 4, "n": [-1, 0, 9, 4], "text": ["a", "b", "c", "odd"]},
+    )
+
+    @dw.asset(name="table", partitions=days, partition_by="day")
+    def sifted(partition: dw.Partition) -> LazyFrame[Sifted]:
+        return table.lazy()
+
+    outcome = stage(tmp_path, sifted, 1, 1, is_small=is_small, kept_bytes=KEPT_BYTES)
+
+    told = [(each.result.rule, each.result.severity.value, each.samples[0]["text"]) for each in outcome.broken[1].rules]
+    assert told == [("le(4)", "fail", "c"), ("ge(0)", "drop", "a"), ("ne('odd')", "warn", "odd")]
+    kept = pl.read_parquet(tmp_path / str(outcome.broken[1].kept.path), hive_partitioning=False)
+    assert_frame_equal(kept, table, check_row_order=False)
+    assert written(tmp_path, sifted) == []
