@@ -219,12 +219,15 @@ def _told_below(cells: Mapping[int, RichText], headings: Sequence[str], places: 
 
 
 def _plain(block: Table | Cell | str) -> str:
-    if not isinstance(block, Table):
-        return _text(block)
-    headings = [heading.rstrip("#") for heading in block.headings]
-    rows = [headings, *([_text(cell) for cell in row] for row in block.rows)]
+    return "\n".join(aligned(block)) if isinstance(block, Table) else _text(block)
+
+
+def aligned(table: Table) -> list[str]:
+    """Return the lines of a table, the headings first, however wide they become."""
+    headings = [heading.rstrip("#") for heading in table.headings]
+    rows = [headings, *([_text(cell) for cell in row] for row in table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
-    numbers = [heading.endswith("#") for heading in block.headings]
+    numbers = [heading.endswith("#") for heading in table.headings]
 
     def line(row: Sequence[str]) -> str:
         cells = (
@@ -233,7 +236,7 @@ def _plain(block: Table | Cell | str) -> str:
         )
         return "  ".join(cells).rstrip()
 
-    return "\n".join(map(line, rows))
+    return [line(row) for row in rows]
 
 
 def _text(cell: str | Cell) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.failures import SHOWN_FAILURES, failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.progress import progress
@@ -22,8 +23,6 @@ from deltaworks.cli.wording import (
     left_out_json,
     left_out_lines,
     nothing_to_do,
-    plain_reason,
-    split_defined,
     without_json,
     without_lines,
 )
@@ -32,14 +31,9 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.planning.graph import AssetGraph, Node
     from deltaworks.engine.workspace.project import Project
-    from deltaworks.io.ledger import Failure
 
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
-
-SHOWN_FAILURES = 10
-"""How many failures stand in the report for people; the ledger and --json have them all."""
 
 
 def run_plan(
@@ -67,7 +61,7 @@ def run_plan(
             tell=tell,
             stop=stop,
         )
-    session.output.show(_report(project, seen, decision, report))
+    session.output.show(_report(session, project, seen, decision, report))
     return ExitCode.DONE if report.entry.status == "success" and not seen.faults else ExitCode.FAILED
 
 
@@ -117,10 +111,13 @@ def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
 
 
 def _source_failures(seen: Observations) -> list[dict[str, Any]]:
-    return [{"asset": str(key), "partition": None, "error": error} for key, error in seen.faults.items()]
+    return [
+        {"asset": str(key), "partition": None, "error": error, "rules": [], "kept": None}
+        for key, error in seen.faults.items()
+    ]
 
 
-def _report(project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
+def _report(session: Session, project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
     entry = report.entry
     status = "failure" if seen.faults and entry.status == "success" else entry.status.value
     failed, commits = entry.failed + len(seen.faults), entry.commits + seen.commits
@@ -136,10 +133,7 @@ def _report(project: Project, seen: Observations, decision: Decision, report: Ru
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_source_failures(seen),
-            *(
-                {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
-                for failure in entry.failures
-            ),
+            *failures_json(report, project.store),
         ],
         "blocked": [
             {
@@ -171,33 +165,13 @@ def _report(project: Project, seen: Observations, decision: Decision, report: Ru
         document,
         (
             *observed_lines(seen, project.graph),
-            *_failure_lines(entry.failures, project.graph),
+            *failure_lines(report, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),
             Cell(summary, tone),
             *_next_lines(status),
         ),
     )
-
-
-def _failure_lines(failures: Sequence[Failure], graph: AssetGraph) -> Iterator[Cell]:
-    """Yield each reason once, with the partitions that failed for it."""
-    alike: dict[tuple[str, str], list[str]] = {}
-    for failure in failures:
-        reason = plain_reason(failure.asset, failure.partition or "", failure.error)
-        alike.setdefault((failure.asset, reason), []).append(failure.partition or "")
-    for (asset, reason), keys in list(alike.items())[:SHOWN_FAILURES]:
-        yield Cell(f"failed: {_failure_text(graph.node(asset), reason, keys)}", "bad")
-    shown = sum(map(len, list(alike.values())[:SHOWN_FAILURES]))
-    if len(failures) > shown:
-        yield Cell(f"failed: {len(failures) - shown:,} more; --json lists them all", "bad")
-
-
-def _failure_text(node: Node, reason: str, keys: Sequence[str]) -> str:
-    """Name the partitions that failed, where the reason does not name those of its call itself."""
-    if not reason.startswith(f"{node.key} "):
-        reason = f"{node.spelled(split_defined(keys, node.partitions)[0].ranges())}: {reason}"
-    return reason if len(keys) == 1 else f"{reason} ({counted(len(keys), 'partition')})"
 
 
 def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:

@@ -114,11 +114,14 @@ class Staging:
             measured: one row of `statistics` over its rows.
             rows: how many there are.
         """
-        path = f"{self.table}/{self.path(values)}"
-        self.store.sync_file(path)
-        size_bytes = self.store.size_bytes(path)
-        assert size_bytes is not None, "a synced file has a size"
-        return StagedFile(self.path(values), size_bytes, statistics_json(measured, rows))
+        self.store.sync_file(f"{self.table}/{self.path(values)}")
+        return StagedFile(self.path(values), self.size_bytes(values), statistics_json(measured, rows))
+
+    def size_bytes(self, values: Mapping[str, str | None]) -> int:
+        """Return how large the file is that has been written for a partition."""
+        size_bytes = self.store.size_bytes(f"{self.table}/{self.path(values)}")
+        assert size_bytes is not None, "a file that was written has a size"
+        return size_bytes
 
     def drop(self, values: Mapping[str, str | None]) -> None:
         """Delete a partition's file, if there is one."""

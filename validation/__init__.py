@@ -10,6 +10,7 @@ Pandera declares; it does not validate here. Its own validation reads the data o
 wrong rows in silence under several of its options.
 """
 
+from deltaworks.validation.broken import BrokenRule, BrokenRuleJson
 from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
@@ -27,6 +28,8 @@ from deltaworks.validation.verdict import RuleRecord, RuleResult, Verdict
 __all__ = [
     "REJECTED_BY",
     "ROWS",
+    "BrokenRule",
+    "BrokenRuleJson",
     "Contract",
     "Declared",
     "DeclaredCheck",

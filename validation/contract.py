@@ -12,6 +12,7 @@ from functools import cached_property
 
 import polars as pl
 
+from deltaworks.validation.broken import BrokenRule, broken_rules
 from deltaworks.validation.model import UniqueScope
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
@@ -144,6 +145,18 @@ class Contract:
         which has to hold the rows that were judged and no others.
         """
         return with_samples(df.lazy(), self.rules, results, n)
+
+    def broken(
+        self, df: pl.DataFrame | pl.LazyFrame, results: Sequence[RuleResult], keys: Sequence[str], n: int = 3
+    ) -> tuple[BrokenRule, ...]:
+        """Return the results with up to ``n`` rows each that break the rule.
+
+        Of a row the columns that the rule is about come first, then ``keys`` and those that have to be unique. Cost:
+        one more pass over ``df``, the rows that were judged, and the checks that do not compile are run again.
+        """
+        unique = (rule.expression.meta.root_names() for rule in self.rules if rule.kind is RuleKind.UNIQUE)
+        telling = [*keys, *(name for names in unique for name in names)]
+        return broken_rules(df.lazy(), (*self.rules, *self.residual), results, telling, n)
 
 
 def _count(value: object) -> int:

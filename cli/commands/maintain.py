@@ -67,7 +67,8 @@ def maintain(
             min=1,
             max=_MOST_DAYS,
             metavar="N",
-            help="Age of leftovers. A run that is not done a day before that must stage its files again.",
+            help="Age of leftovers, and of what is kept of partitions that failed. A run that is not done a day before "
+            "that must stage its files again.",
         ),
     ] = 7,
     fold_after_days: Annotated[

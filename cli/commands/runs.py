@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
+    from deltaworks.io.kept import KeptRows
     from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.store import Store
 
 SHOWN_FAILURES = 20
 """How many failures of a run stand in the table for people; --json has them all."""
+
+_SHOWN_KEYS = 3
 
 _TONES = {"success": "good", "failure": "bad", "lost": "bad", "canceled": "stale", "running": "strong"}
 
@@ -40,12 +45,14 @@ def show_run(
         str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
     ] = "latest",
 ) -> ExitCode:
-    """Show how a run went and what failed."""
+    """Show how a run went, what failed, and what is kept of it."""
     # Imported here: --help must not load Polars.
+    from deltaworks.io.kept import find_kept
     from deltaworks.io.ledger import find_run, read_runs
 
-    found = find_run(read_runs(session.open_lake()), run)
-    session.output.show(_run_view(found, session.now()))
+    store = session.open_lake()
+    found = find_run(read_runs(store), run)
+    session.output.show(_run_view(found, find_kept(store, found.run_id), store, session))
     return ExitCode.DONE
 
 
@@ -70,18 +77,61 @@ def _list_view(runs: list[RunEntry], total: int, now: dt.datetime) -> View:
     return View(document, (Table(headings, rows), Cell(f"{len(runs):,} of {counted(total, 'run')}", "quiet")))
 
 
-def _run_view(run: RunEntry, now: dt.datetime) -> View:
+def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Session) -> View:
+    by_partition = {(each.file.asset, each.partition): each for each in kept}
     failures = [
         {
             "asset": failure.asset,
             "partition": failure.partition,
             "error": failure.error,
             "table_version": None if failure.table_version < 0 else failure.table_version,
+            "rules": [] if found is None else list(found.rules),
+            "kept": None if found is None else store.uri(found.file.path),
         }
         for failure in run.failures
+        for found in [by_partition.get((failure.asset, failure.partition))]
     ]
+    now = session.now()
     facts = Table(("run", run.run_id), [(name, value) for name, value in _facts(run, now)])
-    return View(_summary(run, now) | {"failures": failures}, (facts, *_failures(run)))
+    kept_json = [_kept_json(each, store) for each in kept]
+    return View(
+        _summary(run, now) | {"failures": failures, "kept": kept_json},
+        (facts, *_failures(run, by_partition), *_kept_lines(kept, store, session.output.width)),
+    )
+
+
+def _kept_json(kept: KeptRows, store: Store) -> dict[str, Any]:
+    return {
+        "asset": kept.file.asset,
+        "partition": kept.partition,
+        "path": store.uri(kept.file.path),
+        "bytes": kept.size_bytes,
+        "written_at": instant_json(kept.modified_at),
+        "damaged": kept.is_damaged,
+    }
+
+
+def _kept_lines(kept: Sequence[KeptRows], store: Store, width: int) -> Iterator[Cell]:
+    """Yield what the partitions broke whose rows are still there, those that broke the same rules together."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.io.kept import KEPT_FOR
+
+    alike: dict[tuple[str, object], list[tuple[KeptRows, BrokenPartition]]] = {}
+    for each in kept:
+        if each.is_damaged:
+            yield Cell(f"kept: {near(store.uri(each.file.path))} was not written to its end", "stale")
+            continue
+        broken = BrokenPartition(each.rules, store.uri(each.file.path))
+        alike.setdefault((each.file.asset, broken.broke), []).append((each, broken))
+    for (asset, _), found in list(alike.items())[:SHOWN_FAILURES]:
+        keys = [each.partition for each, _ in found if each.partition is not None]
+        more = f" and {len(keys) - _SHOWN_KEYS:,} more" if len(keys) > _SHOWN_KEYS else ""
+        yield Cell(f"broken: {asset} {', '.join(keys[:_SHOWN_KEYS])}{more}".rstrip(), "bad")
+        until = min(each.modified_at for each, _ in found) + KEPT_FOR
+        yield from broken_lines([broken for _, broken in found], f"kept until {until:%Y-%m-%d}", width)
+    hidden = sum(map(len, list(alike.values())[SHOWN_FAILURES:]))
+    if hidden:
+        yield Cell(f"broken: {counted(hidden, 'partition')} more; --json lists them all", "bad")
 
 
 def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
@@ -101,7 +151,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     yield "skipped", counted(run.skipped, "partition")
 
 
-def _failures(run: RunEntry) -> Iterator[Table | Cell]:
+def _failures(run: RunEntry, by_partition: Mapping[tuple[str, str | None], KeptRows]) -> Iterator[Table | Cell]:
+    """Yield a line for each failure; what a partition broke stands below if its rows are kept."""
     if not run.failures:
         return
     rows = [
@@ -109,13 +160,18 @@ def _failures(run: RunEntry) -> Iterator[Table | Cell]:
             Cell(failure.asset, "strong"),
             failure.partition or "whole table",
             Cell("-", "quiet") if failure.table_version < 0 else str(failure.table_version),
-            Cell(failure.error, "bad"),
+            Cell(_told_below(by_partition.get((failure.asset, failure.partition))) or failure.error, "bad"),
         )
         for failure in run.failures[:SHOWN_FAILURES]
     ]
     yield Table(("failed", "partition", "version#", "error"), rows)
     if len(run.failures) > SHOWN_FAILURES:
         yield Cell(f"{len(run.failures) - SHOWN_FAILURES:,} more failures; --json lists them all", "bad")
+
+
+def _told_below(kept: KeptRows | None) -> str | None:
+    failed = 0 if kept is None else sum(rule["severity"] == "fail" for rule in kept.rules)
+    return f"{counted(failed, 'rule')} broken, see below" if failed else None
 
 
 def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
+from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
@@ -66,7 +67,7 @@ def launch(
     for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
         keep_what_is_read(tables[key])
     entry = begin_entry(command, now())
-    stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources)
+    stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=Keep(store))
     executor = ThreadExecutor(stager.stage, workers)
     report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
     for key in plan.planned:

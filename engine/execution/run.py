@@ -33,7 +33,7 @@ from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
-from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
+from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
@@ -73,6 +73,8 @@ class RunReport:
     """What somebody else made meanwhile."""
     observed: tuple[Observed, ...] = ()
     """What came of the sources that were observed before it was planned."""
+    broken: Mapping[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
+    """By asset and partition as a failure names them, what is known of those whose rows were judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class _Progress:
     skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
     failures: list[Failure] = field(default_factory=list[Failure])
     blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
+    broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
 
 class Run:
@@ -140,7 +143,8 @@ class Run:
             self._executor.close()
         ended = self._ended(self._status(stop))
         self._note(store, ended)
-        return RunReport(ended, tuple(self._progress.blocked), tuple(self._progress.skipped))
+        progress = self._progress
+        return RunReport(ended, tuple(progress.blocked), tuple(progress.skipped), broken=progress.broken)
 
     def _loop(self, store: Store, stop: Flag) -> None:
         stopping = False
@@ -235,6 +239,8 @@ class Run:
                 delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
                 self._fail(key, ordinal, reason)
+                if ordinal in outcome.broken:
+                    self._progress.broken[str(key), node.partitions.key(ordinal) or None] = outcome.broken[ordinal]
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:

@@ -15,8 +15,9 @@ import polars as pl
 
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
 from deltaworks.engine.execution.given import Resources, describe
+from deltaworks.engine.execution.keep import Keep, look_into
 from deltaworks.engine.execution.sift import aggregates, measure, sift
-from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
+from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
@@ -24,7 +25,7 @@ from deltaworks.io.parquet import Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
 from deltaworks.io.staged import RejectsFile, StagedFile, StagedPartition
 from deltaworks.io.store import Store
-from deltaworks.validation import ROWS, Contract, RuleResult
+from deltaworks.validation import ROWS, BrokenRule, Contract, RuleResult
 
 _LOG = logging.getLogger("deltaworks.execution")
 
@@ -39,6 +40,8 @@ class Stager:
     resources: Resources
     target: Store | None = None
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
+    keep: Keep | None = None
+    """Where the rows of partitions go that break their contract; none: they are not kept."""
     compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
     """The contracts of the run so far."""
     fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
@@ -59,7 +62,8 @@ class Stager:
             lf = make()
             result = guard(call, lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
-            return replace(_judge(result, staging, written, lake), fingerprints=self._fingerprints(call, lf))
+            outcome = _judge(result, staging, written, lake, self.keep)
+            return replace(outcome, fingerprints=self._fingerprints(call, lf))
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
@@ -183,29 +187,43 @@ def _filter(node: Node, column: str) -> str:
     return f"partition{dimension}.contains({repr(column) if expression is None else expression})"
 
 
-def _judge(result: Result, staging: Staging, written: _Written, lake: Store) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A partition that may not be committed."""
+
+    reason: str
+    broken: Broken
+
+
+def _judge(result: Result, staging: Staging, written: _Written, lake: Store, keep: Keep | None) -> Outcome:
     task = result.call.task
     staged: list[StagedOutcome] = []
-    failures: dict[int, str] = {}
+    refused: dict[int, _Refused] = {}
     for ordinal in task.ordinals:
-        try:
-            staged.append(_judge_one(result, staging, ordinal, written, lake))
-        except ValidationFailed as error:
+        judged = _judge_one(result, staging, ordinal, written, lake, keep)
+        if isinstance(judged, _Refused):
             _drop(result, staging, ordinal)
-            failures[ordinal] = str(error)
-    return Outcome(task, tuple(staged), result.schema, failures)
+            refused[ordinal] = judged
+        else:
+            staged.append(judged)
+    reasons = {ordinal: each.reason for ordinal, each in refused.items()}
+    return Outcome(task, tuple(staged), result.schema, reasons, {place: each.broken for place, each in refused.items()})
 
 
-def _judge_one(result: Result, staging: Staging, ordinal: int, written: _Written, lake: Store) -> StagedOutcome:
+def _judge_one(
+    result: Result, staging: Staging, ordinal: int, written: _Written, lake: Store, keep: Keep | None
+) -> StagedOutcome | _Refused:
     node, contract, values = result.call.node, result.contract, result.values(ordinal)
     key, measured = node.partitions.key(ordinal), written.measured.get(ordinal)
     if measured is None:
-        staging.drop(values)
         verdict = contract.judge_no_rows()
-        _refuse(node, key, verdict.failed)
+        if not verdict.ok:
+            rules = tuple(BrokenRule(each, 0) for each in (*verdict.failed, *verdict.warned))
+            return _Refused(_reason(node, key, verdict.failed), Broken(rules, Kept(None)))
+        staging.drop(values)
         return StagedOutcome(ordinal, StagedPartition(key, values, 0, ()), verdict.passed, verdict.warned)
     residual = contract.judge_residual(written.rows_of(ordinal)) if contract.residual else ()
-    verdict = contract.judge(measured, residual or None)
+    verdict = on_all = contract.judge(measured, residual or None)
     rejects: RejectsFile | None = None
     left: pl.LazyFrame | None = None
     taken_out: tuple[RuleResult, ...] = ()
@@ -214,8 +232,10 @@ def _judge_one(result: Result, staging: Staging, ordinal: int, written: _Written
         sifted = sift(result, staging, ordinal, verdict, residual, lake)
         verdict, measured, rejects, left = sifted.verdict, sifted.measured, sifted.rejects, sifted.left
     if not verdict.ok:
-        judged = written.rows_of(ordinal) if left is None else left
-        _refuse(node, key, contract.samples(judged, verdict.failed))
+        judged = staging.scan([values], result.schema) if left is None else left
+        reason = _reason(node, key, contract.samples(judged, verdict.failed))
+        others = (*on_all.taken_out, *(on_all.warned if left is None else ()))
+        return _Refused(reason, look_into(result, staging, ordinal, judged, verdict, others, keep))
     if left is not None:
         staging.drop(values)
         staging = staging.sifted
@@ -228,14 +248,9 @@ def _judge_one(result: Result, staging: Staging, ordinal: int, written: _Written
     return StagedOutcome(ordinal, partition, verdict.passed, (*taken_out, *verdict.warned))
 
 
-def _refuse(node: Node, key: str, results: Sequence[RuleResult]) -> None:
-    """Raise `ValidationFailed` if there are results that forbid a commit."""
-    if results:
-        raise ValidationFailed(
-            f"{f'{node.key} {key}'.rstrip()}: {'; '.join(map(str, results))}. Nothing was committed for it.",
-            asset=str(node.key),
-            partition=key or None,
-        )
+def _reason(node: Node, key: str, results: Sequence[RuleResult]) -> str:
+    """Return the sentence that forbids a commit."""
+    return f"{f'{node.key} {key}'.rstrip()}: {'; '.join(map(str, results))}. Nothing was committed for it."
 
 
 def _drop(result: Result, staging: Staging, ordinal: int) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.io.log import LiveFile
 from deltaworks.io.staged import StagedPartition
-from deltaworks.validation import RuleResult
+from deltaworks.validation import BrokenRule, RuleResult
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last ordinals, ascending."""
@@ -85,6 +85,25 @@ class StagedOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Whether the rows of a partition that failed are kept for whoever looks for the cause."""
+
+    path: str | None
+    """Where, below the lake's root; none: they are not."""
+    why_not: str | None = None
+    """Why there are none, if somebody would expect them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A partition whose rows break its contract. It holds values of rows, so none of it enters a record."""
+
+    rules: tuple[BrokenRule, ...]
+    """All that did not pass, those that forbid the commit first."""
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a task: each of its partitions is either staged or failed."""
 
@@ -94,6 +113,8 @@ class Outcome:
     """The columns of the result; none: the call failed before they were known."""
     failures: Mapping[int, str] = field(default_factory=dict[int, str])
     """By ordinal, one sentence each."""
+    broken: Mapping[int, Broken] = field(default_factory=dict[int, Broken])
+    """By ordinal, those of the failed ones whose rows were judged."""
     may_pass_later: bool = False
     """Whether it was the call that failed, so that the same call may succeed another time."""
     fingerprints: Mapping[str, str] | None = None

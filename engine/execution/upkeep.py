@@ -20,6 +20,7 @@ from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
 from deltaworks.io.index import load_table
+from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
@@ -41,8 +42,8 @@ RETENTION = dt.timedelta(days=30)
 class Care:
     """How a lake is to be cared for."""
 
-    older_than: dt.timedelta = dt.timedelta(days=7)
-    """The age of leftovers; a run must commit what it staged within that time, or stage it again."""
+    older_than: dt.timedelta = KEPT_FOR
+    """The age of leftovers and of kept rows; a run must commit what it staged within that time, or stage it again."""
     retention: dt.timedelta | None = None
     """How long data files stay that a table has no longer; none: as each asset says."""
     fold_after: dt.timedelta = dt.timedelta(days=7)
@@ -237,7 +238,7 @@ def _vacuumed(
 def _own_leftovers(store: Store, care: Care, now: dt.datetime) -> TableUpkeep:
     before = now - care.older_than
     own = (file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name))
-    return TableUpkeep(None, tuple(own))
+    return TableUpkeep(None, (*own, *find_old_kept(store, before)))
 
 
 def _told(due: _Due) -> TableUpkeep:

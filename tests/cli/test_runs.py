@@ -29,6 +29,9 @@ FAILED = replace(
     failures=(Failure("numbers", "2024-01-02", "it broke", 4), Failure("total", None, "so did this", -1)),
 )
 
+UNKNOWN: dict[str, Any] = {"rules": [], "kept": None}
+"""What there is to say of a failure whose rows are not kept."""
+
 
 def alive(seconds_ago: float) -> RunEntry:
     now = dt.datetime.now(dt.UTC)
@@ -83,9 +86,10 @@ def test_show_tells_how_a_run_went_and_what_failed(shell: Any) -> None:
     lines = shell.run("runs", "show", "20240102").lines
 
     assert document["failures"] == [
-        {"asset": "numbers", "partition": "2024-01-02", "error": "it broke", "table_version": 4},
-        {"asset": "total", "partition": None, "error": "so did this", "table_version": None},
+        {"asset": "numbers", "partition": "2024-01-02", "error": "it broke", "table_version": 4, **UNKNOWN},
+        {"asset": "total", "partition": None, "error": "so did this", "table_version": None, **UNKNOWN},
     ]
+    assert document["kept"] == []
     assert [lines[1], lines[5], lines[6]] == ["status failure", "took 2.5s", "made 7 partitions in 3 commits"]
     assert lines[-2:] == ["numbers 2024-01-02 4 it broke", "total whole table - so did this"]
 

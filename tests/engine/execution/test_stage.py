@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.graph import build_graph
@@ -41,9 +42,13 @@ def rows(of: dt.date, count: int = 3, **columns: pl.Expr) -> pl.DataFrame:
     return df.with_columns(**columns).select("day", "n", "text")
 
 
-def stage(tmp_path: Path, asset: Asset[..., Any], first: int, last: int, *, is_small: bool) -> Outcome:
+def stage(
+    tmp_path: Path, asset: Asset[..., Any], first: int, last: int, *, is_small: bool, kept_bytes: int | None = None
+) -> Outcome:
     graph = build_graph(dw.Definitions([asset]), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
-    stager = Stager(Store.at(str(tmp_path)), {str(key): node for key, node in graph.nodes.items()}, {})
+    store = Store.at(str(tmp_path))
+    keep = None if kept_bytes is None else Keep(store, kept_bytes)
+    stager = Stager(store, {str(key): node for key, node in graph.nodes.items()}, {}, keep=keep)
     return stager.stage(Task("run", 1, asset.key, first, last, {}, is_small))
 
 
@@ -106,6 +111,66 @@ def test_what_breaks_the_contract_is_not_staged(
     assert outcome.staged == ()
     assert told in outcome.failures[1]
     assert written(tmp_path, asset) == []
+
+
+def test_the_rows_that_break_it_are_kept_elsewhere_with_their_partition_column(tmp_path: Path, is_small: bool) -> None:
+    bad = rows(dt.date(2024, 1, 2), n=pl.col("n") - 2)
+
+    outcome = stage(tmp_path, make(bad), 1, 1, is_small=is_small, kept_bytes=KEPT_BYTES)
+
+    assert outcome.broken[1].kept.path == "_deltaworks/kept/table/run/1-1.parquet"
+    kept = pl.read_parquet(tmp_path / "_deltaworks/kept/table/run/1-1.parquet", hive_partitioning=False)
+    assert_frame_equal(kept, bad, check_row_order=False)
+    (rule,) = outcome.broken[1].rules
+    assert (str(rule.result), rule.rows) == ("n: ge(0) failed for 1 row", 3)
+    assert rule.samples == ({"n": -2, "day": "2024-01-02", "text": "x"},)
+    assert written(tmp_path, make(bad)) == []
+
+
+def test_a_run_keeps_so_much_and_says_what_it_did_not_keep(tmp_path: Path) -> None:
+    bad = [rows(dt.date(2024, 1, day), n=pl.col("n") - 2) for day in (1, 2, 3)]
+    one = stage(tmp_path / "one", make(bad[0]), 0, 0, is_small=False, kept_bytes=KEPT_BYTES).broken[0].kept.path
+    size_bytes = (tmp_path / "one" / str(one)).stat().st_size
+
+    outcome = stage(tmp_path, make(pl.concat(bad)), 0, 2, is_small=False, kept_bytes=size_bytes)
+
+    kept = [outcome.broken[ordinal].kept for ordinal in (0, 1, 2)]
+    assert [each.path for each in kept] == ["_deltaworks/kept/table/run/1-0.parquet", None, None]
+    assert all((each.why_not or "").startswith("a run keeps at most") for each in kept[1:])
+    assert [path.name for path in (tmp_path / "_deltaworks" / "kept").rglob("*.parquet")] == ["1-0.parquet"]
+    assert set(outcome.failures) == {0, 1, 2}
+
+
+def test_rows_that_cannot_be_kept_change_nothing_else(tmp_path: Path, is_small: bool) -> None:
+    (tmp_path / "_deltaworks").mkdir()
+    (tmp_path / "_deltaworks" / "kept").write_text("somebody's file")
+
+    outcome = stage(
+        tmp_path, make(rows(dt.date(2024, 1, 2), n=pl.col("n") - 2)), 1, 1, is_small=is_small, kept_bytes=KEPT_BYTES
+    )
+
+    assert "n: ge(0) failed for 1 row" in outcome.failures[1]
+    assert outcome.broken[1].kept.path is None
+    assert (outcome.broken[1].kept.why_not or "").startswith("they cannot be written (")
+
+
+def test_a_partition_without_rows_that_fails_has_nothing_to_keep(tmp_path: Path, is_small: bool) -> None:
+    class Some(pa.DataFrameModel):
+        day: pl.Date
+
+        @pa.dataframe_check
+        def some(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            return data.lazyframe.select(pl.len() > 0)
+
+    @dw.asset(name="table", partitions=days, partition_by="day")
+    def table(partition: dw.Partition) -> LazyFrame[Some]:
+        return pl.LazyFrame(schema={"day": pl.Date, "n": pl.Int64})
+
+    outcome = stage(tmp_path, table, 1, 1, is_small=is_small, kept_bytes=KEPT_BYTES)
+
+    assert "table: some failed" in outcome.failures[1]
+    assert [(rule.result.rule, rule.rows) for rule in outcome.broken[1].rules] == [("some", 0)]
+    assert outcome.broken[1].kept.path is None
 
 
 def test_a_partition_without_rows_is_staged_without_a_file(tmp_path: Path, is_small: bool) -> None:
@@ -265,3 +330,29 @@ def test_a_column_that_the_model_casts_is_cast(tmp_path: Path, is_small: bool) -
 
     (file,) = outcome.staged[0].partition.files
     assert pl.read_parquet(tmp_path / "cast" / file.path)["n"].to_list() == [7]
+
+
+class Sifted(pa.DataFrameModel):
+    day: pl.Date
+    n: int = pa.Field(ge=0, le=4, metadata={"on_fail": {"ge": "drop", "*": "fail"}})
+    text: str = pa.Field(ne="odd", metadata={"on_fail": "warn"})
+
+
+def test_rules_that_only_left_rows_out_or_warned_are_told_beside_those_that_failed(
+    tmp_path: Path, is_small: bool
+) -> None:
+    table = pl.DataFrame(
+        {"day": [dt.date(2024, 1, 2)] * 4, "n": [-1, 0, 9, 4], "text": ["a", "b", "c", "odd"]},
+    )
+
+    @dw.asset(name="table", partitions=days, partition_by="day")
+    def sifted(partition: dw.Partition) -> LazyFrame[Sifted]:
+        return table.lazy()
+
+    outcome = stage(tmp_path, sifted, 1, 1, is_small=is_small, kept_bytes=KEPT_BYTES)
+
+    told = [(each.result.rule, each.result.severity.value, each.samples[0]["text"]) for each in outcome.broken[1].rules]
+    assert told == [("le(4)", "fail", "c"), ("ge(0)", "drop", "a"), ("ne('odd')", "warn", "odd")]
+    kept = pl.read_parquet(tmp_path / str(outcome.broken[1].kept.path), hive_partitioning=False)
+    assert_frame_equal(kept, table, check_row_order=False)
+    assert written(tmp_path, sifted) == []
