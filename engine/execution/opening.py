@@ -17,7 +17,7 @@ from deltaworks.io.external import External
 from deltaworks.io.history import history
 from deltaworks.io.index import load_indexed, load_table
 from deltaworks.io.log import Commit
-from deltaworks.io.memory import load_external, remember, remember_if_due
+from deltaworks.io.memory import as_known, load_external, remember, remember_if_due
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -61,7 +61,7 @@ def open_version(lake: Store, asset: Asset[..., Any], version: int | None = None
     if asset.kind is not AssetKind.EXTERNAL:
         return Table.read(store, name, version)
     try:
-        return Table.read(store, name, version, external_of(lake, asset))
+        return Table.read(store, name, version, as_known(store, name, external_of(lake, asset)))
     except LogGap as error:
         raise _told_as_external(asset, error) from error
     except VersionGone as error:

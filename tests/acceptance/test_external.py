@@ -203,6 +203,31 @@ def test_a_table_that_was_dropped_and_made_again_is_not_the_one_that_was_read(sh
     assert shop.found()["daily"]["stale"] == ["2024-01-01..2024-01-04"]
 
 
+def test_a_table_that_was_put_back_and_went_on_otherwise_is_not_the_one_that_was_read(shop: Shop) -> None:
+    backup = shutil.copytree(shop.orders, shop.theirs / "backup")
+    shop.order(3)
+    assert shop.backfill()["materialized"] == 5
+    remembered = shutil.copytree(shop.project.lake, shop.theirs / "lake")
+    replaced = [f"data: the table of orders in {shop.orders} is not the one that was read"]
+
+    shutil.rmtree(shop.orders)
+    shutil.copytree(backup, shop.orders)
+    found = shop.found()["daily"]
+    assert found == {"stale": ["2024-01-01..2024-01-04"], "missing": days(5)}
+    assert shop.order(4, amount=999.0) == 2  # a version that was read, of another history
+
+    assert shop.causes("daily") == replaced
+    for lake in read_only(remembered):
+        assert shop.found("--lake", str(lake))["daily"] == found
+    refused = shop.project.run("rerun", "daily@v1", "--verify").sentence
+    assert refused.startswith("Version 1 of daily was made from another table of orders than the one that is there now")
+    assert shop.backfill()["materialized"] == 5
+    assert shop.found()["daily"] == {"fresh": ["2024-01-01..2024-01-04"], "missing": days(5)}
+    assert shop.project.run("rerun", "daily@v2", "--verify").code == 0
+    shop.order(1)
+    assert shop.found()["daily"]["stale"] == days(1)
+
+
 def test_a_day_that_others_emptied_is_missing_and_what_was_made_from_it_stale(shop: Shop) -> None:
     shop.backfill()
 
