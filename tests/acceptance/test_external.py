@@ -353,6 +353,8 @@ def orders(partition: dw.Partition) -> pl.LazyFrame:
         ('partition_by="day", group', 'partition_by="date", group', "is partitioned by 'day', but its asset orders"),
         ('uri="../theirs/rates")', 'uri="../theirs/orders", partitions=days, partition_by="d")', "is the same table"),
         ('uri="../theirs/rates")', 'uri="lake/total")', "is the folder of asset 'total'"),
+        ('uri="../theirs/rates")', 'uri=".")', "where only others write; put the lake somewhere else"),
+        ('uri="../theirs/rates")', 'uri="lake")', "where only others write; put the lake somewhere else"),
         ('uri="../theirs/rates")', 'uri="s3://bucket/rates")', "works on local disks only"),
         ('uri="../theirs/rates")', 'uri="../theirs/rates", model=int)', "model must be a pandera.polars"),
     ],
@@ -364,6 +366,17 @@ def test_what_cannot_be_is_refused_in_one_sentence(shop: Shop, old: str, new: st
 
     assert refused.code == 2
     assert sentence in refused.sentence
+
+
+def test_no_table_of_the_lake_lies_in_a_folder_that_others_write(shop: Shop) -> None:
+    shop.project.edit("tables.py", 'uri="../theirs/rates")', 'uri="lake/sums")')
+    shop.project.edit("tables.py", "@dw.asset\n", '@dw.asset(name="sums/total")\n')
+
+    refused = shop.project.run("backfill")
+
+    assert refused.code == 2
+    assert "external 'rates': asset 'sums/total' (" in refused.sentence
+    assert "where only others write; give that asset another name or location" in refused.sentence
 
 
 def test_rows_beyond_the_definition_are_counted_apart(shop: Shop) -> None:
