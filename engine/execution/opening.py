@@ -39,6 +39,8 @@ def open_latest(lake: Store, asset: Asset[..., Any]) -> Table:
 def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
     """Read the table of an asset as `open_latest`, and keep what was read for those who come next, if that is due.
 
+    An absent lake stays absent: nothing in it hangs on what was read.
+
     Raises:
         LogGap: a commit is missing or damaged.
         TableMismatch: others write it, and it is not partitioned as its asset says.
@@ -46,7 +48,8 @@ def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
     if asset.kind is not AssetKind.EXTERNAL:
         return load_indexed(lake, asset.table_name)
     table = open_latest(lake, asset)
-    remember_if_due(table)
+    if lake.exists(""):
+        remember_if_due(table)
     return table
 
 

@@ -171,6 +171,13 @@ def test_what_would_write_is_refused(shop: Shop, command: str, sentence: str) ->
     assert snapshot(shop.theirs) == before
 
 
+def test_what_only_reads_creates_no_lake(shop: Shop) -> None:
+    for command in ("status", "plan", "why daily", "list", "show orders", "history orders"):
+        assert shop.project.run(*command.split()).code == 0, command
+
+    assert not shop.project.lake.exists()
+
+
 def test_a_compaction_outside_makes_nothing_stale(shop: Shop) -> None:
     shop.backfill()
     before = shop.found()
