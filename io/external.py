@@ -17,3 +17,6 @@ class External:
     """Of its asset: what is kept of it is kept under this name."""
     is_whole: bool
     """Whether it counts as one partition, however its files are cut."""
+    epoch: int = 1
+    """Which of the histories is there now that the lake has seen; its owner may put back an older state of the table,
+    whose next version has the number of one that was read and another content."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from deltaworks.errors import StorageError
-from deltaworks.io.baseline import find_baseline
+from deltaworks.io.baseline import Baseline, find_baseline
 from deltaworks.io.external import External
 from deltaworks.io.index import SAVE_BYTES, state_json, state_of
 from deltaworks.io.live_files import LiveFiles
@@ -37,6 +37,9 @@ _SCHEMA = pl.Schema([*PARTITION_SCHEMA.items(), ("files", pl.String())])
 @dataclass(frozen=True, slots=True)
 class _Memory:
     state: TableState
+    epoch: int
+    is_whole: bool
+    """Whether it counted as one partition then."""
     content: bytes
     """Of the file, the largest part of which are the live files: they are not always asked for."""
 
@@ -52,8 +55,8 @@ class _Memory:
 def load_external(store: Store, name: str, external: External) -> Table:
     """Read a table that others write at its latest version, from what is remembered of it and the commits after that.
 
-    Where commits are gone that nobody read, the table goes on from the next checkpoint. Of a table that is not the one
-    that is remembered, or of which nothing is, all is told by what is left of its log.
+    Where commits are gone that nobody read, the table goes on from the next checkpoint. If its log is not the one that
+    is remembered, a new epoch begins; then, or if nothing is remembered, all is told by what is left of the log.
 
     Raises:
         LogGap: a commit is missing or damaged, and there is no checkpoint to go on from.
@@ -61,18 +64,28 @@ def load_external(store: Store, name: str, external: External) -> Table:
     memory = _read(external)
     if memory is None:
         return Table.read(store, name, external=external)
-    state = memory.state
-    table = Table.restore(store, name, state, memory.live, external)
-    content = store.read(commit_path(name, state.version))
-    if content is None:
-        baseline = find_baseline(store, name, since=state.version)
-        if baseline is None or baseline.metadata.table_id != state.metadata.table_id:
-            return Table.read(store, name, external=external)
-        table.skip_to(baseline)
-    elif digest(content) != state.digest:
+    goes_on, baseline = _continuation(store, name, memory.state)
+    external = _in_epoch(external, memory, goes_on=goes_on)
+    if not goes_on or memory.is_whole != external.is_whole:
         return Table.read(store, name, external=external)
+    table = Table.restore(store, name, memory.state, memory.live, external)
+    if baseline is not None:
+        table.skip_to(baseline)
     table.follow()
     return table
+
+
+def as_known(store: Store, name: str, external: External) -> External:
+    """Return what a table that others write is to a lake, in the epoch that its log is in now.
+
+    Raises:
+        LogGap: a checkpoint is damaged.
+    """
+    memory = _read(external)
+    if memory is None:
+        return external
+    goes_on, _ = _continuation(store, name, memory.state)
+    return _in_epoch(external, memory, goes_on=goes_on)
 
 
 def remember(table: Table) -> None:
@@ -85,7 +98,7 @@ def remember(table: Table) -> None:
     if not table.exists:
         return
     kept = _read(table.external)
-    if kept is not None and kept.state.metadata.table_id == table.table_id and kept.state.version > table.version:
+    if kept is not None and _is_more(kept, table, table.external):
         return
     state = table.state()
     files: dict[str, list[tuple[Any, ...]]] = {}
@@ -96,7 +109,7 @@ def remember(table: Table) -> None:
         )
     texts = [json.dumps(files.get(key, [])) for key in state.partitions["key"]]
     anchor = {"format": FORMAT, "version": state.version, "digest": state.digest.hex()}
-    facts = anchor | {"is_whole": table.external.is_whole} | state_json(state)
+    facts = anchor | {"is_whole": table.external.is_whole, "epoch": table.external.epoch} | state_json(state)
     buffer = io.BytesIO()
     df = state.partitions.with_columns(files=pl.Series(texts, dtype=pl.String))
     df.write_parquet(buffer, metadata={_KEY: json.dumps(facts)})
@@ -125,17 +138,35 @@ def memory_problem(external: External) -> str | None:
     return f"{external.lake.uri(path)} cannot be read"
 
 
+def _continuation(store: Store, name: str, state: TableState) -> tuple[bool, Baseline | None]:
+    """Return whether a log goes on from what is remembered, and with which checkpoint where its commit is gone."""
+    content = store.read(commit_path(name, state.version))
+    if content is not None:
+        return digest(content) == state.digest, None
+    baseline = find_baseline(store, name, since=state.version)
+    return baseline is not None and baseline.metadata.table_id == state.metadata.table_id, baseline
+
+
+def _in_epoch(external: External, memory: _Memory, *, goes_on: bool) -> External:
+    return replace(external, epoch=memory.epoch if goes_on else memory.epoch + 1)
+
+
+def _is_more(kept: _Memory, table: Table, external: External) -> bool:
+    if kept.epoch != external.epoch:
+        return kept.epoch > external.epoch
+    return kept.is_whole == external.is_whole and kept.state.version > table.version
+
+
 def _path(external: External) -> str:
     return f"{FOLDER}/{external.key}.parquet"
 
 
 def _read(external: External) -> _Memory | None:
-    """Return what is remembered; none: nothing is, or it cannot be read, or the table counted in another way then."""
-    found = _parsed(external.lake.read(_path(external)))
-    return None if found is None or found[1] != external.is_whole else found[0]
+    """Return what is remembered; none: nothing is, or it cannot be read."""
+    return _parsed(external.lake.read(_path(external)))
 
 
-def _parsed(content: bytes | None) -> tuple[_Memory, bool] | None:
+def _parsed(content: bytes | None) -> _Memory | None:
     if content is None:
         return None
     try:
@@ -143,6 +174,6 @@ def _parsed(content: bytes | None) -> tuple[_Memory, bool] | None:
         if facts["format"] != FORMAT or pl.read_parquet_schema(io.BytesIO(content)) != _SCHEMA:
             return None
         partitions = pl.read_parquet(io.BytesIO(content), columns=PARTITION_SCHEMA.names())
-        return _Memory(state_of(partitions, facts), content), facts["is_whole"]
+        return _Memory(state_of(partitions, facts), facts["epoch"], facts["is_whole"], content)
     except (pl.exceptions.PolarsError, OSError, KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -191,8 +191,10 @@ class Table:
 
     @property
     def table_id(self) -> str | None:
-        """The id that Delta gave the table when it was created."""
-        return None if self.metadata is None else self.metadata.table_id
+        """What tells the table and its history: Delta's id, and the epoch of one that its owner has put back."""
+        if self.metadata is None or self.external is None or self.external.epoch == 1:
+            return None if self.metadata is None else self.metadata.table_id
+        return f"{self.metadata.table_id}#{self.external.epoch}"
 
     def is_same(self) -> bool:
         """Return whether the log still holds the commit that was last read; if not, the table was dropped."""

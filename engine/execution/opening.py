@@ -6,7 +6,7 @@ of an asset asks here, and nowhere else is it known where that is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from deltaworks.io.external import External
 from deltaworks.io.history import history
 from deltaworks.io.index import load_indexed, load_table
 from deltaworks.io.log import Commit
-from deltaworks.io.memory import load_external, remember, remember_if_due
+from deltaworks.io.memory import as_known, load_external, remember, remember_if_due
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -39,6 +39,8 @@ def open_latest(lake: Store, asset: Asset[..., Any]) -> Table:
 def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
     """Read the table of an asset as `open_latest`, and keep what was read for those who come next, if that is due.
 
+    An absent lake stays absent: nothing in it hangs on what was read.
+
     Raises:
         LogGap: a commit is missing or damaged.
         TableMismatch: others write it, and it is not partitioned as its asset says.
@@ -46,7 +48,8 @@ def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
     if asset.kind is not AssetKind.EXTERNAL:
         return load_indexed(lake, asset.table_name)
     table = open_latest(lake, asset)
-    remember_if_due(table)
+    if lake.exists(""):
+        remember_if_due(table)
     return table
 
 
@@ -61,7 +64,7 @@ def open_version(lake: Store, asset: Asset[..., Any], version: int | None = None
     if asset.kind is not AssetKind.EXTERNAL:
         return Table.read(store, name, version)
     try:
-        return Table.read(store, name, version, external_of(lake, asset))
+        return Table.read(store, name, version, as_known(store, name, external_of(lake, asset)))
     except LogGap as error:
         raise _told_as_external(asset, error) from error
     except VersionGone as error:
@@ -112,24 +115,43 @@ def refuse_external(asset: Asset[..., Any], deed: str) -> None:
 
 
 def refuse_own_tables(definitions: Definitions, lake: Store) -> None:
-    """Make sure that no table that others write is one of the lake's own.
+    """Make sure that no table that others write shares its folder with one of the lake's own.
 
     Raises:
-        InvalidDefinition: it is, or lies inside of one.
+        InvalidDefinition: it is one, or lies inside of one, or one or the whole lake lies inside of it.
     """
     without = (AssetKind.EXTERNAL, AssetKind.VIEW)
     own = {lake.root / asset.table_name: asset for asset in definitions.assets if asset.kind not in without}
+    within = {folder: asset for path, asset in own.items() for folder in path.parents}
     for asset in definitions.assets:
         if asset.kind is AssetKind.EXTERNAL:
-            folder = Path(str(asset.location))
-            other = next((own[each] for each in (folder, *folder.parents) if each in own), None)
-            if other is not None:
+            problem = _overlap(Path(str(asset.location)), lake, own, within)
+            if problem is not None:
                 raise InvalidDefinition(
-                    f"external {str(asset.key)!r}: {folder} is the folder of asset {str(other.key)!r} ({other.where}), "
-                    "or lies in it; read that asset instead",
-                    where=asset.where,
-                    asset=str(asset.key),
+                    f"external {str(asset.key)!r}: {problem}", where=asset.where, asset=str(asset.key)
                 )
+
+
+def _overlap(
+    folder: Path,
+    lake: Store,
+    own: Mapping[Path, Asset[..., Any]],
+    within: Mapping[Path, Asset[..., Any]],
+) -> str | None:
+    """Say what a folder that others write shares with a lake, whose assets are given by folder and by what is above."""
+    other = next((own[each] for each in (folder, *folder.parents) if each in own), None)
+    if other is not None:
+        named = f"asset {str(other.key)!r} ({other.where})"
+        return f"{folder} is the folder of {named}, or lies in it; read that asset instead"
+    if lake.root.is_relative_to(folder):
+        return f"the lake is at or below {folder}, where only others write; put the lake somewhere else"
+    if folder in within:
+        other = within[folder]
+        return (
+            f"asset {str(other.key)!r} ({other.where}) has its folder in {folder}, where only others write; give that "
+            "asset another name or location"
+        )
+    return None
 
 
 def _load(lake: Store, asset: Asset[..., Any]) -> Table:

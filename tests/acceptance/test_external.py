@@ -171,6 +171,13 @@ def test_what_would_write_is_refused(shop: Shop, command: str, sentence: str) ->
     assert snapshot(shop.theirs) == before
 
 
+def test_what_only_reads_creates_no_lake(shop: Shop) -> None:
+    for command in ("status", "plan", "why daily", "list", "show orders", "history orders"):
+        assert shop.project.run(*command.split()).code == 0, command
+
+    assert not shop.project.lake.exists()
+
+
 def test_a_compaction_outside_makes_nothing_stale(shop: Shop) -> None:
     shop.backfill()
     before = shop.found()
@@ -201,6 +208,31 @@ def test_a_table_that_was_dropped_and_made_again_is_not_the_one_that_was_read(sh
 
     assert shop.causes("daily") == [f"data: the table of orders in {shop.orders} is not the one that was read"]
     assert shop.found()["daily"]["stale"] == ["2024-01-01..2024-01-04"]
+
+
+def test_a_table_that_was_put_back_and_went_on_otherwise_is_not_the_one_that_was_read(shop: Shop) -> None:
+    backup = shutil.copytree(shop.orders, shop.theirs / "backup")
+    shop.order(3)
+    assert shop.backfill()["materialized"] == 5
+    remembered = shutil.copytree(shop.project.lake, shop.theirs / "lake")
+    replaced = [f"data: the table of orders in {shop.orders} is not the one that was read"]
+
+    shutil.rmtree(shop.orders)
+    shutil.copytree(backup, shop.orders)
+    found = shop.found()["daily"]
+    assert found == {"stale": ["2024-01-01..2024-01-04"], "missing": days(5)}
+    assert shop.order(4, amount=999.0) == 2  # a version that was read, of another history
+
+    assert shop.causes("daily") == replaced
+    for lake in read_only(remembered):
+        assert shop.found("--lake", str(lake))["daily"] == found
+    refused = shop.project.run("rerun", "daily@v1", "--verify").sentence
+    assert refused.startswith("Version 1 of daily was made from another table of orders than the one that is there now")
+    assert shop.backfill()["materialized"] == 5
+    assert shop.found()["daily"] == {"fresh": ["2024-01-01..2024-01-04"], "missing": days(5)}
+    assert shop.project.run("rerun", "daily@v2", "--verify").code == 0
+    shop.order(1)
+    assert shop.found()["daily"]["stale"] == days(1)
 
 
 def test_a_day_that_others_emptied_is_missing_and_what_was_made_from_it_stale(shop: Shop) -> None:
@@ -328,6 +360,8 @@ def orders(partition: dw.Partition) -> pl.LazyFrame:
         ('partition_by="day", group', 'partition_by="date", group', "is partitioned by 'day', but its asset orders"),
         ('uri="../theirs/rates")', 'uri="../theirs/orders", partitions=days, partition_by="d")', "is the same table"),
         ('uri="../theirs/rates")', 'uri="lake/total")', "is the folder of asset 'total'"),
+        ('uri="../theirs/rates")', 'uri=".")', "where only others write; put the lake somewhere else"),
+        ('uri="../theirs/rates")', 'uri="lake")', "where only others write; put the lake somewhere else"),
         ('uri="../theirs/rates")', 'uri="s3://bucket/rates")', "works on local disks only"),
         ('uri="../theirs/rates")', 'uri="../theirs/rates", model=int)', "model must be a pandera.polars"),
     ],
@@ -339,6 +373,17 @@ def test_what_cannot_be_is_refused_in_one_sentence(shop: Shop, old: str, new: st
 
     assert refused.code == 2
     assert sentence in refused.sentence
+
+
+def test_no_table_of_the_lake_lies_in_a_folder_that_others_write(shop: Shop) -> None:
+    shop.project.edit("tables.py", 'uri="../theirs/rates")', 'uri="lake/sums")')
+    shop.project.edit("tables.py", "@dw.asset\n", '@dw.asset(name="sums/total")\n')
+
+    refused = shop.project.run("backfill")
+
+    assert refused.code == 2
+    assert "external 'rates': asset 'sums/total' (" in refused.sentence
+    assert "where only others write; give that asset another name or location" in refused.sentence
 
 
 def test_rows_beyond_the_definition_are_counted_apart(shop: Shop) -> None:

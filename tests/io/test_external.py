@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from deltaworks.errors import FilesGone, LogGap, StorageError, TableMismatch, Ve
 from deltaworks.io.create import verify_writable
 from deltaworks.io.external import External
 from deltaworks.io.log import commit_path
-from deltaworks.io.memory import load_external, memory_problem, remember, remember_if_due
+from deltaworks.io.memory import as_known, load_external, memory_problem, remember, remember_if_due
 from deltaworks.io.scan import refuse_removed_files, scan_table
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -228,6 +229,34 @@ def test_a_log_that_was_put_back_is_told_by_itself(store: Store, external: Exter
     append(store, "c")
 
     assert versions(load_external(store, "t", external)) == {"a": 0, "c": 1}
+
+
+def test_each_history_of_a_table_has_an_id_of_its_own_however_the_table_counts(
+    store: Store, external: External, tmp_path: Path
+) -> None:
+    append(store, "a")
+    shutil.copytree(store.uri("t"), tmp_path / "backup")
+    append(store, "a")
+    first = load_external(store, "t", external)
+    remember(first)
+    table_id = DeltaTable(store.uri("t")).metadata().id
+
+    shutil.rmtree(store.uri("t"))
+    append(store, "a")
+    other = load_external(store, "t", external)
+    remember(other)
+    shutil.rmtree(store.uri("t"))
+    shutil.copytree(tmp_path / "backup", store.uri("t"))
+    append(store, "b")
+    whole = replace(external, is_whole=True)
+    again = load_external(store, "t", whole)
+    remember(again)
+    remember(first)  # by a run that began before
+
+    assert first.table_id == table_id
+    assert str(other.table_id).endswith("#2")
+    assert [again.table_id, load_external(store, "t", external).table_id] == [f"{table_id}#3"] * 2
+    assert Table.read(store, "t", 0, as_known(store, "t", external)).table_id == f"{table_id}#3"
 
 
 def test_less_is_never_remembered_than_before(store: Store, external: External) -> None:
