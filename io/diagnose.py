@@ -16,6 +16,7 @@ from deltaworks.io.index import index_problem
 from deltaworks.io.ledger import find_damaged_runs
 from deltaworks.io.lifetimes import read_lifetimes
 from deltaworks.io.log import commit_path
+from deltaworks.io.places import WHOLE
 from deltaworks.io.scattered import Layout, compaction_demand, find_scattered
 from deltaworks.io.store import Store
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
@@ -115,8 +116,8 @@ def lost_pin(asset: str, upstream: str, keys: Sequence[str], versions: Sequence[
     others = f", and {len(paths) - 1} more are not there" if len(paths) > 1 else ""
     whose = f"{_some(keys)} of it was" if len(keys) == 1 else f"{_some(keys)} of it were"
     message = (
-        f"{'it was' if keys == [''] else whose} made from {read}, whose data file {paths[0]} is not there{others}, as "
-        "after a vacuum by others: `rerun --verify` of that is not possible"
+        f"{'it was' if _is_whole(keys) else whose} made from {read}, whose data file {paths[0]} is not there{others}, "
+        "as after a vacuum: `rerun --verify` of that is not possible"
     )
     return Problem("missing_pinned_files", asset, message, f"{_remake(asset, keys)}, or restore it from a backup")
 
@@ -160,7 +161,7 @@ def _missing_files(subject: Subject) -> Iterator[Problem]:
         return
     _, path, what = damaged[0]
     keys = sorted({key for key, _, _ in damaged})
-    whose = f" of {_some(keys)}" if keys != [""] else ""
+    whose = "" if _is_whole(keys) else f" of {_some(keys)}"
     more = f", and {len(damaged) - 1} more are damaged" if len(damaged) > 1 else ""
     ours = [key for key in keys if subject.is_defined(key)]
     repairs = [_remake(asset, ours)] if ours else []
@@ -172,7 +173,7 @@ def _missing_files(subject: Subject) -> Iterator[Problem]:
 
 
 def _remake(asset: str, keys: Sequence[str]) -> str:
-    if keys == [""]:
+    if _is_whole(keys):
         return f"`deltaworks materialize {asset}`"
     if len(keys) <= 2 * _SHOWN:
         return f"`deltaworks materialize {asset}{''.join(f' --partition {key}' for key in keys)}`"
@@ -193,6 +194,10 @@ def _restore(subject: Subject, path: str) -> str:
         f"restore {path} from a backup; or move {table.store.uri(table.name)} away, and `deltaworks backfill "
         f"{subject.asset}+` makes the table anew"
     )
+
+
+def _is_whole(keys: Sequence[str]) -> bool:
+    return len(keys) == 1 and keys[0] == WHOLE
 
 
 def _some(keys: Collection[str]) -> str:

@@ -61,18 +61,36 @@ def known(table: Table, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     return scan_table(table).collect().with_columns(pl.col(KEY_COLUMN).fill_null(WHOLE))
 
 
-def compare(before: pl.DataFrame, now: pl.DataFrame, at: dt.datetime) -> Changes:
-    """Compare what is known with what is there now: the same columns but `observed_at`, which is when a row was new."""
+def recorded(table: Table) -> pl.DataFrame:
+    """Return the keys of the partitions that are there by the log; the rows may have lost some that it still has."""
+    keys = table.partitions().filter(pl.col("origin") != int(Origin.GONE))
+    if table.names_keys:
+        keys = keys.filter(pl.col("key") != WHOLE)
+    return keys.select(pl.col("key").alias(KEY_COLUMN))
+
+
+def compare(before: pl.DataFrame, recorded: pl.DataFrame, now: pl.DataFrame, at: dt.datetime) -> Changes:
+    """Compare what is known with what is there now.
+
+    Args:
+        before: the rows that the table has.
+        recorded: the keys that its log says are there. They differ from those of the rows if a data file is lost or
+            others wrote to the table.
+        now: the columns of the table but `observed_at`, which is when a row was new.
+        at: the time of the observation.
+    """
     identity = now.columns
     seen = before.group_by(identity).agg(pl.col(_AT).min())
     rows = now.join(seen, on=identity, how="left").with_columns(pl.col(_AT).fill_null(at))
     rows = rows.select(before.columns).sort(identity)
     both = (now.with_columns(count=1), before.select(*identity, count=-1))
     differ = pl.concat(both).group_by(identity).agg(pl.col("count").sum()).filter(pl.col("count") != 0)
-    keys = differ.select(pl.col(KEY_COLUMN).unique().sort())
-    here = keys.join(now, on=KEY_COLUMN, how="semi", maintain_order="left")[KEY_COLUMN]
-    gone = keys.join(now, on=KEY_COLUMN, how="anti", maintain_order="left")[KEY_COLUMN]
-    return Changes(rows, tuple(here.to_list()), tuple(gone.to_list()))
+    here, there = now.select(KEY_COLUMN), recorded.select(KEY_COLUMN)
+    forgotten = (here.join(there, on=KEY_COLUMN, how="anti"), there.join(here, on=KEY_COLUMN, how="anti"))
+    keys = pl.concat((differ.select(KEY_COLUMN), *forgotten)).unique().sort(KEY_COLUMN)
+    changed = keys.join(here, on=KEY_COLUMN, how="semi", maintain_order="left")[KEY_COLUMN]
+    gone = keys.join(here, on=KEY_COLUMN, how="anti", maintain_order="left")[KEY_COLUMN]
+    return Changes(rows, tuple(changed.to_list()), tuple(gone.to_list()))
 
 
 def is_disturbed(table: Table) -> bool:

@@ -10,7 +10,7 @@ import ast
 import inspect
 import linecache
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -60,6 +60,14 @@ class DeclaredColumn:
     comment: str | None = None
     """What its author says about it: the description, else the title."""
 
+    def rules(self) -> Iterator[tuple[str, Severity]]:
+        """Yield what each of its rules asks, and what follows if it does not hold."""
+        own = {NOT_NULL: not self.nullable, (UNIQUE,): self.unique}
+        for names, is_asked in own.items():
+            if is_asked:
+                yield names[0], self.on_fail.reaction(*names).severity
+        yield from ((check.meaning, check.reaction.severity) for check in self.checks)
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -104,12 +112,7 @@ class Declared:
     def taking_out(self) -> Iterator[str]:
         """Yield what each rule asks that leaves rows out, so that it is part of what the table's rows are."""
         for column in (*self.columns, *self.pattern_columns):
-            own = {NOT_NULL: not column.nullable, (UNIQUE,): column.unique}
-            asked = {names[0]: column.on_fail.reaction(*names).severity for names, is_asked in own.items() if is_asked}
-            for meaning, severity in (
-                *asked.items(),
-                *((each.meaning, each.reaction.severity) for each in column.checks),
-            ):
+            for meaning, severity in column.rules():
                 if severity.takes_out:
                     yield f"{column.name}: {meaning}, {severity}"
         if self.on_fail.reaction(UNIQUE).severity.takes_out:
@@ -119,6 +122,31 @@ class Declared:
         for check in self.checks:
             if check.reaction.severity.takes_out:
                 yield f"table: {check.meaning}, {check.reaction.severity}"
+
+    def sifting(self, columns: Collection[str]) -> frozenset[str]:
+        """Return the columns of a table that decide by a rule which rows are left out.
+
+        A check of the whole frame, or one that its author wrote, may read every column.
+        """
+        found: set[str] = set()
+        for declared, names in self._named(columns):
+            severities = [check.reaction.severity for check in declared.checks if not check.builtin]
+            if any(severity.takes_out for severity in severities):
+                return frozenset(columns)
+            if any(severity.takes_out for _, severity in declared.rules()):
+                found.update(names)
+        if any(check.reaction.severity.takes_out for check in self.checks):
+            return frozenset(columns)
+        if self.on_fail.reaction(UNIQUE).severity.takes_out:
+            found.update(name for key in self.keys for name in key)
+        return frozenset(found.intersection(columns))
+
+    def _named(self, columns: Collection[str]) -> Iterator[tuple[DeclaredColumn, Collection[str]]]:
+        """Yield each declared column with the names of a table's columns that it speaks for."""
+        own = {column.name for column in self.columns}
+        yield from ((column, (column.name,)) for column in self.columns)
+        for column in self.pattern_columns:
+            yield column, [name for name in columns if name not in own and re.fullmatch(column.name, name)]
 
     def check_functions(self) -> Iterator[FunctionType]:
         """Yield the author's functions in the model and those that it inherits from, in the order of their names."""

@@ -156,6 +156,11 @@ def _unread(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
         lines += [Cell(f"  {name}") for name in names]
     else:
         lines = [Cell(f"Every column of {asset} feeds another one.", "good")]
+    feeds = {name: {key for key, _ in found.readers.get((asset, name), {})} for name in columns}
+    inside = [name for name, keys in feeds.items() if keys == {asset}]
+    if readers and inside:
+        note = f"note: {_listed(inside)} {'feeds' if len(inside) == 1 else 'feed'} no other asset, only {asset} itself"
+        lines.append(Cell(f"{note}, by a rule that leaves rows out or as a partition", "quiet"))
     below = (each for name in columns for each in found.readers.get((asset, name), {}))
     hiding = sorted({str(each[0]) for each in below if found.of(each).is_opaque})
     if hiding:

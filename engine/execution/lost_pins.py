@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
@@ -40,33 +41,61 @@ def find_lost_pins(graph: AssetGraph, tables: Mapping[AssetKey, Table]) -> Itera
         missing = missing_pinned(table, read_lifetimes(table.store, table.name), versions)
         for edge in leaving if missing else ():
             if edge.downstream in tables:
-                yield from _lost(graph, edge, table.table_id or "", missing, tables[edge.downstream])
+                yield from _lost(graph, edge, table, missing, tables[edge.downstream])
 
 
 def _lost(
-    graph: AssetGraph, edge: Edge, table_id: str, missing: Sequence[tuple[str, Lifetime]], reader: Table
+    graph: AssetGraph, edge: Edge, table: Table, missing: Sequence[tuple[str, Lifetime]], reader: Table
 ) -> Iterator[LostPin]:
-    upstream, downstream = graph.nodes[edge.upstream].partitions, graph.nodes[edge.downstream].partitions
-    made = _made(reader)
+    downstream = graph.nodes[edge.downstream].partitions
+    pins = _pins(graph, edge, table.table_id or "", reader)
+    readers = _readers(graph, edge, table, pins)
     keys: dict[int, str] = {}
     versions: set[int] = set()
     paths: dict[str, None] = {}
     for path, lifetime in missing:
-        ordinal = upstream.ordinal(lifetime.key)
-        for each in () if ordinal is None else edge.correspondence.downstream_of(ordinal):
-            key = downstream.key(each)
-            content = made.get(reader.places.of_key(key))
-            pin = None if content is None else content.inputs.get(table_id)
-            if pin is not None and lifetime.holds_any([pin.version]):
-                keys[each] = key
-                versions.add(pin.version)
+        for each in readers(lifetime):
+            if each in pins and lifetime.holds_any([pins[each]]):
+                keys[each] = downstream.key(each)
+                versions.add(pins[each])
                 paths[path] = None
     if keys:
         ordered = tuple(keys[ordinal] for ordinal in sorted(keys))
         yield LostPin(edge.downstream, edge.upstream, ordered, tuple(sorted(versions)), tuple(paths))
 
 
-def _made(table: Table) -> dict[str, Materialization]:
-    """Return by what the present content of each partition was made, by place."""
-    known = table.partitions().select("key", "materialization").drop_nulls()
-    return {key: table.materializations[number] for key, number in known.iter_rows()}
+def _pins(graph: AssetGraph, edge: Edge, table_id: str, reader: Table) -> dict[int, int]:
+    """Return the version of the upstream that the present content of each partition was made from."""
+    known = reader.partitions().select("key", "materialization").drop_nulls()
+    made: dict[str, Materialization] = {key: reader.materializations[number] for key, number in known.iter_rows()}
+    partitions = graph.nodes[edge.downstream].partitions
+    found: dict[int, int] = {}
+    for ordinal in range(partitions.size):
+        content = made.get(reader.places.of_key(partitions.key(ordinal)))
+        pin = None if content is None else content.inputs.get(table_id)
+        if pin is not None:
+            found[ordinal] = pin.version
+    return found
+
+
+def _readers(
+    graph: AssetGraph, edge: Edge, table: Table, pins: Mapping[int, int]
+) -> Callable[[Lifetime], Iterable[int]]:
+    """Return what tells the partitions that may have been made from a file."""
+    upstream = graph.nodes[edge.upstream].partitions
+
+    def of_key(lifetime: Lifetime) -> Iterable[int]:
+        ordinal = upstream.ordinal(lifetime.key)
+        return () if ordinal is None else edge.correspondence.downstream_of(ordinal)
+
+    by_version: dict[int, list[int]] = {}
+    for ordinal, version in pins.items():
+        by_version.setdefault(version, []).append(ordinal)
+    versions = sorted(by_version)
+
+    def of_any_key(lifetime: Lifetime) -> Iterable[int]:
+        first = bisect_left(versions, lifetime.added)
+        last = len(versions) if lifetime.removed is None else bisect_left(versions, lifetime.removed)
+        return (ordinal for version in versions[first:last] for ordinal in by_version[version])
+
+    return of_any_key if table.names_keys else of_key

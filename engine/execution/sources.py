@@ -32,6 +32,7 @@ from deltaworks.io.observation import (
     create_observed,
     is_disturbed,
     known,
+    recorded,
     verify_observed,
 )
 from deltaworks.io.parquet import Staging
@@ -179,7 +180,7 @@ def _observe(
             return Observed(node.key, error=str(error))
         if not table.exists:
             create_observed(table, _schema(node), node.scheme, description_of(node))
-        found = compare(known(table, _schema(node)), answer.rows, now())
+        found = compare(known(table, _schema(node)), recorded(table), answer.rows, now())
         if not found.keys and not is_disturbed(table):
             return Observed(node.key, ignored=answer.ignored)
         committed = commit_observed(table, found.rows, staging, _record(node, entry, found), node.scheme, now())

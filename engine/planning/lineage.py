@@ -26,7 +26,7 @@ from deltaworks.engine.planning.lineage_plans import Frame, trace_frame
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.engine.planning.resolved_plan import PlanUnknown, Scan, scan_of
 from deltaworks.errors import UnknownAsset, UnknownColumn, did_you_mean
-from deltaworks.validation import conform
+from deltaworks.validation import conform, declare
 
 EVERY = "*"
 """Stands for all columns of an asset whose columns are known only when it has been made."""
@@ -38,7 +38,10 @@ class Influence(StrEnum):
     VALUE = "value"
     """Its values become the other's values."""
     ROWS = "rows"
-    """It only decides which rows there are, how they are grouped or in which order: by a filter, a join, a sort."""
+    """It only decides which rows there are, how they are grouped or in which order: by a filter, a join, a sort.
+
+    A column whose rule leaves rows out does so to every column of its own asset.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class ColumnLineage:
     values: Sources
     """The columns that its values are made of."""
     rows: Sources
-    """The columns that decide which rows there are."""
+    """The columns that decide which rows there are; those of its own asset, by rules that leave rows out."""
     is_opaque: bool = False
     """Whether it is not known which of these columns have influence, only that no others have."""
 
@@ -131,7 +134,7 @@ class Lineage:
         return _reached(column, self._below)
 
     def unread(self, asset: AssetKey) -> tuple[str, ...]:
-        """Return the columns of an asset that have no influence on any column."""
+        """Return the columns of an asset that have no influence on any column, not even by a rule of the asset."""
         return tuple(name for name in self.assets[asset] if name != EVERY and (asset, name) not in self.readers)
 
     @cached_property
@@ -250,20 +253,30 @@ def _schema(declared: pl.Schema | None, called: Iterable[_Called]) -> pl.Schema 
 def _columns(
     node: Node, schema: pl.Schema | None, frames: Sequence[Frame | None], reads: _Reads
 ) -> Mapping[str, ColumnLineage]:
-    anything = ColumnLineage(reads.columns, reads.columns | reads.cuts, is_opaque=bool(node.reads))
+    sifting = _sifting(node, schema or ())
+    by_rule = frozenset((node.key, name) for name in sifting)
+    anything = ColumnLineage(reads.columns, reads.columns | reads.cuts | by_rule, is_opaque=bool(node.reads))
     columns = dict.fromkeys(schema or [EVERY], anything)
     computed: Mapping[str, Iterable[str]] = {} if EVERY in columns else _computed(node, columns)
     seen = [frame for frame in frames if frame is not None]
     rows = anything.rows
     if seen and len(seen) == len(frames):
-        # A call for several partitions is cut to these by what their columns hold.
-        own = set(node.partition_columns).union(*computed.values())
+        # A call for several partitions is cut to these by what their columns hold, and rules leave out rows.
+        own = sifting.union(node.partition_columns, *computed.values())
         held = (frame.columns[name].values for frame in seen for name in own if name in frame.columns)
-        rows = reads.cuts.union(*held, *(frame.rows.values for frame in seen))
-        columns |= {name: _column(name, seen, rows) for name in columns if all(name in each.columns for each in seen)}
+        rows = reads.cuts.union(by_rule, *held, *(frame.rows.values for frame in seen))
+        hidden = any(frame.columns[name].is_unseen for frame in seen for name in sifting if name in frame.columns)
+        found = {name: _column(name, seen, rows) for name in columns if all(name in each.columns for each in seen)}
+        columns |= {name: replace(each, is_opaque=each.is_opaque or hidden) for name, each in found.items()}
     return columns | {
         name: ColumnLineage(frozenset((node.key, root) for root in roots), rows) for name, roots in computed.items()
     }
+
+
+def _sifting(node: Node, columns: Collection[str]) -> frozenset[str]:
+    """Return the columns of an asset that decide, by a rule of its model, which rows are left out of its table."""
+    model = node.asset.model if node.asset.kind.is_made else None
+    return frozenset() if model is None else declare(model).sifting(columns)
 
 
 def _computed(node: Node, columns: Iterable[str]) -> Mapping[str, Iterable[str]]:

@@ -244,13 +244,15 @@ def _refuse_empty(
     lacking: Sequence[LeftOut],
     planned: Mapping[AssetKey, PartitionSet],
 ) -> None:
-    """Refuse a request that names what cannot be made, or of which nothing is there and nothing can be made."""
+    """Refuse a request that names what cannot be made, or of which nothing is there and nothing can be made.
+
+    What is left out by no fault of the request may still be made, once its source is observed: it is not refused.
+    """
     nodes = graph.nodes
     at_fault = [left for left in lacking if left.fault is None]
     named = (left for left in at_fault if request.names_partitions and nodes[left.asset].is_partitioned)
-    is_empty = not planned and not any(
-        asked - status[key].having(Status.MISSING) for key, asked in request.partitions.items()
-    )
+    is_there = any(asked - status[key].having(Status.MISSING) for key, asked in request.partitions.items())
+    is_empty = not planned and not is_there and len(at_fault) == len(lacking)
     left = next(named, at_fault[0] if at_fault and is_empty else None)
     if left is not None:
         raise RequestError(f"Cannot make {nodes[left.asset].spelled(left.partitions.ranges())}: {left.reason(graph)}")

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 from tests.acceptance.test_doctor import diagnosed, write_project
 
 READER = """
@@ -46,6 +46,30 @@ class Row(pa.DataFrameModel):
 def counts() -> LazyFrame[Row]:
     \"\"\"What was counted.\"\"\"
     return pl.LazyFrame({"n": [1], "x": [0.5], "y": [1.5]})
+"""
+
+OBSERVED = """
+from pathlib import Path
+import polars as pl
+import deltaworks as dw
+
+days = dw.DailyPartitions(start="2024-01-01", end="2024-01-03")
+
+@dw.observable_source(partitions=days)
+def answers():
+    return dict.fromkeys(["2024-01-01", "2024-01-02"], Path(__file__).with_name("seen").read_text())
+
+@dw.observable_source
+def release():
+    return Path(__file__).with_name("seen").read_text()
+
+@dw.asset(partitions=days, partition_by="day")
+def kept(answers: pl.LazyFrame) -> pl.LazyFrame:
+    return answers.with_columns(day=pl.col("partition").str.to_date())
+
+@dw.asset
+def notes(release: pl.LazyFrame) -> pl.LazyFrame:
+    return release
 """
 
 
@@ -242,6 +266,46 @@ def test_doctor_finds_what_others_vacuumed_though_something_was_made_from_it(mad
     repair = found["repair"].partition(", or ")[0]
     assert made.run(*repair.strip("`").split()[1:]).code == 0
     assert made.run("doctor").code == 0
+
+
+def test_doctor_finds_what_was_lost_of_a_source_and_of_whole_tables(here: Here) -> None:
+    here.write("tables.py", OBSERVED)
+    here.write("seen", "1")
+    assert here.run("backfill").code == 0
+    here.write("seen", "2")
+    assert here.run("materialize", "answers", "release").code == 0
+    for name in ("answers", "release"):
+        DeltaTable(str(here.lake / name)).vacuum(0, enforce_retention_duration=False, dry_run=False)
+
+    problems = here.run("doctor", "--json").json["problems"]
+
+    assert {each["kind"] for each in problems} == {"missing_pinned_files"}
+    told = {each["asset"]: each["message"] for each in problems}
+    assert told["kept"].startswith("partitions 2024-01-01, 2024-01-02 of it were made from version 1 of answers, whose")
+    assert told["notes"].startswith("it was made from version 1 of release, whose data file")
+    assert all("is not there, as after a vacuum: `rerun --verify`" in message for message in told.values())
+    for asset in told:
+        assert here.run("rerun", f"{asset}@v1", "--verify").code == 2
+    for each in problems:
+        repair = each["repair"].partition(", or ")[0]
+        assert here.run(*repair.strip("`").split()[1:]).code == 0, repair
+    assert here.run("doctor").code == 0
+
+
+def test_doctor_names_only_what_was_made_from_the_lost_version_of_a_source(here: Here) -> None:
+    here.write("tables.py", OBSERVED)
+    for day, seen in (("2024-01-01", "1"), ("2024-01-02", "2"), ("2024-01-02", "3")):
+        here.write("seen", seen)
+        assert here.run("materialize", "kept", "--partition", day).code == 0
+    here.write("seen", "4")
+    assert here.run("materialize", "answers").code == 0
+    commit = here.lake / "answers" / "_delta_log" / f"{3:020d}.json"
+    (lost,) = (json.loads(line)["add"]["path"] for line in commit.read_text().splitlines() if '"add"' in line)
+    (here.lake / "answers" / lost).unlink()
+
+    found = diagnosed(here)
+
+    assert found["message"].startswith("partition 2024-01-02 of it was made from version 3 of answers, whose data file")
 
 
 def test_doctor_finds_claims_and_ledgers_that_are_broken(made: Project) -> None:

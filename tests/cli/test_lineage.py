@@ -26,6 +26,23 @@ def after(unsaid: pl.LazyFrame) -> pl.LazyFrame:
     return unsaid.select(y=pl.col("x") + 1)
 """
 
+RULED = """
+import pandera.polars as pa
+
+class Clean(pa.DataFrameModel):
+    day: pl.Date
+    n: int = pa.Field(ge=0, metadata={"on_fail": "drop"})
+    noise: int
+
+@dw.asset
+def clean(noisy: pl.LazyFrame) -> LazyFrame[Clean]:
+    return noisy.select("day", "n", "noise")
+
+@dw.asset
+def dates(clean: LazyFrame[Clean]) -> pl.LazyFrame:
+    return clean.select("day")
+"""
+
 
 @pytest.fixture
 def tables(shell: Any) -> Any:
@@ -118,6 +135,27 @@ def test_columns_that_nothing_is_made_of_are_listed(tables: Any) -> None:
         "unread": ["one"],
         "readers": ["sub/report.v1"],
     }
+
+
+def test_a_column_whose_rule_leaves_rows_out_is_not_unread(tables: Any) -> None:
+    file = tables.folder / "tables.py"
+    file.write_text(file.read_text() + RULED)
+
+    unread = tables.run("lineage", "clean", "--unread")
+
+    assert unread.lines == [
+        "1 of 3 columns of clean feed no other column:",
+        "noise",
+        "note: n feeds no other asset, only clean itself, by a rule that leaves rows out or as a partition",
+    ]
+    assert "rows decided by clean.n, noisy.n" in tables.run("lineage", "clean").lines
+    assert tables.run("lineage", "dates.day").out.splitlines()[:5] == [
+        "dates.day",
+        "upstream",
+        "  clean.day",
+        "    noisy.day",
+        "      doubled.day",
+    ]
 
 
 def test_columns_that_nobody_can_name_stand_for_all(tables: Any) -> None:

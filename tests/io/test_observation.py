@@ -24,6 +24,7 @@ from deltaworks.io.observation import (
     create_observed,
     is_disturbed,
     known,
+    recorded,
     verify_observed,
 )
 from deltaworks.io.parquet import Staging
@@ -47,7 +48,7 @@ def observe(
     if not table.exists:
         create_observed(table, SCHEMA, scheme, Description("a source"))
     now = pl.DataFrame(list(versions.items()), schema={"partition": pl.String, "version": pl.String}, orient="row")
-    found = compare(known(table, SCHEMA), now, at)
+    found = compare(known(table, SCHEMA), recorded(table), now, at)
     if not found.keys and not is_disturbed(table):
         return None
     record = Record(run_id, "s", "deltaworks 0", NOON.isoformat(), found.groups(), {}, Kind.OBSERVE)
@@ -147,10 +148,10 @@ def test_an_index_and_a_checkpoint_say_the_same(lake, table) -> None:
 def test_who_comes_second_is_told_and_leaves_no_file(lake, table) -> None:
     observe(table, {"a": "1"})
     slow = Table.read(lake.store, "s")
-    before = known(slow, SCHEMA)
+    before, keys = known(slow, SCHEMA), recorded(slow)
     observe(table, {"a": "2"}, run_id="fast")
 
-    found = compare(before, pl.DataFrame({"partition": ["a"], "version": ["3"]}), NOON)
+    found = compare(before, keys, pl.DataFrame({"partition": ["a"], "version": ["3"]}), NOON)
     record = Record("slow", "s", "deltaworks 0", NOON.isoformat(), found.groups(), {}, Kind.OBSERVE)
     lost = commit_observed(slow, found.rows, Staging(lake.store, "s", "slow", 1), record, "static", NOON)
 
@@ -217,6 +218,45 @@ def test_a_lost_file_is_written_anew(lake, table, rows) -> None:
     observe(table, {"a": "1"})
 
     assert rows(table) == [("a", "1", NOON)]
+
+
+@pytest.mark.parametrize("loss", ["the file is lost", "others delete the row"])
+def test_what_is_gone_is_told_by_the_log_where_the_rows_do_not(lake, table, rows, loss: str) -> None:
+    observe(table, {"a": "1", "b": "1"})
+    if loss == "the file is lost":
+        (file,) = table.files(["a"])
+        lake.store.delete(f"s/{file.path}")
+    else:
+        DeltaTable(lake.uri("s")).delete("partition = 'b'")
+        table.tail()
+
+    observe(table, {"a": "1"})
+
+    assert states(table)["b"] == (table.version, Origin.GONE)
+    assert [row[:2] for row in rows(table)] == [("a", "1")]
+    assert observe(table, {"a": "1"}) is None
+
+
+def test_what_comes_back_is_there_even_if_others_brought_its_row_back_before(lake, table) -> None:
+    observe(table, {"a": "1", "b": "1"})
+    observe(table, {"a": "1"})
+    DeltaTable(lake.uri("s")).restore(1)
+    table.tail()
+
+    observe(table, {"a": "1", "b": "1"})
+
+    assert states(table)["b"] == (4, Origin.ENGINE)
+
+
+def test_all_of_a_source_may_be_gone_with_its_file(lake, table) -> None:
+    observe(table, {"a": "1", "b": "1"})
+    (file,) = table.files(["a"])
+    lake.store.delete(f"s/{file.path}")
+
+    observe(table, {})
+
+    assert states(table) == {"a": (2, Origin.GONE), "b": (2, Origin.GONE)}
+    assert observe(table, {}) is None
 
 
 def test_a_commit_without_its_file_is_seen_to_be_cut_off(lake, table) -> None:

@@ -16,6 +16,8 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.sources import MAX_TRIES, Observations, observe_sources
 from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.plan import plan
+from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import RequestError, RunError
 from deltaworks.io.ledger import RunStatus, read_runs
@@ -183,6 +185,34 @@ def test_what_is_made_from_it_reads_its_own_rows(tmp_path: Path) -> None:
     versions["c"] = None
     with pytest.raises(RunError, match="api: TypeError"):
         dw.materialize([api, calls], lake=tmp_path, resources=resources)
+
+
+def test_a_plan_waits_for_what_was_never_observed_though_other_upstreams_are_missing(tmp_path: Path) -> None:
+    ext = dw.external_asset("ext", uri=str(tmp_path / "theirs"))
+    api = source(lambda: {"c": 1})
+
+    @dw.asset
+    def theirs(ext: pl.LazyFrame) -> pl.LazyFrame:
+        return ext
+
+    @dw.asset(partitions=keys, partition_by="partition")
+    def calls(api: pl.LazyFrame) -> pl.LazyFrame:
+        return api
+
+    definitions = Definitions([ext, api, theirs, calls])
+    graph = build_graph(definitions, NOW)
+    found = observe(graph, Store.at(str(tmp_path / "lake"))).status
+    decided = plan(graph, found, request(graph, list(graph.nodes)))
+    report = dw.materialize([ext, api, theirs, calls], lake=tmp_path / "lake")
+
+    assert decided.steps == ()
+    assert {str(left.asset): left.reason(graph) for left in decided.left_out} == {
+        "theirs": "it is made from ext, which is missing; others write it",
+        "calls": "nothing has been observed of api",
+    }
+    assert (report.entry.materialized, report.entry.skipped) == (1, 3)
+    with pytest.raises(RequestError, match="Cannot make theirs: it is made from ext, which is missing"):
+        plan(graph, found, request(graph, [theirs.key]))
 
 
 def test_thousands_of_partitions_are_one_file_and_one_row_changes(tmp_path: Path) -> None:

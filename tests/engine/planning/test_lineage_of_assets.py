@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import typing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -271,6 +272,109 @@ def test_a_count_of_rows_goes_back_to_what_decided_them() -> None:
     assert [(each.column, each.influence) for each in found.upstream(of("count.n"))] == [(of("products.price"), "rows")]
     assert of("count.n") in [each.column for each in found.downstream(of("products.price"))]
     assert found.unread(few.key) == ("category",)
+
+
+class Priced(pa.DataFrameModel):
+    product_id: int
+    price: float = pa.Field(ge=0, metadata={"on_fail": "drop"})
+    currency: str = pa.Field(isin=["EUR", "USD"], metadata={"on_fail": "warn"})
+
+
+class Paired(pa.DataFrameModel):
+    product_id: int
+    price: float
+    currency: str
+
+    class Config:
+        unique: typing.ClassVar = ["product_id", "currency"]
+        metadata: typing.ClassVar = {"on_fail": {"unique": "quarantine"}}
+
+
+class Framed(pa.DataFrameModel):
+    product_id: int
+    price: float
+    currency: str
+
+    @pa.dataframe_check
+    def priced(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(col("price") > 0)
+
+    class Config:
+        metadata: typing.ClassVar = {"on_fail": {"priced": "drop"}}
+
+
+class Own(pa.DataFrameModel):
+    product_id: int
+    price: float
+    currency: str = pa.Field(metadata={"on_fail": {"dear": "quarantine"}})
+
+    @pa.check("currency", name="dear")
+    def dear(cls, data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(col("price") > 0)
+
+
+class Patterned(pa.DataFrameModel):
+    product_id: int
+    rest: str = pa.Field(alias="curr.*", regex=True, nullable=False, metadata={"on_fail": {"not_null": "drop"}})
+
+
+@pytest.mark.parametrize(
+    ("model", "deciding"),
+    [
+        (Priced, {"price"}),
+        (Paired, {"product_id", "currency"}),
+        (Framed, {"product_id", "price", "currency"}),
+        (Own, {"product_id", "price", "currency"}),
+        (Patterned, {"currency"}),
+    ],
+)
+def test_rules_that_leave_rows_out_decide_the_rows_of_all_columns(model: Any, deciding: set[str]) -> None:
+    def function(products: pl.LazyFrame) -> Any:
+        return products.select("product_id", "price", "currency")
+
+    function.__annotations__["return"] = LazyFrame[model]
+    clean = dw.asset(name="clean")(function)
+
+    @dw.asset
+    def ids(clean: pl.LazyFrame) -> pl.LazyFrame:
+        return clean.select("product_id")
+
+    found = made(products, clean, ids)
+
+    expected = spelled((AssetKey(key), name) for key in ("clean", "products") for name in deciding)
+    assert {spelled(each.rows) for each in found.assets[clean.key].values()} == {expected}
+    assert set(found.unread(clean.key)) == {"product_id", "price", "currency"} - deciding - {"product_id"}
+    above = {each.column: each.influence for each in found.upstream(of("ids.product_id"))}
+    assert {name for key, name in above if key == products.key} == deciding | {"product_id"}
+    assert all(of("ids.product_id") in [each.column for each in found.downstream((products.key, n))] for n in deciding)
+
+
+def test_a_rule_on_what_python_hides_hides_what_decides_the_rows() -> None:
+    @dw.asset
+    def clean(products: LazyFrame[Product]) -> LazyFrame[Priced]:
+        hidden = col("price").map_elements(lambda price: price, return_dtype=pl.Float64)
+        return products.select("product_id", hidden, "currency")
+
+    assert {name: each.is_opaque for name, each in made(products, clean).assets[clean.key].items()} == {
+        "product_id": True,
+        "price": True,
+        "currency": True,
+    }
+
+
+def test_a_rule_of_what_has_no_upstream_is_read_by_its_own_asset() -> None:
+    @dw.asset
+    def raw() -> LazyFrame[Priced]:
+        raise AssertionError("what has no upstream is not called")
+
+    @dw.asset
+    def count(raw: pl.LazyFrame) -> pl.LazyFrame:
+        return raw.select(n=pl.len())
+
+    found = made(raw, count)
+
+    assert found.unread(raw.key) == ("product_id", "currency")
+    assert [(each.column, each.influence) for each in found.upstream(of("count.n"))] == [(of("raw.price"), "rows")]
 
 
 def made(*assets: dw.Asset[..., Any]) -> Lineage:
