@@ -60,7 +60,7 @@ def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
     rows = [(Cell(name, "strong"), _made_of(name, asset, found), _feeds((asset, name), found)) for name in columns]
     decided = sorted({source for each in columns.values() for source in each.rows})
     is_known = EVERY not in columns
-    unknown = "  its columns are known only when it is made; a model in its signature would name them"
+    unknown = "  its columns are known only from its data; a model would name them"
     blocks: list[Table | Cell | str] = [
         Cell(str(asset), "strong"),
         f"  made from {_near_and_far(above, 'further up')}",

@@ -29,7 +29,7 @@ from deltaworks.errors import UnknownAsset, UnknownColumn, did_you_mean
 from deltaworks.validation import conform, declare
 
 EVERY = "*"
-"""Stands for all columns of an asset whose columns are known only when it has been made."""
+"""Stands for all columns of an asset whose columns are known only from its data."""
 
 
 class Influence(StrEnum):

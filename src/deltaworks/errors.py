@@ -133,7 +133,7 @@ class UnknownColumn(RequestError):
         if self.known:
             problem = f"its columns are {', '.join(self.known)}.{did_you_mean(name, self.known, otherwise='')}"
         else:
-            problem = "what columns it has is known only when it is made; a model in its signature would say so."
+            problem = "which columns it has is known only from its data; a model would say so."
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
 
 

@@ -161,8 +161,17 @@ def test_a_column_whose_rule_leaves_rows_out_is_not_unread(tables: Any) -> None:
 def test_columns_that_nobody_can_name_stand_for_all(tables: Any) -> None:
     lines = tables.run("lineage", "unsaid").lines
 
-    assert "its columns are known only when it is made; a model in its signature would name them" in lines
+    assert "its columns are known only from its data; a model would name them" in lines
     assert lines[-1] == "* any of total.n after.*"
+
+
+def test_a_table_of_others_without_a_model_is_not_said_to_be_made(tables: Any) -> None:
+    file = tables.folder / "tables.py"
+    file.write_text(file.read_text() + '\ntheirs = dw.external_asset("theirs", uri="./theirs")\n')
+
+    lines = tables.run("lineage", "theirs").lines
+
+    assert "its columns are known only from its data; a model would name them" in lines
 
 
 @pytest.mark.parametrize(
@@ -174,8 +183,7 @@ def test_columns_that_nobody_can_name_stand_for_all(tables: Any) -> None:
         ("nothing.like.this", "There is no asset 'nothing.like'. `deltaworks list` shows what is defined."),
         (
             "unsaid.x",
-            "Asset 'unsaid' has no column 'x': what columns it has is known only when it is made; "
-            "a model in its signature would say so.",
+            "Asset 'unsaid' has no column 'x': which columns it has is known only from its data; a model would say so.",
         ),
     ],
 )
