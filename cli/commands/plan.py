@@ -59,11 +59,15 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         "left_out": left_out_json(decided, graph),
         "without": without_json(decision.asked.request, graph),
         "never_observed": list(map(str, decision.never_observed)),
+        "as_observed": {str(key): version for key, version in decision.as_observed},
     }
+    seen = ", ".join(f"{key} (version {version})" for key, version in decision.as_observed)
+    them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
         *left_out_lines(decided, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),
+        *([Cell(f"As last observed: {seen}; a backfill observes {them} first.", "quiet")] if seen else []),
     )
     if not decided.steps:
         return View(document, (nothing_to_do(decision, graph), *lines))

@@ -37,6 +37,8 @@ class Decision:
     plan: Plan
     never_observed: tuple[AssetKey, ...] = ()
     """The sources that it depends on and of which nobody has asked anything yet."""
+    as_observed: tuple[tuple[AssetKey, int], ...] = ()
+    """The other sources that it depends on, with the version of their last observation."""
 
 
 def ask(
@@ -83,4 +85,6 @@ def decide(
         verify_fit(graph.nodes[key], asked.observation.tables[key])
         verify_upstreams(graph, graph.nodes[key], asked.observation.tables)
     sources = graph.sources_above(asked.request.partitions)
-    return Decision(asked, decided, tuple(key for key in sources if not asked.observation.tables[key].exists))
+    found = {key: asked.observation.tables[key] for key in sources}
+    never = tuple(key for key, table in found.items() if not table.exists)
+    return Decision(asked, decided, never, tuple((key, table.version) for key, table in found.items() if table.exists))

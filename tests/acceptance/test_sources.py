@@ -339,7 +339,9 @@ def test_what_can_only_be_read_tells_the_last_observation(made_service: Project)
 
     for command in (["status"], ["plan"], ["why", "calls", "--partition", "1"], ["backfill", "--dry-run"]):
         assert made_service.run(*command).code == 0
-    assert made_service.run("plan", "--json").json["steps"] == []
+    planned = made_service.run("plan", "calls", "--json").json
+    assert (planned["steps"], planned["as_observed"]) == ([], {"api": 1})
+    assert "As last observed: api (version 1); a backfill observes it first." in made_service.run("plan", "calls").out
 
     now = {path: path.read_bytes() for path in made_service.lake.rglob("*") if path.is_file()}
     assert {path: now[path] for path in before if path in now} == {path: before[path] for path in before if path in now}
