@@ -22,6 +22,8 @@ def take_over(node: Node, store: Store) -> tuple[Table, tuple[Change, ...]]:
         StorageError: it cannot be read or written.
     """
     refuse_external(node.asset, "adopted")
+    if not node.asset.kind.is_made:
+        raise RequestError(f"{node.key} cannot be adopted: {node.asset.kind.origin}, so its table is made for it.")
     table = read_foreign(store, node.asset.table_name)
     if not table.exists:
         raise RequestError(

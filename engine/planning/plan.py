@@ -125,9 +125,11 @@ def plan(
             lacks += more
         wanted, moved = wanted & possible, possible - wanted
         if key in unknown:
-            lacks = [
-                replace(each, fault=each.fault or f"nothing has been observed of {unknown[key]}") for each in lacks
-            ]
+            is_new = status[unknown[key]].state.version is None
+            nothing = (
+                "nothing has been observed of {}" if is_new else "there was nothing of {} when it was last observed"
+            )
+            lacks = [replace(each, fault=each.fault or nothing.format(unknown[key])) for each in lacks]
         lacking += lacks
         steps += _steps(found, status, wanted)
         if wanted or moved:

@@ -493,3 +493,20 @@ def test_objects_of_a_bucket_are_observed(here: Project) -> None:
     lengths = pl.read_delta(str(here.lake / "rides"))["n"].unique().to_list()
     assert lengths == [len("s3://bucket/trips/2013-01-01.csv")], "a reader gets the whole URI"
     assert refused.code == 1
+
+
+def test_a_source_is_not_adopted(made_service: Project) -> None:
+    refused = made_service.run("adopt", "api")
+
+    assert refused.code == 2
+    assert refused.sentence == "api cannot be adopted: it is observed, so its table is made for it."
+
+
+def test_a_source_without_anything_left_is_told_apart_from_one_never_seen(made_january: Project) -> None:
+    for file in (made_january.folder / "data").rglob("*.csv"):
+        file.unlink()
+
+    made = made_january.run("backfill", "rides", "--json")
+
+    reasons = {each["reason"] for each in made.json["left_out"]}
+    assert reasons == {"there was nothing of trips when it was last observed"}
