@@ -183,4 +183,13 @@ def _known(node: Node, tables: Sequence[Table]) -> list[str]:
     spelled = zip(node.partitions.keys(defined["ordinal"]), defined["place"], strict=True)
     # An instant that others spelled otherwise in a column of texts lies elsewhere than the definition's partition.
     keys = [key if tables[0].places.of_key(key) == place else place for key, place in spelled]
-    return [*keys, *found.filter(pl.col("ordinal").is_null())["place"]]
+    beyond = found.filter(pl.col("ordinal").is_null())["place"]
+    return [*keys, *(_named(node, place) for place in beyond)]
+
+
+def _named(node: Node, place: str) -> str:
+    """Return the key of a partition that the definition does not have, as it would spell it."""
+    parts = place.split(",")
+    if len(parts) != len(node.dimension_names):
+        return place
+    return ",".join(f"{name}={part}" for name, part in zip(node.dimension_names, parts, strict=True))

@@ -207,7 +207,7 @@ def test_a_plan_waits_for_what_was_never_observed_though_other_upstreams_are_mis
 
     assert decided.steps == ()
     assert {str(left.asset): left.reason(graph) for left in decided.left_out} == {
-        "theirs": "it is made from ext, which is missing; others write it",
+        "theirs": f"it is made from ext, which is missing; others write it at {tmp_path / 'theirs'}",
         "calls": "nothing has been observed of api",
     }
     assert (report.entry.materialized, report.entry.skipped) == (1, 3)

@@ -8,14 +8,18 @@ from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
+from deltaworks.engine.execution.repair import Keys
+from deltaworks.engine.execution.wipe import wipe
+from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import RequestError, TableMismatch
 from deltaworks.io.ledger import RunStatus, read_runs
 from deltaworks.io.log import SCHEME
 from deltaworks.io.record import Kind
+from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 from tests.exactness.failing_store import FailingStore, Moment, Trigger
 
@@ -182,3 +186,23 @@ def test_a_table_that_somebody_writes_to_meanwhile_keeps_its_kind(recut: Any) ->
     assert scheme(recut) == before
     recut.wipe("counts")
     assert scheme(recut) != before
+
+
+def test_what_lies_beyond_several_dimensions_is_named_as_they_would_name_it(tmp_path: Path) -> None:
+    cut = dw.MultiPartitions({"day": dw.StaticPartitions(["mon"]), "region": dw.StaticPartitions(["us"])})
+
+    @dw.asset(partitions=cut, partition_by=["day", "region"])
+    def sales() -> pl.LazyFrame:
+        return pl.LazyFrame({"day": ["mon"], "region": ["us"], "n": [1]})
+
+    dw.materialize([sales], lake=tmp_path)
+    outside = pl.DataFrame({"day": ["tue"], "region": ["a,b"], "n": [2]})
+    write_deltalake(str(tmp_path / "sales"), outside, mode="append")
+    graph = build_graph(dw.Definitions([sales]), dt.datetime.now(dt.UTC))
+
+    done = wipe(
+        graph, graph.node("sales"), Store(tmp_path), Keys(), command="wipe", now=lambda: dt.datetime.now(dt.UTC)
+    )
+
+    assert done.emptied == ("day=mon,region=us", "day=tue,region=a%2Cb")
+    assert pl.read_delta(str(tmp_path / "sales")).is_empty()
