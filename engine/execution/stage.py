@@ -228,7 +228,7 @@ def _judge_one(
     left: pl.LazyFrame | None = None
     taken_out: tuple[RuleResult, ...] = ()
     if verdict.taken_out:
-        taken_out = contract.samples(written.rows_of(ordinal), verdict.taken_out)
+        taken_out = contract.samples(staging.scan([values], result.schema), verdict.taken_out)
         sifted = sift(result, staging, ordinal, verdict, residual, lake)
         verdict, measured, rejects, left = sifted.verdict, sifted.measured, sifted.rejects, sifted.left
     if not verdict.ok:
