@@ -178,18 +178,9 @@ def _known(node: Node, tables: Sequence[Table]) -> list[str]:
     """Return every partition that tables have or had, spelled as the definition does, else by its place."""
     places = pl.concat([table.partitions()["key"] for table in tables]).unique(maintain_order=True)
     ordinals = node.partitions.ordinals(places)
-    found = pl.DataFrame({"place": places, "ordinal": ordinals}).sort("ordinal", "place", nulls_last=True)
-    defined = found.drop_nulls("ordinal")
-    spelled = zip(node.partitions.keys(defined["ordinal"]), defined["place"], strict=True)
+    known = pl.DataFrame({"place": places, "ordinal": ordinals}).sort("ordinal", "place", nulls_last=True)
+    defined, beyond = known.drop_nulls("ordinal"), known.filter(pl.col("ordinal").is_null())["place"]
+    spelled = [*node.partitions.keys(defined["ordinal"]), *map(node.partitions.key_beyond, beyond)]
+    found = zip(spelled, [*defined["place"], *beyond], strict=True)
     # An instant that others spelled otherwise in a column of texts lies elsewhere than the definition's partition.
-    keys = [key if tables[0].places.of_key(key) == place else place for key, place in spelled]
-    beyond = found.filter(pl.col("ordinal").is_null())["place"]
-    return [*keys, *(_named(node, place) for place in beyond)]
-
-
-def _named(node: Node, place: str) -> str:
-    """Return the key of a partition that the definition does not have, as it would spell it."""
-    parts = place.split(",")
-    if len(parts) != len(node.dimension_names):
-        return place
-    return ",".join(f"{name}={part}" for name, part in zip(node.dimension_names, parts, strict=True))
+    return [key if tables[0].places.of_key(key) == place else place for key, place in found]

@@ -556,14 +556,14 @@ class LakeMachine(RuleBasedStateMachine):
         return new
 
 
-def _check(project: SmallProject, examples: int, steps: int) -> None:
+def _check(project: SmallProject, examples: int, steps: int, *, is_soak: bool = False) -> None:
     run_state_machine_as_test(
         lambda: LakeMachine(project),
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
-            derandomize=False,
+            derandomize=not is_soak,
             print_blob=True,
             phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
@@ -583,4 +583,4 @@ def test_it_does_so_with_every_kind_of_partitions_and_mappings(project: SmallPro
 @pytest.mark.soak
 @pytest.mark.parametrize("project", [small_project.PROJECT, *MORE], ids=lambda project: project.name)
 def test_the_engine_agrees_with_a_naive_oracle_for_long(project: SmallProject) -> None:
-    _check(project, examples=400 if project is small_project.PROJECT else 120, steps=50)
+    _check(project, examples=400 if project is small_project.PROJECT else 120, steps=50, is_soak=True)

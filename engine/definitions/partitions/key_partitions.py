@@ -49,6 +49,9 @@ class _Keyed:
         asked = keys.cast(pl.String).to_frame("key")
         return asked.join(self._places, on="key", how="left", maintain_order="left")["ordinal"]
 
+    def key_beyond(self, place: str) -> str:
+        return place
+
     def coordinates(self, ordinal: int) -> tuple[int, ...]:
         return (ordinal,)
 

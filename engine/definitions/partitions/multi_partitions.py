@@ -20,7 +20,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.errors import InvalidDefinition
-from deltaworks.io.partition_values import joined
+from deltaworks.io.partition_values import joined, split_key
 
 MAX_PARTITIONS = 50_000_000
 """How many partitions a definition may have; what decides about them holds one value for each in memory."""
@@ -90,8 +90,8 @@ class MultiPartitions:
         )
 
     def key(self, ordinal: int) -> str:  # noqa: D102
-        values = zip(self.names, self.dimensions, self.coordinates(ordinal), strict=True)
-        return ",".join(f"{name}={joined([dimension.key(value)])}" for name, dimension, value in values)
+        values = zip(self.dimensions, self.coordinates(ordinal), strict=True)
+        return self._written(dimension.key(value) for dimension, value in values)
 
     def keys(self, ordinals: pl.Series) -> pl.Series:  # noqa: D102
         parts = [
@@ -118,6 +118,14 @@ class MultiPartitions:
         for part, name, dimension, stride in zip(columns, self.names, self.dimensions, self.strides, strict=True):
             total += dimension.ordinals(_decoded(_unnamed(part, name))) * stride
         return total
+
+    def key_beyond(self, place: str) -> str:  # noqa: D102
+        values = split_key(place)
+        if len(values) != len(self.names):
+            return place
+        return self._written(
+            dimension.key_beyond(value) for dimension, value in zip(self.dimensions, values, strict=True)
+        )
 
     def between(self, first: str, last: str) -> PartitionSet | None:
         """Return the box from one key to another: in each dimension from its first value to its last.
@@ -163,6 +171,9 @@ class MultiPartitions:
     def __str__(self) -> str:
         parts = (f"{name} ({dimension})" for name, dimension in zip(self.names, self.dimensions, strict=True))
         return f"every combination of {' and '.join(parts)}"
+
+    def _written(self, values: Iterable[str]) -> str:
+        return ",".join(f"{name}={joined([value])}" for name, value in zip(self.names, values, strict=True))
 
     def _values(self, key: str) -> list[str] | None:
         """Return the values of a key of this form, decoded; none if it has another."""

@@ -59,6 +59,10 @@ class Partitions(Protocol):
         """Return the ordinals (Int64) of many keys; null where a key is not one of these partitions."""
         ...
 
+    def key_beyond(self, place: str) -> str:
+        """Return how these partitions would write the key of what lies at a place in a table but is none of them."""
+        ...
+
     def coordinates(self, ordinal: int) -> tuple[int, ...]:
         """Return the ordinal of one partition in each dimension."""
         ...
@@ -123,6 +127,9 @@ class Unpartitioned:
     def ordinals(self, keys: pl.Series) -> pl.Series:  # noqa: D102
         ordinals = pl.repeat(0, keys.len(), dtype=pl.Int64, eager=True)
         return ordinals.set(keys.fill_null("null") != WHOLE, None)
+
+    def key_beyond(self, place: str) -> str:  # noqa: D102
+        return place
 
     def coordinates(self, ordinal: int) -> tuple[int, ...]:  # noqa: ARG002, D102
         return ()

@@ -148,6 +148,10 @@ class TimePartitions:
         ordinals = days.cast(pl.Int32).cast(pl.Int64) - (timeline.first_day - dt.date(1970, 1, 1)).days
         return ordinals.set((ordinals < 0) | (ordinals >= timeline.days.len()), None)
 
+    def key_beyond(self, place: str) -> str:  # noqa: D102
+        instant = read_instant(place) if self.cadence.is_clock else None
+        return place if instant is None else write_instant(instant, self._clock(instant))
+
     def coordinates(self, ordinal: int) -> tuple[int, ...]:  # noqa: D102
         return (ordinal,)
 

@@ -188,21 +188,60 @@ def test_a_table_that_somebody_writes_to_meanwhile_keeps_its_kind(recut: Any) ->
     assert scheme(recut) != before
 
 
-def test_what_lies_beyond_several_dimensions_is_named_as_they_would_name_it(tmp_path: Path) -> None:
-    cut = dw.MultiPartitions({"day": dw.StaticPartitions(["mon"]), "region": dw.StaticPartitions(["us"])})
+BELLS = dw.CronPartitions("0 6 * * *", "2024-01-01", "2024-01-03", timezone="Europe/Berlin")
+REGIONS = dw.StaticPartitions(["us"])
 
-    @dw.asset(partitions=cut, partition_by=["day", "region"])
-    def sales() -> pl.LazyFrame:
-        return pl.LazyFrame({"day": ["mon"], "region": ["us"], "n": [1]})
 
-    dw.materialize([sales], lake=tmp_path)
-    outside = pl.DataFrame({"day": ["tue"], "region": ["a,b"], "n": [2]})
-    write_deltalake(str(tmp_path / "sales"), outside, mode="append")
-    graph = build_graph(dw.Definitions([sales]), dt.datetime.now(dt.UTC))
-
-    done = wipe(
-        graph, graph.node("sales"), Store(tmp_path), Keys(), command="wipe", now=lambda: dt.datetime.now(dt.UTC)
+@pytest.mark.parametrize(
+    ("partitions", "dtype", "keys"),
+    [
+        (BELLS, pl.Datetime("us", "UTC"), ("2024-01-01T06:00+01:00", "2024-07-01T07:30+02:00")),
+        (BELLS, pl.String(), ("2024-01-01T06:00+01:00", "2024-07-01T05:30Z")),
+        (REGIONS, pl.String(), ("us", "2024-07-01T05:30Z")),
+    ],
+)
+def test_what_lies_beyond_a_definition_is_named_as_it_would_name_it(
+    tmp_path: Path, partitions: Any, dtype: pl.DataType, keys: tuple[str, str]
+) -> None:
+    inside, outside = (
+        pl.DataFrame({"at": [keys[0]]}).select(_read(dtype), n=1),
+        pl.DataFrame({"at": ["2024-07-01T05:30Z"]}).select(_read(dtype), n=2),
     )
 
-    assert done.emptied == ("day=mon,region=us", "day=tue,region=a%2Cb")
-    assert pl.read_delta(str(tmp_path / "sales")).is_empty()
+    @dw.asset(partitions=partitions, partition_by="at")
+    def bells() -> pl.LazyFrame:
+        return inside.lazy()
+
+    assert _wiped_beyond(bells, tmp_path, outside) == keys
+
+
+def test_what_lies_beyond_several_dimensions_is_named_as_they_would_name_it(tmp_path: Path) -> None:
+    cut = dw.MultiPartitions({"at": BELLS, "region": REGIONS})
+    times = [dt.datetime(2024, 1, 1, 5, tzinfo=dt.UTC), dt.datetime(2024, 7, 1, 5, 30, tzinfo=dt.UTC)]
+    rows = pl.DataFrame(
+        {"at": times, "region": ["us", "a,b"], "n": [1, 2]}, schema_overrides={"at": pl.Datetime("us", "UTC")}
+    )
+
+    @dw.asset(partitions=cut, partition_by=["at", "region"])
+    def sales() -> pl.LazyFrame:
+        return rows.head(1).lazy()
+
+    keys = ("at=2024-01-01T06:00+01:00,region=us", "at=2024-07-01T07:30+02:00,region=a%2Cb")
+    assert _wiped_beyond(sales, tmp_path, rows.tail(1)) == keys
+
+
+def _read(dtype: pl.DataType) -> pl.Expr:
+    return pl.col("at") if dtype == pl.String else pl.col("at").str.to_datetime(time_zone="UTC", time_unit="us")
+
+
+def _wiped_beyond(asset: Any, lake: Path, outside: pl.DataFrame) -> tuple[str, ...]:
+    """Make the first partition, let others write rows beyond the definition, wipe all; return the keys."""
+    graph = build_graph(dw.Definitions([asset]), dt.datetime.now(dt.UTC))
+    node = graph.node(str(asset.key))
+    dw.materialize([asset], lake=lake, partition=node.partitions.key(0))
+    write_deltalake(str(lake / str(asset.key)), outside, mode="append")
+
+    done = wipe(graph, node, Store(lake), Keys(), command="wipe", now=lambda: dt.datetime.now(dt.UTC))
+
+    assert pl.read_delta(str(lake / str(asset.key))).is_empty()
+    return done.emptied
