@@ -17,7 +17,7 @@ from typing import Final
 import polars as pl
 
 from deltaworks.io.dtypes import Json
-from deltaworks.io.parquet import COMPRESSION, ROW_GROUP_ROWS
+from deltaworks.io.parquet import sink_parquet
 from deltaworks.io.store import Store, StoredFile
 
 KEPT_FOR: Final = dt.timedelta(days=7)
@@ -65,14 +65,8 @@ def keep_rows(store: Store, file: KeptFile, lf: pl.LazyFrame, partition: str | N
     Raises:
         OSError, PolarsError: they cannot be written; part of the file may be there.
     """
-    lf.sink_parquet(
-        store.uri(file.path),
-        compression=COMPRESSION,
-        row_group_size=ROW_GROUP_ROWS,
-        metadata={_ABOUT: json.dumps({"partition": partition, "rules": rules})},
-        mkdir=True,
-        maintain_order=True,
-    )
+    about = {_ABOUT: json.dumps({"partition": partition, "rules": rules})}
+    sink_parquet(lf, store.uri(file.path), about).collect(engine="streaming")
 
 
 def find_kept(store: Store, run_id: str) -> list[KeptRows]:

@@ -28,6 +28,27 @@ ROW_GROUP_ROWS = 256 * 1024
 """Polars' streaming sink would otherwise make hundreds of small row groups out of a large partition."""
 
 
+def sink_parquet(
+    lf: pl.LazyFrame, target: str | pl.PartitionBy, metadata: dict[str, str] | None = None
+) -> pl.LazyFrame:
+    """Return the plan that writes rows in their order, as every Parquet file of a lake is written, when collected.
+
+    Args:
+        lf: the rows.
+        target: where to; folders are made.
+        metadata: what the footer says beside.
+    """
+    return lf.sink_parquet(
+        target,
+        compression=COMPRESSION,
+        row_group_size=ROW_GROUP_ROWS,
+        metadata=metadata,
+        mkdir=True,
+        maintain_order=True,
+        lazy=True,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Staging:
     """Where one task's files go: the run's id is in their names, so leftovers can be told from files of live runs."""
@@ -85,21 +106,12 @@ class Staging:
             file_path_provider=self._provided,
             approximate_bytes_per_file=None,
         )
-        return lf.sink_parquet(
-            target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True, maintain_order=True, lazy=True
-        )
+        return sink_parquet(lf, target)
 
     def sink_one(self, lf: pl.LazyFrame, values: Mapping[str, str | None]) -> pl.LazyFrame:
         """Return the plan that writes one partition's rows, in their order, when it is collected; see `sink`."""
         self._refuse_no_columns(lf.collect_schema().names(), values)
-        return lf.drop(values, strict=False).sink_parquet(
-            self._uri(values),
-            compression=COMPRESSION,
-            row_group_size=ROW_GROUP_ROWS,
-            mkdir=True,
-            maintain_order=True,
-            lazy=True,
-        )
+        return sink_parquet(lf.drop(values, strict=False), self._uri(values))
 
     def scan(self, values: Sequence[Mapping[str, str | None]], schema: pl.Schema) -> pl.LazyFrame:
         """Scan staged partitions back, partition columns included."""

@@ -14,7 +14,7 @@ import polars as pl
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import commit_path, parse_commit
 from deltaworks.io.materialization import Materialization
-from deltaworks.io.parquet import COMPRESSION, ROW_GROUP_ROWS
+from deltaworks.io.parquet import sink_parquet
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -22,14 +22,7 @@ from deltaworks.io.table import Table
 
 def sink_rejects(store: Store, file: RejectsFile, lf: pl.LazyFrame) -> pl.LazyFrame:
     """Return the plan that writes rejected rows when it is collected; `secure_rejects` has to follow."""
-    return lf.sink_parquet(
-        store.uri(file.path),
-        compression=COMPRESSION,
-        row_group_size=ROW_GROUP_ROWS,
-        mkdir=True,
-        maintain_order=True,
-        lazy=True,
-    )
+    return sink_parquet(lf, store.uri(file.path))
 
 
 def secure_rejects(store: Store, file: RejectsFile) -> None:
