@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from deltaworks.errors import ClaimHeld
 from deltaworks.io.log import digest
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 
 STALE_AFTER = dt.timedelta(hours=1)
 """How old a claim must be, by the store's clock, before it is taken over from a process that is seen to be dead."""
@@ -24,7 +24,7 @@ STALE_AFTER = dt.timedelta(hours=1)
 _LONG = dt.timedelta(days=1)
 """Nothing that is claimed takes so long."""
 
-_FOLDER = "_deltaworks/claims"
+_FOLDER = f"{ENGINE_FOLDER}/claims"
 
 
 @dataclass(frozen=True, slots=True)

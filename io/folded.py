@@ -14,9 +14,9 @@ import polars as pl
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 
-FOLDER = "_deltaworks/ledger/folded"
+FOLDER = f"{ENGINE_FOLDER}/ledger/folded"
 
 _INSTANT = pl.Datetime("us", "UTC")
 

@@ -21,11 +21,11 @@ from deltaworks.io.log import LiveFile, Metadata
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import Kind, Pin, Restored
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.table import Table, TableState
 from deltaworks.io.writer import Writer
 
-FOLDER = "_deltaworks/index"
+FOLDER = f"{ENGINE_FOLDER}/index"
 
 FORMAT = 3
 """Of the index files. Another one is left aside."""

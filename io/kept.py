@@ -18,12 +18,12 @@ import polars as pl
 
 from deltaworks.io.dtypes import Json
 from deltaworks.io.parquet import sink_parquet
-from deltaworks.io.store import Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
 
 KEPT_FOR: Final = dt.timedelta(days=7)
 """How long rows are kept at least, unless a sweep is told otherwise."""
 
-_FOLDER = "_deltaworks/kept"
+_FOLDER = f"{ENGINE_FOLDER}/kept"
 _NAME = re.compile(r"\d+-\d+\.parquet")
 _ABOUT = "deltaworks"
 """The key, in the footer of a file, of what its rows are."""

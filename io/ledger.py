@@ -16,12 +16,12 @@ from deltaworks.errors import RequestError, StorageError
 from deltaworks.io import folded
 from deltaworks.io.dtypes import Json
 from deltaworks.io.record import Kind
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 
 LOST_AFTER_S = 30
 """A run that has given no sign of life for so long is lost."""
 
-_RUNS = "_deltaworks/ledger/runs"
+_RUNS = f"{ENGINE_FOLDER}/ledger/runs"
 _SHOWN_RUNS = 3
 
 

@@ -21,10 +21,10 @@ from deltaworks.io.external import External
 from deltaworks.io.index import SAVE_BYTES, state_json, state_of
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, commit_path, digest
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.table import PARTITION_SCHEMA, Table, TableState
 
-FOLDER = "_deltaworks/state/external"
+FOLDER = f"{ENGINE_FOLDER}/state/external"
 
 FORMAT = 1
 """Of the file. Another one is not understood, and what it knows counts as not known."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.partition_values import NULL_KEY
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FORMAT = 1
 """What this version writes. A file that says more is refused; what a file says beyond its known words is ignored."""
@@ -27,7 +27,7 @@ MAX_KEY_BYTES = 200
 MAX_TRIES = 100
 """How often a change is tried against others, each of which gets through meanwhile."""
 
-_FOLDER = "_deltaworks/state/partitions"
+_FOLDER = f"{ENGINE_FOLDER}/state/partitions"
 
 
 @dataclass(frozen=True, slots=True)

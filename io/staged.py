@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from deltaworks.io.dtypes import Json
+from deltaworks.io.store import ENGINE_FOLDER
 
-REJECTS = "_deltaworks/rejects"
+REJECTS = f"{ENGINE_FOLDER}/rejects"
 
 
 @dataclass(frozen=True, slots=True)

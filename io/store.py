@@ -19,6 +19,9 @@ from urllib.parse import unquote, urlsplit
 
 from deltaworks.errors import InvalidSettings, StorageError
 
+ENGINE_FOLDER = "_deltaworks"
+"""What a lake holds beside its tables lies below this folder; no table does."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:

@@ -19,7 +19,6 @@ from deltaworks.io.store import Store, StoredFile, is_temporary
 LIVE_FOR = dt.timedelta(days=1)
 """A run that gave a sign of life within this time may still commit its files, however wrong its machine's clock is."""
 
-ENGINE_FOLDER = "_deltaworks"
 
 _REJECT = re.compile(r"\d+-\d+\.parquet")
 """As `sift` names the files of rejected rows."""

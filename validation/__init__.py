@@ -16,13 +16,13 @@ from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
 from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
+from deltaworks.validation.model_source import model_source
 from deltaworks.validation.observed import observed_model
 from deltaworks.validation.on_fail import Severity
 from deltaworks.validation.problems import SchemaProblem
 from deltaworks.validation.residual import ResidualCheck, ResidualOutcome
 from deltaworks.validation.rules import Rule, RuleKind
 from deltaworks.validation.sieve import REJECTED_BY, Sieve
-from deltaworks.validation.source import model_source
 from deltaworks.validation.verdict import RuleRecord, RuleResult, Verdict
 
 __all__ = [

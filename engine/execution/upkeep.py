@@ -25,8 +25,8 @@ from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
-from deltaworks.io.store import Store, StoredFile, is_temporary
-from deltaworks.io.sweep import ENGINE_FOLDER, Runs, find_candidates, leftovers, stray_rejects
+from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
+from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
 from deltaworks.io.table import Table
 from deltaworks.io.vacuum import expired
 from deltaworks.io.z_order import z_order_problem

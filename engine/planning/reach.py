@@ -39,7 +39,7 @@ from deltaworks.engine.planning.opaque import (
 )
 from deltaworks.engine.planning.own import Own
 from deltaworks.engine.planning.reading import Reading, imported_by, imports_of, namespaces_in, paths_of, read
-from deltaworks.engine.planning.source import Nodes, class_trees, function_tree, source_of, touches
+from deltaworks.engine.planning.source_code import Nodes, class_trees, function_tree, source_of, touches
 from deltaworks.engine.planning.syntax import Chain, Naming, attributes_in, chains, class_chains, spelled, spelled_class
 from deltaworks.errors import Place
 from deltaworks.validation import declare, is_model

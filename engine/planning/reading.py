@@ -16,7 +16,7 @@ import polars as pl
 from deltaworks.engine.planning.bytecode import code_chains, code_text, global_names, variable_names
 from deltaworks.engine.planning.constants import constant_text
 from deltaworks.engine.planning.own import Own
-from deltaworks.engine.planning.source import FunctionTree, function_tree, source_of
+from deltaworks.engine.planning.source_code import FunctionTree, function_tree, source_of
 from deltaworks.engine.planning.syntax import (
     Chain,
     attributes_in,

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.planning.bytecode import local_names
-from deltaworks.engine.planning.source import FunctionTree, nodes_in
+from deltaworks.engine.planning.source_code import FunctionTree, nodes_in
 
 Chain: TypeAlias = tuple[str, ...]
 """A name and the attributes that are taken from it: `a.b.c` is (a, b, c)."""
