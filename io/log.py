@@ -239,6 +239,17 @@ def parse_commit(
     )
 
 
+def recorded_in(store: Store, table: str, version: int, places: Places) -> Record | None:
+    """Return the record of one version of a table with these places; none: others wrote it, or its commit is gone.
+
+    Raises:
+        LogGap: the commit is damaged.
+        StorageError: the record in it cannot be read.
+    """
+    content = store.read(commit_path(table, version))
+    return None if content is None else parse_commit(table, version, content, places).record
+
+
 def digest(content: bytes) -> bytes:
     """Return a hash of a commit file."""
     return hashlib.blake2b(content, digest_size=16).digest()

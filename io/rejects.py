@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from deltaworks.io.dtypes import Json
-from deltaworks.io.log import commit_path, parse_commit
+from deltaworks.io.log import recorded_in
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.parquet import sink_parquet
 from deltaworks.io.staged import RejectsFile
@@ -57,8 +57,7 @@ def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator
             materialization = table.materializations[number]
             by_version.setdefault(materialization.content_from.version, {})[place] = materialization
     for version, wanted in by_version.items():
-        content = table.store.read(commit_path(table.name, version))
-        record = None if content is None else parse_commit(table.name, version, content, table.places).record
+        record = recorded_in(table.store, table.name, version, table.places)
         if record is None:
             continue
         not_passed: list[Json] = record.checks.get("not_passed", [])

@@ -11,7 +11,7 @@ from deltaworks.engine.planning.empty_call import rehearsed
 from deltaworks.engine.planning.explain import Explanation
 from deltaworks.engine.planning.fingerprint import changed_columns, fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.io.log import commit_path, parse_commit
+from deltaworks.io.log import recorded_in
 from deltaworks.io.table import Table
 
 
@@ -40,8 +40,7 @@ def columns_changed(
 
 def _recorded(table: Table, version: int, code: str | None) -> Mapping[str, str] | None:
     """Return the fingerprints that a commit recorded for what it made with some code."""
-    content = table.store.read(commit_path(table.name, version))
-    record = None if content is None else parse_commit(table.name, version, content, table.places).record
+    record = recorded_in(table.store, table.name, version, table.places)
     groups = () if record is None else record.groups
     return next((group.columns for group in groups if group.source == code and group.columns), None)
 
