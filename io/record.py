@@ -94,6 +94,8 @@ class Group:
     """What each column was made of, in a hash: it explains a change of code and decides nothing. None: unknown."""
     rejects: tuple[str | None, ...] | None = None
     """Below the asset's folder of rejects, the file with the rows that were kept out of each partition."""
+    is_external: bool = False
+    """Whether somebody else chose part of their content, so that no code and no inputs tell it."""
 
     @property
     def is_gone(self) -> bool:
@@ -173,6 +175,7 @@ def foreign_record(document: Json) -> Record | None:
 
 
 def _group_to_json(group: Group) -> Json:
+    external = {"external": True} if group.is_external else {}
     return {
         "keys": None if group.keys is None else list(group.keys),
         "rows": list(group.rows),
@@ -186,6 +189,7 @@ def _group_to_json(group: Group) -> Json:
         "reads": {},
         "rejects": None if group.rejects is None else list(group.rejects),
         "restored_from": None if group.restored_from is None else asdict(group.restored_from),
+        **external,
     }
 
 
@@ -209,6 +213,7 @@ def _group_from_json(document: Json) -> Group:
         inputs={table_id: _pin_from_json(pin) for table_id, pin in inputs.items()},
         restored_from=None if restored is None else Restored(int(restored["version"]), restored.get("run_id")),
         rejects=None if rejects is None else tuple(rejects),
+        is_external=bool(document.get("external")),
     )
 
 

@@ -6,18 +6,20 @@ it, the one that leaves its rows out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import polars as pl
 
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import recorded_in
-from deltaworks.io.materialization import Materialization
 from deltaworks.io.parquet import sink_parquet
+from deltaworks.io.record import Group, Record
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.store import Store
-from deltaworks.io.table import Table
+from deltaworks.io.table import Origin, Table
 
 
 def sink_rejects(store: Store, file: RejectsFile, lf: pl.LazyFrame) -> pl.LazyFrame:
@@ -33,43 +35,87 @@ def secure_rejects(store: Store, file: RejectsFile) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The rows that the present content of a partition left out and that are kept."""
+    """The rows that a partition left out and that are kept."""
 
     key: str
     file: RejectsFile
-    made: Materialization
-    """What made the content."""
+    group: Group
+    """What the record that names them says of the partition, and of others that were made in the same way."""
     dropped: tuple[Json, ...]
-    """What the record says of rules that left out other rows, which are not kept."""
+    """What that record says of rules that left out other rows, which are not kept."""
+    is_changed: bool
+    """Whether others have changed the partition since, so that its content is not what a function returned."""
 
 
 def current_rejects(table: Table, keys: Iterable[str] | None = None) -> Iterator[Rejected]:
-    """Yield what the present content of partitions left out, in the order of the commits; of `keys` if given.
+    """Yield what partitions left out, the latest commits first; of `keys` if given.
 
-    The content that a rollback brought back has the rejects that it had. Cost: one commit read for each commit that
-    made any of the content.
+    These are the rows that the latest record of a partition names: whoever wrote to it without a record judged none of
+    them. Content that a rollback brought back has those that it had, and a partition without content has none.
+
+    Cost: one commit read for each commit that made any of the content. Where others have changed a partition, also
+    each one between theirs and the one that named it before.
     """
+    if table.external is not None:
+        return  # what records in it say of rejects is about another lake
     places = None if keys is None else {table.places.of_key(key) for key in keys}
-    by_version: dict[int, dict[str, Materialization]] = {}
-    numbered: Iterator[tuple[str, int]] = table.partitions().select("key", "materialization").drop_nulls().iter_rows()
-    for place, number in numbered:
-        if places is None or place in places:
-            materialization = table.materializations[number]
-            by_version.setdefault(materialization.content_from.version, {})[place] = materialization
-    for version, wanted in by_version.items():
+    contents = {place: made for place, made in _contents(table) if places is None or place in places}
+    for record, named in _latest_records(table, {place: version for place, (version, _) in contents.items()}):
+        dropped: dict[str, list[Json]] = {}
+        for each in record.checks.get("not_passed", ()):
+            if each.get("severity") == "drop":
+                dropped.setdefault(each.get("partition") or "", []).append(each)
+        for place, key, group, name in named:
+            if name is not None:
+                is_changed = contents[place][1] or group.is_external
+                yield Rejected(key, RejectsFile(record.asset, name), group, tuple(dropped.get(key, ())), is_changed)
+
+
+_Named: TypeAlias = tuple[str, str, Group, str | None]
+"""A place, its partition as a record calls it, what the record says of it, and the name of its rejects."""
+
+
+def _contents(table: Table) -> Iterator[tuple[str, tuple[int, bool]]]:
+    """Yield the place of each partition with content, the version that brought it about, and whether others did."""
+    known: Iterator[tuple[str, int, int, int | None]]
+    known = table.partitions().select("key", "version", "origin", "materialization").iter_rows()
+    for place, version, origin, number in known:
+        if number is not None:
+            made = table.materializations[number]
+            yield place, (made.content_from.version, made.content_from.run_id is None)
+        elif origin == Origin.OUTSIDE:
+            yield place, (version, True)
+
+
+def _latest_records(table: Table, versions: Mapping[str, int]) -> Iterator[tuple[Record, list[_Named]]]:
+    """Yield the latest record up to a version of each place, the newest first, with what it says of those places.
+
+    A record that says that content was brought back gives way to that of the content.
+    """
+    waiting = [(-version, place) for place, version in versions.items()]
+    heapq.heapify(waiting)
+    sought: set[str] = set()
+    version = table.version + 1
+    while (sought or waiting) and version > 0:
+        # What others wrote has no record, so that the one before is looked at; else it is known which one is next.
+        version = version - 1 if sought else min(version - 1, -waiting[0][0])
+        while waiting and -waiting[0][0] >= version:
+            sought.add(heapq.heappop(waiting)[1])
         record = recorded_in(table.store, table.name, version, table.places)
         if record is None:
             continue
-        not_passed: list[Json] = record.checks.get("not_passed", [])
-        dropped: dict[str, list[Json]] = {}
-        for each in not_passed:
-            if each.get("severity") == "drop":
-                dropped.setdefault(each.get("partition") or "", []).append(each)
+        named: list[_Named] = []
         for group in record.groups:
-            for key, name in zip(group.keys or ("",), group.rejects or (), strict=False):
-                made = wanted.get(table.places.of_key(key))
-                if name is not None and made is not None:
-                    yield Rejected(key, RejectsFile(record.asset, name), made, tuple(dropped.get(key, ())))
+            keys = group.keys or ("",)
+            for key, name in zip(keys, group.rejects or [None] * len(keys), strict=True):
+                place = table.places.of_key(key)
+                if place in sought:
+                    sought.remove(place)
+                    if group.restored_from is None:
+                        named.append((place, key, group, name))
+                    else:
+                        heapq.heappush(waiting, (-group.restored_from.version, place))
+        yield record, named
 
 
 def scan_rejects(store: Store, file: RejectsFile) -> pl.LazyFrame:

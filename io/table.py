@@ -35,8 +35,9 @@ class Origin(IntEnum):
     """A commit without a record."""
     GONE = 2
     """A commit that left it without content: a wipe, a rollback to before it was there, or an outside one."""
-    RESTORED = 3
-    """A rollback; its group says to which change of the table."""
+    CHOSEN = 3
+    """A commit of the engine with content that somebody chose: a rollback's, or what others wrote and rejects that came
+    back to it."""
 
 
 _NEVER = (-1, Origin.GONE)
@@ -390,4 +391,4 @@ def _materialization(version: int, run_id: str, group: Group) -> Materialization
 def _origin(group: Group) -> Origin:
     if group.is_gone:
         return Origin.GONE
-    return Origin.ENGINE if group.restored_from is None else Origin.RESTORED
+    return Origin.CHOSEN if group.is_external or group.restored_from is not None else Origin.ENGINE

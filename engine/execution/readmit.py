@@ -41,7 +41,8 @@ def readmit(
     """Judge the rejected rows of some partitions again, each together with the rows that are there, in one commit.
 
     The record keeps what the partitions were made from, so a change of an upstream still makes them stale. They count
-    as made by the present code, unless rows were dropped as well, which cannot come back.
+    as made by the present code, unless rows were dropped as well, which cannot come back. Those that others have
+    changed stay external: what others wrote is judged with the rest and kept.
 
     Args:
         graph: the assets.
@@ -61,14 +62,15 @@ def readmit(
     refuse_external(node.asset, "materialized")
     table = load_table(store, node.asset.table_name)
     asked = keys.resolve(graph, node, table) if table.exists else []
-    rejected = {each.key: each for each in current_rejects(table, asked)}
+    found = current_rejects(table, asked)
+    rejected = {each.key: each for each in sorted(found, key=lambda each: node.partitions.ordinal(each.key) or 0)}
     if not rejected:
         which = "these partitions" if keys.are_given else "its table"
         raise RequestError(f"No rows of {node.key} are kept as rejects: none of {which} was quarantined.")
     beyond = next((key for key in rejected if node.partitions.ordinal(key) is None), None)
     if beyond is not None:
         raise RequestError(f"{node.key} {beyond} has rejects, but it is no partition of the definition now.")
-    rejected = {key: each for key, each in rejected.items() if each.made.source != node.code}
+    rejected = {key: each for key, each in rejected.items() if each.group.source != node.code}
     if not rejected:
         raise RequestError(
             f"The rules of {node.key} are those that left its rejects out, so none would come back; change a rule "
@@ -111,7 +113,7 @@ def readmit(
 
 def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
     for each in rejected:
-        if not differ_by_rules_only(each.made.source, node.code):
+        if not differ_by_rules_only(each.group.source, node.code):
             raise RequestError(
                 f"{f'{node.key} {each.key}'.rstrip()} was made by other code than there is now, not only under other "
                 f"rules: `deltaworks materialize {node.key}` without --from-rejects makes it anew."
@@ -140,8 +142,9 @@ def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:
     return Group(
         keys=(part.key,) if node.partition_columns else None,
         rows=(part.rows,),
-        source=before.made.source if before.dropped else node.code,
-        override=before.made.override,
-        inputs=before.made.inputs,
+        source=before.group.source if before.dropped else node.code,
+        override=before.group.override,
+        inputs=before.group.inputs,
         rejects=None if part.rejects is None else (part.rejects.name,),
+        is_external=before.is_changed,
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from tests.acceptance.conftest import Here, Project
 
@@ -199,6 +200,111 @@ def test_the_rejects_are_those_of_the_content_that_is_there(sensors: Project) ->
 
     assert later == [-5.0, -6.0]
     assert [row["value"] for row in shown(sensors)] == [-1.0]
+
+
+def outside(number: int, *values: float) -> pl.DataFrame:
+    return pl.DataFrame({"day": [day(number)] * len(values), "sensor": ["theirs"] * len(values), "value": values})
+
+
+def append(project: Project, number: int, *values: float) -> None:
+    write_deltalake(str(project.lake / "readings"), outside(number, *values), mode="append")
+
+
+def overwrite(project: Project, number: int, *values: float) -> None:
+    predicate = f"day = '{day(number)}'"
+    write_deltalake(str(project.lake / "readings"), outside(number, *values), mode="overwrite", predicate=predicate)
+
+
+@pytest.mark.parametrize("write", [append, overwrite])
+def test_what_others_write_to_a_day_judges_none_of_its_rejects(sensors: Project, write: Callable[..., None]) -> None:
+    given(sensors, day_3=[1.0, -1.0], day_4=[1.0, -4.0])
+    sensors.run("backfill", "readings")
+
+    write(sensors, 3, 7.0)
+    write(sensors, 3, 8.0)
+
+    assert [(row["day"], row["value"]) for row in shown(sensors)] == [("2024-01-03", -1.0), ("2024-01-04", -4.0)]
+    assert [row["value"] for row in shown(sensors, "--partition", "2024-01-03")] == [-1.0]
+
+
+def test_a_day_that_others_wrote_first_has_no_rejects(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings", "--partition", "2024-01-03")
+    append(sensors, 5, 7.0)
+
+    assert [row["day"] for row in shown(sensors)] == ["2024-01-03"]
+
+
+def test_compaction_keeps_the_rejects(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings")
+    append(sensors, 3, 7.0)
+
+    DeltaTable(str(sensors.lake / "readings")).optimize.compact()
+    sensors.run("maintain")
+
+    assert [row["value"] for row in shown(sensors)] == [-1.0]
+
+
+def test_a_wiped_day_has_no_rejects_and_neither_has_what_others_write_then(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0], day_4=[1.0, -4.0])
+    sensors.run("backfill", "readings")
+
+    sensors.run("wipe", "readings", "--partition", "2024-01-03")
+    wiped = [row["value"] for row in shown(sensors)]
+    append(sensors, 3, 7.0)
+
+    assert wiped == [-4.0]
+    assert [row["value"] for row in shown(sensors)] == [-4.0]
+
+
+def test_a_day_that_others_emptied_has_no_rejects(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0], day_4=[1.0, -4.0])
+    sensors.run("backfill", "readings")
+
+    DeltaTable(str(sensors.lake / "readings")).delete("day = '2024-01-03'")
+
+    assert [row["value"] for row in shown(sensors)] == [-4.0]
+
+
+def test_a_rollback_to_what_others_wrote_brings_back_the_rejects_of_then(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings")
+    append(sensors, 3, 7.0)
+    theirs = DeltaTable(str(sensors.lake / "readings")).version()
+    given(sensors, day_3=[1.0, -5.0])
+    sensors.run("materialize", "readings", "--partition", "2024-01-03")
+    later = [row["value"] for row in shown(sensors)]
+
+    sensors.run("rollback", "readings", "--to", f"v{theirs}", "--partition", "2024-01-03")
+    rolled_back = [row["value"] for row in shown(sensors)]
+    append(sensors, 3, 8.0)
+
+    assert later == [-5.0]
+    assert rolled_back == [-1.0]
+    assert [row["value"] for row in shown(sensors)] == [-1.0]
+
+
+def test_rejects_come_back_to_what_others_wrote_and_the_day_stays_external(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0, -8.0], day_4=[-1.0])
+    sensors.run("backfill", "readings")
+    append(sensors, 3, 7.0)
+    sensors.edit("sensors.py", "pa.Field(ge=0,", "pa.Field(ge=-5,")
+
+    done = sensors.run("materialize", "readings", "--from-rejects", "--json")
+    version = DeltaTable(str(sensors.lake / "readings")).version()
+    counts = sensors.status("readings")["readings"]["partitions"]
+    sensors.run("wipe", "readings", "--partition", "2024-01-03")
+    sensors.run("rollback", "readings", "--to", f"v{version}", "--partition", "2024-01-03")
+    sensors.edit("sensors.py", "pa.Field(ge=-5,", "pa.Field(ge=-9,")
+    again = sensors.run("materialize", "readings", "--from-rejects", "--json")
+
+    assert done.code == 0, done.err
+    assert (counts["external"], counts["fresh"], counts["stale"]) == (1, 1, 8)
+    assert again.code == 0, again.err
+    assert sorted(table(sensors, "readings").filter(day=day(3))["value"]) == [-8.0, -1.0, 1.0, 7.0]
+    assert sensors.status("readings")["readings"]["partitions"]["external"] == 1
+    assert shown(sensors) == []
 
 
 def test_a_changed_rule_makes_the_table_stale_and_a_changed_budget_does_not(sensors: Project) -> None:

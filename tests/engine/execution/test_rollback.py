@@ -355,9 +355,9 @@ def test_the_index_keeps_what_was_rolled_back_and_wiped(work: Any) -> None:
 
     assert facts(kept) == facts(read)
     assert {key: origin for key, _, origin, *_ in facts(kept)} == {
-        FIRST: Origin.RESTORED,
+        FIRST: Origin.CHOSEN,
         SECOND: Origin.GONE,
-        THIRD: Origin.RESTORED,
+        THIRD: Origin.CHOSEN,
         FOURTH: Origin.ENGINE,
     }
     assert {version: kept.writers[version].kind for version in (3, 4, 5)} == {
