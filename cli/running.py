@@ -22,7 +22,9 @@ from deltaworks.cli.wording import (
     counted,
     left_out_json,
     left_out_lines,
+    left_out_text,
     nothing_to_do,
+    totals_json,
     without_json,
     without_lines,
 )
@@ -124,12 +126,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
     document: dict[str, Any] = {
         "run_id": entry.run_id,
         "status": status,
-        "totals": {
-            "materialized": entry.materialized,
-            "failed": failed,
-            "skipped": entry.skipped,
-            "commits": commits,
-        },
+        "totals": totals_json(entry) | {"failed": failed, "commits": commits},
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_source_failures(seen),
@@ -168,6 +165,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             *failure_lines(report, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),
+            *_rows_left_out(report),
             Cell(summary, tone),
             *_next_lines(status),
         ),
@@ -184,6 +182,15 @@ def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
         yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} {fate}", "stale")
     if len(causes) > SHOWN_FAILURES:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
+
+
+def _rows_left_out(report: RunReport) -> Iterator[Cell]:
+    """Say of each table how many rows its rules left out of what was committed."""
+    for asset, left_out in report.left_out.items():
+        if left_out:
+            hint = f" (`deltaworks show {asset} --rejects`)" if left_out.quarantined else ""
+            told = left_out_text(left_out.dropped, left_out.quarantined)
+            yield Cell(f"rows left out of {asset}: {told}{hint}", "stale")
 
 
 def _next_lines(status: str) -> Iterator[Cell]:

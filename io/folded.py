@@ -47,6 +47,8 @@ SCHEMA = pl.Schema(
         "pid": pl.Int64(),
         "kind": pl.String(),
         "replaced": pl.Int64(),
+        "dropped": pl.Int64(),
+        "quarantined": pl.Int64(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC."""

@@ -78,6 +78,10 @@ class RunEntry:
     """What its commits are."""
     replaced: int = 0
     """How many partitions it rolled back or wiped."""
+    dropped: int = 0
+    """How many rows its commits left out."""
+    quarantined: int = 0
+    """How many more they left out that are kept."""
 
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent while running is lost."""
@@ -234,6 +238,8 @@ def _from_json(document: Json) -> RunEntry:
         pid=document.get("pid"),
         kind=Kind(document.get("kind") or Kind.MATERIALIZE),
         replaced=int(document.get("replaced") or 0),
+        dropped=int(document.get("dropped") or 0),
+        quarantined=int(document.get("quarantined") or 0),
     )
 
 

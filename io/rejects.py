@@ -34,6 +34,29 @@ def secure_rejects(store: Store, file: RejectsFile) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many rows were left out. One that breaks a rule which drops and one which quarantines is quarantined."""
+
+    dropped: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: LeftOut) -> LeftOut:
+        return LeftOut(self.dropped + other.dropped, self.quarantined + other.quarantined)
+
+    def __bool__(self) -> bool:
+        return bool(self.dropped or self.quarantined)
+
+
+def left_out_by(record: Record) -> LeftOut | None:
+    """Return how many rows a commit left out, as its record tells; none: an older engine did not count them."""
+    checks = record.checks
+    if "dropped" in checks:
+        return LeftOut(checks["dropped"], checks["quarantined"])
+    not_passed: list[Json] = checks.get("not_passed", [])
+    return None if any(each.get("severity") in ("drop", "quarantine") for each in not_passed) else LeftOut()
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The rows that a partition left out and that are kept."""
 
@@ -124,6 +147,12 @@ def scan_rejects(store: Store, file: RejectsFile) -> pl.LazyFrame:
     Columns: those of its table, and a list of texts that names the rules that each row breaks.
     """
     return pl.scan_parquet(store.uri(file.path))
+
+
+def count_rejects(store: Store, file: RejectsFile) -> int:
+    """Return how many rows a file holds, as its footer says."""
+    rows: int = scan_rejects(store, file).select(pl.len()).collect().item()
+    return rows
 
 
 def drop_rejects(store: Store, file: RejectsFile) -> None:

@@ -15,12 +15,13 @@ import typer
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
+from deltaworks.cli.wording import counted, left_out_text, partitions_json, partitions_text, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.log import Commit
+    from deltaworks.io.rejects import LeftOut
 
 _TONES = {"materialize": "", "observe": "", "rollback": "stale", "wipe": "bad", "maintain": "quiet"}
 
@@ -50,13 +51,16 @@ def _view(node: Node, commits: Sequence[Commit]) -> View:
     document = [_commit_json(node, commit) for commit in commits]
     if not commits:
         return View(document, (Cell(f"{node.key} has no history yet.", "quiet"),))
-    headings = ("version#", "when (UTC)", "kind", "who", "partitions", "rows#", "made from")
-    return View(document, (Table(headings, [_commit_row(node, commit) for commit in commits]),))
+    # Most tables have no rules that leave rows out, and need no column for it.
+    telling = ("left out",) if any(_left_out(commit) for commit in commits) else ()
+    headings = ("version#", "when (UTC)", "kind", "who", "partitions", "rows#", *telling, "made from")
+    rows = [_commit_row(node, commit, tells_left_out=bool(telling)) for commit in commits]
+    return View(document, (Table(headings, rows),))
 
 
 def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
     record = commit.record
-    inputs = _inputs(commit)
+    inputs, left_out = _inputs(commit), _left_out(commit)
     defined, undefined = _partitions(node, commit)
     return {
         "version": commit.version,
@@ -64,6 +68,8 @@ def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
         "run_id": None if record is None else record.run_id,
         "partitions": partitions_json(defined, node.partitions) | ({"undefined": undefined} if undefined else {}),
         "rows": _rows(commit),
+        "dropped": None if left_out is None else left_out.dropped,
+        "quarantined": None if left_out is None else left_out.quarantined,
         "inputs": {asset: most for asset, (_, most) in inputs.items()},
         "oldest_inputs": {asset: least for asset, (least, most) in inputs.items() if least < most},
         "kind": None if record is None or record.is_foreign else record.kind.value,
@@ -73,7 +79,7 @@ def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
     }
 
 
-def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
+def _commit_row(node: Node, commit: Commit, *, tells_left_out: bool) -> tuple[str | Cell, ...]:
     rows = _rows(commit)
     record = commit.record
     outside = Cell(f"outside ({commit.operation}, {commit.engine_info})", "outside")
@@ -86,6 +92,7 @@ def _commit_row(node: Node, commit: Commit) -> tuple[str | Cell, ...]:
         outside if record is None else record.run_id,
         _partitions_cell(node, commit),
         Cell("-", "quiet") if rows is None else f"{rows:,}",
+        *((_left_out_cell(_left_out(commit)),) if tells_left_out else ()),
         ", ".join((*_restored_texts(commit), *_input_texts(_inputs(commit)), *_moved_texts(commit)))
         or Cell("-", "quiet"),
     )
@@ -122,6 +129,18 @@ def _rows(commit: Commit) -> int | None:
         return None
     counts = [rows for group in commit.record.groups for rows in group.rows]
     return None if None in counts else sum(rows or 0 for rows in counts)
+
+
+def _left_out(commit: Commit) -> LeftOut | None:
+    """Return how many rows rules left out of a commit; none: its record does not tell, or it has none of this lake."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.io.rejects import left_out_by
+
+    return None if commit.record is None or commit.record.is_foreign else left_out_by(commit.record)
+
+
+def _left_out_cell(left_out: LeftOut | None) -> Cell:
+    return Cell(left_out_text(left_out.dropped, left_out.quarantined), "stale") if left_out else Cell("-", "quiet")
 
 
 def _restored(commit: Commit) -> list[int]:

@@ -12,7 +12,7 @@ from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, P
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan
-from deltaworks.cli.wording import counted
+from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -55,17 +55,15 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
     node = project.graph.node(select[0])
-    done = readmit(project.graph, node, project.store, keys, command=command, now=session.now)
-    assert done.entry is not None, "rejects that are judged again are a run"
-    entry = done.entry
+    found = readmit(project.graph, node, project.store, keys, command=command, now=session.now)
+    entry = found.entry
     document = {
         "run_id": entry.run_id,
         "status": entry.status.value,
         "totals": {
-            "materialized": entry.materialized,
-            "failed": entry.failed,
-            "skipped": 0,
-            "commits": entry.commits,
+            **totals_json(entry),
+            "readmitted": found.readmitted,
+            "still_rejected": found.still_rejected,
         },
         "failures": [
             {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
@@ -73,8 +71,15 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
         ],
     }
     failed = [Cell(f"failed: {failure.error}", "bad") for failure in entry.failures]
-    summary = f"{node.key}: the rejects of {counted(entry.materialized, 'partition')} judged again (run {entry.run_id})"
-    session.output.show(View(document, (*failed, Cell(summary, "bad" if failed else "good"))))
+    stays = "stays" if found.still_rejected == 1 else "stay"
+    summary = (
+        f"{node.key}: {found.readmitted:,} of {counted(found.judged, 'rejected row')} came back to "
+        f"{counted(entry.materialized, 'partition')}, {found.still_rejected:,} {stays} out (run {entry.run_id})"
+    )
+    newly_out = entry.dropped + entry.quarantined - found.still_rejected
+    were = "was" if newly_out == 1 else "were"
+    more = [Cell(f"left out now: {counted(newly_out, 'row')} that {were} in the table", "stale")] if newly_out else []
+    session.output.show(View(document, (*failed, *more, Cell(summary, "bad" if failed else "good"))))
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 

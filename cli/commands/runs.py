@@ -12,7 +12,7 @@ from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted
+from deltaworks.cli.wording import counted, left_out_text, totals_json
 
 if TYPE_CHECKING:
     from deltaworks.io.kept import KeptRows
@@ -147,6 +147,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
         yield "on", run.host if run.pid is None else f"{run.host}, process {run.pid}"
     done = run.materialized + run.replaced
     yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}"
+    if run.dropped or run.quarantined:
+        yield "rows left out", left_out_text(run.dropped, run.quarantined)
     yield "failed", counted(run.failed, "partition")
     yield "skipped", counted(run.skipped, "partition")
 
@@ -184,13 +186,7 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "kind": run.kind.value,
         "command": run.command,
         "duration_s": round(_duration(run, now).total_seconds(), 3),
-        "totals": {
-            "materialized": run.materialized,
-            "failed": run.failed,
-            "skipped": run.skipped,
-            "commits": run.commits,
-        }
-        | ({"replaced": run.replaced} if run.replaced else {}),
+        "totals": totals_json(run),
         "heartbeat_at": instant_json(run.heartbeat_at),
         "host": run.host,
         "pid": run.pid,

@@ -165,8 +165,13 @@ def _with(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -
 
 
 def checks_of(staged: Sequence[StagedOutcome]) -> Mapping[str, Json]:
-    """Return what a record says of the checks of partitions: only what did not pass in detail."""
+    """Return what a record says of the checks of partitions: only what did not pass in detail, and rows left out."""
     not_passed = [
         {**result.to_json(), "partition": each.partition.key or None} for each in staged for result in each.not_passed
     ]
-    return {"passed": sum(each.passed for each in staged), "not_passed": not_passed}
+    return {
+        "passed": sum(each.passed for each in staged),
+        "not_passed": not_passed,
+        "dropped": sum(each.left_out.dropped for each in staged),
+        "quarantined": sum(each.left_out.quarantined for each in staged),
+    }

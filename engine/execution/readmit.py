@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from deltaworks.engine.execution.batch import checks_of
 from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import refuse_external
-from deltaworks.engine.execution.repair import Keys, Repair, carry_out
+from deltaworks.engine.execution.repair import Keys, carry_out
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.table_scope import refusals
 from deltaworks.engine.execution.task import Outcome, Task
@@ -25,19 +26,36 @@ from deltaworks.errors import RequestError
 from deltaworks.io.create import verify_table
 from deltaworks.io.dtypes import Json
 from deltaworks.io.index import load_table
-from deltaworks.io.ledger import Failure
+from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.record import Group
-from deltaworks.io.rejects import Rejected, current_rejects, scan_rejects
+from deltaworks.io.rejects import Rejected, count_rejects, current_rejects, scan_rejects
 from deltaworks.io.scan import scan_table
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-from deltaworks.validation import REJECTED_BY
+from deltaworks.validation import REJECTED_BY, compile_contract
+
+
+@dataclass(frozen=True, slots=True)
+class Readmission:
+    """What came of judging rejected rows again."""
+
+    entry: RunEntry
+    """As the ledger keeps it."""
+    readmitted: int
+    """How many of them are in the table now."""
+    still_rejected: int
+    """How many of them are not, of the partitions that were committed."""
+
+    @property
+    def judged(self) -> int:
+        """How many there were in the partitions that were committed."""
+        return self.readmitted + self.still_rejected
 
 
 def readmit(
     graph: AssetGraph, node: Node, store: Store, keys: Keys, *, command: str, now: Callable[[], dt.datetime]
-) -> Repair:
+) -> Readmission:
     """Judge the rejected rows of some partitions again, each together with the rows that are there, in one commit.
 
     The record keeps what the partitions were made from, so a change of an upstream still makes them stale. They count
@@ -86,6 +104,7 @@ def readmit(
         if (ordinal := node.partitions.ordinal(each.key)) is not None
     ]
     staged = {made.partition.key: made for outcome in outcomes for made in outcome.staged}
+    readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
     schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
 
     def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
@@ -97,7 +116,7 @@ def readmit(
         lost = [entry for part in parts for entry in rejected[part.key].dropped]
         return {**found, "not_passed": [*found["not_passed"], *lost]}
 
-    return carry_out(
+    done = carry_out(
         table,
         node,
         [each.partition for each in staged.values()],
@@ -109,6 +128,10 @@ def readmit(
         judge=lambda changed, parts: refusals(changed, node, schema, parts)[0],
         failures=tuple(_failures(node, table, outcomes)),
     )
+    assert done.entry is not None, "rejects that are judged again are a run"
+    failed = {failure.partition or "" for failure in done.entry.failures}
+    committed = [counts for key, counts in readmitted.items() if key not in failed]
+    return Readmission(done.entry, sum(back for back, _ in committed), sum(left for _, left in committed))
 
 
 def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
@@ -122,13 +145,28 @@ def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
 
 def _stage(stager: Stager, table: Table, task: Task, rejected: Rejected) -> Outcome:
     call = Call(stager.nodes[str(task.asset)], task)
+    return stager.stage_rows(call, lambda: _rows(call.node, table, rejected).drop(REJECTED_BY))
 
-    def rows() -> pl.LazyFrame:
-        columns = [name for name in table.schema() if name not in call.node.computed_columns]
-        rejects = scan_rejects(table.store, rejected.file).drop(REJECTED_BY)
-        return pl.concat([scan_table(table, [rejected.key]).select(columns), rejects.select(columns)])
 
-    return stager.stage_rows(call, rows)
+def _rows(node: Node, table: Table, rejected: Rejected) -> pl.LazyFrame:
+    """Return the rows that a partition has and those that it left out; of these, `REJECTED_BY` is not null."""
+    columns = [name for name in table.schema() if name not in node.computed_columns]
+    there = scan_table(table, [rejected.key]).select(columns)
+    return pl.concat([there, scan_rejects(table.store, rejected.file).select(*columns, REJECTED_BY)], how="diagonal")
+
+
+def _count_readmitted(node: Node, table: Table, rejected: Rejected) -> tuple[int, int]:
+    """Return how many of the rejected rows of a partition break no rule that leaves them out, and how many others.
+
+    All rows of the partition are judged: some rules look at more than one.
+    """
+    lf = _rows(node, table, rejected)
+    judged = lf.drop(REJECTED_BY)
+    contract = compile_contract(node.asset.model, judged.collect_schema())
+    residual = contract.judge_residual(judged.collect()) if contract.residual else ()
+    kept = contract.sieve.kept(contract.sieve.marked(lf, residual))
+    back: int = kept.select(pl.col(REJECTED_BY).count()).collect(engine="streaming").item()
+    return back, count_rejects(table.store, rejected.file) - back
 
 
 def _failures(node: Node, table: Table, outcomes: Sequence[Outcome]) -> Iterator[Failure]:

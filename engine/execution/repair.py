@@ -148,6 +148,7 @@ def carry_out(
     made = [part for part in parts if part.key not in failed]
     done = [part.key for part in made]
     changed = sum(len(group.rows) for group in groups_of(made))
+    checks = checks_of(made)
     ended = replace(
         entry,
         status=RunStatus.FAILURE if failures else RunStatus.SUCCESS,
@@ -157,6 +158,8 @@ def carry_out(
         failures=failures,
         materialized=changed if entry.kind is Kind.MATERIALIZE else 0,
         replaced=0 if entry.kind is Kind.MATERIALIZE else changed,
+        dropped=checks.get("dropped", 0),
+        quarantined=checks.get("quarantined", 0),
     )
     note = None
     try:

@@ -40,6 +40,7 @@ from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import Status, lake_status
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -75,6 +76,8 @@ class RunReport:
     """What came of the sources that were observed before it was planned."""
     broken: Mapping[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
     """By asset and partition as a failure names them, what is known of those whose rows were judged."""
+    left_out: Mapping[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
+    """How many rows the commits left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class _Progress:
     failures: list[Failure] = field(default_factory=list[Failure])
     blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
     broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
+    left_out: dict[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
 
 
 class Run:
@@ -144,7 +148,8 @@ class Run:
         ended = self._ended(self._status(stop))
         self._note(store, ended)
         progress = self._progress
-        return RunReport(ended, tuple(progress.blocked), tuple(progress.skipped), broken=progress.broken)
+        blocked, skipped = tuple(progress.blocked), tuple(progress.skipped)
+        return RunReport(ended, blocked, skipped, broken=progress.broken, left_out=progress.left_out)
 
     def _loop(self, store: Store, stop: Flag) -> None:
         stopping = False
@@ -275,6 +280,8 @@ class Run:
             self._progress.materialized += len(done)
             self._progress.commits += 1
             rows = sum(each.partition.rows for each in done)
+            before = self._progress.left_out.get(key, LeftOut())
+            self._progress.left_out[key] = sum((each.left_out for each in done), before)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
         for each in batch.staged:
             if each.partition.key in committed.refused:
@@ -343,6 +350,7 @@ class Run:
 
     def _ended(self, status: RunStatus) -> RunEntry:
         progress = self._progress
+        left_out = sum(progress.left_out.values(), LeftOut())
         return replace(
             self._entry,
             status=status,
@@ -351,5 +359,7 @@ class Run:
             failed=len(progress.failures),
             skipped=self._plan.left_out_count + len(progress.blocked) + len(progress.skipped),
             commits=progress.commits,
+            dropped=left_out.dropped,
+            quarantined=left_out.quarantined,
             failures=tuple(sorted(progress.failures, key=lambda each: (each.asset, each.partition or ""))),
         )

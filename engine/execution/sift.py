@@ -14,7 +14,7 @@ import polars as pl
 
 from deltaworks.engine.execution.call import Result
 from deltaworks.io.parquet import Staging
-from deltaworks.io.rejects import drop_rejects, secure_rejects, sink_rejects
+from deltaworks.io.rejects import LeftOut, count_rejects, drop_rejects, secure_rejects, sink_rejects
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
@@ -29,6 +29,7 @@ class Sifted:
     measured: Mapping[str, object]
     """The aggregates of the rows that are left."""
     rejects: RejectsFile | None
+    left_out: LeftOut
     left: pl.LazyFrame | None
     """The rows that are left; none: they were not told apart."""
 
@@ -57,12 +58,12 @@ def sift(
     contract, values = result.contract, result.values(ordinal)
     stopped = contract.stopped(verdict)
     if stopped:
-        return Sifted(Verdict(verdict.rows, stopped, 0), {}, None, None)
+        return Sifted(Verdict(verdict.rows, stopped, 0), {}, None, LeftOut(), None)
     sieve = contract.sieve
     marked = sieve.marked(staging.scan([values], result.schema), residual)
     overdrawn = tuple(sieve.overdrawn(marked))
     if overdrawn:
-        return Sifted(Verdict(verdict.rows, overdrawn, 0), {}, None, None)
+        return Sifted(Verdict(verdict.rows, overdrawn, 0), {}, None, LeftOut(), None)
     sinks = [staging.sifted.sink_one(sieve.kept(marked), values)]
     rejects = None
     if any(each.severity is Severity.QUARANTINE for each in verdict.taken_out):
@@ -76,9 +77,11 @@ def sift(
     measured = measure(result, left)
     again = contract.judge_residual(left.collect()) if contract.residual else None
     judged = contract.judge_left(verdict, contract.judge(measured, again))
+    quarantined = 0 if rejects is None else count_rejects(lake, rejects)
     if rejects is not None and not judged.ok:
         drop_rejects(lake, rejects)
-    return Sifted(judged, measured, rejects, left)
+    left_out = LeftOut(verdict.rows - judged.rows - quarantined, quarantined)
+    return Sifted(judged, measured, rejects, left_out, left)
 
 
 def aggregates(result: Result) -> list[pl.Expr]:

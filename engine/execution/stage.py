@@ -23,6 +23,7 @@ from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
+from deltaworks.io.rejects import LeftOut
 from deltaworks.io.staged import RejectsFile, StagedFile, StagedPartition
 from deltaworks.io.store import Store
 from deltaworks.validation import ROWS, BrokenRule, Contract, RuleResult
@@ -225,12 +226,14 @@ def _judge_one(
     residual = contract.judge_residual(written.rows_of(ordinal)) if contract.residual else ()
     verdict = on_all = contract.judge(measured, residual or None)
     rejects: RejectsFile | None = None
+    left_out = LeftOut()
     left: pl.LazyFrame | None = None
     taken_out: tuple[RuleResult, ...] = ()
     if verdict.taken_out:
         taken_out = contract.samples(staging.scan([values], result.schema), verdict.taken_out)
         sifted = sift(result, staging, ordinal, verdict, residual, lake)
         verdict, measured, rejects, left = sifted.verdict, sifted.measured, sifted.rejects, sifted.left
+        left_out = sifted.left_out
     if not verdict.ok:
         judged = staging.scan([values], result.schema) if left is None else left
         reason = _reason(node, key, contract.samples(judged, verdict.failed))
@@ -245,7 +248,7 @@ def _judge_one(
     else:
         staging.drop(values)
     partition = StagedPartition(key, values, verdict.rows, files, rejects)
-    return StagedOutcome(ordinal, partition, verdict.passed, (*taken_out, *verdict.warned))
+    return StagedOutcome(ordinal, partition, verdict.passed, (*taken_out, *verdict.warned), left_out)
 
 
 def _reason(node: Node, key: str, results: Sequence[RuleResult]) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.io.log import LiveFile
+from deltaworks.io.rejects import LeftOut
 from deltaworks.io.staged import StagedPartition
 from deltaworks.validation import BrokenRule, RuleResult
 
@@ -82,6 +83,8 @@ class StagedOutcome:
     """How many rules passed."""
     not_passed: tuple[RuleResult, ...]
     """What did not pass and does not keep it from being committed."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    """How many rows of it are not to be committed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,8 @@ def test_rules_over_all_rows_are_judged_on_what_is_left(sensors: Project) -> Non
         "failed": 1,
         "skipped": 0,
         "commits": done.json["totals"]["commits"],
+        "dropped": 0,
+        "quarantined": 1,
     }
     (failure,) = done.json["failures"]
     assert failure["partition"] == "2024-01-04"
@@ -327,13 +329,69 @@ def test_rejected_rows_come_back_when_a_wider_rule_lets_them_and_their_source_is
     done = sensors.run("materialize", "readings", "--from-rejects", "--json")
 
     assert done.code == 0, done.err
-    assert done.json["totals"] == {"materialized": 2, "failed": 0, "skipped": 0, "commits": 1}
+    assert done.json["totals"] == {
+        "materialized": 2,
+        "failed": 0,
+        "skipped": 0,
+        "commits": 1,
+        "dropped": 0,
+        "quarantined": 1,
+        "readmitted": 2,
+        "still_rejected": 1,
+    }
     assert sorted(table(sensors, "readings").filter(day=day(3))["value"]) == [-1.0, 1.0]
     assert table(sensors, "readings").filter(day=day(4))["value"].to_list() == [-1.0]
     assert [row["value"] for row in shown(sensors)] == [-8.0]
     counts = sensors.status("readings")["readings"]["partitions"]
     assert (counts["fresh"], counts["stale"]) == (2, 8)
     assert sensors.status("totals")["totals"]["partitions"]["stale"] == 10
+
+
+def test_what_was_left_out_is_counted_row_by_row_wherever_a_run_is_told(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0, -2.0, 500.0], day_5=[500.0, 4.0])
+    both = '"ge": "quarantine", "le": "drop", "in_range": "drop", "*": "fail"'
+    sensors.edit("sensors.py", '"ge": "quarantine", "le": "drop", "*": "fail"', both)
+    # -2.0 breaks a rule that quarantines and one that drops: it is one row, and it is kept.
+    sensors.edit(
+        "sensors.py", "pa.Field(ge=0, le=100,", 'pa.Field(ge=0, le=100, in_range={"min_value": -1, "max_value": 600},'
+    )
+
+    done = sensors.run("backfill", "readings")
+    document = sensors.run("runs", "show", "--json").json
+    shown_run = [" ".join(line.split()) for line in sensors.run("runs", "show").out.splitlines()]
+    told = sensors.run("history", "readings").out
+    versions = sensors.run("history", "readings", "--json").json
+
+    assert "rows left out of readings: 2 quarantined, 2 dropped (`deltaworks show readings --rejects`)" in done.out
+    assert (document["totals"]["dropped"], document["totals"]["quarantined"]) == (2, 2)
+    assert "rows left out 2 quarantined, 2 dropped" in shown_run
+    assert "2 quarantined, 2 dropped" in " ".join(told.split())
+    assert [(each["dropped"], each["quarantined"]) for each in versions] == [(2, 2)]
+
+
+def test_a_table_without_such_rows_has_no_column_for_them(sensors: Project) -> None:
+    given(sensors)
+
+    done = sensors.run("backfill", "readings")
+
+    assert "left out" not in done.out
+    assert "left out" not in sensors.run("history", "readings").out
+    assert "left out" not in sensors.run("runs", "show").out
+    (version,) = sensors.run("history", "readings", "--json").json
+    assert (version["dropped"], version["quarantined"]) == (0, 0)
+
+
+def test_readmission_says_how_many_rows_came_back_and_which_others_it_left_out(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, 60.0, -1.0, -8.0], day_4=[-1.0])
+    sensors.run("backfill", "readings")
+    sensors.edit("sensors.py", "pa.Field(ge=0, le=100,", "pa.Field(ge=-5, le=50,")
+
+    done = sensors.run("materialize", "readings", "--from-rejects")
+
+    assert done.code == 0, done.err
+    *_, left_out, summary = done.out.splitlines()
+    assert left_out == "left out now: 1 row that was in the table"
+    assert summary.startswith("readings: 2 of 3 rejected rows came back to 2 partitions, 1 stays out (run ")
 
 
 def test_rejected_rows_do_not_come_back_under_another_function(sensors: Project) -> None:
