@@ -16,6 +16,7 @@ from deltaworks.cli.wording import (
     nothing_to_do,
     partitions_json,
     partitions_text,
+    unreadable,
     without_json,
     without_lines,
 )
@@ -60,17 +61,19 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         "without": without_json(decision.asked.request, graph),
         "never_observed": list(map(str, decision.never_observed)),
         "as_observed": {str(key): version for key, version in decision.as_observed},
+        "unreadable": {str(key): fault for key, fault in decision.faults.items()},
     }
     seen = ", ".join(f"{key} (version {version})" for key, version in decision.as_observed)
     them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
+        *(Cell(unreadable(key, fault), "bad") for key, fault in decision.faults.items()),
         *left_out_lines(decided, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),
         *([Cell(f"As last observed: {seen}; a backfill observes {them} first.", "quiet")] if seen else []),
     )
     if not decided.steps:
-        return View(document, (nothing_to_do(decision, graph), *lines))
+        return View(document, (nothing_to_do(decision, graph, is_known=not decision.faults), *lines))
     rows = [
         (
             Cell(str(step.asset), "strong"),

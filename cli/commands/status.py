@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, range_text, ranges_json, without_json, without_lines
+from deltaworks.cli.wording import counted, range_text, ranges_json, unreadable, without_json, without_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.causes import StatusRange
     from deltaworks.engine.planning.status import AssetStatus, LakeStatus
 
 _TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}
+
+
+class _Problems(NamedTuple):
+    """What keeps statuses from being known."""
+
+    faults: Mapping[AssetKey, str]
+    """The tables of others that cannot be read, and why."""
+    held: Mapping[AssetKey, AssetKey]
+    """What is below one of them."""
+
+    def json(self, key: AssetKey) -> dict[str, str]:
+        """Return what there is to say of an asset."""
+        if key in self.faults:
+            return {"problem": self.faults[key]}
+        return {"held_by": str(self.held[key])} if key in self.held else {}
+
+    def cells(self, keys: Sequence[AssetKey]) -> Iterator[Cell]:
+        """Say it for people: of what is held by the same table together."""
+        for key in keys:
+            if key in self.faults:
+                yield Cell(unreadable(key, self.faults[key]), "bad")
+        by_fault: dict[AssetKey, list[str]] = {}
+        for key in keys:
+            if key in self.held:
+                by_fault.setdefault(self.held[key], []).append(str(key))
+        for fault, names in by_fault.items():
+            yield Cell(
+                f"{', '.join(names)}: as far as is known without {fault}, which cannot be read; until it can, no run "
+                f"makes {'it' if len(names) == 1 else 'them'}",
+                "stale",
+            )
 
 
 def status(
@@ -29,19 +61,23 @@ def status(
     """Show what is fresh, stale, missing and external."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import ask
+    from deltaworks.engine.planning.left_out import below
 
     project = session.load()
     asked = ask(project.graph, project.store, select or (), partition or ())
     lake = asked.observation.status
     chosen = [(lake[key], within) for key, within in asked.request.partitions.items()]
-    view = _view(chosen, lake, in_ranges=partitions or bool(partition))
+    problems = _Problems(asked.observation.faults, below(project.graph, asked.observation.faults))
+    view = _view(chosen, lake, problems, in_ranges=partitions or bool(partition))
     without = without_lines(asked.request, project.graph, takes_range=False)
     document = view.json | {"without": without_json(asked.request, project.graph)}
     session.output.show(View(document, (*view.blocks, *without)))
     return ExitCode.DONE
 
 
-def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, *, in_ranges: bool) -> View:
+def _view(
+    chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, problems: _Problems, *, in_ranges: bool
+) -> View:
     from deltaworks.engine.planning.causes import status_ranges
 
     documents: list[dict[str, Any]] = []
@@ -54,6 +90,7 @@ def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, 
             "asset": str(found.node.key),
             "version": found.state.version,
             "partitions": {**numbers, "undefined": found.state.undefined},
+            **problems.json(found.node.key),
         }
         # A million fresh partitions need no word.
         ranges = list(status_ranges(found, lake, within)) if in_ranges or numbers["stale"] else []
@@ -67,9 +104,11 @@ def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, 
         if found.state.undefined:
             extra = counted(found.state.undefined, "partition")
             causes.append(Cell(f"{found.node.key} has {extra} in its table beyond the definition (undefined)", "quiet"))
+    causes += problems.cells([found.node.key for found, _ in chosen])
     headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
     if in_ranges:
-        return View({"assets": documents}, (Table(("asset", "partitions", "#", "status", "because"), ranged),))
+        table = Table(("asset", "partitions", "#", "status", "because"), ranged)
+        return View({"assets": documents}, (table, *problems.cells([found.node.key for found, _ in chosen])))
     return View({"assets": documents}, (Table(headings, counts), *causes))
 
 
@@ -83,6 +122,9 @@ def _numbers(found: AssetStatus, within: PartitionSet) -> dict[str, int]:
 def _count_row(found: AssetStatus, numbers: dict[str, int]) -> tuple[str | Cell, ...]:
     version = Cell("-", "quiet") if found.state.version is None else str(found.state.version)
     columns = ("fresh", "stale", "missing", "external", "failed")
+    if found.state.fault is not None:
+        unknown = [Cell("?", "bad")] * (1 + len(columns))
+        return (Cell(str(found.node.key), "strong"), unknown[0], f"{numbers['total']:,}", *unknown[1:])
     cells = (Cell(f"{numbers[name]:,}", _TONES[name]) if numbers[name] else Cell("0", "quiet") for name in columns)
     return (Cell(str(found.node.key), "strong"), version, f"{numbers['total']:,}", *cells)
 
@@ -103,7 +145,7 @@ def _range_row(found: AssetStatus, each: StatusRange) -> tuple[str | Cell, ...]:
         Cell(str(found.node.key), "strong"),
         range_text(each.first, each.last, found.node.partitions),
         f"{each.last - each.first + 1:,}",
-        Cell(each.status.word, _TONES[each.status.word]),
+        Cell(each.status.word, _TONES[each.status.word]) if found.state.fault is None else Cell("unknown", "bad"),
         "; ".join(each.reasons),
     )
 

@@ -9,7 +9,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.wording import partitions_json
+from deltaworks.cli.wording import partitions_json, unreadable
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey
@@ -34,6 +34,7 @@ def why(
     from deltaworks.engine.execution.columns import columns_changed
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.explain import explain
+    from deltaworks.engine.planning.left_out import below
     from deltaworks.engine.planning.request import request
     from deltaworks.io.ledger import read_runs
 
@@ -44,8 +45,19 @@ def why(
     observation = observe(graph, project.store)
     explanations = explain(observation.status, key, within, read_runs(project.store))
     columns = columns_changed(graph, observation.tables, explanations)
-    document = {"asset": str(key), "explanations": [_json(each, graph, columns) for each in explanations]}
-    session.output.show(View(document, tuple(_tree(explanations, graph, columns, ""))))
+    held_by = below(graph, observation.faults).get(key)
+    document = {
+        "asset": str(key),
+        "explanations": [_json(each, graph, columns) for each in explanations],
+        "problem": observation.faults.get(key),
+        "held_by": None if held_by is None else {"asset": str(held_by), "problem": observation.faults[held_by]},
+    }
+    told = list(_tree(explanations, graph, columns, ""))
+    if key in observation.faults:
+        told = [Cell(unreadable(key, observation.faults[key]), "bad")]
+    elif held_by is not None:
+        told.append(Cell(f"as far as is known: {unreadable(held_by, observation.faults[held_by])}", "bad"))
+    session.output.show(View(document, tuple(told)))
     return ExitCode.DONE
 
 

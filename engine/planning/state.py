@@ -43,6 +43,8 @@ class AssetState:
     """By ordinal, in which run the last attempt failed and why; of partitions that nobody has changed since."""
     undefined: int
     """How many partitions have content but are not in the definition."""
+    fault: str | None = None
+    """Why a table that others write cannot be read, in which case nothing else is known of it; none: it can."""
 
     @cached_property
     def failed(self) -> PartitionSet:
@@ -93,13 +95,24 @@ class _Attempt(NamedTuple):
         return f"failed in run {self.run_id}: {problem if is_named else line}"
 
 
-def lake_state(graph: AssetGraph, tables: Mapping[AssetKey, Table], runs: Iterable[RunEntry]) -> LakeState:
-    """Return the state of every asset from its table and the ledger's runs, oldest first."""
+def lake_state(
+    graph: AssetGraph,
+    tables: Mapping[AssetKey, Table],
+    runs: Iterable[RunEntry],
+    faults: Mapping[AssetKey, str] | None = None,
+) -> LakeState:
+    """Return the state of every asset from its table and the ledger's runs, oldest first.
+
+    `faults` are the tables that cannot be read, and why: those count as if nothing were there.
+    """
     failures: dict[str, dict[str, _Attempt]] = {}
     for run in runs:
         for failure in run.failures:
             failures.setdefault(failure.asset, {})[failure.partition or ""] = _Attempt(run.run_id, failure)
-    return {key: _asset_state(node, tables[key], failures.get(str(key), {})) for key, node in graph.nodes.items()}
+    return {
+        key: _asset_state(node, tables[key], failures.get(str(key), {}), (faults or {}).get(key))
+        for key, node in graph.nodes.items()
+    }
 
 
 def existing(node: Node, table: Table) -> PartitionSet:
@@ -108,7 +121,7 @@ def existing(node: Node, table: Table) -> PartitionSet:
     return PartitionSet.of(_ordinals(node, table, there["key"]).drop_nulls(), node.partitions.size)
 
 
-def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
+def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt], fault: str | None) -> AssetState:
     changes = table.partitions()
     if table.names_keys:
         changes = changes.filter(pl.col("key") != WHOLE)  # the file that holds all of them
@@ -127,6 +140,7 @@ def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> 
         writers=table.writers,
         failures=_failures(node, table, attempts),
         undefined=undefined,
+        fault=fault,
     )
 
 
