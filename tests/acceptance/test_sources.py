@@ -510,3 +510,43 @@ def test_a_source_without_anything_left_is_told_apart_from_one_never_seen(made_j
 
     reasons = {each["reason"] for each in made.json["left_out"]}
     assert reasons == {"there was nothing of trips when it was last observed"}
+
+
+@pytest.mark.parametrize("forgotten_before", [False, True])
+def test_a_source_that_gets_partitions_or_loses_them_is_wiped_first(
+    made_service: Project, *, forgotten_before: bool
+) -> None:
+    if forgotten_before:
+        for source in ("api", "rates"):
+            assert made_service.run("wipe", source, "--yes").code == 0
+    text = (made_service.folder / "tables.py").read_text("utf-8")
+    text = text.replace("@dw.observable_source(partitions=keys)\ndef api", "@dw.observable_source\ndef api")
+    text = text.replace("@dw.observable_source\ndef rates():", "@dw.observable_source(partitions=keys)\ndef rates():")
+    text = text.replace('return json.loads((HERE / "api.json").read_text())', "return 7")
+    text = text.replace('partition_by="partition", backfill=dw.BackfillPolicy.ranges(max_partitions=100)', "")
+    text = text.replace("@dw.asset(partitions=keys, )\ndef calls", "@dw.asset(name='sevens')\ndef calls")
+    text = text.replace('return (HERE / "rates.txt").read_text()', 'return {"1": "v1", "2": "v2"}')
+    made_service.write("tables.py", text)
+
+    for source, was in (("api", "has partitions, but its source has none"), ("rates", "is one whole")):
+        refused = made_service.run("materialize", source)
+        assert refused.code == 2
+        assert was in refused.sentence
+        assert "`deltaworks wipe` forgets it and makes the table ready" in refused.sentence
+        wiped = made_service.run("wipe", source, "--yes", "--json")
+        assert wiped.code == 0, wiped.err
+        assert made_service.run("wipe", source, "--yes", "--json").json["version"] is None, "nothing is left to do"
+
+    assert [counts(made_service, source) for source in ("api", "rates")] == [(0, 0, 1), (0, 0, 300)]
+    made = made_service.run("backfill", "--json")
+    assert made.code == 0, made.out
+    assert observed(made)["rates"]["changed"]["ranges"] == [["1", "2"]]
+    assert [counts(made_service, source) for source in ("api", "rates")] == [(1, 0, 0), (2, 0, 298)]
+    assert made_service.status()["api"]["partitions"]["undefined"] == 0
+    assert pl.read_delta(str(made_service.lake / "converted"))["version"].sort().to_list() == ["v1", "v2"]
+    assert made_service.run("doctor").code == 0
+    again = made_service.run("rerun", "converted@v1", "--verify").sentence
+    assert again.startswith("Version 1 of converted was made when rates had no partitions, and now it has partitions '")
+    assert made_service.run("rerun", "converted@v2", "--verify").code == 0
+    shutil.rmtree(made_service.lake / "_deltaworks" / "index")
+    assert [counts(made_service, source) for source in ("api", "rates")] == [(1, 0, 0), (2, 0, 298)]
