@@ -9,6 +9,7 @@ import typer
 from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.problems import Problems
 from deltaworks.cli.wording import (
     counted,
     left_out_json,
@@ -16,7 +17,6 @@ from deltaworks.cli.wording import (
     nothing_to_do,
     partitions_json,
     partitions_text,
-    unreadable,
     without_json,
     without_lines,
 )
@@ -47,6 +47,8 @@ def plan(
 def plan_view(decision: Decision, graph: AssetGraph) -> View:
     """Show a plan."""
     decided = decision.plan
+    problems = Problems.of(decision.asked.observation, graph)
+    troubled = [key for key in graph.above(decision.asked.request.partitions) if "problem" in problems.json(key)]
     document = {
         "steps": [
             {
@@ -61,12 +63,12 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         "without": without_json(decision.asked.request, graph),
         "never_observed": list(map(str, decision.never_observed)),
         "as_observed": {str(key): version for key, version in decision.as_observed},
-        "unreadable": {str(key): fault for key, fault in decision.faults.items()},
+        "problems": {str(key): problems.json(key)["problem"] for key in troubled},
     }
     seen = ", ".join(f"{key} (version {version})" for key, version in decision.as_observed)
     them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
-        *(Cell(unreadable(key, fault), "bad") for key, fault in decision.faults.items()),
+        *problems.own(troubled),
         *left_out_lines(decided, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),

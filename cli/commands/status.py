@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, range_text, ranges_json, unreadable, without_json, without_lines
+from deltaworks.cli.problems import Problems
+from deltaworks.cli.wording import counted, range_text, ranges_json, without_json, without_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.causes import StatusRange
     from deltaworks.engine.planning.status import AssetStatus, LakeStatus
 
 _TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}
-
-
-class _Problems(NamedTuple):
-    """What keeps statuses from being known."""
-
-    faults: Mapping[AssetKey, str]
-    """The tables of others that cannot be read, and why."""
-    held: Mapping[AssetKey, AssetKey]
-    """What is below one of them."""
-
-    def json(self, key: AssetKey) -> dict[str, str]:
-        """Return what there is to say of an asset."""
-        if key in self.faults:
-            return {"problem": self.faults[key]}
-        return {"held_by": str(self.held[key])} if key in self.held else {}
-
-    def cells(self, keys: Sequence[AssetKey]) -> Iterator[Cell]:
-        """Say it for people: of what is held by the same table together."""
-        for key in keys:
-            if key in self.faults:
-                yield Cell(unreadable(key, self.faults[key]), "bad")
-        by_fault: dict[AssetKey, list[str]] = {}
-        for key in keys:
-            if key in self.held:
-                by_fault.setdefault(self.held[key], []).append(str(key))
-        for fault, names in by_fault.items():
-            yield Cell(
-                f"{', '.join(names)}: as far as is known without {fault}, which cannot be read; until it can, no run "
-                f"makes {'it' if len(names) == 1 else 'them'}",
-                "stale",
-            )
 
 
 def status(
@@ -61,13 +30,12 @@ def status(
     """Show what is fresh, stale, missing and external."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import ask
-    from deltaworks.engine.planning.left_out import below
 
     project = session.load()
     asked = ask(project.graph, project.store, select or (), partition or ())
     lake = asked.observation.status
     chosen = [(lake[key], within) for key, within in asked.request.partitions.items()]
-    problems = _Problems(asked.observation.faults, below(project.graph, asked.observation.faults))
+    problems = Problems.of(asked.observation, project.graph)
     view = _view(chosen, lake, problems, in_ranges=partitions or bool(partition))
     without = without_lines(asked.request, project.graph, takes_range=False)
     document = view.json | {"without": without_json(asked.request, project.graph)}
@@ -76,7 +44,7 @@ def status(
 
 
 def _view(
-    chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, problems: _Problems, *, in_ranges: bool
+    chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, problems: Problems, *, in_ranges: bool
 ) -> View:
     from deltaworks.engine.planning.causes import status_ranges
 
@@ -104,11 +72,12 @@ def _view(
         if found.state.undefined:
             extra = counted(found.state.undefined, "partition")
             causes.append(Cell(f"{found.node.key} has {extra} in its table beyond the definition (undefined)", "quiet"))
-    causes += problems.cells([found.node.key for found, _ in chosen])
+    keys = [found.node.key for found, _ in chosen]
+    causes += [*problems.own(keys), *problems.from_above(keys)]
     headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
     if in_ranges:
         table = Table(("asset", "partitions", "#", "status", "because"), ranged)
-        return View({"assets": documents}, (table, *problems.cells([found.node.key for found, _ in chosen])))
+        return View({"assets": documents}, (table, *problems.own(keys), *problems.from_above(keys)))
     return View({"assets": documents}, (Table(headings, counts), *causes))
 
 

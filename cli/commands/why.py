@@ -9,7 +9,8 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.wording import partitions_json, unreadable
+from deltaworks.cli.problems import Problems
+from deltaworks.cli.wording import partitions_json
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey
@@ -34,7 +35,6 @@ def why(
     from deltaworks.engine.execution.columns import columns_changed
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.explain import explain
-    from deltaworks.engine.planning.left_out import below
     from deltaworks.engine.planning.request import request
     from deltaworks.io.ledger import read_runs
 
@@ -45,19 +45,19 @@ def why(
     observation = observe(graph, project.store)
     explanations = explain(observation.status, key, within, read_runs(project.store))
     columns = columns_changed(graph, observation.tables, explanations)
-    held_by = below(graph, observation.faults).get(key)
+    problems = Problems.of(observation, graph)
+    above = [each for each in graph.above((key,)) if each != key]
     document = {
         "asset": str(key),
         "explanations": [_json(each, graph, columns) for each in explanations],
-        "problem": observation.faults.get(key),
-        "held_by": None if held_by is None else {"asset": str(held_by), "problem": observation.faults[held_by]},
+        "problem": problems.json(key).get("problem"),
+        "problems_above": {
+            str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
+        },
     }
-    told = list(_tree(explanations, graph, columns, ""))
-    if key in observation.faults:
-        told = [Cell(unreadable(key, observation.faults[key]), "bad")]
-    elif held_by is not None:
-        told.append(Cell(f"as far as is known: {unreadable(held_by, observation.faults[held_by])}", "bad"))
-    session.output.show(View(document, tuple(told)))
+    # Of what cannot be read there is nothing to explain.
+    told = () if key in problems.faults else _tree(explanations, graph, columns, "")
+    session.output.show(View(document, (*told, *problems.own((*above, key)), *problems.from_above((key,)))))
     return ExitCode.DONE
 
 

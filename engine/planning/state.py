@@ -7,7 +7,7 @@ million partitions are a normal size.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.lapse import Lapse, lapses
 from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.places import WHOLE
@@ -45,6 +46,8 @@ class AssetState:
     """How many partitions have content but are not in the definition."""
     fault: str | None = None
     """Why a table that others write cannot be read, in which case nothing else is known of it; none: it can."""
+    lapse: Lapse | None = None
+    """Of a source, since when it could not be observed; none: the last observation went well, or there was none."""
 
     @cached_property
     def failed(self) -> PartitionSet:
@@ -106,13 +109,18 @@ def lake_state(
     `faults` are the tables that cannot be read, and why: those count as if nothing were there.
     """
     failures: dict[str, dict[str, _Attempt]] = {}
+    runs = list(runs)
     for run in runs:
         for failure in run.failures:
             failures.setdefault(failure.asset, {})[failure.partition or ""] = _Attempt(run.run_id, failure)
-    return {
-        key: _asset_state(node, tables[key], failures.get(str(key), {}), (faults or {}).get(key))
-        for key, node in graph.nodes.items()
-    }
+    lapsed = lapses(runs)
+    states: dict[AssetKey, AssetState] = {}
+    for key, node in graph.nodes.items():
+        found = _asset_state(node, tables[key], failures.get(str(key), {}))
+        lapse = lapsed.get(str(key)) if graph.is_source(key) else None
+        fault = (faults or {}).get(key)
+        states[key] = found if lapse is None and fault is None else replace(found, lapse=lapse, fault=fault)
+    return states
 
 
 def existing(node: Node, table: Table) -> PartitionSet:
@@ -121,7 +129,7 @@ def existing(node: Node, table: Table) -> PartitionSet:
     return PartitionSet.of(_ordinals(node, table, there["key"]).drop_nulls(), node.partitions.size)
 
 
-def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt], fault: str | None) -> AssetState:
+def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
     changes = table.partitions()
     if table.names_keys:
         changes = changes.filter(pl.col("key") != WHOLE)  # the file that holds all of them
@@ -140,7 +148,6 @@ def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt], fau
         writers=table.writers,
         failures=_failures(node, table, attempts),
         undefined=undefined,
-        fault=fault,
     )
 
 

@@ -74,7 +74,7 @@ def test_a_backfill_makes_what_is_not_made_from_it(broken: Shop) -> None:
 
     assert planned.code == 0
     assert [step["asset"] for step in planned.json["steps"]] == ["rated"]
-    assert list(planned.json["unreadable"]) == ["orders"]
+    assert list(planned.json["problems"]) == ["orders"]
     assert done.code == 1
     assert done.json["status"] == "failure"
     assert done.json["totals"] == {"materialized": 1, "failed": 1, "skipped": 6, "commits": 1}
@@ -133,12 +133,13 @@ def test_what_is_below_is_not_made_either_for_another_upstream(broken: Shop) -> 
 def test_why_tells_what_is_not_known(broken: Shop) -> None:
     of_daily, of_orders = (broken.project.run("why", asset, "--json").json for asset in ("daily", "orders"))
 
-    assert of_daily["held_by"]["asset"] == "orders"
-    assert of_daily["held_by"]["problem"] == of_orders["problem"]
+    assert (of_daily["problem"], of_daily["problems_above"]) == (None, {"orders": of_orders["problem"]})
     assert "version 1 of its log cannot be read" in of_orders["problem"]
-    assert "as far as is known: orders cannot be read: " in broken.project.run("why", "daily").out
+    told = broken.project.run("why", "daily").out
+    assert "orders cannot be read: external table" in told
+    assert "daily: as far as is known without orders" in told
     assert broken.project.run("why", "orders").out.startswith("orders cannot be read: external table ")
-    assert broken.project.run("why", "rated", "--json").json["held_by"] is None
+    assert broken.project.run("why", "rated", "--json").json["problems_above"] == {}
 
 
 def test_check_and_doctor_report_it(broken: Shop) -> None:

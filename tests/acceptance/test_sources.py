@@ -550,3 +550,36 @@ def test_a_source_that_gets_partitions_or_loses_them_is_wiped_first(
     assert made_service.run("rerun", "converted@v2", "--verify").code == 0
     shutil.rmtree(made_service.lake / "_deltaworks" / "index")
     assert [counts(made_service, source) for source in ("api", "rates")] == [(1, 0, 0), (2, 0, 298)]
+
+
+def test_a_source_that_could_not_be_observed_says_since_when_and_why(made_service: Project) -> None:
+    before = made_service.run("status", "--json").json
+    made_service.write("api.json", "not json")
+    assert made_service.run("backfill").code == 1
+    (first, *_) = (run["started_at"] for run in made_service.run("runs", "list", "--json").json)
+    made_service.write("api.json", "[]")
+    assert made_service.run("backfill", "calls").code == 1
+
+    found = made_service.status()
+
+    problem = found["api"]["problem"]
+    since = first[:19].replace("T", " ")
+    assert problem.startswith(f"not observed since {since} UTC: the function returned list, expected the version of")
+    assert [asset for asset, each in found.items() if "problem" in each] == ["api"]
+    assert f"api was {problem}" in made_service.run("status").out
+    of_api, of_calls = (made_service.run("why", asset, "--json").json for asset in ("api", "calls"))
+    assert (of_api["problem"], of_calls["problem"], of_calls["problems_above"]) == (problem, None, {"api": problem})
+    assert f"api was {problem}" in made_service.run("why", "calls").out
+    assert made_service.run("plan", "calls", "--json").json["problems"] == {"api": problem}
+    assert made_service.run("plan", "converted", "--json").json["problems"] == {}
+
+    answer(made_service, {str(number): 1 for number in range(300)})
+    noted = made_service.run("backfill", "--json")
+
+    assert made_service.run("status", "--json").json == before
+    assert noted.json["run_id"] is not None, "that it can be observed again is worth a run in the ledger"
+    assert made_service.run("backfill", "--json").json["run_id"] is None
+    made_service.write("api.json", "not json")
+    made_service.run("backfill")
+    shutil.rmtree(made_service.lake / "_deltaworks" / "ledger")
+    assert made_service.run("status", "--json").json == before, "only the ledger knows"
