@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,11 +25,13 @@ from deltaworks.cli.wording import (
     left_out_text,
     nothing_to_do,
     totals_json,
+    unreadable,
     without_json,
     without_lines,
 )
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
@@ -48,7 +50,7 @@ def run_plan(
     plan = decision.plan
     if not plan.planned:
         session.output.show(_nothing_to_do(project, seen, decision))
-        return ExitCode.FAILED if seen.faults else ExitCode.DONE
+        return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE
     with _stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
@@ -64,7 +66,8 @@ def run_plan(
             stop=stop,
         )
     session.output.show(_report(session, project, seen, decision, report))
-    return ExitCode.DONE if report.entry.status == "success" and not seen.faults else ExitCode.FAILED
+    is_done = report.entry.status == "success" and not seen.faults and not decision.faults
+    return ExitCode.DONE if is_done else ExitCode.FAILED
 
 
 @contextmanager
@@ -87,24 +90,24 @@ def _stoppable() -> Generator[Flag]:
 
 
 def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> View:
-    plan = decision.plan
-    totals = {"materialized": 0, "failed": len(seen.faults), "skipped": plan.left_out_count, "commits": seen.commits}
+    plan, faults = decision.plan, {**seen.faults, **decision.faults}
+    totals = {"materialized": 0, "failed": len(faults), "skipped": plan.left_out_count, "commits": seen.commits}
     document = {
         "run_id": None if seen.entry is None else seen.entry.run_id,
-        "status": "failure" if seen.faults else "success",
+        "status": "failure" if faults else "success",
         "totals": totals,
-        "failures": _source_failures(seen),
+        "failures": _fault_failures(faults),
         "observed": observed_json(seen, project.graph),
         "left_out": left_out_json(plan, project.graph),
         "without": without_json(decision.asked.request, project.graph),
     }
-    lines = (*observed_lines(seen, project.graph), *_left_out_lines(project, decision))
-    return View(
-        document,
-        (*lines, nothing_to_do(decision, project.graph))
-        if seen.sources
-        else (nothing_to_do(decision, project.graph), *lines),
+    lines = (
+        *observed_lines(seen, project.graph),
+        *_unreadable_lines(decision),
+        *_left_out_lines(project, decision),
     )
+    told = nothing_to_do(decision, project.graph, is_known=not faults)
+    return View(document, (*lines, told) if seen.sources or faults else (told, *lines))
 
 
 def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
@@ -112,24 +115,30 @@ def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
     return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
 
 
-def _source_failures(seen: Observations) -> list[dict[str, Any]]:
+def _unreadable_lines(decision: Decision) -> Iterator[Cell]:
+    for key, fault in decision.faults.items():
+        yield Cell(f"failed: {unreadable(key, fault)}", "bad")
+
+
+def _fault_failures(faults: Mapping[AssetKey, str]) -> list[dict[str, Any]]:
+    """Return sources that could not be observed and tables of others that cannot be read, as failures of a run."""
     return [
         {"asset": str(key), "partition": None, "error": error, "rules": [], "kept": None}
-        for key, error in seen.faults.items()
+        for key, error in faults.items()
     ]
 
 
 def _report(session: Session, project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
-    entry = report.entry
-    status = "failure" if seen.faults and entry.status == "success" else entry.status.value
-    failed, commits = entry.failed + len(seen.faults), entry.commits + seen.commits
+    entry, faults = report.entry, {**seen.faults, **decision.faults}
+    status = "failure" if faults and entry.status == "success" else entry.status.value
+    failed, commits = entry.failed + len(faults), entry.commits + seen.commits
     document: dict[str, Any] = {
         "run_id": entry.run_id,
         "status": status,
         "totals": totals_json(entry) | {"failed": failed, "commits": commits},
         "observed": observed_json(seen, project.graph),
         "failures": [
-            *_source_failures(seen),
+            *_fault_failures(faults),
             *failures_json(report, project.store),
         ],
         "blocked": [
@@ -162,6 +171,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         document,
         (
             *observed_lines(seen, project.graph),
+            *_unreadable_lines(decision),
             *failure_lines(report, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deltaworks.cli.output import Cell
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.definitions.partitions.protocols import Partitions
     from deltaworks.engine.execution.decide import Decision
@@ -126,8 +127,16 @@ def plain_reason(asset: str, key: str, error: str) -> str:
     return error.removeprefix(f"{asset} {key}".rstrip() + ": ")
 
 
-def nothing_to_do(decision: Decision, graph: AssetGraph) -> Cell:
-    """Say why a plan has no steps; lines for what was left out go with it."""
+def unreadable(key: AssetKey, fault: str) -> str:
+    """Say that a table of others cannot be read, and why."""
+    return f"{key} cannot be read: {fault}"
+
+
+def nothing_to_do(decision: Decision, graph: AssetGraph, *, is_known: bool = True) -> Cell:
+    """Say why a plan has no steps; lines for what was left out go with it.
+
+    `is_known`: whether all that it hangs on could be observed and read.
+    """
     # Imported here: --help must not load Polars.
     from deltaworks.engine.planning.plan import DEFAULT_ONLY
 
@@ -147,11 +156,11 @@ def nothing_to_do(decision: Decision, graph: AssetGraph) -> Cell:
     elif not asked and empty:
         why = ""
     elif decided.only == DEFAULT_ONLY:
-        why = "everything asked for is up to date"
+        why = f"everything asked for is up to date{'' if is_known else ', as far as that is known'}"
     else:
         why = f"nothing asked for is {' or '.join(sorted(decided.only))}"
     yet = f"{', '.join(empty)} {'has' if len(empty) == 1 else 'have'} no partitions yet" if empty else ""
-    return Cell(f"Nothing to do: {'; '.join(filter(None, (why, yet)))}.", "good")
+    return Cell(f"Nothing to do: {'; '.join(filter(None, (why, yet)))}.", "good" if is_known else "stale")
 
 
 def without_lines(request: Request, graph: AssetGraph, *, takes_range: bool = True) -> list[Cell]:

@@ -101,7 +101,7 @@ def verify_partitions(table: Table, partition_columns: Sequence[str], scheme: st
             f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but its asset by "
             f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
         )
-    made_by = table.metadata.configuration.get(SCHEME)
+    made_by = table.metadata.scheme
     if scheme is not None and made_by not in (None, scheme):
         raise TableMismatch(
             f"{where}: its partitions are {made_by!r}, but those of its asset are {scheme!r}. Nothing was written. "
@@ -141,7 +141,7 @@ def scheme_change(table: Table, scheme: str | None) -> Json | None:
         LogGap: no commit says what the table is.
     """
     assert table.metadata is not None, "a table that exists"
-    if scheme is None or table.metadata.configuration.get(SCHEME) in (None, scheme):
+    if scheme is None or table.metadata.scheme in (None, scheme):
         return None
     return last_metadata(table) | {"configuration": {**table.metadata.configuration, SCHEME: scheme}}
 

@@ -42,6 +42,7 @@ SCHEMA = pl.Schema(
         "skipped": pl.Int64(),
         "commits": pl.Int64(),
         "failures": pl.List(_FAILURE),
+        "observed": pl.List(pl.String()),
         "heartbeat_at": _INSTANT,
         "host": pl.String(),
         "pid": pl.Int64(),

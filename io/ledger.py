@@ -69,6 +69,8 @@ class RunEntry:
     skipped: int = 0
     commits: int = 0
     failures: tuple[Failure, ...] = field(default=())
+    observed: tuple[str, ...] = field(default=())
+    """The sources that it observed, whether or not anything of them had changed."""
     heartbeat_at: str | None = None
     """When it last said that it is alive."""
     host: str | None = None
@@ -233,6 +235,7 @@ def _from_json(document: Json) -> RunEntry:
             Failure(each["asset"], each["partition"], each["error"], int(each["table_version"]), each.get("table_id"))
             for each in document["failures"]
         ),
+        observed=tuple(document.get("observed") or ()),
         heartbeat_at=document.get("heartbeat_at"),
         host=document.get("host"),
         pid=document.get("pid"),

@@ -77,7 +77,12 @@ class Metadata:
     @property
     def names_keys(self) -> bool:
         """Whether its rows name their partitions in a column that does not cut it, as those of a source do."""
-        return not self.partition_columns and SCHEME in self.configuration
+        return not self.partition_columns and self.scheme is not None
+
+    @property
+    def scheme(self) -> str | None:
+        """The kind of its partitions, by which a key means the same; none: nobody has said."""
+        return self.configuration.get(SCHEME)
 
     def schema(self) -> pl.Schema:
         """Return the columns as Polars dtypes, partition columns included.

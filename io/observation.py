@@ -15,7 +15,9 @@ import polars as pl
 from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
-from deltaworks.io.description import Description
+from deltaworks.io.description import Description, last_metadata
+from deltaworks.io.dtypes import Json
+from deltaworks.io.log import SCHEME
 from deltaworks.io.parquet import Staging
 from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Group, Record
@@ -112,8 +114,27 @@ def verify_observed(table: Table, schema: Mapping[str, pl.DataType], scheme: str
         was, now = ("has partitions", "has none") if table.names_keys else ("is one whole", "has partitions")
         raise TableMismatch(
             f"table {table.store.uri(table.name)} (version {table.version}): what it observes {was}, but its source "
-            f"{now}. Nothing was written. Give the source another name, or move the table away."
+            f"{now}. Nothing was written. Give the source another name; or, as what it observes can be observed again, "
+            "`deltaworks wipe` forgets it and makes the table ready for what the source is now."
         )
+
+
+def kind_change(table: Table, scheme: str | None) -> Json | None:
+    """Return the metadata action by which the empty table of a source keeps partitions of another kind.
+
+    None: it keeps those of `scheme` already, which is none for a source without partitions.
+
+    Raises:
+        LogGap: no commit says what the table is.
+    """
+    assert table.metadata is not None, "a table that exists"
+    others = {name: value for name, value in table.metadata.configuration.items() if name != SCHEME}
+    configuration = others if scheme is None else others | {SCHEME: scheme}
+    return (
+        None
+        if configuration == table.metadata.configuration
+        else last_metadata(table) | {"configuration": configuration}
+    )
 
 
 def create_observed(

@@ -1,4 +1,7 @@
-"""`deltaworks check`: prove what can be proved without data and without a lake."""
+"""`deltaworks check`: prove what can be proved without data and without a lake.
+
+Of tables that others write the logs are looked at, where they are there.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from deltaworks.errors import DefinitionError, RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.contracts import Findings, Problem
+    from deltaworks.engine.planning.graph import Node
 
 _SHOWN = 5
 """How many assets are named in a line."""
@@ -32,6 +36,7 @@ def check(session: Session, select: SelectArgument = None, write_schema: WriteSc
             raise RequestError("--write-schema is about one asset: leave out the selection.")
         return _write_schema(session, write_schema)
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.observe import unreadable_tables
     from deltaworks.engine.planning import selection
     from deltaworks.engine.planning.code_version import unseen_values
     from deltaworks.engine.planning.contracts import check_contracts
@@ -44,6 +49,11 @@ def check(session: Session, select: SelectArgument = None, write_schema: WriteSc
     chosen = set(map(str, selection.select_every(project.graph, select or ())))
     findings = check_contracts(project.graph)
     problems = [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
+    problems += [
+        _unreadable_json(project.graph.nodes[key], fault)
+        for key, fault in unreadable_tables(project.graph, project.store)
+        if str(key) in chosen
+    ]
     notes = [
         {"asset": str(node.key), "name": value.name, "file": value.where.file, "line": value.where.line}
         for node in project.graph.every.values()
@@ -79,6 +89,17 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
         "file": problem.file,
         "line": problem.line,
         **({} if other is None else {"upstream_file": other.file, "upstream_line": other.line}),
+    }
+
+
+def _unreadable_json(node: Node, fault: str) -> dict[str, Any]:
+    where = node.asset.where
+    return {
+        "kind": "unreadable_table",
+        "asset": str(node.key),
+        "message": fault,
+        "file": where.file,
+        "line": where.line,
     }
 
 

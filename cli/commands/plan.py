@@ -9,6 +9,7 @@ import typer
 from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.problems import Problems
 from deltaworks.cli.wording import (
     counted,
     left_out_json,
@@ -46,6 +47,8 @@ def plan(
 def plan_view(decision: Decision, graph: AssetGraph) -> View:
     """Show a plan."""
     decided = decision.plan
+    problems = Problems.of(decision.asked.observation, graph)
+    troubled = [key for key in graph.above(decision.asked.request.partitions) if "problem" in problems.json(key)]
     document = {
         "steps": [
             {
@@ -60,17 +63,19 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         "without": without_json(decision.asked.request, graph),
         "never_observed": list(map(str, decision.never_observed)),
         "as_observed": {str(key): version for key, version in decision.as_observed},
+        "problems": {str(key): problems.json(key)["problem"] for key in troubled},
     }
     seen = ", ".join(f"{key} (version {version})" for key, version in decision.as_observed)
     them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
+        *problems.own(troubled),
         *left_out_lines(decided, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),
         *([Cell(f"As last observed: {seen}; a backfill observes {them} first.", "quiet")] if seen else []),
     )
     if not decided.steps:
-        return View(document, (nothing_to_do(decision, graph), *lines))
+        return View(document, (nothing_to_do(decision, graph, is_known=not decision.faults), *lines))
     rows = [
         (
             Cell(str(step.asset), "strong"),

@@ -8,6 +8,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.problems import Problems
 from deltaworks.cli.wording import counted, range_text, ranges_json, without_json, without_lines
 
 if TYPE_CHECKING:
@@ -34,14 +35,17 @@ def status(
     asked = ask(project.graph, project.store, select or (), partition or ())
     lake = asked.observation.status
     chosen = [(lake[key], within) for key, within in asked.request.partitions.items()]
-    view = _view(chosen, lake, in_ranges=partitions or bool(partition))
+    problems = Problems.of(asked.observation, project.graph)
+    view = _view(chosen, lake, problems, in_ranges=partitions or bool(partition))
     without = without_lines(asked.request, project.graph, takes_range=False)
     document = view.json | {"without": without_json(asked.request, project.graph)}
     session.output.show(View(document, (*view.blocks, *without)))
     return ExitCode.DONE
 
 
-def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, *, in_ranges: bool) -> View:
+def _view(
+    chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, problems: Problems, *, in_ranges: bool
+) -> View:
     from deltaworks.engine.planning.causes import status_ranges
 
     documents: list[dict[str, Any]] = []
@@ -54,6 +58,7 @@ def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, 
             "asset": str(found.node.key),
             "version": found.state.version,
             "partitions": {**numbers, "undefined": found.state.undefined},
+            **problems.json(found.node.key),
         }
         # A million fresh partitions need no word.
         ranges = list(status_ranges(found, lake, within)) if in_ranges or numbers["stale"] else []
@@ -67,9 +72,12 @@ def _view(chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, 
         if found.state.undefined:
             extra = counted(found.state.undefined, "partition")
             causes.append(Cell(f"{found.node.key} has {extra} in its table beyond the definition (undefined)", "quiet"))
+    keys = [found.node.key for found, _ in chosen]
+    causes += [*problems.own(keys), *problems.from_above(keys)]
     headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
     if in_ranges:
-        return View({"assets": documents}, (Table(("asset", "partitions", "#", "status", "because"), ranged),))
+        table = Table(("asset", "partitions", "#", "status", "because"), ranged)
+        return View({"assets": documents}, (table, *problems.own(keys), *problems.from_above(keys)))
     return View({"assets": documents}, (Table(headings, counts), *causes))
 
 
@@ -83,6 +91,9 @@ def _numbers(found: AssetStatus, within: PartitionSet) -> dict[str, int]:
 def _count_row(found: AssetStatus, numbers: dict[str, int]) -> tuple[str | Cell, ...]:
     version = Cell("-", "quiet") if found.state.version is None else str(found.state.version)
     columns = ("fresh", "stale", "missing", "external", "failed")
+    if found.state.fault is not None:
+        unknown = [Cell("?", "bad")] * (1 + len(columns))
+        return (Cell(str(found.node.key), "strong"), unknown[0], f"{numbers['total']:,}", *unknown[1:])
     cells = (Cell(f"{numbers[name]:,}", _TONES[name]) if numbers[name] else Cell("0", "quiet") for name in columns)
     return (Cell(str(found.node.key), "strong"), version, f"{numbers['total']:,}", *cells)
 
@@ -103,7 +114,7 @@ def _range_row(found: AssetStatus, each: StatusRange) -> tuple[str | Cell, ...]:
         Cell(str(found.node.key), "strong"),
         range_text(each.first, each.last, found.node.partitions),
         f"{each.last - each.first + 1:,}",
-        Cell(each.status.word, _TONES[each.status.word]),
+        Cell(each.status.word, _TONES[each.status.word]) if found.state.fault is None else Cell("unknown", "bad"),
         "; ".join(each.reasons),
     )
 

@@ -9,6 +9,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.output import Cell, View
+from deltaworks.cli.problems import Problems
 from deltaworks.cli.wording import partitions_json
 
 if TYPE_CHECKING:
@@ -44,8 +45,19 @@ def why(
     observation = observe(graph, project.store)
     explanations = explain(observation.status, key, within, read_runs(project.store))
     columns = columns_changed(graph, observation.tables, explanations)
-    document = {"asset": str(key), "explanations": [_json(each, graph, columns) for each in explanations]}
-    session.output.show(View(document, tuple(_tree(explanations, graph, columns, ""))))
+    problems = Problems.of(observation, graph)
+    above = [each for each in graph.above((key,)) if each != key]
+    document = {
+        "asset": str(key),
+        "explanations": [_json(each, graph, columns) for each in explanations],
+        "problem": problems.json(key).get("problem"),
+        "problems_above": {
+            str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
+        },
+    }
+    # Of what cannot be read there is nothing to explain.
+    told = () if key in problems.faults else _tree(explanations, graph, columns, "")
+    session.output.show(View(document, (*told, *problems.own((*above, key)), *problems.from_above((key,)))))
     return ExitCode.DONE
 
 

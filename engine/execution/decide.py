@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, partial
 
 from deltaworks.engine.definitions.keys import AssetKey
@@ -39,6 +39,8 @@ class Decision:
     """The sources that it depends on and of which nobody has asked anything yet."""
     as_observed: tuple[tuple[AssetKey, int], ...] = ()
     """The other sources that it depends on, with the version of their last observation."""
+    faults: Mapping[AssetKey, str] = field(default_factory=dict[AssetKey, str])
+    """The tables of others that it depends on and that cannot be read, and why."""
 
 
 def ask(
@@ -71,7 +73,9 @@ def decide(
     only: frozenset[Only],
     unseen: Collection[AssetKey] = (),
 ) -> Decision:
-    """Ask, and plan what is to be made; nothing is made below `unseen`, sources that could not be observed.
+    """Ask, and plan what is to be made.
+
+    Nothing is made below `unseen`, sources that could not be observed, and below tables of others that cannot be read.
 
     Raises:
         RequestError: as `ask`, or nothing of what is asked for can be made.
@@ -84,7 +88,12 @@ def decide(
     for key in decided.planned:
         verify_fit(graph.nodes[key], asked.observation.tables[key])
         verify_upstreams(graph, graph.nodes[key], asked.observation.tables)
-    sources = graph.sources_above(asked.request.partitions)
-    found = {key: asked.observation.tables[key] for key in sources}
-    never = tuple(key for key, table in found.items() if not table.exists)
-    return Decision(asked, decided, never, tuple((key, table.version) for key, table in found.items() if table.exists))
+    above = graph.above(asked.request.partitions)
+    found = {key: asked.observation.tables[key] for key in above if graph.is_source(key)}
+    return Decision(
+        asked,
+        decided,
+        never_observed=tuple(key for key, table in found.items() if not table.exists),
+        as_observed=tuple((key, table.version) for key, table in found.items() if table.exists),
+        faults={key: fault for key, fault in asked.observation.faults.items() if key in above},
+    )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.execution.opening import open_and_keep
+from deltaworks.engine.execution.opening import no_table, open_and_keep, open_latest
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
+from deltaworks.errors import StorageError
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -20,15 +22,35 @@ class Observation:
     """A lake as it was read."""
 
     tables: Mapping[AssetKey, Table]
+    """In place of those that cannot be read stand tables of which there is nothing."""
     status: LakeStatus
+    faults: Mapping[AssetKey, str]
+    """The tables of others that cannot be read, and why; what is not made from them is not concerned."""
 
 
 def observe(graph: AssetGraph, store: Store) -> Observation:
     """Read every asset's log to its end and compute all statuses. On an absent lake everything is missing.
 
     Raises:
-        LogGap: a commit is missing or damaged.
-        TableMismatch: others write a table, and it is not partitioned as its asset says.
+        LogGap: a commit of one of the lake's own tables is missing or damaged.
     """
-    tables = {key: open_and_keep(store, node.asset) for key, node in graph.nodes.items()}
-    return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store))))
+    tables: dict[AssetKey, Table] = {}
+    faults: dict[AssetKey, str] = {}
+    for key, node in graph.nodes.items():
+        try:
+            tables[key] = open_and_keep(store, node.asset)
+        except StorageError as error:
+            if node.asset.kind is not AssetKind.EXTERNAL:
+                raise
+            tables[key], faults[key] = no_table(store, node.asset), str(error)
+    return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store), faults)), faults)
+
+
+def unreadable_tables(graph: AssetGraph, store: Store) -> Iterator[tuple[AssetKey, str]]:
+    """Yield the tables of others that are there and cannot be read, each with the reason; nothing is kept of any."""
+    for key, node in graph.nodes.items():
+        if node.asset.kind is AssetKind.EXTERNAL:
+            try:
+                open_latest(store, node.asset)
+            except StorageError as error:
+                yield key, str(error)

@@ -27,12 +27,14 @@ def open_latest(lake: Store, asset: Asset[..., Any]) -> Table:
 
     Raises:
         LogGap: a commit is missing or damaged.
-        TableMismatch: others write it, and it is not partitioned as its asset says.
+        TableMismatch: others write it, and it cannot be read here or is not partitioned as its asset says.
     """
     if asset.kind is not AssetKind.EXTERNAL:
         return load_table(lake, asset.table_name)
     table = _load(lake, asset)
-    _verify_partitions(asset, table)
+    if table.exists:
+        table.schema()
+        _verify_partitions(asset, table)
     return table
 
 
@@ -43,7 +45,7 @@ def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
 
     Raises:
         LogGap: a commit is missing or damaged.
-        TableMismatch: others write it, and it is not partitioned as its asset says.
+        TableMismatch: others write it, and it cannot be read here or is not partitioned as its asset says.
     """
     if asset.kind is not AssetKind.EXTERNAL:
         return load_indexed(lake, asset.table_name)
@@ -169,7 +171,8 @@ def _place(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
 
 
 def _verify_partitions(asset: Asset[..., Any], table: Table) -> None:
-    if table.metadata is None or not asset.partition_columns:
+    assert table.metadata is not None, "a table that exists has metadata"
+    if not asset.partition_columns:
         return
     wanted = tuple(column.name for column in asset.partition_columns)
     found = table.metadata.partition_columns

@@ -220,7 +220,9 @@ def _upstream(past: _Past, made: Materialization, edge: Edge) -> Table:
     asset = past.graph.nodes[edge.upstream].asset
     table_id = past.table_id(asset)
     if table_id in made.inputs:
-        return past.table(asset, made.inputs[table_id].version)
+        then = past.table(asset, made.inputs[table_id].version)
+        _refuse_other_keys(past, made, edge, then)
+        return then
     if str(edge.upstream) in (other.asset for other in made.inputs.values()):
         raise RequestError(
             f"Version {made.version} of {past.node.key} was made from another table of {edge.upstream} than the one "
@@ -231,6 +233,23 @@ def _upstream(past: _Past, made: Materialization, edge: Edge) -> Table:
     raise RequestError(
         f"Version {made.version} of {past.node.key} was not made from {edge.upstream}, which its code reads now; which "
         "version it would read is not known."
+    )
+
+
+def _refuse_other_keys(past: _Past, made: Materialization, edge: Edge, then: Table) -> None:
+    """Make sure that the keys of an upstream's partitions meant the same when it was read as they do now.
+
+    Raises:
+        RequestError: they did not.
+    """
+    node = past.graph.nodes[edge.upstream]
+    was = None if then.metadata is None else then.metadata.scheme
+    if not node.asset.kind.is_written or was == node.scheme or (was is None and not past.graph.is_source(node.key)):
+        return
+    kinds = [f"partitions {scheme!r}" if scheme else "no partitions" for scheme in (was, node.scheme)]
+    raise RequestError(
+        f"Version {made.version} of {past.node.key} was made when {edge.upstream} had {kinds[0]}, and now it has "
+        f"{kinds[1]}, so it cannot be made again."
     )
 
 

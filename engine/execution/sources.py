@@ -19,12 +19,13 @@ from deltaworks.engine.execution.launch import resources_of
 from deltaworks.engine.execution.look import Observed, look
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.lapse import lapses
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
 from deltaworks.engine.planning.status import LakeStatus
 from deltaworks.errors import RunError, StorageError
 from deltaworks.io.index import load_table, save_index_if_due
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus, read_runs, write_run
 from deltaworks.io.observation import (
     Changes,
     commit_observed,
@@ -51,7 +52,7 @@ class Observations:
 
     sources: tuple[Observed, ...] = ()
     entry: RunEntry | None = None
-    """As the ledger keeps it; none: nothing has changed or failed, so there is nothing to keep."""
+    """As the ledger keeps it; none: nothing has changed or failed, and nothing had failed before."""
 
     @property
     def faults(self) -> Mapping[AssetKey, str]:
@@ -141,7 +142,8 @@ def observe_sources(
         found.append(_observe(node, table, given, staging, entry, now))
         tell(SourceObserved(node.key, len(found[-1].changed) + len(found[-1].gone), found[-1].error))
     seen = Observations(tuple(found))
-    if not seen.commits and not seen.faults:
+    went_well = tuple(str(each.asset) for each in found if each.error is None)
+    if not seen.commits and not seen.faults and not lapses(read_runs(store)).keys() & set(went_well):
         return seen
     versions = {node.key: table for node, table in zip(nodes, tables, strict=True)}
     failures = [
@@ -155,6 +157,7 @@ def observe_sources(
         failed=len(failures),
         commits=seen.commits,
         failures=tuple(failures),
+        observed=went_well,
         replaced=seen.changed,
     )
     try:

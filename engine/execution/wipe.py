@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.execution.batch import discard
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import open_latest, refuse_external
@@ -17,7 +18,7 @@ from deltaworks.errors import RequestError
 from deltaworks.io.create import scheme_change, verify_writable
 from deltaworks.io.dtypes import Json
 from deltaworks.io.ledger import RunEntry
-from deltaworks.io.observation import known, stage_observed
+from deltaworks.io.observation import kind_change, known, stage_observed
 from deltaworks.io.parquet import Staging
 from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Group, Kind
@@ -62,9 +63,11 @@ def wipe(
     chosen = {part.key for part in parts}
     unchanged = tuple(key for key in asked if key not in chosen) if keys.are_given else ()
 
+    change = kind_change if node.asset.kind is AssetKind.SOURCE else scheme_change
+
     def describe(changed: Table, left: Sequence[StagedPartition]) -> Json | None:
         wiped = {changed.places.of_key(part.key) for part in left}
-        return None if _keeps_content(changed, wiped) else scheme_change(changed, node.scheme)
+        return None if _keeps_content(changed, wiped) else change(changed, node.scheme)
 
     if not parts and (keys.are_given or describe(table, parts) is None):
         return Repair(None, unchanged=unchanged)
@@ -85,17 +88,19 @@ def _forget(
     """Take partitions out of the one file that holds what was observed of all of them."""
     wiped = tuple(key for key in asked if key != WHOLE and table.has_content(key))
     unchanged = tuple(key for key in asked if key not in set(wiped)) if keys.are_given else ()
-    if not wiped and (keys.are_given or scheme_change(table, node.scheme) is None):
+    if not wiped and (keys.are_given or kind_change(table, node.scheme) is None):
         return Repair(None, unchanged=unchanged)
     rows = known(table, table.schema()).filter(~pl.col(KEY_COLUMN).is_in(wiped))
     staged = stage_observed(rows, Staging(table.store, table.name, entry.run_id, 1))
 
     def describe(changed: Table, _: Sequence[StagedPartition]) -> Json | None:
-        return None if keys.are_given else scheme_change(changed, node.scheme)
+        return None if keys.are_given else kind_change(changed, node.scheme)
 
     def groups_of(left: Sequence[StagedPartition]) -> Iterator[Group]:
         if left and wiped:
             yield Group(wiped, (0,) * len(wiped), source=None)
+        if left and node.scheme is None:  # what has no partitions any more is one that is not there
+            yield Group(None, (0,), source=None)
 
     done = carry_out(table, node, [staged], groups_of, entry, now, verify_writable, describe)
     if done.conflicts:

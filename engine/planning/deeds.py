@@ -16,7 +16,9 @@ def place(node: Node) -> str:
 
 
 def never_made(node: Node, state: AssetState) -> str:
-    """Say why a partition is missing that no commit ever changed."""
+    """Say why a partition is missing that no commit ever changed, as far as is known."""
+    if state.fault is not None:
+        return f"the table{place(node)} cannot be read"
     if node.asset.kind is AssetKind.SOURCE:
         return "never observed"
     if node.asset.kind is not AssetKind.EXTERNAL:

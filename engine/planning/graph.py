@@ -208,13 +208,17 @@ class AssetGraph:
         """Return whether an asset is data that is observed."""
         return self.nodes[key].asset.kind is AssetKind.SOURCE
 
-    def sources_above(self, keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
-        """Return the sources that are among some assets or upstream of them."""
+    def above(self, keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+        """Return some assets and everything upstream of them, upstreams first."""
         above = set(keys)
         for key in reversed(list(self.nodes)):
             if key in above:
                 above |= {edge.upstream for edge in self.nodes[key].upstream}
-        return tuple(key for key in self.nodes if key in above and self.is_source(key))
+        return tuple(key for key in self.nodes if key in above)
+
+    def sources_above(self, keys: Iterable[AssetKey]) -> tuple[AssetKey, ...]:
+        """Return the sources that are among some assets or upstream of them."""
+        return tuple(filter(self.is_source, self.above(keys)))
 
     def node(self, key: AssetKey | str) -> Node:
         """Return an asset of the graph that has a table.

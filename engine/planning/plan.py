@@ -89,7 +89,7 @@ def plan(
 
     Args:
         graph: the assets.
-        status: that of each.
+        status: that of each; nothing is made below tables that cannot be read.
         request: what is asked for.
         only: which of it is to be made.
         unseen: sources that could not be observed: nothing below them is made.
@@ -99,7 +99,8 @@ def plan(
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    held, unknown = below(graph, unseen), below(graph, unobserved(graph, status))
+    unreadable = (key for key, found in status.items() if found.state.fault is not None)
+    held, unknown = below(graph, (*unseen, *unreadable)), below(graph, unobserved(graph, status))
     if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
@@ -111,7 +112,7 @@ def plan(
         wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
         if key in held:
-            lacks = list(_withheld(graph, key, wanted, held[key]))
+            lacks = list(_withheld(graph, key, wanted | moved, held[key]))
         else:
             lacks = list(left_out(graph, node, wanted | moved, status, planned))
             if Only.ALL not in only:
@@ -140,10 +141,11 @@ def plan(
 
 
 def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, source: AssetKey) -> Iterator[LeftOut]:
-    """Yield all that is asked for of an asset below a source that could not be observed."""
+    """Yield all that is to be made of an asset below a source that could not be observed or a table not read."""
     if wanted:
         none = PartitionSet.none(graph.nodes[source].partitions.size)
-        yield LeftOut(key, wanted, source, none, None, fault=f"{source} could not be observed")
+        fault = f"{source} {'could not be observed' if graph.is_source(source) else 'cannot be read'}"
+        yield LeftOut(key, wanted, source, none, None, fault=fault)
 
 
 def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:

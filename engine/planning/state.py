@@ -7,7 +7,7 @@ million partitions are a normal size.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.lapse import Lapse, lapses
 from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.places import WHOLE
@@ -43,6 +44,10 @@ class AssetState:
     """By ordinal, in which run the last attempt failed and why; of partitions that nobody has changed since."""
     undefined: int
     """How many partitions have content but are not in the definition."""
+    fault: str | None = None
+    """Why a table that others write cannot be read, in which case nothing else is known of it; none: it can."""
+    lapse: Lapse | None = None
+    """Of a source, since when it could not be observed; none: the last observation went well, or there was none."""
 
     @cached_property
     def failed(self) -> PartitionSet:
@@ -93,13 +98,29 @@ class _Attempt(NamedTuple):
         return f"failed in run {self.run_id}: {problem if is_named else line}"
 
 
-def lake_state(graph: AssetGraph, tables: Mapping[AssetKey, Table], runs: Iterable[RunEntry]) -> LakeState:
-    """Return the state of every asset from its table and the ledger's runs, oldest first."""
+def lake_state(
+    graph: AssetGraph,
+    tables: Mapping[AssetKey, Table],
+    runs: Iterable[RunEntry],
+    faults: Mapping[AssetKey, str] | None = None,
+) -> LakeState:
+    """Return the state of every asset from its table and the ledger's runs, oldest first.
+
+    `faults` are the tables that cannot be read, and why: those count as if nothing were there.
+    """
     failures: dict[str, dict[str, _Attempt]] = {}
+    runs = list(runs)
     for run in runs:
         for failure in run.failures:
             failures.setdefault(failure.asset, {})[failure.partition or ""] = _Attempt(run.run_id, failure)
-    return {key: _asset_state(node, tables[key], failures.get(str(key), {})) for key, node in graph.nodes.items()}
+    lapsed = lapses(runs)
+    states: dict[AssetKey, AssetState] = {}
+    for key, node in graph.nodes.items():
+        found = _asset_state(node, tables[key], failures.get(str(key), {}))
+        lapse = lapsed.get(str(key)) if graph.is_source(key) else None
+        fault = (faults or {}).get(key)
+        states[key] = found if lapse is None and fault is None else replace(found, lapse=lapse, fault=fault)
+    return states
 
 
 def existing(node: Node, table: Table) -> PartitionSet:

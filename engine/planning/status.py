@@ -94,7 +94,7 @@ LakeStatus = Mapping[AssetKey, AssetStatus]
 
 
 def lake_status(graph: AssetGraph, state: LakeState) -> LakeStatus:
-    """Compute the status of every partition of every asset."""
+    """Compute the status of every partition of every asset, as far as the tables that it is made from can be read."""
     statuses: dict[AssetKey, AssetStatus] = {}
     for key, node in graph.nodes.items():
         statuses[key] = _asset_status(node, state[key], state, statuses)
@@ -115,6 +115,7 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
             edge, state, lake[edge.upstream], no_own if edge.is_own else done[edge.upstream].having(Status.STALE)
         )
         for edge in node.upstream
+        if lake[edge.upstream].fault is None  # what changed in a table that cannot be read, nobody can tell
     )
     stale = code_changed
     for given in inputs:

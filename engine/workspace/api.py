@@ -53,7 +53,8 @@ def materialize(
         workers: how many calls run at once.
 
     Raises:
-        RunError: a partition failed or a source could not be observed; the others are committed.
+        RunError: a partition failed, a source could not be observed or a table of others not read; the rest is
+            committed.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
     definitions = Definitions(assets, resources)
@@ -85,7 +86,7 @@ def materialize(
         tell=lambda _: None,
         stop=Flag(),
     )
-    faults = [(str(key), None, error) for key, error in seen.faults.items()]
+    faults = [(str(key), None, error) for key, error in {**seen.faults, **observation.faults}.items()]
     failures = [*faults, *((each.asset, each.partition, each.error) for each in report.entry.failures)]
     if failures:
         more = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""

@@ -510,3 +510,76 @@ def test_a_source_without_anything_left_is_told_apart_from_one_never_seen(made_j
 
     reasons = {each["reason"] for each in made.json["left_out"]}
     assert reasons == {"there was nothing of trips when it was last observed"}
+
+
+@pytest.mark.parametrize("forgotten_before", [False, True])
+def test_a_source_that_gets_partitions_or_loses_them_is_wiped_first(
+    made_service: Project, *, forgotten_before: bool
+) -> None:
+    if forgotten_before:
+        for source in ("api", "rates"):
+            assert made_service.run("wipe", source, "--yes").code == 0
+    text = (made_service.folder / "tables.py").read_text("utf-8")
+    text = text.replace("@dw.observable_source(partitions=keys)\ndef api", "@dw.observable_source\ndef api")
+    text = text.replace("@dw.observable_source\ndef rates():", "@dw.observable_source(partitions=keys)\ndef rates():")
+    text = text.replace('return json.loads((HERE / "api.json").read_text())', "return 7")
+    text = text.replace('partition_by="partition", backfill=dw.BackfillPolicy.ranges(max_partitions=100)', "")
+    text = text.replace("@dw.asset(partitions=keys, )\ndef calls", "@dw.asset(name='sevens')\ndef calls")
+    text = text.replace('return (HERE / "rates.txt").read_text()', 'return {"1": "v1", "2": "v2"}')
+    made_service.write("tables.py", text)
+
+    for source, was in (("api", "has partitions, but its source has none"), ("rates", "is one whole")):
+        refused = made_service.run("materialize", source)
+        assert refused.code == 2
+        assert was in refused.sentence
+        assert "`deltaworks wipe` forgets it and makes the table ready" in refused.sentence
+        wiped = made_service.run("wipe", source, "--yes", "--json")
+        assert wiped.code == 0, wiped.err
+        assert made_service.run("wipe", source, "--yes", "--json").json["version"] is None, "nothing is left to do"
+
+    assert [counts(made_service, source) for source in ("api", "rates")] == [(0, 0, 1), (0, 0, 300)]
+    made = made_service.run("backfill", "--json")
+    assert made.code == 0, made.out
+    assert observed(made)["rates"]["changed"]["ranges"] == [["1", "2"]]
+    assert [counts(made_service, source) for source in ("api", "rates")] == [(1, 0, 0), (2, 0, 298)]
+    assert made_service.status()["api"]["partitions"]["undefined"] == 0
+    assert pl.read_delta(str(made_service.lake / "converted"))["version"].sort().to_list() == ["v1", "v2"]
+    assert made_service.run("doctor").code == 0
+    again = made_service.run("rerun", "converted@v1", "--verify").sentence
+    assert again.startswith("Version 1 of converted was made when rates had no partitions, and now it has partitions '")
+    assert made_service.run("rerun", "converted@v2", "--verify").code == 0
+    shutil.rmtree(made_service.lake / "_deltaworks" / "index")
+    assert [counts(made_service, source) for source in ("api", "rates")] == [(1, 0, 0), (2, 0, 298)]
+
+
+def test_a_source_that_could_not_be_observed_says_since_when_and_why(made_service: Project) -> None:
+    before = made_service.run("status", "--json").json
+    made_service.write("api.json", "not json")
+    assert made_service.run("backfill").code == 1
+    (first, *_) = (run["started_at"] for run in made_service.run("runs", "list", "--json").json)
+    made_service.write("api.json", "[]")
+    assert made_service.run("backfill", "calls").code == 1
+
+    found = made_service.status()
+
+    problem = found["api"]["problem"]
+    since = first[:19].replace("T", " ")
+    assert problem.startswith(f"not observed since {since} UTC: the function returned list, expected the version of")
+    assert [asset for asset, each in found.items() if "problem" in each] == ["api"]
+    assert f"api was {problem}" in made_service.run("status").out
+    of_api, of_calls = (made_service.run("why", asset, "--json").json for asset in ("api", "calls"))
+    assert (of_api["problem"], of_calls["problem"], of_calls["problems_above"]) == (problem, None, {"api": problem})
+    assert f"api was {problem}" in made_service.run("why", "calls").out
+    assert made_service.run("plan", "calls", "--json").json["problems"] == {"api": problem}
+    assert made_service.run("plan", "converted", "--json").json["problems"] == {}
+
+    answer(made_service, {str(number): 1 for number in range(300)})
+    noted = made_service.run("backfill", "--json")
+
+    assert made_service.run("status", "--json").json == before
+    assert noted.json["run_id"] is not None, "that it can be observed again is worth a run in the ledger"
+    assert made_service.run("backfill", "--json").json["run_id"] is None
+    made_service.write("api.json", "not json")
+    made_service.run("backfill")
+    shutil.rmtree(made_service.lake / "_deltaworks" / "ledger")
+    assert made_service.run("status", "--json").json == before, "only the ledger knows"
