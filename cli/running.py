@@ -22,6 +22,7 @@ from deltaworks.cli.wording import (
     counted,
     left_out_json,
     left_out_lines,
+    migrations_json,
     nothing_to_do,
     without_json,
     without_lines,
@@ -39,11 +40,18 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, 
 def run_plan(
     session: Session, project: Project, seen: Observations, decision: Decision, workers: int | None, command: str
 ) -> ExitCode:
-    """Carry out a plan and show how it ended; `seen` is what it was decided on."""
+    """Carry out a plan and show how it ended; `seen` is what it was decided on.
+
+    Raises:
+        TableMismatch: nothing of it can be made before a migration.
+    """
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
+    from deltaworks.engine.execution.migration import refusal_of
 
     plan = decision.plan
+    if not plan.planned and decision.migrations:
+        raise refusal_of(decision.migrations)
     if not plan.planned:
         session.output.show(_nothing_to_do(project, seen, decision))
         return ExitCode.FAILED if seen.faults else ExitCode.DONE
@@ -62,7 +70,8 @@ def run_plan(
             stop=stop,
         )
     session.output.show(_report(session, project, seen, decision, report))
-    return ExitCode.DONE if report.entry.status == "success" and not seen.faults else ExitCode.FAILED
+    is_done = report.entry.status == "success" and not _faults(seen, decision)
+    return ExitCode.DONE if is_done else ExitCode.FAILED
 
 
 @contextmanager
@@ -91,7 +100,7 @@ def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> 
         "run_id": None if seen.entry is None else seen.entry.run_id,
         "status": "failure" if seen.faults else "success",
         "totals": totals,
-        "failures": _source_failures(seen),
+        "failures": _faults_json(seen, decision),
         "observed": observed_json(seen, project.graph),
         "left_out": left_out_json(plan, project.graph),
         "without": without_json(decision.asked.request, project.graph),
@@ -110,17 +119,26 @@ def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
     return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
 
 
-def _source_failures(seen: Observations) -> list[dict[str, Any]]:
+def _faults(seen: Observations, decision: Decision) -> dict[str, str]:
+    """Return why all of some assets could not be made, nor what is made from them."""
+    return {
+        **{str(key): error for key, error in seen.faults.items()},
+        **{migration.asset: str(migration.refusal) for migration in decision.migrations},
+    }
+
+
+def _faults_json(seen: Observations, decision: Decision) -> list[dict[str, Any]]:
     return [
-        {"asset": str(key), "partition": None, "error": error, "rules": [], "kept": None}
-        for key, error in seen.faults.items()
+        {"asset": key, "partition": None, "error": error, "rules": [], "kept": None}
+        for key, error in _faults(seen, decision).items()
     ]
 
 
 def _report(session: Session, project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
     entry = report.entry
-    status = "failure" if seen.faults and entry.status == "success" else entry.status.value
-    failed, commits = entry.failed + len(seen.faults), entry.commits + seen.commits
+    faults = _faults(seen, decision)
+    status = "failure" if faults and entry.status == "success" else entry.status.value
+    failed, commits = entry.failed + len(faults), entry.commits + seen.commits
     document: dict[str, Any] = {
         "run_id": entry.run_id,
         "status": status,
@@ -132,7 +150,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         },
         "observed": observed_json(seen, project.graph),
         "failures": [
-            *_source_failures(seen),
+            *_faults_json(seen, decision),
             *failures_json(report, project.store),
         ],
         "blocked": [
@@ -154,6 +172,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             for skipped in report.skipped
         ],
         "left_out": left_out_json(decision.plan, project.graph),
+        "migrations": migrations_json(decision),
         "without": without_json(decision.asked.request, project.graph),
     }
     tone = "good" if status == "success" else "bad"
@@ -165,6 +184,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         document,
         (
             *observed_lines(seen, project.graph),
+            *(Cell(f"failed: {migration.refusal}", "bad") for migration in decision.migrations),
             *failure_lines(report, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),

@@ -99,6 +99,8 @@ def verify_partitions(table: Table, partition_columns: Sequence[str], scheme: st
     Raises:
         TableMismatch: its partition columns or its kind of partitions differ.
     """
+    if is_cut_so(table, partition_columns, scheme):
+        return
     assert table.metadata is not None, "verify a table that exists"
     where = _where(table)
     if tuple(partition_columns) != table.metadata.partition_columns:
@@ -106,14 +108,20 @@ def verify_partitions(table: Table, partition_columns: Sequence[str], scheme: st
             f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but its asset by "
             f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
         )
+    raise TableMismatch(
+        f"{where}: its partitions are {table.metadata.configuration[SCHEME]!r}, but those of its asset are {scheme!r}. "
+        "Nothing was written. Change the partitions back or give the asset another name; if every key means the same "
+        "as before, `deltaworks adopt` takes the table over as it is; if nothing of it is needed, `deltaworks wipe` "
+        "makes it ready for the new ones."
+    )
+
+
+def is_cut_so(table: Table, partition_columns: Sequence[str], scheme: str | None) -> bool:
+    """Return whether a table is cut by some columns into partitions of a kind; one that does not say so is."""
+    assert table.metadata is not None, "a table that exists"
     made_by = table.metadata.configuration.get(SCHEME)
-    if scheme is not None and made_by not in (None, scheme):
-        raise TableMismatch(
-            f"{where}: its partitions are {made_by!r}, but those of its asset are {scheme!r}. Nothing was written. "
-            "Change the partitions back or give the asset another name; if every key means the same as before, "
-            "`deltaworks adopt` takes the table over as it is; if nothing of it is needed, `deltaworks wipe` makes it "
-            "ready for the new ones."
-        )
+    is_kind = scheme is None or made_by in (None, scheme)
+    return is_kind and tuple(partition_columns) == table.metadata.partition_columns
 
 
 def verify_writable(table: Table) -> None:

@@ -7,7 +7,7 @@ change what partitions are that nobody has made again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,7 @@ import polars as pl
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
+from deltaworks.io.create import is_cut_so
 from deltaworks.io.dtypes import is_wider
 from deltaworks.io.log import SCHEME
 from deltaworks.io.table import Table
@@ -91,10 +92,12 @@ class Migration:
 def find_migration(node: Node, table: Table) -> Migration | None:
     """Return what of a table has to be migrated, as far as its asset declares what it makes; none: nothing.
 
+    A table whose partitions are of another kind is none that could be.
+
     Raises:
         TableMismatch: the table cannot be read here.
     """
-    if not table.exists:
+    if not table.exists or not (is_cut_alike(node, table) or is_cut_so(table, node.partition_columns, node.scheme)):
         return None
     return migration_to(node, table, expected_schema(node, table))
 
@@ -168,3 +171,12 @@ def _column_changes(
             yield ColumnChange(name, Change.ADDED, str(dtype), twins.get(name.lower()))
     for name in (name for name in found if name not in expected):
         yield ColumnChange(name, Change.DROPPED, None, str(found[name]))
+
+
+def refusal_of(migrations: Sequence[Migration]) -> TableMismatch:
+    """Return what is raised where nothing can be made before some migrations."""
+    first, *others = migrations
+    if not others:
+        return first.refusal
+    named = ", ".join(each.asset for each in others)
+    return TableMismatch(f"{first.refusal} The same holds for {named}; `deltaworks plan` shows why.")

@@ -84,6 +84,7 @@ def plan(
     request: Request,
     only: frozenset[Only] = DEFAULT_ONLY,
     unseen: Collection[AssetKey] = (),
+    migrating: Collection[AssetKey] = (),
 ) -> Plan:
     """Decide what a request needs.
 
@@ -93,13 +94,14 @@ def plan(
         request: what is asked for.
         only: which of it is to be made.
         unseen: sources that could not be observed: nothing below them is made.
+        migrating: assets whose tables take nothing before they are migrated: neither they nor what is below them.
 
     Raises:
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    held, unknown = below(graph, unseen), below(graph, unobserved(graph, status))
+    held, unknown = _held(graph, unseen, migrating), below(graph, unobserved(graph, status))
     if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
@@ -111,7 +113,7 @@ def plan(
         wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
         if key in held:
-            lacks = list(_withheld(graph, key, wanted, held[key]))
+            lacks = list(_withheld(graph, key, wanted, *held[key]))
         else:
             lacks = list(left_out(graph, node, wanted | moved, status, planned))
             if Only.ALL not in only:
@@ -139,11 +141,21 @@ def plan(
     return Plan(tuple(steps), tuple(lacking), planned, only)
 
 
-def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, source: AssetKey) -> Iterator[LeftOut]:
-    """Yield all that is asked for of an asset below a source that could not be observed."""
+def _held(
+    graph: AssetGraph, unseen: Collection[AssetKey], migrating: Collection[AssetKey]
+) -> dict[AssetKey, tuple[AssetKey, str]]:
+    """Return everything that is not made whatever is asked for, with the asset that holds it back and why that does."""
+    held = {
+        key: (first, f"the table of {first} needs a migration first") for key, first in below(graph, migrating).items()
+    }
+    return held | {key: (source, f"{source} could not be observed") for key, source in below(graph, unseen).items()}
+
+
+def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, first: AssetKey, fault: str) -> Iterator[LeftOut]:
+    """Yield all that is asked for of an asset that is held back by itself or one above it."""
     if wanted:
-        none = PartitionSet.none(graph.nodes[source].partitions.size)
-        yield LeftOut(key, wanted, source, none, None, fault=f"{source} could not be observed")
+        none = PartitionSet.none(graph.nodes[first].partitions.size)
+        yield LeftOut(key, wanted, first, none, None, fault=fault)
 
 
 def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:

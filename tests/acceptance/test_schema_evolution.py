@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -184,7 +183,7 @@ def test_an_instant_without_a_zone_asks_for_the_feature_that_it_needs(made: Here
 
     assert made.run("backfill", "numbers", "--partition", "2024-01-01").code == 0
 
-    assert [row["at"] for row in rows(made)] == [dt.datetime(2024, 1, 1), None, None, None]
+    assert [row["at"] for row in rows(made)] == [pl.Series([FIRST]).cast(pl.Datetime("us")).item(), None, None, None]
     protocol = DeltaTable(str(made.lake / "numbers")).protocol()
     assert protocol.reader_features == ["timestampNtz"]
     assert sorted(protocol.writer_features or ()) == ["appendOnly", "invariants", "timestampNtz"]
@@ -203,7 +202,8 @@ def test_partitions_of_one_batch_may_bring_columns_one_after_the_other(made: Her
     made.edit(
         "tables.py",
         'return pl.LazyFrame({"day": [partition.start], "n": [1]})',
-        'return pl.LazyFrame({"day": [partition.start], "n": [1], **dict.fromkeys("abcd"[:partition.start.day], ["m"])})',
+        'more = dict.fromkeys("abcd"[: partition.start.day], ["m"])\n'
+        '    return pl.LazyFrame({"day": [partition.start], "n": [1], **more})',
     )
 
     assert made.run("backfill", "other").code == 0
@@ -220,3 +220,106 @@ def test_a_name_that_differs_only_by_case_is_no_new_column(made: Here) -> None:
 
     assert refused.code == 2
     assert "column 'Note' (String) differs from 'note' only by case" in refused.sentence
+
+
+# What a commit of some partitions cannot change is a migration, and said before anything is computed.
+
+WIDER = ("    n: pl.Int32\n", "    n: pl.Int64\n"), ("pl.Int32),\n        # computed", "pl.Int64),\n        # computed")
+DROPPED = (
+    ('    note: str = pa.Field(nullable=True, description="what was said")\n', ""),
+    ("class Row(pa.DataFrameModel):\n", "class Row(pa.DataFrameModel):\n    class Config:\n        strict = True\n"),
+    (', "note": ["x"]})', "})"),
+)
+
+
+def change(project: Here, *edits: tuple[str, str]) -> None:
+    for old, new in edits:
+        project.edit("tables.py", old, new)
+
+
+@pytest.mark.parametrize(
+    ("edits", "changes", "told"),
+    [
+        (WIDER, [("n", "widened", "Int64", "Int32")], "column 'n' is Int32, expected Int64"),
+        (
+            [
+                ("    n: pl.Int32\n", "    n: str\n"),
+                ("pl.Int32),\n        # computed", "pl.String),\n        # computed"),
+            ],
+            [("n", "retyped", "String", "Int32")],
+            "column 'n' is Int32, expected String",
+        ),
+        (DROPPED, [("note", "dropped", None, "String")], "column 'note' (String) is not made any more"),
+        (
+            [("    # more\n", "    w: float\n"), ("        # computed\n", "        w=pl.lit(1.0),\n")],
+            [("w", "added", "Float64", None)],
+            "column 'w' (Float64) is new and not nullable",
+        ),
+        (
+            [
+                ("    day: pl.Date\n    n", "    date: pl.Date\n    n"),
+                ('partition_by="day")\ndef numbers', 'partition_by="date")\ndef numbers'),
+                ('{"day": [partition.start], "n": [partition', '{"date": [partition.start], "n": [partition'),
+                ('numbers.select("day",', 'numbers.select(pl.col("date").alias("day"),'),
+            ],
+            [("date", "partitioned", "'date'", "'day'"), ("date", "added", "Date", None)],
+            "it is partitioned by 'day', expected 'date'",
+        ),
+    ],
+)
+def test_a_migration_is_told_by_the_plan_and_refused_by_everything_else(
+    made: Here, edits: Any, changes: list[tuple[str | None, ...]], told: str
+) -> None:
+    change(made, *edits)
+    before = {asset: commits(made, asset) for asset in ("numbers", "doubled", "other")}
+
+    for command in (("plan",), ("backfill", "--dry-run")):
+        planned = made.run(*command, "--json")
+        assert planned.code == 0, planned.err
+        (migration,) = planned.json["migrations"]
+        assert (migration["asset"], migration["version"]) == ("numbers", 1)
+        assert [tuple(each.values()) for each in migration["changes"]] == changes
+        assert migration["command"] == "deltaworks materialize numbers --migrate"
+        assert planned.json["steps"] == []
+    assert f"migration needed: numbers: its table (version 1) is not what the asset makes: {told}" in " ".join(
+        made.run("plan").out.split()
+    )
+    for command in (("backfill",), ("materialize", "numbers"), ("materialize", "numbers", "--partition", "2024-01-02")):
+        refused = made.run(*command)
+        assert refused.code == 2
+        assert told in refused.sentence
+        assert "`deltaworks materialize numbers --migrate` makes the whole table anew" in refused.sentence
+    assert {asset: commits(made, asset) for asset in before} == before
+    assert made.status()["numbers"]["partitions"]["stale"] == 4
+
+
+def test_what_does_not_depend_on_the_table_is_made_all_the_same(made: Here) -> None:
+    change(made, *WIDER, ('"day": [partition.start], "n": [1]', '"day": [partition.start], "n": [2]'))
+    made.edit("tables.py", 'pl.col("n") * 2', 'pl.col("n") * 3')
+
+    backfill = made.run("backfill", "--json")
+
+    assert backfill.code == 1
+    assert backfill.json["status"] == "failure"
+    assert backfill.json["totals"] == {"materialized": 4, "failed": 1, "skipped": 8, "commits": 1}
+    assert [each["asset"] for each in backfill.json["failures"]] == ["numbers"]
+    assert {each["asset"]: each["reason"] for each in backfill.json["left_out"]} == {
+        "numbers": "the table of numbers needs a migration first",
+        "doubled": "the table of numbers needs a migration first",
+    }
+    assert [row["n"] for row in rows(made, "other")] == [2] * 4
+    again = made.run("backfill")
+    assert again.code == 2
+    assert "column 'n' is Int32, expected Int64" in again.sentence
+
+
+def test_a_column_that_an_output_without_a_model_loses_is_refused_when_it_is_known(made: Here) -> None:
+    made.edit("tables.py", '"day": [partition.start], "n": [1]', '"day": [partition.start], "m": [1]')
+
+    backfill = made.run("backfill", "other", "--json")
+
+    assert backfill.code == 1
+    told = {each["error"] for each in backfill.json["failures"]}
+    assert len(told) == 4
+    assert all("column 'n' (Int64) is not made any more" in each and "--migrate" in each for each in told)
+    assert len(commits(made, "other")) == 2

@@ -30,7 +30,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return pl.LazyFrame({"n": [partition.start.day]}).select(pl.lit(partition.start).alias("day"), "n", **more)
 
     dw.materialize([daily], lake=lake)
-    more |= {"at": pl.lit(dt.datetime(2024, 2, 29, 12)), "weight": pl.col("n") / 2}
+    more |= {"at": pl.lit("2024-02-29 12:00").str.to_datetime("%Y-%m-%d %H:%M"), "weight": pl.col("n") / 2}
     dw.materialize([daily], lake=lake, partition="2024-01-02")
     more |= {"word": pl.lit("w")}
     dw.materialize([daily], lake=lake, partition="2024-01-03")
