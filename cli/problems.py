@@ -39,7 +39,8 @@ class Problems:
             if lapse is not None:
                 reason = plain_reason(str(key), "", lapse.reason)
                 lapses[key] = f"not observed since {instant_text(lapse.since)} UTC: {reason}"
-        return cls(observation.faults, lapses, below(graph, observation.faults))
+        held = {key: fault for key, fault in below(graph, observation.faults).items() if key != fault}
+        return cls(observation.faults, lapses, held)
 
     def json(self, key: AssetKey) -> dict[str, str]:
         """Return what there is to say of an asset."""

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +23,7 @@ from deltaworks.cli.wording import (
     left_out_json,
     left_out_lines,
     left_out_text,
+    migrations_json,
     nothing_to_do,
     totals_json,
     unreadable,
@@ -31,7 +32,6 @@ from deltaworks.cli.wording import (
 )
 
 if TYPE_CHECKING:
-    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
@@ -43,11 +43,18 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, 
 def run_plan(
     session: Session, project: Project, seen: Observations, decision: Decision, workers: int | None, command: str
 ) -> ExitCode:
-    """Carry out a plan and show how it ended; `seen` is what it was decided on."""
+    """Carry out a plan and show how it ended; `seen` is what it was decided on.
+
+    Raises:
+        TableMismatch: nothing of it can be made before a migration.
+    """
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
+    from deltaworks.engine.execution.migration import refusal_of
 
     plan = decision.plan
+    if not plan.planned and decision.migrations:
+        raise refusal_of(decision.migrations)
     if not plan.planned:
         session.output.show(_nothing_to_do(project, seen, decision))
         return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE
@@ -66,7 +73,7 @@ def run_plan(
             stop=stop,
         )
     session.output.show(_report(session, project, seen, decision, report))
-    is_done = report.entry.status == "success" and not seen.faults and not decision.faults
+    is_done = report.entry.status == "success" and not _faults(seen, decision)
     return ExitCode.DONE if is_done else ExitCode.FAILED
 
 
@@ -90,20 +97,20 @@ def _stoppable() -> Generator[Flag]:
 
 
 def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> View:
-    plan, faults = decision.plan, {**seen.faults, **decision.faults}
+    plan, faults = decision.plan, _faults(seen, decision)
     totals = {"materialized": 0, "failed": len(faults), "skipped": plan.left_out_count, "commits": seen.commits}
     document = {
         "run_id": None if seen.entry is None else seen.entry.run_id,
         "status": "failure" if faults else "success",
         "totals": totals,
-        "failures": _fault_failures(faults),
+        "failures": _faults_json(seen, decision),
         "observed": observed_json(seen, project.graph),
         "left_out": left_out_json(plan, project.graph),
         "without": without_json(decision.asked.request, project.graph),
     }
     lines = (
         *observed_lines(seen, project.graph),
-        *_unreadable_lines(decision),
+        *_fault_lines(decision),
         *_left_out_lines(project, decision),
     )
     told = nothing_to_do(decision, project.graph, is_known=not faults)
@@ -115,21 +122,31 @@ def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
     return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
 
 
-def _unreadable_lines(decision: Decision) -> Iterator[Cell]:
+def _faults(seen: Observations, decision: Decision) -> dict[str, str]:
+    """Return why all of some assets could not be made or read, nor what is made from them."""
+    return {
+        **{str(key): fault for key, fault in {**seen.faults, **decision.faults}.items()},
+        **{migration.asset: str(migration.refusal) for migration in decision.migrations},
+    }
+
+
+def _fault_lines(decision: Decision) -> Iterator[Cell]:
     for key, fault in decision.faults.items():
         yield Cell(f"failed: {unreadable(key, fault)}", "bad")
+    for migration in decision.migrations:
+        yield Cell(f"failed: {migration.refusal}", "bad")
 
 
-def _fault_failures(faults: Mapping[AssetKey, str]) -> list[dict[str, Any]]:
-    """Return sources that could not be observed and tables of others that cannot be read, as failures of a run."""
+def _faults_json(seen: Observations, decision: Decision) -> list[dict[str, Any]]:
     return [
-        {"asset": str(key), "partition": None, "error": error, "rules": [], "kept": None}
-        for key, error in faults.items()
+        {"asset": key, "partition": None, "error": error, "rules": [], "kept": None}
+        for key, error in _faults(seen, decision).items()
     ]
 
 
 def _report(session: Session, project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
-    entry, faults = report.entry, {**seen.faults, **decision.faults}
+    entry = report.entry
+    faults = _faults(seen, decision)
     status = "failure" if faults and entry.status == "success" else entry.status.value
     failed, commits = entry.failed + len(faults), entry.commits + seen.commits
     document: dict[str, Any] = {
@@ -138,7 +155,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         "totals": totals_json(entry) | {"failed": failed, "commits": commits},
         "observed": observed_json(seen, project.graph),
         "failures": [
-            *_fault_failures(faults),
+            *_faults_json(seen, decision),
             *failures_json(report, project.store),
         ],
         "blocked": [
@@ -160,6 +177,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             for skipped in report.skipped
         ],
         "left_out": left_out_json(decision.plan, project.graph),
+        "migrations": migrations_json(decision),
         "without": without_json(decision.asked.request, project.graph),
     }
     tone = "good" if status == "success" else "bad"
@@ -171,7 +189,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         document,
         (
             *observed_lines(seen, project.graph),
-            *_unreadable_lines(decision),
+            *_fault_lines(decision),
             *failure_lines(report, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),

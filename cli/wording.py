@@ -143,6 +143,9 @@ def nothing_to_do(decision: Decision, graph: AssetGraph, *, is_known: bool = Tru
     request, decided = decision.asked.request, decision.plan
     empty = [str(key) for key in request.partitions if not graph.nodes[key].partitions.size]
     asked = sum(len(part) for key, part in request.partitions.items() if not graph.is_source(key))
+    if decision.migrations:
+        names = ", ".join(each.asset for each in decision.migrations)
+        return Cell(f"Nothing can be made before the migration of {names}.", "stale")
     if decided.left_out:
         count = decided.left_out_count
         lack = f"{counted(count, 'partition')} {'lacks what it is' if count == 1 else 'lack what they are'}"
@@ -182,6 +185,35 @@ def without_lines(request: Request, graph: AssetGraph, *, takes_range: bool = Tr
 def without_json(request: Request, graph: AssetGraph) -> list[str]:
     """Return the same as JSON."""
     return [str(key) for key in request.without(graph)]
+
+
+def migration_lines(decision: Decision) -> list[Cell]:
+    """Say which tables have to be migrated first, and how."""
+    return [
+        Cell(f"migration needed: {each}. `{each.command}` makes the whole table anew.", "stale")
+        for each in decision.migrations
+    ]
+
+
+def migrations_json(decision: Decision) -> list[dict[str, Any]]:
+    """Return the same as JSON."""
+    return [
+        {
+            "asset": each.asset,
+            "version": each.version,
+            "changes": [
+                {
+                    "column": change.column,
+                    "change": change.change.value,
+                    "expected": change.expected,
+                    "found": change.found,
+                }
+                for change in each.changes
+            ],
+            "command": each.command,
+        }
+        for each in decision.migrations
+    ]
 
 
 def left_out_lines(plan: Plan, graph: AssetGraph) -> list[Cell]:

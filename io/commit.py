@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from deltaworks.errors import CommitConflict, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import Commit, LiveFile, commit_path, parse_commit
+from deltaworks.io.protocol import upgrade
 from deltaworks.io.record import FORMAT, RECORD_KEY, Kind, Record
 from deltaworks.io.staged import StagedFile
 from deltaworks.io.table import Table
@@ -198,15 +199,25 @@ def secure_files(table: Table, files: Sequence[StagedFile | LiveFile]) -> None:
     table.store.sync_folders(f"{table.name}/{file.path}" for file in files)
 
 
-def _actions(table: Table, staged: Sequence[C], metadata: Json, now_ms: int) -> Iterator[Json]:
-    if metadata is not None:
-        yield {"metaData": metadata}
+def _actions(table: Table, staged: Sequence[C], metadata: Json | None, now_ms: int) -> Iterator[Json]:
+    yield from described(table, metadata)
     for part in staged:
         # A commit may name a path once only: what stays is added again, which says the same as before.
         stays = {file.path for file in part.files}
         gone = (file for file in table.files([part.key]) if file.path not in stays)
         yield from ({"remove": remove_action(file, now_ms)} for file in gone)
         yield from ({"add": add} for add in part.adds(now_ms))
+
+
+def described(table: Table, metadata: Json | None) -> Iterator[Json]:
+    """Yield the actions by which a table says something else about itself: metadata, and what its columns ask for."""
+    if metadata is None:
+        return
+    assert table.protocol is not None, "a table that exists"
+    protocol = upgrade(table.protocol, metadata["schemaString"])
+    if protocol is not None:
+        yield {"protocol": protocol}
+    yield {"metaData": metadata}
 
 
 def remove_action(file: LiveFile, now_ms: int, *, changes_data: bool = True) -> Json:

@@ -7,14 +7,15 @@ are set at birth.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
 
 from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.description import Description, last_metadata
-from deltaworks.io.dtypes import Json, schema_difference, to_delta_schema
+from deltaworks.io.dtypes import Json, to_delta_schema
+from deltaworks.io.evolution import grown
 from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.protocol import writer_demand
 from deltaworks.io.record import FORMAT
@@ -69,20 +70,24 @@ def create_table(
 
 
 def verify_table(
-    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], scheme: str | None = None
+    table: Table,
+    schema: Mapping[str, pl.DataType],
+    partition_columns: Sequence[str],
+    scheme: str | None = None,
+    addable: Collection[str] = (),
 ) -> None:
-    """Make sure that commits may be written to a table as it is.
+    """Make sure that commits may be written to a table as it is, or but for columns in `addable` that they add.
 
     Raises:
         TableMismatch: its columns, dtypes, partition columns or kind of partitions differ from those to be written, or
             it asks of its writers what this engine does not do.
     """
     where = _where(table)
-    difference = schema_difference(schema, table.schema())
+    _, difference = grown(table.schema(), schema, addable)
     if difference is not None:
         raise TableMismatch(
             f"{where}: its columns differ from what its asset makes: {difference}. Nothing was written. "
-            "Change the asset back, give it another name, or move the table away and materialize it anew."
+            "Change the asset back, or make the whole table anew: `deltaworks materialize --migrate`."
         )
     verify_partitions(table, partition_columns, scheme)
     verify_writable(table)
@@ -94,6 +99,8 @@ def verify_partitions(table: Table, partition_columns: Sequence[str], scheme: st
     Raises:
         TableMismatch: its partition columns or its kind of partitions differ.
     """
+    if is_cut_so(table, partition_columns, scheme):
+        return
     assert table.metadata is not None, "verify a table that exists"
     where = _where(table)
     if tuple(partition_columns) != table.metadata.partition_columns:
@@ -101,14 +108,19 @@ def verify_partitions(table: Table, partition_columns: Sequence[str], scheme: st
             f"{where}: it is partitioned by {_named(table.metadata.partition_columns)}, but its asset by "
             f"{_named(partition_columns)}. Nothing was written. Give the asset another name, or move the table away."
         )
-    made_by = table.metadata.scheme
-    if scheme is not None and made_by not in (None, scheme):
-        raise TableMismatch(
-            f"{where}: its partitions are {made_by!r}, but those of its asset are {scheme!r}. Nothing was written. "
-            "Change the partitions back or give the asset another name; if every key means the same as before, "
-            "`deltaworks adopt` takes the table over as it is; if nothing of it is needed, `deltaworks wipe` makes it "
-            "ready for the new ones."
-        )
+    raise TableMismatch(
+        f"{where}: its partitions are {table.metadata.scheme!r}, but those of its asset are {scheme!r}. "
+        "Nothing was written. Change the partitions back or give the asset another name; if every key means the same "
+        "as before, `deltaworks adopt` takes the table over as it is; if nothing of it is needed, `deltaworks wipe` "
+        "makes it ready for the new ones."
+    )
+
+
+def is_cut_so(table: Table, partition_columns: Sequence[str], scheme: str | None) -> bool:
+    """Return whether a table is cut by some columns into partitions of a kind; one that does not say so is."""
+    assert table.metadata is not None, "a table that exists"
+    is_kind = scheme is None or table.metadata.scheme in (None, scheme)
+    return is_kind and tuple(partition_columns) == table.metadata.partition_columns
 
 
 def verify_writable(table: Table) -> None:

@@ -48,6 +48,19 @@ _INSTEAD: Mapping[type[pl.DataType], str] = {
     pl.Object: "a dtype that Parquet knows",
 }
 
+_NARROWER: Mapping[pl.DataType, Sequence[pl.DataType]] = {
+    pl.Int16(): (pl.Int8(),),
+    pl.Int32(): (pl.Int8(), pl.Int16()),
+    pl.Int64(): (pl.Int8(), pl.Int16(), pl.Int32()),
+    pl.Float32(): (pl.Int8(), pl.Int16()),
+    pl.Float64(): (pl.Int8(), pl.Int16(), pl.Int32(), pl.Float32()),
+    pl.Datetime("us"): (pl.Date(),),
+}
+"""By dtype, those of which it holds every value."""
+
+_DIGITS: Mapping[pl.DataType, int] = {pl.Int8(): 3, pl.Int16(): 5, pl.Int32(): 10, pl.Int64(): 19}
+"""How many digits the numbers of a dtype may have."""
+
 
 def delta_problem(dtype: pl.DataType) -> str | None:
     """Say why Delta does not give a dtype back as it was and which one to use, or none if it does."""
@@ -103,6 +116,17 @@ def schema_difference(expected: Mapping[str, pl.DataType], found: Mapping[str, p
         f"column {name!r} ({dtype}) is not expected" for name, dtype in found.items() if name not in expected
     ]
     return "; ".join(differences) or None
+
+
+def is_wider(dtype: pl.DataType, than: pl.DataType) -> bool:
+    """Return whether a dtype holds every value of another one, so that a cast loses nothing."""
+    match dtype, than:
+        case pl.Decimal(precision=precision, scale=scale), pl.Decimal(precision=less, scale=fewer):
+            return scale >= fewer and precision - scale >= less - fewer
+        case pl.Decimal(precision=precision, scale=scale), _:
+            return precision - scale >= _DIGITS.get(than, precision + 1)
+        case _:
+            return than in _NARROWER.get(dtype, ())
 
 
 def _instance(dtype: Any) -> pl.DataType:

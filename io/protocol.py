@@ -19,6 +19,12 @@ _READER_FEATURES = frozenset(
 _WRITER_FEATURES = frozenset({"timestampNtz", "appendOnly", "invariants"})
 """Features that ask nothing of a writer, or are looked at table by table."""
 
+_NTZ = "timestampNtz"
+"""The feature that instants without a time zone ask for."""
+
+_IMPLIED: Mapping[int, tuple[str, ...]] = {1: (), 2: ("appendOnly", "invariants"), 7: ()}
+"""What the writer versions that are written here stand for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -60,6 +66,32 @@ def writer_demand(
     if has_invariants:
         return "has column invariants"
     return f"demands that {', '.join(required)} be not null" if required else None
+
+
+def upgrade(protocol: Protocol, schema_string: str) -> Json | None:
+    """Return the protocol action that lets a table have the columns of a schema, or none if it may as it is.
+
+    A feature that is named by itself takes the place of the versions that stood for several, which are named then too.
+    """
+    if _NTZ in protocol.writer_features or not _has_ntz(schema_string):
+        return None
+    return {
+        "minReaderVersion": 3,
+        "minWriterVersion": 7,
+        "readerFeatures": sorted({*protocol.reader_features, _NTZ}),
+        "writerFeatures": sorted({*protocol.writer_features, *_IMPLIED[protocol.min_writer_version], _NTZ}),
+    }
+
+
+def _has_ntz(schema_string: str) -> bool:
+    found: list[bool] = []
+
+    def note(document: dict[str, Json]) -> dict[str, Json]:
+        found.append("timestamp_ntz" in map(document.get, ("type", "elementType", "keyType", "valueType")))
+        return document
+
+    json.loads(schema_string, object_hook=note)
+    return any(found)
 
 
 def _rules(schema_string: str) -> tuple[list[str], bool]:

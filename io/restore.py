@@ -62,15 +62,20 @@ def find_restored(now: Table, then: Table, keys: Iterable[str]) -> list[Restored
     ]
 
 
-def refuse_other_columns(now: Table, then: Table) -> None:
+def refuse_other_columns(now: Table, then: Table, addable: Collection[str]) -> None:
     """Make sure that rows of an earlier version are rows of the present one.
 
+    Columns in `addable` may have been added since: the rows are null there.
+
     Raises:
-        TableMismatch: columns, dtypes or partition columns have changed since.
+        TableMismatch: other columns, dtypes or partition columns have changed since.
     """
     assert now.metadata is not None, "a table that exists"
     assert then.metadata is not None, "a table that exists"
-    difference = schema_difference(now.schema(), then.schema())
+    lacking = {name for name in addable if name not in then.schema()}
+    difference = schema_difference(
+        {name: dtype for name, dtype in now.schema().items() if name not in lacking}, then.schema()
+    )
     if difference is None and now.metadata.partition_columns != then.metadata.partition_columns:
         difference = "it is partitioned by others"
     if difference is not None:

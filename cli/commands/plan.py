@@ -14,6 +14,8 @@ from deltaworks.cli.wording import (
     counted,
     left_out_json,
     left_out_lines,
+    migration_lines,
+    migrations_json,
     nothing_to_do,
     partitions_json,
     partitions_text,
@@ -60,6 +62,7 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
         ],
         "totals": {"assets": len(decided.planned), "partitions": decided.partition_count},
         "left_out": left_out_json(decided, graph),
+        "migrations": migrations_json(decision),
         "without": without_json(decision.asked.request, graph),
         "never_observed": list(map(str, decision.never_observed)),
         "as_observed": {str(key): version for key, version in decision.as_observed},
@@ -69,6 +72,7 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
     them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
         *problems.own(troubled),
+        *migration_lines(decision),
         *left_out_lines(decided, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),

@@ -5,15 +5,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+
+import polars as pl
 
 from deltaworks.engine.execution.described import description_of
+from deltaworks.engine.execution.migration import addable, migration_to
 from deltaworks.engine.execution.table_scope import refusals
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
-from deltaworks.io.dtypes import Json, schema_difference
+from deltaworks.io.dtypes import Json
+from deltaworks.io.evolution import addition, grown
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
@@ -31,6 +36,8 @@ class Batch:
     since_s: float
     """When the first of it arrived, on the monotonic clock."""
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    schema: pl.Schema = field(default_factory=pl.Schema)
+    """The columns of the table with those that the batch adds; known once its misfits are refused."""
 
     @property
     def staged(self) -> list[StagedOutcome]:
@@ -46,14 +53,16 @@ class Batch:
 def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
     """Take out of a batch what its table cannot take, and return why, by ordinal.
 
-    A table that is not there yet will have the columns of the batch's first partition.
+    A column that may be null is added to the table. One that is not there yet will have the columns of the batch's
+    first partition, and those that others add.
     """
     batch.outcomes.sort(key=lambda outcome: outcome.task.first)
+    batch.schema = table.schema() if table.exists else _schema(batch.outcomes[0])
     refused: dict[int, str] = {}
     fitting: list[Outcome] = []
     for outcome in batch.outcomes:
         try:
-            _verify(table, node, batch.outcomes[0], outcome)
+            batch.schema = _verify(table, node, batch.schema, outcome)
             fitting.append(outcome)
         except TableMismatch as error:
             for each in outcome.staged:
@@ -63,18 +72,25 @@ def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
     return refused
 
 
-def _verify(table: Table, node: Node, first: Outcome, outcome: Outcome) -> None:
-    assert first.schema is not None, "what was staged has a schema"
-    assert outcome.schema is not None, "what was staged has a schema"
+def _verify(table: Table, node: Node, there: pl.Schema, outcome: Outcome) -> pl.Schema:
+    """Return the columns that there are with those that an outcome adds."""
+    found = _schema(outcome)
     if table.exists:
-        verify_table(table, outcome.schema, node.partition_columns, node.scheme)
-        return
-    difference = schema_difference(first.schema, outcome.schema)
+        migration = migration_to(node, table, found)
+        if migration is not None:
+            raise migration.refusal
+        verify_table(table, table.schema(), node.partition_columns, node.scheme)
+    schema, difference = grown(there, found, addable(node, found))
     if difference is not None:
         raise TableMismatch(
-            f"its columns differ from those of the other partitions, with which the table is made: {difference}. "
-            "Nothing was committed for it."
+            f"its columns differ from those of the partitions before it: {difference}. Nothing was committed for it."
         )
+    return schema
+
+
+def _schema(outcome: Outcome) -> pl.Schema:
+    assert outcome.schema is not None, "what was staged has a schema"
+    return outcome.schema
 
 
 def commit_batch(
@@ -82,15 +98,17 @@ def commit_batch(
 ) -> Committed:
     """Commit a batch without misfits, creating its table first if there is none.
 
+    Columns that the table lacks are added by the same commit, by whatever of the batch is committed then.
+
     Raises:
         TableMismatch: the table cannot take these columns.
         StorageError: the lake cannot be written.
     """
-    schema = batch.outcomes[0].schema
-    assert schema is not None, "what was staged has a schema"
+    schema = batch.schema
+    verify = partial(_verify_again, node, schema)
     if not table.exists:
         create_table(table, schema, node.partition_columns, description_of(node), node.scheme)
-        verify_table(table, schema, node.partition_columns, node.scheme)
+        verify(table)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
     warned: dict[str, tuple[RuleResult, ...]] = {}
@@ -99,6 +117,10 @@ def commit_batch(
         refused, found = refusals(table, node, schema, partitions)
         warned.update(found)
         return refused
+
+    def describe(table: Table, partitions: Sequence[StagedPartition]) -> Json | None:
+        wanted = {name for partition in partitions for name in _schema(by_key[partition.key][0])}
+        return addition(table, {name: schema[name] for name in schema if name in wanted}, description_of(node))
 
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
         chosen = [by_key[partition.key] for partition in partitions]
@@ -116,10 +138,15 @@ def commit_batch(
         [each.partition for each in batch.staged],
         decided_at,
         record_of,
-        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
+        verify,
         int(now.timestamp() * 1000),
-        judge=judge,
+        describe,
+        judge,
     )
+
+
+def _verify_again(node: Node, schema: pl.Schema, table: Table) -> None:
+    verify_table(table, schema, node.partition_columns, node.scheme, addable(node, schema))
 
 
 def discard(table: Table, partition: StagedPartition) -> None:

@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
+from deltaworks.engine.execution.migration import Migration, find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, plan
@@ -41,6 +42,8 @@ class Decision:
     """The other sources that it depends on, with the version of their last observation."""
     faults: Mapping[AssetKey, str] = field(default_factory=dict[AssetKey, str])
     """The tables of others that it depends on and that cannot be read, and why."""
+    migrations: tuple[Migration, ...] = ()
+    """What has to be migrated before anything of these assets, or made from them, can be made."""
 
 
 def ask(
@@ -77,23 +80,31 @@ def decide(
 
     Nothing is made below `unseen`, sources that could not be observed, and below tables of others that cannot be read.
 
+    Nor is anything made of an asset whose table needs a migration, or below it; everything else is.
+
     Raises:
         RequestError: as `ask`, or nothing of what is asked for can be made.
-        TableMismatch: a table is not what its asset makes, so nothing can be committed to it; or one that others write
-            is not what its readers rely on.
+        TableMismatch: the partitions of a table are of another kind than its asset's, or it cannot be written here; or
+            one that others write is not what its readers rely on.
         LogGap: a commit is missing or damaged.
     """
     asked = ask(graph, store, selection, named, from_key, to_key)
-    decided = plan(graph, asked.observation.status, asked.request, only, unseen)
+    status, tables = asked.observation.status, asked.observation.tables
+    decided = plan(graph, status, asked.request, only, unseen)
+    found = {key: find_migration(graph.nodes[key], tables[key]) for key in decided.planned}
+    migrations = {key: migration for key, migration in found.items() if migration is not None}
+    if migrations:
+        decided = plan(graph, status, asked.request, only, unseen, migrations)
     for key in decided.planned:
-        verify_fit(graph.nodes[key], asked.observation.tables[key])
-        verify_upstreams(graph, graph.nodes[key], asked.observation.tables)
+        verify_fit(graph.nodes[key], tables[key])
+        verify_upstreams(graph, graph.nodes[key], tables)
     above = graph.above(asked.request.partitions)
-    found = {key: asked.observation.tables[key] for key in above if graph.is_source(key)}
+    sources = {key: tables[key] for key in above if graph.is_source(key)}
     return Decision(
         asked,
         decided,
-        never_observed=tuple(key for key, table in found.items() if not table.exists),
-        as_observed=tuple((key, table.version) for key, table in found.items() if table.exists),
+        never_observed=tuple(key for key, table in sources.items() if not table.exists),
+        as_observed=tuple((key, table.version) for key, table in sources.items() if table.exists),
         faults={key: fault for key, fault in asked.observation.faults.items() if key in above},
+        migrations=tuple(migrations.values()),
     )

@@ -5,29 +5,43 @@ As far as that is known before anything runs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 import polars as pl
 
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.migration import find_migration, is_cut_alike
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.errors import TableMismatch
-from deltaworks.io.create import verify_table
+from deltaworks.io.create import verify_partitions, verify_writable
 from deltaworks.io.table import Table
-from deltaworks.validation import Declared, declare
+from deltaworks.validation import declare
 
 
 def verify_fit(node: Node, table: Table) -> None:
-    """Compare a table with what its asset declares.
+    """Compare a table with what its asset declares; a commit may add to it what it lacks.
 
     Raises:
-        TableMismatch: its columns, dtypes or partition columns differ, or it asks of its writers what this engine does
-            not do.
+        TableMismatch: it needs a migration first, or it asks of its writers what this engine does not do.
     """
-    if table.exists:
-        verify_table(table, expected_schema(node, table), node.partition_columns, node.scheme)
+    if not table.exists:
+        return
+    verify_form(node, table)
+    migration = find_migration(node, table)
+    if migration is not None:
+        raise migration.refusal
+    verify_writable(table)
+
+
+def verify_form(node: Node, table: Table) -> None:
+    """Make sure that keys of an asset's partitions mean the same to its table, or will, once other columns cut it.
+
+    Raises:
+        TableMismatch: its partitions are of another kind.
+    """
+    if table.exists and not is_cut_alike(node, table):
+        verify_partitions(table, node.partition_columns, node.scheme)
 
 
 def verify_upstreams(graph: AssetGraph, node: Node, tables: Mapping[AssetKey, Table]) -> None:
@@ -62,25 +76,3 @@ def _who_relies(model: type | None, node: Node, edge: Edge) -> str:
         return f"model {model.__name__} of {edge.upstream} says"
     assert edge.argument.frame.model is not None, "something was compared"
     return f"{node.key} ({node.asset.where}) reads it by model {edge.argument.frame.model.__name__}"
-
-
-def expected_schema(node: Node, table: Table) -> dict[str, pl.DataType]:
-    """Return the columns that a table should have: those that the model declares, and its own where that is open.
-
-    What the model leaves open is known only when the function has run; it is compared then.
-    """
-    if node.asset.model is None:
-        return dict(table.schema())
-    declared = declare(node.asset.model)
-    return dict(declared.schema()) | {
-        name: dtype
-        for name, dtype in table.schema().items()
-        if name in node.computed_columns or _leaves_open(declared, name)
-    }
-
-
-def _leaves_open(declared: Declared, name: str) -> bool:
-    by_name = {column.name: column for column in declared.columns}
-    if name in by_name:
-        return not by_name[name].required
-    return not declared.strict or any(re.fullmatch(pattern, name) for pattern in declared.patterns)

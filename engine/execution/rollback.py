@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.migration import addable
 from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
 from deltaworks.engine.execution.upkeep import CLAIM
@@ -82,7 +83,7 @@ def _roll_back(
     now: Callable[[], dt.datetime],
 ) -> Repair:
     asked = keys.resolve(graph, node, table, then)
-    _verify(then, table)
+    _verify(node, then, table)
     parts = find_restored(table, then, asked)
     chosen = {part.key for part in parts}
     unchanged = tuple(key for key in asked if key not in chosen)
@@ -93,10 +94,10 @@ def _roll_back(
     entry = begin_entry(command, now(), Kind.ROLLBACK)
     is_partitioned = bool(table.metadata and table.metadata.partition_columns)
     groups_of = partial(restored_groups, is_partitioned=is_partitioned)
-    done = carry_out(table, node, parts, groups_of, entry, now, partial(_verify, then))
+    done = carry_out(table, node, parts, groups_of, entry, now, partial(_verify, node, then))
     return replace(done, unchanged=unchanged)
 
 
-def _verify(then: Table, table: Table) -> None:
-    refuse_other_columns(table, then)
+def _verify(node: Node, then: Table, table: Table) -> None:
+    refuse_other_columns(table, then, addable(node, table.schema()))
     verify_writable(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deltaworks.engine.execution.fit import expected_schema
+from deltaworks.engine.execution.migration import expected_schema
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError

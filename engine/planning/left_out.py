@@ -95,13 +95,13 @@ def unobserved(graph: AssetGraph, status: LakeStatus) -> Iterator[AssetKey]:
 
 
 def below(graph: AssetGraph, keys: Iterable[AssetKey]) -> Mapping[AssetKey, AssetKey]:
-    """Return everything downstream of some sources or tables of others, each with one that it is downstream of."""
+    """Return some assets and everything downstream of them, each with the one of them that it is downstream of."""
     found = {key: key for key in keys}
     for key, node in graph.nodes.items():
         above = next((found[edge.upstream] for edge in node.upstream if edge.upstream in found), None)
         if above is not None:
             found.setdefault(key, above)
-    return {key: source for key, source in found.items() if source != key}
+    return found
 
 
 def lacking_own(

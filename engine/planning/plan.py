@@ -6,7 +6,7 @@ same plan, so the command line, a daemon and a test all see the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -84,6 +84,7 @@ def plan(
     request: Request,
     only: frozenset[Only] = DEFAULT_ONLY,
     unseen: Collection[AssetKey] = (),
+    migrating: Collection[AssetKey] = (),
 ) -> Plan:
     """Decide what a request needs.
 
@@ -93,14 +94,14 @@ def plan(
         request: what is asked for.
         only: which of it is to be made.
         unseen: sources that could not be observed: nothing below them is made.
+        migrating: assets whose tables take nothing before they are migrated: neither they nor what is below them.
 
     Raises:
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    unreadable = (key for key, found in status.items() if found.state.fault is not None)
-    held, unknown = below(graph, (*unseen, *unreadable)), below(graph, unobserved(graph, status))
+    held, unknown = _held(graph, status, unseen, migrating), below(graph, unobserved(graph, status))
     if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
@@ -112,7 +113,7 @@ def plan(
         wanted = asked & matching(found, only)
         moved = asked & _moved_by_plan(node, found, planned) - wanted
         if key in held:
-            lacks = list(_withheld(graph, key, wanted | moved, held[key]))
+            lacks = list(_withheld(graph, key, wanted | moved, *held[key]))
         else:
             lacks = list(left_out(graph, node, wanted | moved, status, planned))
             if Only.ALL not in only:
@@ -140,12 +141,30 @@ def plan(
     return Plan(tuple(steps), tuple(lacking), planned, only)
 
 
-def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, source: AssetKey) -> Iterator[LeftOut]:
-    """Yield all that is to be made of an asset below a source that could not be observed or a table not read."""
+def _held(
+    graph: AssetGraph,
+    status: Mapping[AssetKey, AssetStatus],
+    unseen: Collection[AssetKey],
+    migrating: Collection[AssetKey],
+) -> dict[AssetKey, tuple[AssetKey, str]]:
+    """Return everything that is not made whatever is asked for, with the asset that holds it back and why that does."""
+    unreadable = (key for key, found in status.items() if found.state.fault is not None)
+    return {
+        **_below(graph, migrating, "the table of {} needs a migration first"),
+        **_below(graph, unreadable, "{} cannot be read"),
+        **_below(graph, unseen, "{} could not be observed"),
+    }
+
+
+def _below(graph: AssetGraph, first: Iterable[AssetKey], why: str) -> dict[AssetKey, tuple[AssetKey, str]]:
+    return {key: (holding, why.format(holding)) for key, holding in below(graph, first).items()}
+
+
+def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, first: AssetKey, fault: str) -> Iterator[LeftOut]:
+    """Yield all that is to be made of an asset that is held back by itself or one above it."""
     if wanted:
-        none = PartitionSet.none(graph.nodes[source].partitions.size)
-        fault = f"{source} {'could not be observed' if graph.is_source(source) else 'cannot be read'}"
-        yield LeftOut(key, wanted, source, none, None, fault=fault)
+        none = PartitionSet.none(graph.nodes[first].partitions.size)
+        yield LeftOut(key, wanted, first, none, None, fault=fault)
 
 
 def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:

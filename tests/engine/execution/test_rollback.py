@@ -265,12 +265,24 @@ def test_without_a_table_there_is_nothing_to_undo(work: Any) -> None:
     assert not work.folder.exists()
 
 
-def test_other_columns_are_refused(work: Any) -> None:
+def test_a_column_that_was_added_since_is_null_in_what_comes_back(work: Any) -> None:
     table = DeltaTable(work.store.uri("numbers"))
     df = pl.DataFrame({"day": [dt.date(2024, 1, 1)], "n": [1], "x": [0.5], "more": ["x"]})
     df.write_delta(table, mode="append", delta_write_options={"schema_mode": "merge"})
 
-    with pytest.raises(TableMismatch, match="the columns of version 1 are not those of version 2: column 'more'"):
+    rolled = work.roll_back("numbers", 1)
+
+    assert rolled.changed == ("2024-01-01",)
+    assert pl.read_delta(work.store.uri("numbers"))["more"].null_count() == 8
+
+
+def test_other_columns_are_refused(work: Any) -> None:
+    table = DeltaTable(work.store.uri("numbers"))
+    df = pl.DataFrame({"day": [dt.date(2024, 1, 1)], "n": ["one"], "x": [0.5]})
+    options = {"schema_mode": "overwrite", "partition_by": ["day"]}
+    df.write_delta(table, mode="overwrite", delta_write_options=options)
+
+    with pytest.raises(TableMismatch, match="of version 1 are not those of version 2: column 'n' is Int64 instead of"):
         work.roll_back("numbers", 1)
 
 

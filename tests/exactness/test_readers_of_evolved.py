@@ -1,0 +1,64 @@
+"""A table to which a commit of the engine added a column reads the same in engines that share no code with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+
+import deltaworks as dw
+from tests.exactness.test_readers import read_elsewhere
+
+pytestmark = pytest.mark.xdist_group("readers")
+
+START = dt.date(2024, 1, 1)
+days = dw.DailyPartitions(start=START, end=START + dt.timedelta(days=3))
+KINDS = {"day": "date", "n": "integer", "at": "instant", "weight": "float", "word": "string"}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of three days, of which the second was made with three columns more and the third with two of them."""
+    lake = tmp_path_factory.mktemp("evolved") / "lake"
+    more: dict[str, pl.Expr] = {}
+
+    @dw.asset(partitions=days, partition_by="day")
+    def daily(partition: dw.Partition) -> dw.LazyFrame:
+        return pl.LazyFrame({"n": [partition.start.day]}).select(pl.lit(partition.start).alias("day"), "n", **more)
+
+    dw.materialize([daily], lake=lake)
+    more |= {"at": pl.lit("2024-02-29 12:00").str.to_datetime("%Y-%m-%d %H:%M"), "weight": pl.col("n") / 2}
+    dw.materialize([daily], lake=lake, partition="2024-01-02")
+    more |= {"word": pl.lit("w")}
+    dw.materialize([daily], lake=lake, partition="2024-01-03")
+    return lake
+
+
+EXPECTED = [
+    ("2024-01-01", 1, None, None, None),
+    ("2024-01-02", 2, 1709208000000000, "1.0", None),
+    ("2024-01-03", 3, 1709208000000000, "1.5", "w"),
+]
+
+
+@pytest.mark.parametrize("has_checkpoint", [False, True])
+@pytest.mark.parametrize("reader", ["duckdb", "clickhouse"])
+def test_another_engine_reads_nulls_where_a_column_was_not_yet(
+    reader: str, has_checkpoint: bool, lake: Path, readers_python: Path
+) -> None:
+    if has_checkpoint:
+        DeltaTable(str(lake / "daily")).create_checkpoint()
+
+    found = read_elsewhere(readers_python, reader, lake / "daily", KINDS)
+
+    assert sorted(found, key=repr) == EXPECTED
+
+
+@pytest.mark.parametrize("reader", ["duckdb", "clickhouse"])
+def test_another_engine_filters_by_the_column_that_was_added(reader: str, lake: Path, readers_python: Path) -> None:
+    found = read_elsewhere(readers_python, reader, lake / "daily", {"n": "integer"}, where="word IS NULL")
+
+    assert sorted(found) == [(1,), (2,)]
