@@ -47,6 +47,30 @@ def expired(name: str, lifetimes: Lifetimes, there: Mapping[str, StoredFile], ke
     ]
 
 
+def unreadable_versions(name: str, lifetimes: Lifetimes, there: Collection[str]) -> tuple[tuple[int, int], ...]:
+    """Return the earlier versions of which a data file is gone, as ranges, ascending.
+
+    Args:
+        name: the table.
+        lifetimes: its log.
+        there: the paths of the files below its folder; those that lie elsewhere are not looked at.
+    """
+    spans = sorted(
+        (each.added, each.removed - 1)
+        for path, lifetimes_of in lifetimes.of.items()
+        if f"{name}/{path}" not in there and not path.startswith("/") and "://" not in path
+        for each in lifetimes_of
+        if each.removed is not None
+    )
+    found: list[tuple[int, int]] = []
+    for first, last in spans:
+        if found and first <= found[-1][1] + 1:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
 def pinned_versions(tables: Iterable[Table]) -> dict[str, list[int]]:
     """Return the versions that the present content of tables was made from, ascending, by the id of the table read.
 

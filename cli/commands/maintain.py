@@ -10,7 +10,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import bytes_text, counted
+from deltaworks.cli.wording import SHOWN_RANGES, bytes_text, counted
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -183,6 +183,8 @@ def _lines(report: UpkeepReport, *, dry_run: bool) -> Iterator[Cell]:
         if each.compacted.dropped:
             dropped = counted(len(each.compacted.dropped), "partition")
             yield Cell(f"{_name(each)}: {dropped} not compacted, since others changed them meanwhile", "stale")
+        if each.vacuumed and each.unreadable:
+            yield Cell(f"{_name(each)}: {_unreadable(each.unreadable, dry_run=dry_run)}", "stale")
     if report.folded_runs:
         folded = "would be folded" if dry_run else "folded"
         yield Cell(f"{counted(report.folded_runs, 'run')} of the ledger {folded} into Parquet", "good")
@@ -192,6 +194,18 @@ def _lines(report: UpkeepReport, *, dry_run: bool) -> Iterator[Cell]:
         yield Cell(f"{counted(files, 'file')} ({freed}) {'would be deleted' if dry_run else 'deleted'}", "good")
     elif not report.folded_runs and not any(each.did_anything or each.problem for each in report.tables):
         yield Cell("Nothing to do.", "good")
+
+
+def _unreadable(ranges: Sequence[tuple[int, int]], *, dry_run: bool) -> str:
+    """Say which versions of a table lack data files; in between may be some from which something current was made."""
+    first, before = ranges[0][0], ranges[-1][1] + 1
+    could = "could then no longer be read whole" if dry_run else "can no longer be read whole"
+    if len(ranges) == 1 and first <= 1:  # the first version only creates the table
+        return f"versions before {before} {could}"
+    spelled = [str(low) if low == high else f"{low} to {high}" for low, high in ranges[-SHOWN_RANGES:]]
+    more = f"{len(ranges) - SHOWN_RANGES} earlier ranges, " if len(ranges) > SHOWN_RANGES else ""
+    single = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+    return f"version{'' if single else 's'} {more}{', '.join(spelled)} {could}"
 
 
 def _json(each: TableUpkeep) -> dict[str, Any]:
@@ -213,6 +227,7 @@ def _json(each: TableUpkeep) -> dict[str, Any]:
             "files": len(each.vacuumed),
             "bytes": sum(file.size_bytes for file in each.vacuumed),
         },
+        "unreadable_versions": [list(versions) for versions in each.unreadable],
         "described": each.described,
         "checkpoint": each.checkpoint,
         "freed_bytes": each.freed_bytes,

@@ -34,6 +34,7 @@ def why(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.columns import columns_changed
     from deltaworks.engine.execution.observe import observe
+    from deltaworks.engine.planning.deeds import not_kept
     from deltaworks.engine.planning.explain import explain
     from deltaworks.engine.planning.request import request
     from deltaworks.io.ledger import read_runs
@@ -45,7 +46,7 @@ def why(
     observation = observe(graph, project.store)
     explanations = explain(observation.status, key, within, read_runs(project.store))
     columns = columns_changed(graph, observation.tables, explanations)
-    problems = Problems.of(observation, graph)
+    problems, sources = Problems.of(observation, graph), graph.sources_read_by(graph.nodes[key])
     above = [each for each in graph.above((key,)) if each != key]
     document = {
         "asset": str(key),
@@ -54,10 +55,12 @@ def why(
         "problems_above": {
             str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
         },
+        "sources_read": list(map(str, sources)),
     }
     # Of what cannot be read there is nothing to explain.
     told = () if key in problems.faults else _tree(explanations, graph, columns, "")
-    session.output.show(View(document, (*told, *problems.own((*above, key)), *problems.from_above((key,)))))
+    notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in sources]
+    session.output.show(View(document, (*told, *notes, *problems.own((*above, key)), *problems.from_above((key,)))))
     return ExitCode.DONE
 
 

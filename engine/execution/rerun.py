@@ -20,6 +20,7 @@ from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.execution.run import SMALL_BYTES
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
+from deltaworks.engine.planning.deeds import not_kept
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
@@ -156,7 +157,8 @@ def rerun(
             failures += outcome.failures.values()
             if outcome.staged:
                 found = _compared(past, outcome, target, found)
-    notes = (*_code_notes(past), *_input_notes(past, inputs))
+    sources = (graph.nodes[key] for key in graph.sources_read_by(node))
+    notes = (*_code_notes(past), *_input_notes(past, inputs), *(f"source: {not_kept(each)}" for each in sources))
     return Rerun(str(node.key), version, keys, beyond, notes, tuple(failures), found)
 
 

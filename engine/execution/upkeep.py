@@ -6,7 +6,7 @@ Each table is cared for by itself: what one of them does not allow stops none of
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.execution.batch import ENGINE
@@ -28,7 +28,7 @@ from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_s
 from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
 from deltaworks.io.table import Table
-from deltaworks.io.vacuum import expired
+from deltaworks.io.vacuum import expired, unreadable_versions
 from deltaworks.io.z_order import z_order_problem
 
 CLAIM = "maintain"
@@ -70,6 +70,8 @@ class TableUpkeep:
     vacuumed: tuple[StoredFile, ...] = ()
     """Data files that nothing needed any more."""
     compacted: Compaction = field(default_factory=Compaction)
+    unreadable: tuple[tuple[int, int], ...] = ()
+    """The earlier versions, as ranges, that cannot be read whole any more: by this vacuum, and by those before it."""
     described: bool = False
     """Whether the table did not say what its definition says."""
     checkpoint: bool = False
@@ -110,6 +112,7 @@ class _Due:
     table: Table
     leftovers: tuple[StoredFile, ...]
     vacuumed: tuple[StoredFile, ...] = ()
+    unreadable: tuple[tuple[int, int], ...] = ()
     scattered: tuple[Scattered, ...] = ()
     is_described: bool = True
     checkpoint: bool = False
@@ -212,10 +215,12 @@ def _due(due: _Due, care: Care, needs: Needs, now: dt.datetime) -> _Due:
     if demand is not None:
         return replace(due, left_alone=demand, checkpoint=checkpoint_is_due(table))
     lifetimes = read_lifetimes(table.store, table.name)
-    vacuumed, left_alone = _vacuumed(due, lifetimes, needs, now - care.retention_of(node))
+    there = {file.path: file for file in table.store.files(table.name)}
+    vacuumed, left_alone = _vacuumed(due, lifetimes, there, needs, now - care.retention_of(node))
     return replace(
         due,
         vacuumed=vacuumed,
+        unreadable=unreadable_versions(table.name, lifetimes, there.keys() - {file.path for file in vacuumed}),
         scattered=tuple(find_scattered(table, lifetimes, care.layout)),
         is_described=is_described(table, description_of(node)),
         checkpoint=checkpoint_is_due(table),
@@ -224,13 +229,12 @@ def _due(due: _Due, care: Care, needs: Needs, now: dt.datetime) -> _Due:
 
 
 def _vacuumed(
-    due: _Due, lifetimes: Lifetimes, needs: Needs, removed_since: dt.datetime
+    due: _Due, lifetimes: Lifetimes, there: Mapping[str, StoredFile], needs: Needs, removed_since: dt.datetime
 ) -> tuple[tuple[StoredFile, ...], str | None]:
     """Return which data files may go, or why none may."""
     unknown = needs.unknown_of(due.node.key)
     if unknown is not None:
         return (), f"nothing is vacuumed, since nobody can say what was made from it: {unknown}"
-    there = {file.path: file for file in due.table.store.files(due.table.name)}
     kept = needs.kept(due.table, removed_since)
     return tuple(expired(due.table.name, lifetimes, there, kept)), None
 
@@ -255,9 +259,10 @@ def _told(due: _Due) -> TableUpkeep:
             size_bytes,
             size_bytes,
         ),
-        not due.is_described,
-        due.checkpoint,
-        due.left_alone,
+        unreadable=due.unreadable,
+        described=not due.is_described,
+        checkpoint=due.checkpoint,
+        left_alone=due.left_alone,
     )
 
 
@@ -287,6 +292,8 @@ def _steps(store: Store, due: _Due, care: Care, record: Record, done: TableUpkee
         store.delete(file.path)
         done = replace(done, vacuumed=(*done.vacuumed, file))
         yield done
+    done = replace(done, unreadable=due.unreadable)
+    yield done
     for file in due.leftovers:
         store.delete(file.path)
         done = replace(done, removed=(*done.removed, file))

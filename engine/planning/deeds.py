@@ -15,6 +15,12 @@ def place(node: Node) -> str:
     return f" in {node.asset.location}" if node.asset.kind is AssetKind.EXTERNAL else ""
 
 
+def not_kept(node: Node) -> str:
+    """Say what of a source cannot be read again as it was, since only its versions are kept."""
+    read = "its files are read as they are" if node.asset.files is not None else "its data is read as it is"
+    return f"of {node.key} only versions are kept; {read} now, and may have changed since"
+
+
 def never_made(node: Node, state: AssetState) -> str:
     """Say why a partition is missing that no commit ever changed, as far as is known."""
     if state.fault is not None:

@@ -200,6 +200,10 @@ class AssetGraph:
                 edges[edge.upstream].append(edge)
         return {key: tuple(leaving) for key, leaving in edges.items()}
 
+    def sources_read_by(self, node: Node) -> tuple[AssetKey, ...]:
+        """Return the sources that an asset reads itself."""
+        return tuple(dict.fromkeys(edge.upstream for edge in node.upstream if self.is_source(edge.upstream)))
+
     def view(self, name: str) -> Node | None:
         """Return the view of a name; none: that is another asset's, or nobody's."""
         return next((view for key, view in self.views.items() if str(key) == name), None)

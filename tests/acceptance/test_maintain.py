@@ -192,6 +192,28 @@ def test_without_anything_to_compact_status_is_the_same_to_the_letter(made: Proj
     assert made.run("rerun", "doubled@v1", "--verify").code == 0
 
 
+def test_it_says_which_versions_can_no_longer_be_read(made: Project) -> None:
+    """`doubled` was made from version 1 of `numbers`; nobody has read 2 to 4."""
+    for _ in range(3):
+        made.run("backfill", "numbers", "--only", "all")
+    command = ("maintain", "numbers", "--retention-days", "0")
+
+    would = made.run(*command, "--dry-run").out
+    told = made.run(*command).out
+    later = made.run(*command, "--json").json["assets"][0]["unreadable_versions"]
+
+    assert "numbers: versions 2 to 3 could then no longer be read whole" in would
+    assert "numbers: versions 2 to 3 can no longer be read whole" in told
+    assert later == [[2, 3]], "what is gone stays told"
+    codes = {version: made.run("show", f"numbers@v{version}").code for version in range(1, 5)}
+    assert codes == {1: 0, 2: 2, 3: 2, 4: 0}
+    assert "read whole" not in made.run(*command).out, "this vacuum took nothing"
+
+    made.run("backfill", "doubled", "--only", "all")
+    assert "numbers: versions before 4 can no longer be read whole" in made.run(*command).out
+    assert made.run("show", "numbers@v1").code == 2
+
+
 def test_columns_and_sizes_that_are_none_are_refused_in_a_sentence(made: Project) -> None:
     refusals = {
         ("--target-size", "big"): "--target-size 'big' is no size; write one such as 128MB or 1GiB.",

@@ -583,3 +583,18 @@ def test_a_source_that_could_not_be_observed_says_since_when_and_why(made_servic
     made_service.run("backfill")
     shutil.rmtree(made_service.lake / "_deltaworks" / "ledger")
     assert made_service.run("status", "--json").json == before, "only the ledger knows"
+
+
+def test_who_runs_again_what_reads_a_source_is_told_what_is_not_kept(made_january: Project) -> None:
+    sentence = "of trips only versions are kept; its files are read as they are now, and may have changed since"
+
+    same = made_january.run("rerun", "rides@v1", "--verify", "--json")
+    put(made_january, "2013-01-10", 1000)
+    other = made_january.run("rerun", "rides@v1", "--verify")
+
+    assert (same.code, same.json["notes"]) == (0, [f"source: {sentence}"])
+    assert (other.code, f"note: source: {sentence}" in other.out) == (1, True)
+    assert made_january.run("rerun", "trailing@v1", "--verify", "--json").json["notes"] == []
+    assert f"note: {sentence}" in made_january.run("why", "rides", "--partition", "2013-01-10").out
+    read = [made_january.run("why", asset, "--json").json["sources_read"] for asset in ("rides", "trailing", "trips")]
+    assert read == [["trips"], [], []]

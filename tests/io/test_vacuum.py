@@ -1,6 +1,7 @@
 """A vacuum takes the files that nothing needs, and no other."""
 
 import datetime as dt
+import itertools
 import os
 from collections.abc import Collection, Sequence
 
@@ -14,7 +15,7 @@ from deltaworks.io.log import commit_path
 from deltaworks.io.record import Group, Kind, Pin, Record, Restored
 from deltaworks.io.scan import scan_table
 from deltaworks.io.table import Table
-from deltaworks.io.vacuum import Kept, expired, missing_pinned, pinned_versions, shared_files
+from deltaworks.io.vacuum import Kept, expired, missing_pinned, pinned_versions, shared_files, unreadable_versions
 
 START = pl.DataFrame({"p": ["a", "b"], "v": [1, 2]})
 LATER = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
@@ -49,6 +50,21 @@ def test_what_no_version_needs_goes_and_the_latest_stays(lake):
         lake.store.delete(f"t/{path}")
     assert scan_table(lake.open()).collect()["v"].sort().to_list() == [21, 22]
     assert gone(lake) == set()
+
+
+@pytest.mark.parametrize("pinned", [[1], [2, 4], [1, 4], [3], []])
+def test_just_the_versions_that_lack_a_file_are_unreadable(lake, pinned):
+    renewed(lake, 6)
+    for path in gone(lake, pinned):
+        lake.store.delete(f"t/{path}")
+    there = {file.path for file in lake.store.files("t")}
+
+    found = unreadable_versions("t", read_lifetimes(lake.store, "t"), there)
+
+    lacking = {version for version in range(7) if any(f"t/{path}" not in there for path in paths(lake, version))}
+    assert lacking == {1, 2, 3, 4, 5} - set(pinned)
+    assert {version for first, last in found for version in range(first, last + 1)} == lacking
+    assert all(before[1] + 1 < after[0] for before, after in itertools.pairwise(found)), "ranges are as long as can be"
 
 
 @pytest.mark.parametrize("pinned", [[1], [2], [1, 2], [0], [3], []])
