@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.execution.described import description_of
-from deltaworks.engine.execution.table_scope import refusals
+from deltaworks.engine.execution.table_scope import TableScope
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
@@ -79,8 +79,11 @@ def _verify(table: Table, node: Node, first: Outcome, outcome: Outcome) -> None:
 
 def commit_batch(
     table: Table, node: Node, batch: Batch, decided_at: Mapping[str, int], run: RunEntry, now: dt.datetime
-) -> Committed:
+) -> tuple[Committed, Mapping[str, tuple[RuleResult, ...]]]:
     """Commit a batch without misfits, creating its table first if there is none.
+
+    Returns:
+        What the commit did, and by key what only together with the rest of the table does not pass and is to warn of.
 
     Raises:
         TableMismatch: the table cannot take these columns.
@@ -93,12 +96,7 @@ def commit_batch(
         verify_table(table, schema, node.partition_columns, node.scheme)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
-    warned: dict[str, tuple[RuleResult, ...]] = {}
-
-    def judge(table: Table, partitions: Sequence[StagedPartition]) -> Mapping[str, str]:
-        refused, found = refusals(table, node, schema, partitions)
-        warned.update(found)
-        return refused
+    scope = TableScope(node, schema)
 
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
         chosen = [by_key[partition.key] for partition in partitions]
@@ -108,18 +106,19 @@ def commit_batch(
             engine=ENGINE,
             started_at=run.started_at,
             groups=tuple(_groups(node, chosen)),
-            checks=checks_of([_with(each, warned) for _, each in chosen]),
+            checks=checks_of([with_warned(each, scope.warned) for _, each in chosen]),
         )
 
-    return commit_partitions(
+    committed = commit_partitions(
         table,
         [each.partition for each in batch.staged],
         decided_at,
         record_of,
         lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
         int(now.timestamp() * 1000),
-        judge=judge,
+        judge=scope.refuse,
     )
+    return committed, scope.warned
 
 
 def discard(table: Table, partition: StagedPartition) -> None:
@@ -159,7 +158,8 @@ def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     return names if any(names) else None
 
 
-def _with(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+def with_warned(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+    """Return what came of a partition with what does not pass only together with the rest of the table."""
     more = warned.get(staged.partition.key, ())
     return replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaworks.engine.execution.batch import checks_of
+from deltaworks.engine.execution.batch import checks_of, with_warned
 from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys, carry_out
 from deltaworks.engine.execution.stage import Stager
-from deltaworks.engine.execution.table_scope import refusals
+from deltaworks.engine.execution.table_scope import TableScope
 from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.code_version import differ_by_rules_only
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -107,11 +107,13 @@ def readmit(
     readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
     schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
 
+    scope = TableScope(node, schema)
+
     def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
         return (_group(node, part, rejected[part.key]) for part in parts)
 
     def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
-        found = checks_of([staged[part.key] for part in parts])
+        found = checks_of([with_warned(staged[part.key], scope.warned) for part in parts])
         # What was dropped once stays dropped, so no later readmission may take the content for whole.
         lost = [entry for part in parts for entry in rejected[part.key].dropped]
         return {**found, "not_passed": [*found["not_passed"], *lost]}
@@ -125,7 +127,7 @@ def readmit(
         now,
         lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
         checks_of=checks,
-        judge=lambda changed, parts: refusals(changed, node, schema, parts)[0],
+        scope=scope,
         failures=tuple(_failures(node, table, outcomes)),
     )
     assert done.entry is not None, "rejects that are judged again are a run"

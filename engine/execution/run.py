@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
@@ -43,6 +43,7 @@ from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.validation import RuleResult
 
 BATCH_PARTITIONS = 50
 """Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
@@ -249,8 +250,7 @@ class Run:
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
-            if each.not_passed:
-                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.not_passed))))
+            self._warn(key, each.ordinal, each.not_passed)
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
@@ -263,7 +263,7 @@ class Run:
             return
         decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
-            committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
+            committed, warned = commit_batch(table, node, batch, decided_at, self._entry, self._now())
         except DeltaworksError as error:
             for each in batch.staged:
                 # Only what surely no commit names may be deleted; the rest is left to `maintain`.
@@ -276,6 +276,7 @@ class Run:
         done = [each for each in batch.staged if each.partition.key not in left_out]
         for each in done:
             self._agenda.committed(key, each.ordinal)
+            self._warn(key, each.ordinal, warned.get(each.partition.key, ()))
         if committed.version is not None:
             self._progress.materialized += len(done)
             self._progress.commits += 1
@@ -322,6 +323,11 @@ class Run:
                 self._agenda.again(key, ordinal)
             else:
                 self._fail(key, ordinal, str(conflict))
+
+    def _warn(self, key: AssetKey, ordinal: int, results: Sequence[RuleResult]) -> None:
+        if results:
+            partition = self._graph.nodes[key].partitions.key(ordinal)
+            self._tell(PartitionWarned(key, partition, tuple(map(str, results))))
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)

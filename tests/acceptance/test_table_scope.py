@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from tests.acceptance.conftest import Here, Project
 
@@ -45,6 +47,13 @@ def given(project: Project, **numbers: list[int]) -> None:
     pl.DataFrame(rows, schema={"day": pl.Date, "number": pl.Int64}, orient="row").write_parquet(
         project.folder / "orders.parquet"
     )
+
+
+def not_passed(project: Project) -> list[dict[str, Any]]:
+    """What the table's latest record says of rules that did not pass."""
+    latest, *_ = DeltaTable(str(project.lake / "orders")).history(1)
+    record = latest["deltaworks"]
+    return (json.loads(record) if isinstance(record, str) else record)["checks"]["not_passed"]
 
 
 @pytest.fixture
@@ -93,7 +102,7 @@ def test_rows_that_others_wrote_count(shop: Project) -> None:
     assert [each["partition"] for each in done.json["failures"]] == ["2024-01-03"]
 
 
-def test_a_warning_is_recorded_and_lets_the_partition_pass(shop: Project) -> None:
+def test_a_warning_is_told_and_recorded_and_lets_the_partition_pass(shop: Project) -> None:
     given(shop, day_2=[10, 20])
     shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "warn"})')
 
@@ -101,6 +110,60 @@ def test_a_warning_is_recorded_and_lets_the_partition_pass(shop: Project) -> Non
 
     assert done.code == 0, done.err
     assert pl.read_delta(str(shop.lake / "orders")).filter(number=10).height == 2
+    assert done.err.count("warning: ") == 1
+    assert "warning: orders 2024-01-02: number: unique failed for 1 row (samples: 10), since other" in done.err
+    assert [each["rule"] for each in not_passed(shop)] == ["unique"]
+
+
+def test_a_rollback_is_judged_with_what_the_table_holds_now(shop: Project) -> None:
+    given(shop)
+    shop.run("backfill")
+    before = DeltaTable(str(shop.lake / "orders")).version()
+    given(shop, day_2=[70, 71], day_4=[20, 41])  # day 4 has a number that day 2 had
+    shop.run("materialize", "orders", "--partition", "2024-01-02")
+    shop.run("materialize", "orders", "--partition", "2024-01-04")
+
+    one = shop.run("rollback", "orders", "--to", f"v{before}", "--partition", "2024-01-02", "--json")
+    told = shop.run("rollback", "orders", "--to", f"v{before}", "--partition", "2024-01-02")
+    together = shop.run("rollback", "orders", "--to", f"v{before}")
+
+    reason = (
+        "orders 2024-01-02: number: unique failed for 1 row (samples: 20), since other partitions of the table have "
+        "the same values. Nothing was committed for it."
+    )
+    assert one.code == told.code == 1
+    assert (one.json["status"], one.json["version"]) == ("failure", None)
+    assert [(each["partition"], each["error"]) for each in one.json["failures"]] == [("2024-01-02", reason)]
+    assert f"failed: {reason}" in told.out
+    assert together.code == 0, together.out
+    assert pl.read_delta(str(shop.lake / "orders")).filter(day=dt.date(2024, 1, 2))["number"].to_list() == [20, 21]
+
+
+def test_a_rollback_warns_of_what_is_only_to_warn_of(shop: Project) -> None:
+    shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "warn"})')
+    given(shop)
+    shop.run("backfill")
+    before = DeltaTable(str(shop.lake / "orders")).version()
+    given(shop, day_2=[70, 71], day_4=[20, 41])
+    shop.run("materialize", "orders", "--partition", "2024-01-02", "--partition", "2024-01-04")
+
+    done = shop.run("rollback", "orders", "--to", f"v{before}", "--partition", "2024-01-02")
+
+    assert done.code == 0, done.err
+    assert "warning: orders 2024-01-02: number: unique failed for 1 row (samples: 20), since other" in done.out
+    assert [each["partition"] for each in not_passed(shop)] == ["2024-01-02"]
+
+
+def test_a_column_that_only_cuts_the_table_keeps_no_rule_from_being_judged(shop: Project) -> None:
+    shop.edit("shop.py", 'partition_by="day"', 'partition_by=pl.col("day").alias("cut")')
+    shop.edit(
+        "shop.py", 'metadata = {"unique_scope": "table"}', 'metadata = {"unique_scope": "table"}\n        strict = True'
+    )
+    given(shop, day_2=[10, 20])
+
+    done = shop.run("backfill", "--json")
+
+    assert [each["partition"] for each in done.json["failures"]] == ["2024-01-02"], done.err
 
 
 def test_such_a_rule_cannot_leave_rows_out(shop: Project) -> None:
