@@ -6,19 +6,25 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.repair import Repair
     from deltaworks.engine.planning.graph import Node
+    from deltaworks.engine.workspace.project import Project
 
-SHOWN = 10
-"""How many failures, and how many warnings, stand in the report for people; the ledger and --json have them all."""
+SHOWN_CONFLICTS = 10
+"""How many conflicts stand in the report for people; the ledger and --json have them all."""
 
 
-def show_repair(session: Session, node: Node, done: Repair, changed: str, emptied: str, unchanged: str) -> ExitCode:
+def show_repair(
+    session: Session, project: Project, node: Node, done: Repair, changed: str, emptied: str, unchanged: str
+) -> ExitCode:
     """Show what was done; the last three arguments say it of partitions."""
+    failures = () if done.entry is None else done.entry.failures
+    refused = [failure for failure in failures if (failure.partition or "") in done.refused]
     document = {
         "asset": str(node.key),
         "run_id": None if done.entry is None else done.entry.run_id,
@@ -27,27 +33,21 @@ def show_repair(session: Session, node: Node, done: Repair, changed: str, emptie
         "changed": _keys_json(node, done.changed),
         "emptied": _keys_json(node, done.emptied),
         "unchanged": _keys_json(node, done.unchanged),
-        "failures": [
-            {"partition": key or None, "error": str(conflict)}
-            for conflict in done.conflicts
-            for key in conflict.partitions or ("",)
-        ]
-        + [{"partition": key or None, "error": reason} for key, reason in done.refused.items()],
-        "warnings": [
-            {"partition": key or None, "warning": text} for key, texts in done.warned.items() for text in texts
-        ],
+        "failures": failures_json(failures, done.broken, project.store),
+        "warnings": warnings_json(done.warned),
     }
     told = ((done.changed, changed, "good"), (done.emptied, emptied, "good"), (done.unchanged, unchanged, "quiet"))
     parts = [Cell(f"{_keys_text(node, keys)}: {words}", tone) for keys, words, tone in told if keys]
-    session.output.show(View(document, (*parts, *_ending(node, done))))
+    lines = failure_lines(refused, done.broken, project.graph, project.store, session.output.width)
+    session.output.show(View(document, (*parts, *warning_lines(node, done.warned), *lines, *_ending(node, done))))
     return ExitCode.FAILED if done.conflicts or done.refused else ExitCode.DONE
 
 
 def _ending(node: Node, done: Repair) -> Iterator[Cell]:
-    yield from _listed(
-        [f"warning: {f'{node.key} {key}'.rstrip()}: {'; '.join(texts)}" for key, texts in done.warned.items()], "stale"
-    )
-    yield from _listed([f"failed: {each}" for each in (*done.conflicts, *done.refused.values())], "bad")
+    for conflict in done.conflicts[:SHOWN_CONFLICTS]:
+        yield Cell(f"failed: {conflict}", "bad")
+    if len(done.conflicts) > SHOWN_CONFLICTS:
+        yield Cell(f"failed: {len(done.conflicts) - SHOWN_CONFLICTS:,} more; --json lists them all", "bad")
     if done.note is not None:
         yield Cell(f"note: {done.note}", "stale")
     if done.entry is None:
@@ -59,12 +59,6 @@ def _ending(node: Node, done: Repair) -> Iterator[Cell]:
         yield Cell(
             f"{node.key}: {many} {done.entry.kind.deed} at version {done.version} (run {done.entry.run_id})", "good"
         )
-
-
-def _listed(lines: Sequence[str], tone: str) -> Iterator[Cell]:
-    yield from (Cell(line, tone) for line in lines[:SHOWN])
-    if len(lines) > SHOWN:
-        yield Cell(f"{lines[0].partition(':')[0]}: {len(lines) - SHOWN:,} more; --json lists them all", tone)
 
 
 def _keys_json(node: Node, keys: Sequence[str]) -> dict[str, Any]:

@@ -130,7 +130,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_source_failures(seen),
-            *failures_json(report, project.store),
+            *failures_json(entry.failures, report.broken, project.store),
         ],
         "blocked": [
             {
@@ -162,7 +162,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         document,
         (
             *observed_lines(seen, project.graph),
-            *failure_lines(report, project.graph, project.store, session.output.width),
+            *failure_lines(entry.failures, report.broken, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),
             *_rows_left_out(report),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.execution.described import description_of
+from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.table_scope import TableScope
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
@@ -14,6 +15,7 @@ from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
 from deltaworks.io.dtypes import Json, schema_difference
+from deltaworks.io.kept import KeptFile
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
@@ -78,12 +80,18 @@ def _verify(table: Table, node: Node, first: Outcome, outcome: Outcome) -> None:
 
 
 def commit_batch(
-    table: Table, node: Node, batch: Batch, decided_at: Mapping[str, int], run: RunEntry, now: dt.datetime
-) -> tuple[Committed, Mapping[str, tuple[RuleResult, ...]]]:
+    table: Table,
+    node: Node,
+    batch: Batch,
+    decided_at: Mapping[str, int],
+    run: RunEntry,
+    now: dt.datetime,
+    keep: Keep | None,
+) -> tuple[Committed, TableScope]:
     """Commit a batch without misfits, creating its table first if there is none.
 
     Returns:
-        What the commit did, and by key what only together with the rest of the table does not pass and is to warn of.
+        What the commit did, and what came of judging the batch together with the rest of the table.
 
     Raises:
         TableMismatch: the table cannot take these columns.
@@ -96,7 +104,7 @@ def commit_batch(
         verify_table(table, schema, node.partition_columns, node.scheme)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
-    scope = TableScope(node, schema)
+    scope = TableScope(node, schema, keep, kept_files(batch.outcomes))
 
     def record_of(partitions: Sequence[StagedPartition]) -> Record:
         chosen = [by_key[partition.key] for partition in partitions]
@@ -118,7 +126,18 @@ def commit_batch(
         int(now.timestamp() * 1000),
         judge=scope.refuse,
     )
-    return committed, scope.warned
+    return committed, scope
+
+
+def kept_files(outcomes: Iterable[Outcome]) -> dict[str, KeptFile]:
+    """Return under which name the rows of each staged partition are kept if it may not be committed, by key."""
+    return {
+        each.partition.key: KeptFile(
+            str(outcome.task.asset), outcome.task.run_id, f"{outcome.task.number}-{each.ordinal}.parquet"
+        )
+        for outcome in outcomes
+        for each in outcome.staged
+    }
 
 
 def discard(table: Table, partition: StagedPartition) -> None:

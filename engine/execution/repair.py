@@ -15,6 +15,7 @@ import polars as pl
 
 from deltaworks.engine.execution.batch import ENGINE
 from deltaworks.engine.execution.table_scope import Part, TableScope
+from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import CommitConflict, StorageError
@@ -87,6 +88,8 @@ class Repair:
     """Why others were left as they are, by key: their new content does not go together with the rest of the table."""
     warned: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """What does not pass among the changed ones and is only to warn of, by key."""
+    broken: Mapping[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
+    """By asset and partition as a failure names them, what is known of those whose rows were refused."""
     note: str | None = None
     """What did not go well but changes nothing about the result."""
 
@@ -190,6 +193,7 @@ def carry_out(
         conflicts=committed.conflicts,
         refused=committed.refused,
         warned={} if scope is None else {key: tuple(map(str, found)) for key, found in scope.warned.items()},
+        broken={} if scope is None else {(str(node.key), key or None): each for key, each in scope.broken.items()},
         note=note,
     )
 

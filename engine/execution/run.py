@@ -30,6 +30,7 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
@@ -116,9 +117,11 @@ class Run:
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
+        keep: Keep | None = None,
     ) -> None:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
+        self._keep = keep
         self._agenda = Agenda(graph, plan)
         as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
@@ -244,9 +247,7 @@ class Run:
             if outcome.may_pass_later:
                 delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
-                self._fail(key, ordinal, reason)
-                if ordinal in outcome.broken:
-                    self._progress.broken[str(key), node.partitions.key(ordinal) or None] = outcome.broken[ordinal]
+                self._fail(key, ordinal, reason, outcome.broken.get(ordinal))
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
@@ -263,7 +264,7 @@ class Run:
             return
         decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
-            committed, warned = commit_batch(table, node, batch, decided_at, self._entry, self._now())
+            committed, scope = commit_batch(table, node, batch, decided_at, self._entry, self._now(), self._keep)
         except DeltaworksError as error:
             for each in batch.staged:
                 # Only what surely no commit names may be deleted; the rest is left to `maintain`.
@@ -276,7 +277,7 @@ class Run:
         done = [each for each in batch.staged if each.partition.key not in left_out]
         for each in done:
             self._agenda.committed(key, each.ordinal)
-            self._warn(key, each.ordinal, warned.get(each.partition.key, ()))
+            self._warn(key, each.ordinal, scope.warned.get(each.partition.key, ()))
         if committed.version is not None:
             self._progress.materialized += len(done)
             self._progress.commits += 1
@@ -287,7 +288,8 @@ class Run:
         for each in batch.staged:
             if each.partition.key in committed.refused:
                 discard(table, each.partition)
-                self._fail(key, each.ordinal, committed.refused[each.partition.key])
+                reason = committed.refused[each.partition.key]
+                self._fail(key, each.ordinal, reason, scope.broken.get(each.partition.key))
         superseded = [each for each in batch.staged if each.partition.key in conflicts]
         for each in superseded:
             discard(table, each.partition)
@@ -329,8 +331,10 @@ class Run:
             partition = self._graph.nodes[key].partitions.key(ordinal)
             self._tell(PartitionWarned(key, partition, tuple(map(str, results))))
 
-    def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
+    def _fail(self, key: AssetKey, ordinal: int, reason: str, broken: Broken | None = None) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)
+        if broken is not None:
+            self._progress.broken[str(key), partition or None] = broken
         then = self._decided_on[key, ordinal]
         self._progress.failures.append(Failure(str(key), partition or None, reason, then.version, then.table_id))
         self._tell(PartitionFailed(key, partition, reason))
