@@ -6,19 +6,25 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.repair import Repair
     from deltaworks.engine.planning.graph import Node
+    from deltaworks.engine.workspace.project import Project
 
 SHOWN_CONFLICTS = 10
 """How many conflicts stand in the report for people; the ledger and --json have them all."""
 
 
-def show_repair(session: Session, node: Node, done: Repair, changed: str, emptied: str, unchanged: str) -> ExitCode:
+def show_repair(
+    session: Session, project: Project, node: Node, done: Repair, changed: str, emptied: str, unchanged: str
+) -> ExitCode:
     """Show what was done; the last three arguments say it of partitions."""
+    failures = () if done.entry is None else done.entry.failures
+    refused = [failure for failure in failures if (failure.partition or "") in done.refused]
     document = {
         "asset": str(node.key),
         "run_id": None if done.entry is None else done.entry.run_id,
@@ -27,16 +33,14 @@ def show_repair(session: Session, node: Node, done: Repair, changed: str, emptie
         "changed": _keys_json(node, done.changed),
         "emptied": _keys_json(node, done.emptied),
         "unchanged": _keys_json(node, done.unchanged),
-        "failures": [
-            {"partition": key or None, "error": str(conflict)}
-            for conflict in done.conflicts
-            for key in conflict.partitions or ("",)
-        ],
+        "failures": failures_json(failures, done.broken, project.store),
+        "warnings": warnings_json(done.warned),
     }
     told = ((done.changed, changed, "good"), (done.emptied, emptied, "good"), (done.unchanged, unchanged, "quiet"))
     parts = [Cell(f"{_keys_text(node, keys)}: {words}", tone) for keys, words, tone in told if keys]
-    session.output.show(View(document, (*parts, *_ending(node, done))))
-    return ExitCode.FAILED if done.conflicts else ExitCode.DONE
+    lines = failure_lines(refused, done.broken, project.graph, project.store, session.output.width)
+    session.output.show(View(document, (*parts, *warning_lines(node, done.warned), *lines, *_ending(node, done))))
+    return ExitCode.FAILED if done.conflicts or done.refused else ExitCode.DONE
 
 
 def _ending(node: Node, done: Repair) -> Iterator[Cell]:

@@ -156,7 +156,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_faults_json(seen, decision),
-            *failures_json(report, project.store),
+            *failures_json(entry.failures, report.broken, project.store),
         ],
         "blocked": [
             {
@@ -190,7 +190,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         (
             *observed_lines(seen, project.graph),
             *_fault_lines(decision),
-            *failure_lines(report, project.graph, project.store, session.output.width),
+            *failure_lines(entry.failures, report.broken, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *_left_out_lines(project, decision),
             *_rows_left_out(report),

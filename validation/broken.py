@@ -21,7 +21,8 @@ from deltaworks.validation.verdict import RuleResult
 PlainRow: TypeAlias = Mapping[str, object]
 """The values of a row by column, as JSON can hold them; what is long or nested is a short text."""
 
-_ROW, _FIRST = f"{RESERVED_PREFIX}row", f"{RESERVED_PREFIX}first"
+_ROW, _FIRST, _VALUE = (f"{RESERVED_PREFIX}{name}" for name in ("row", "first", "value"))
+_NONE_TAKEN: Mapping[tuple[str | None, str], pl.Series] = {}
 _MOST_COLUMNS = 10
 """How many columns of a row are shown; those that matter come first."""
 _LONGEST_TEXT = 60
@@ -69,6 +70,7 @@ def broken_rules(
     results: Sequence[RuleResult],
     keys: Sequence[str],
     n: int,
+    taken: Mapping[tuple[str | None, str], pl.Series] = _NONE_TAKEN,
 ) -> tuple[BrokenRule, ...]:
     """Return what the results are about, with up to ``n`` rows each.
 
@@ -78,6 +80,7 @@ def broken_rules(
         results: those that did not pass.
         keys: the columns that tell a row from others; they are shown next to those that a rule is about.
         n: how many rows.
+        taken: by column and name of a rule that is judged over a whole table, the values at fault.
     """
     if not results:
         return ()
@@ -87,7 +90,11 @@ def broken_rules(
     places: dict[int, int] = {}
     for position, result in enumerate(results):
         part = by_name.get((result.column, result.rule))
-        query = None if part is None or result.problem else _rows_that_break(lf, part)
+        query = None
+        if (result.column, result.rule) in taken and isinstance(part, Rule):
+            query = _rows_that_have(lf, part, taken[result.column, result.rule])
+        elif part is not None and not result.problem:
+            query = _rows_that_break(lf, part)
         if query is not None and part is not None:
             places[position] = len(queries)
             queries.append(query.select(_shown(part, schema, keys)).head(n))
@@ -118,6 +125,11 @@ def _rows_that_break(lf: pl.LazyFrame, part: Rule | ResidualCheck) -> pl.LazyFra
             return rows.with_columns(first).sort(_FIRST, _ROW)
         case RuleKind.AGGREGATE:
             return None
+
+
+def _rows_that_have(lf: pl.LazyFrame, rule: Rule, values: pl.Series) -> pl.LazyFrame:
+    wanted = values.alias(_VALUE).to_frame().lazy()
+    return lf.join(wanted, left_on=rule.expression, right_on=_VALUE, how="semi", nulls_equal=True)
 
 
 def _shown(part: Rule | ResidualCheck, schema: pl.Schema, keys: Sequence[str]) -> list[str]:

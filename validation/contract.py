@@ -147,16 +147,28 @@ class Contract:
         return with_samples(df.lazy(), self.rules, results, n)
 
     def broken(
-        self, df: pl.DataFrame | pl.LazyFrame, results: Sequence[RuleResult], keys: Sequence[str], n: int = 3
+        self,
+        df: pl.DataFrame | pl.LazyFrame,
+        results: Sequence[RuleResult],
+        keys: Sequence[str],
+        n: int = 3,
+        taken: Mapping[tuple[str | None, str], pl.Series] | None = None,
     ) -> tuple[BrokenRule, ...]:
         """Return the results with up to ``n`` rows each that break the rule.
 
         Of a row the columns that the rule is about come first, then ``keys`` and those that have to be unique. Cost:
         one more pass over ``df``, the rows that were judged, and the checks that do not compile are run again.
+
+        Args:
+            df: the rows.
+            results: what did not pass.
+            keys: columns.
+            n: how many rows.
+            taken: of rules that are judged over the whole table, by column and name, the values that others have.
         """
         unique = (rule.expression.meta.root_names() for rule in self.rules if rule.kind is RuleKind.UNIQUE)
         telling = [*keys, *(name for names in unique for name in names)]
-        return broken_rules(df.lazy(), (*self.rules, *self.residual), results, telling, n)
+        return broken_rules(df.lazy(), (*self.rules, *self.residual), results, telling, n, taken or {})
 
 
 def _count(value: object) -> int:

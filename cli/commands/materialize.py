@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
+from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan
@@ -65,12 +66,18 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
             "readmitted": found.readmitted,
             "still_rejected": found.still_rejected,
         },
-        "failures": [
-            {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
-            for failure in entry.failures
-        ],
+        "failures": failures_json(entry.failures, found.broken, project.store),
+        "warnings": warnings_json(found.warned),
     }
-    failed = [Cell(f"failed: {failure.error}", "bad") for failure in entry.failures]
+    width = session.output.width
+    told = [
+        *warning_lines(node, found.warned),
+        *failure_lines(entry.failures, found.broken, project.graph, project.store, width),
+    ]
+    if not entry.materialized:
+        nothing = f"{node.key}: nothing was committed (run {entry.run_id})"
+        session.output.show(View(document, (*told, Cell(nothing, "bad"))))
+        return ExitCode.FAILED
     stays = "stays" if found.still_rejected == 1 else "stay"
     summary = (
         f"{node.key}: {found.readmitted:,} of {counted(found.judged, 'rejected row')} came back to "
@@ -79,8 +86,8 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     newly_out = entry.dropped + entry.quarantined - found.still_rejected
     were = "was" if newly_out == 1 else "were"
     more = [Cell(f"left out now: {counted(newly_out, 'row')} that {were} in the table", "stale")] if newly_out else []
-    session.output.show(View(document, (*failed, *more, Cell(summary, "bad" if failed else "good"))))
-    return ExitCode.FAILED if failed else ExitCode.DONE
+    session.output.show(View(document, (*told, *more, Cell(summary, "bad" if entry.failures else "good"))))
+    return ExitCode.FAILED if entry.failures else ExitCode.DONE
 
 
 def add_to(app: typer.Typer) -> None:

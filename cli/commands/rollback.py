@@ -35,6 +35,7 @@ def rollback(
     done = roll_back(project.graph, node, project.store, version, keys, command=command, now=session.now)
     return show_repair(
         session,
+        project,
         node,
         done,
         changed=f"as at version {version}",

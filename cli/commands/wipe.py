@@ -37,7 +37,7 @@ def wipe(
     if project.graph.is_source(node.key):
         words = "forgotten; the next run observes it again"
     return show_repair(
-        session, node, done, changed="", emptied=words, unchanged="nothing to do, without content already"
+        session, project, node, done, changed="", emptied=words, unchanged="nothing to do, without content already"
     )
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import polars as pl
 
 from deltaworks.engine.execution.described import description_of
+from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.migration import addable, migration_to
-from deltaworks.engine.execution.table_scope import refusals
+from deltaworks.engine.execution.table_scope import TableScope
 from deltaworks.engine.execution.task import Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
@@ -19,6 +20,7 @@ from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
 from deltaworks.io.dtypes import Json
 from deltaworks.io.evolution import addition, grown
+from deltaworks.io.kept import KeptFile
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
@@ -94,11 +96,20 @@ def _schema(outcome: Outcome) -> pl.Schema:
 
 
 def commit_batch(
-    table: Table, node: Node, batch: Batch, decided_at: Mapping[str, int], run: RunEntry, now: dt.datetime
-) -> Committed:
+    table: Table,
+    node: Node,
+    batch: Batch,
+    decided_at: Mapping[str, int],
+    run: RunEntry,
+    now: dt.datetime,
+    keep: Keep | None,
+) -> tuple[Committed, TableScope]:
     """Commit a batch without misfits, creating its table first if there is none.
 
     Columns that the table lacks are added by the same commit, by whatever of the batch is committed then.
+
+    Returns:
+        What the commit did, and what came of judging the batch together with the rest of the table.
 
     Raises:
         TableMismatch: the table cannot take these columns.
@@ -111,12 +122,7 @@ def commit_batch(
         verify(table)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
 
-    warned: dict[str, tuple[RuleResult, ...]] = {}
-
-    def judge(table: Table, partitions: Sequence[StagedPartition]) -> Mapping[str, str]:
-        refused, found = refusals(table, node, schema, partitions)
-        warned.update(found)
-        return refused
+    scope = TableScope(node, schema, keep, kept_files(batch.outcomes))
 
     def describe(table: Table, partitions: Sequence[StagedPartition]) -> Json | None:
         wanted = {name for partition in partitions for name in _schema(by_key[partition.key][0])}
@@ -130,10 +136,10 @@ def commit_batch(
             engine=ENGINE,
             started_at=run.started_at,
             groups=tuple(_groups(node, chosen)),
-            checks=checks_of([_with(each, warned) for _, each in chosen]),
+            checks=checks_of([with_warned(each, scope.warned) for _, each in chosen]),
         )
 
-    return commit_partitions(
+    committed = commit_partitions(
         table,
         [each.partition for each in batch.staged],
         decided_at,
@@ -141,8 +147,20 @@ def commit_batch(
         verify,
         int(now.timestamp() * 1000),
         describe,
-        judge,
+        judge=scope.refuse,
     )
+    return committed, scope
+
+
+def kept_files(outcomes: Iterable[Outcome]) -> dict[str, KeptFile]:
+    """Return under which name the rows of each staged partition are kept if it may not be committed, by key."""
+    return {
+        each.partition.key: KeptFile(
+            str(outcome.task.asset), outcome.task.run_id, f"{outcome.task.number}-{each.ordinal}.parquet"
+        )
+        for outcome in outcomes
+        for each in outcome.staged
+    }
 
 
 def _verify_again(node: Node, schema: pl.Schema, table: Table) -> None:
@@ -186,7 +204,8 @@ def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     return names if any(names) else None
 
 
-def _with(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+def with_warned(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+    """Return what came of a partition with what does not pass only together with the rest of the table."""
     more = warned.get(staged.partition.key, ())
     return replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
 

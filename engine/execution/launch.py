@@ -67,9 +67,10 @@ def launch(
     for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
         keep_what_is_read(tables[key])
     entry = begin_entry(command, now())
-    stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=Keep(store))
+    keep = Keep(store)
+    stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=keep)
     executor = ThreadExecutor(stager.stage, workers)
-    report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
+    report = Run(graph, plan, tables, executor, entry, now, tell, keep).carry_out(store, stop)
     for key in plan.planned:
         save_index_if_due(tables[key])
         try:

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaworks.engine.execution.batch import checks_of
+from deltaworks.engine.execution.batch import checks_of, discard, kept_files, with_warned
 from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys, carry_out
 from deltaworks.engine.execution.stage import Stager
-from deltaworks.engine.execution.table_scope import refusals
-from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.table_scope import TableScope
+from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.planning.code_version import differ_by_rules_only
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
@@ -46,6 +47,10 @@ class Readmission:
     """How many of them are in the table now."""
     still_rejected: int
     """How many of them are not, of the partitions that were committed."""
+    broken: Mapping[tuple[str, str | None], Broken]
+    """By asset and partition as a failure names them, what is known of those whose rows were refused."""
+    warned: Mapping[str, Sequence[str]]
+    """What did not pass among those that were committed, by key."""
 
     @property
     def judged(self) -> int:
@@ -80,6 +85,61 @@ def readmit(
     refuse_external(node.asset, "materialized")
     table = load_table(store, node.asset.table_name)
     asked = keys.resolve(graph, node, table) if table.exists else []
+    rejected = _judgeable(node, table, asked, keys)
+    _refuse_other_code(node, rejected.values())
+    verify_table(table, table.schema(), node.partition_columns, node.scheme)
+    entry = begin_entry(command, now())
+    keep = Keep(store)
+    stager = Stager(store, {str(node.key): node}, {}, keep=keep)
+    outcomes = [
+        _stage(stager, table, Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False), each)
+        for number, each in enumerate(rejected.values(), start=1)
+        if (ordinal := node.partitions.ordinal(each.key)) is not None
+    ]
+    staged = {made.partition.key: made for outcome in outcomes for made in outcome.staged}
+    readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
+    schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
+    scope = TableScope(node, schema, keep, kept_files(outcomes))
+
+    def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
+        return (_group(node, part, rejected[part.key]) for part in parts)
+
+    def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
+        found = checks_of([with_warned(staged[part.key], scope.warned) for part in parts])
+        # What was dropped once stays dropped, so no later readmission may take the content for whole.
+        lost = [entry for part in parts for entry in rejected[part.key].dropped]
+        return {**found, "not_passed": [*found["not_passed"], *lost]}
+
+    done = carry_out(
+        table,
+        node,
+        [each.partition for each in staged.values()],
+        groups_of,
+        entry,
+        now,
+        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
+        checks_of=checks,
+        scope=scope,
+        failures=tuple(_failures(node, table, outcomes)),
+    )
+    assert done.entry is not None, "rejects that are judged again are a run"
+    failed = {failure.partition or "" for failure in done.entry.failures}
+    for each in staged.values():
+        if each.partition.key in failed:
+            discard(table, each.partition)
+    committed = {key: counts for key, counts in readmitted.items() if key not in failed}
+    told = {key: with_warned(staged[key], scope.warned).not_passed for key in committed}
+    return Readmission(
+        done.entry,
+        sum(back for back, _ in committed.values()),
+        sum(left for _, left in committed.values()),
+        _broken(node, outcomes, scope),
+        {key: tuple(map(str, results)) for key, results in told.items() if results},
+    )
+
+
+def _judgeable(node: Node, table: Table, asked: Sequence[str], keys: Keys) -> dict[str, Rejected]:
+    """Return the rejects of some partitions that may be others under the present rules, in the definition's order."""
     found = current_rejects(table, asked)
     rejected = {each.key: each for each in sorted(found, key=lambda each: node.partitions.ordinal(each.key) or 0)}
     if not rejected:
@@ -94,44 +154,7 @@ def readmit(
             f"The rules of {node.key} are those that left its rejects out, so none would come back; change a rule "
             "first."
         )
-    _refuse_other_code(node, rejected.values())
-    verify_table(table, table.schema(), node.partition_columns, node.scheme)
-    entry = begin_entry(command, now())
-    stager = Stager(store, {str(node.key): node}, {})
-    outcomes = [
-        _stage(stager, table, Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False), each)
-        for number, each in enumerate(rejected.values(), start=1)
-        if (ordinal := node.partitions.ordinal(each.key)) is not None
-    ]
-    staged = {made.partition.key: made for outcome in outcomes for made in outcome.staged}
-    readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
-    schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
-
-    def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
-        return (_group(node, part, rejected[part.key]) for part in parts)
-
-    def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
-        found = checks_of([staged[part.key] for part in parts])
-        # What was dropped once stays dropped, so no later readmission may take the content for whole.
-        lost = [entry for part in parts for entry in rejected[part.key].dropped]
-        return {**found, "not_passed": [*found["not_passed"], *lost]}
-
-    done = carry_out(
-        table,
-        node,
-        [each.partition for each in staged.values()],
-        groups_of,
-        entry,
-        now,
-        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
-        checks_of=checks,
-        judge=lambda changed, parts: refusals(changed, node, schema, parts)[0],
-        failures=tuple(_failures(node, table, outcomes)),
-    )
-    assert done.entry is not None, "rejects that are judged again are a run"
-    failed = {failure.partition or "" for failure in done.entry.failures}
-    committed = [counts for key, counts in readmitted.items() if key not in failed]
-    return Readmission(done.entry, sum(back for back, _ in committed), sum(left for _, left in committed))
+    return rejected
 
 
 def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
@@ -174,6 +197,11 @@ def _failures(node: Node, table: Table, outcomes: Sequence[Outcome]) -> Iterator
         for ordinal, reason in outcome.failures.items():
             key = node.partitions.key(ordinal) or None
             yield Failure(str(node.key), key, reason, table.version, table.table_id)
+
+
+def _broken(node: Node, outcomes: Sequence[Outcome], scope: TableScope) -> Mapping[tuple[str, str | None], Broken]:
+    staged = {node.partitions.key(ordinal): each for outcome in outcomes for ordinal, each in outcome.broken.items()}
+    return {(str(node.key), key or None): each for key, each in (staged | scope.broken).items()}
 
 
 def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import polars as pl
 
 from deltaworks.engine.execution.batch import ENGINE
+from deltaworks.engine.execution.table_scope import Part, TableScope
+from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import CommitConflict, StorageError
-from deltaworks.io.commit import C, commit_partitions
+from deltaworks.io.commit import commit_partitions
 from deltaworks.io.create import verify_partitions
 from deltaworks.io.dtypes import Json
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.record import Group, Kind, Record
 from deltaworks.io.table import Table
+
+P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,12 @@ class Repair:
     """The partitions that were asked for and needed nothing."""
     conflicts: tuple[CommitConflict, ...] = ()
     """One for each partition that somebody else changed meanwhile; it was left as it is."""
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why others were left as they are, by key: their new content does not go together with the rest of the table."""
+    warned: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """What does not pass among the changed ones and is only to warn of, by key."""
+    broken: Mapping[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
+    """By asset and partition as a failure names them, what is known of those whose rows were refused."""
     note: str | None = None
     """What did not go well but changes nothing about the result."""
 
@@ -86,15 +97,15 @@ class Repair:
 def carry_out(
     table: Table,
     node: Node,
-    parts: Sequence[C],
-    groups_of: Callable[[Sequence[C]], Iterable[Group]],
+    parts: Sequence[P],
+    groups_of: Callable[[Sequence[P]], Iterable[Group]],
     entry: RunEntry,
     now: Callable[[], dt.datetime],
     verify: Callable[[Table], None],
-    describe: Callable[[Table, Sequence[C]], Json] | None = None,
-    checks_of: Callable[[Sequence[C]], Mapping[str, Json]] = lambda _: {},
+    describe: Callable[[Table, Sequence[P]], Json] | None = None,
+    checks_of: Callable[[Sequence[P]], Mapping[str, Json]] = lambda _: {},
     failures: Sequence[Failure] = (),
-    judge: Callable[[Table, Sequence[C]], Mapping[str, str]] | None = None,
+    scope: TableScope | None = None,
 ) -> Repair:
     """Commit the new content of partitions, with the ledger's entry before and after.
 
@@ -109,7 +120,7 @@ def carry_out(
         describe: see `commit_partitions`.
         checks_of: what the record says of the checks of those that are committed.
         failures: what failed before there was anything to commit.
-        judge: see `commit_partitions`.
+        scope: judges it together with the rest of the table.
 
     Raises:
         StorageError: the lake cannot be written; nothing was committed.
@@ -117,7 +128,7 @@ def carry_out(
     """
     then = table.version, table.table_id
 
-    def record_of(chosen: Sequence[C]) -> Record:
+    def record_of(chosen: Sequence[P]) -> Record:
         return Record(
             run_id=entry.run_id,
             asset=str(node.key),
@@ -132,7 +143,14 @@ def carry_out(
     try:
         decided_at = {part.key: table.version for part in parts}
         committed = commit_partitions(
-            table, parts, decided_at, record_of, verify, int(now().timestamp() * 1000), describe, judge
+            table,
+            parts,
+            decided_at,
+            record_of,
+            verify,
+            int(now().timestamp() * 1000),
+            describe,
+            None if scope is None else scope.refuse,
         )
     except BaseException:
         write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
@@ -173,6 +191,9 @@ def carry_out(
         changed=tuple(key for key in done if table.has_content(key)),
         emptied=tuple(key for key in done if not table.has_content(key)),
         conflicts=committed.conflicts,
+        refused=committed.refused,
+        warned={} if scope is None else {key: tuple(map(str, found)) for key, found in scope.warned.items()},
+        broken={} if scope is None else {(str(node.key), key or None): each for key, each in scope.broken.items()},
         note=note,
     )
 

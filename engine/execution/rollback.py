@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,13 +11,15 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.migration import addable
 from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, Repair, carry_out
+from deltaworks.engine.execution.table_scope import TableScope
 from deltaworks.engine.execution.upkeep import CLAIM
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError, VersionGone
 from deltaworks.io.claim import claimed
 from deltaworks.io.create import verify_writable
+from deltaworks.io.dtypes import Json
 from deltaworks.io.record import Kind
-from deltaworks.io.restore import find_restored, refuse_other_columns, restored_groups
+from deltaworks.io.restore import RestoredPartition, find_restored, refuse_other_columns, restored_groups
 from deltaworks.io.scan import refuse_removed_files
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -36,7 +38,9 @@ def roll_back(
     """Make some partitions what they were at a version; those that were not there then are emptied.
 
     Their status is external from then on: somebody chose this content, so no backfill makes it again. The record keeps
-    the code and the inputs of the change that had made it.
+    the code and the inputs of the change that had made it. Their rules were judged when it was made; those that are
+    judged over the whole table are judged again, and partitions that do not go together with what it holds now are
+    left as they are.
 
     Args:
         graph: the assets.
@@ -93,8 +97,23 @@ def _roll_back(
     refuse_removed_files(then, chosen, way_out)
     entry = begin_entry(command, now(), Kind.ROLLBACK)
     is_partitioned = bool(table.metadata and table.metadata.partition_columns)
-    groups_of = partial(restored_groups, is_partitioned=is_partitioned)
-    done = carry_out(table, node, parts, groups_of, entry, now, partial(_verify, node, then))
+    scope = TableScope(node, table.schema())
+
+    def checks_of(parts: Sequence[RestoredPartition]) -> Mapping[str, Json]:
+        found = [(part.key, result) for part in parts for result in scope.warned.get(part.key, ())]
+        return {"not_passed": [{**result.to_json(), "partition": key or None} for key, result in found]}
+
+    done = carry_out(
+        table,
+        node,
+        parts,
+        partial(restored_groups, is_partitioned=is_partitioned),
+        entry,
+        now,
+        partial(_verify, node, then),
+        checks_of=checks_of,
+        scope=scope,
+    )
     return replace(done, unchanged=unchanged)
 
 

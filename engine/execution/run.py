@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
@@ -30,6 +30,7 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
@@ -43,6 +44,7 @@ from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.validation import RuleResult
 
 BATCH_PARTITIONS = 50
 """Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
@@ -115,9 +117,11 @@ class Run:
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
+        keep: Keep | None = None,
     ) -> None:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
+        self._keep = keep
         self._agenda = Agenda(graph, plan)
         as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
@@ -243,14 +247,11 @@ class Run:
             if outcome.may_pass_later:
                 delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
-                self._fail(key, ordinal, reason)
-                if ordinal in outcome.broken:
-                    self._progress.broken[str(key), node.partitions.key(ordinal) or None] = outcome.broken[ordinal]
+                self._fail(key, ordinal, reason, outcome.broken.get(ordinal))
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
-            if each.not_passed:
-                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.not_passed))))
+            self._warn(key, each.ordinal, each.not_passed)
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
@@ -263,7 +264,7 @@ class Run:
             return
         decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
-            committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
+            committed, scope = commit_batch(table, node, batch, decided_at, self._entry, self._now(), self._keep)
         except DeltaworksError as error:
             for each in batch.staged:
                 # Only what surely no commit names may be deleted; the rest is left to `maintain`.
@@ -276,6 +277,7 @@ class Run:
         done = [each for each in batch.staged if each.partition.key not in left_out]
         for each in done:
             self._agenda.committed(key, each.ordinal)
+            self._warn(key, each.ordinal, scope.warned.get(each.partition.key, ()))
         if committed.version is not None:
             self._progress.materialized += len(done)
             self._progress.commits += 1
@@ -286,7 +288,8 @@ class Run:
         for each in batch.staged:
             if each.partition.key in committed.refused:
                 discard(table, each.partition)
-                self._fail(key, each.ordinal, committed.refused[each.partition.key])
+                reason = committed.refused[each.partition.key]
+                self._fail(key, each.ordinal, reason, scope.broken.get(each.partition.key))
         superseded = [each for each in batch.staged if each.partition.key in conflicts]
         for each in superseded:
             discard(table, each.partition)
@@ -323,8 +326,15 @@ class Run:
             else:
                 self._fail(key, ordinal, str(conflict))
 
-    def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
+    def _warn(self, key: AssetKey, ordinal: int, results: Sequence[RuleResult]) -> None:
+        if results:
+            partition = self._graph.nodes[key].partitions.key(ordinal)
+            self._tell(PartitionWarned(key, partition, tuple(map(str, results))))
+
+    def _fail(self, key: AssetKey, ordinal: int, reason: str, broken: Broken | None = None) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)
+        if broken is not None:
+            self._progress.broken[str(key), partition or None] = broken
         then = self._decided_on[key, ordinal]
         self._progress.failures.append(Failure(str(key), partition or None, reason, then.version, then.table_id))
         self._tell(PartitionFailed(key, partition, reason))

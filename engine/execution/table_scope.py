@@ -1,4 +1,4 @@
-"""Table scope: rules that are judged over a whole table, on staged partitions and what its others hold.
+"""Table scope: rules that are judged over a whole table, on partitions that are to be committed and all its others.
 
 Partitions are judged as if they were committed one after the other, in the order of the definition: of two that have
 the same value, the later one is at fault.
@@ -7,72 +7,116 @@ the same value, the later one is at fault.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import polars as pl
 
+from deltaworks.engine.execution.keep import Keep
+from deltaworks.engine.execution.task import Broken, Kept
 from deltaworks.engine.planning.graph import Node
+from deltaworks.io.kept import KeptFile
 from deltaworks.io.log import LiveFile
+from deltaworks.io.restore import RestoredPartition
 from deltaworks.io.scan import scan_files
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
-from deltaworks.validation import Rule, RuleResult, Severity, UniqueScope, compile_contract, declare
+from deltaworks.validation import Contract, Rule, RuleResult, Severity, UniqueScope, compile_contract, declare
+
+Part: TypeAlias = StagedPartition | RestoredPartition
+"""The whole new content of a partition."""
+
+_Judged: TypeAlias = tuple[int, RuleResult, pl.Series]
+"""The place of a partition among those that are judged, a rule that does not pass, and the values at fault."""
 
 _VALUE, _PLACE, _TABLE = "value", "place", -1
 _SAMPLES = 5
 
 
-def judge_in_table(
-    table: Table, node: Node, schema: pl.Schema, staged: Sequence[StagedPartition]
-) -> Mapping[str, tuple[RuleResult, ...]]:
-    """Return what does not pass among staged partitions, given in the order of the definition, by key.
+@dataclass
+class TableScope:
+    """Judges what is about to become part of one asset's table, and keeps what came of it."""
 
-    Cost: nothing if no rule is judged so; else the columns of its key are read, of the staged files and of all other
-    partitions of the table.
-    """
-    model = node.asset.model
-    if model is None or declare(model).unique_scope is UniqueScope.PARTITION:
-        return {}
-    rules = compile_contract(model, schema).table_keys
-    found: dict[str, list[RuleResult]] = {}
-    for rule in rules:
-        if not set(node.partition_columns) <= set(rule.expression.meta.root_names()):
-            for key, result in _judge(table, node, schema, staged, rule):
-                found.setdefault(key, []).append(result)
-    return {key: tuple(results) for key, results in found.items()}
+    node: Node
+    schema: pl.Schema
+    """The table's columns."""
+    keep: Keep | None = None
+    """Where the rows of partitions go that are refused; none: they are not kept."""
+    kept_as: Mapping[str, KeptFile] = field(default_factory=dict[str, KeptFile])
+    """By key, the name under which."""
+    warned: dict[str, tuple[RuleResult, ...]] = field(default_factory=dict[str, tuple[RuleResult, ...]])
+    """By key, what does not pass and is only to warn of, as of the last time."""
+    broken: dict[str, Broken] = field(default_factory=dict[str, Broken])
+    """By key, what is to be told of those that were refused."""
+
+    def refuse(self, table: Table, parts: Sequence[Part]) -> Mapping[str, str]:
+        """Return why some partitions cannot be committed, by key.
+
+        Cost: nothing if no rule is judged so; else the columns of its key are read, of the partitions' files and of
+        all other partitions of the table.
+
+        Args:
+            table: the table, at the version that the commit follows.
+            parts: the new content, in the order of the definition.
+        """
+        self.warned.clear()
+        contract = self._contract()
+        found: dict[int, list[tuple[RuleResult, pl.Series]]] = {}
+        for rule in () if contract is None else contract.table_keys:
+            # If partitions differ in the key, judging each by itself has answered.
+            if not set(self.node.partition_columns) <= set(rule.expression.meta.root_names()):
+                for place, result, twice in _judge(table, self.node, self.schema, parts, rule):
+                    found.setdefault(place, []).append((result, twice))
+        refused: dict[str, str] = {}
+        for place, judged in found.items():
+            part = parts[place]
+            failed = [str(result) for result, _ in judged if result.severity is Severity.FAIL]
+            if failed and contract is not None:
+                named = f"{self.node.key} {part.key}".rstrip()
+                refused[part.key] = f"{named}: {'; '.join(failed)}. Nothing was committed for it."
+                self.broken[part.key] = self._look_into(table, part, contract, judged)
+            else:
+                self.warned[part.key] = tuple(result for result, _ in judged)
+        return refused
+
+    def _contract(self) -> Contract | None:
+        """Return the contract of the table's rows if any rule of it is judged over the whole table."""
+        model = self.node.asset.model
+        if model is None or declare(model).unique_scope is UniqueScope.PARTITION:
+            return None
+        returned = {name: dtype for name, dtype in self.schema.items() if name not in self.node.computed_columns}
+        return compile_contract(model, pl.Schema(returned))
+
+    def _look_into(
+        self, table: Table, part: Part, contract: Contract, judged: Sequence[tuple[RuleResult, pl.Series]]
+    ) -> Broken:
+        """Return what is to be told of a partition that may not be committed, and keep its rows."""
+        lf = scan_files(table.store, table.name, _files(part), self.schema, self.node.partition_columns)
+        results = sorted((result for result, _ in judged), key=lambda each: each.severity is not Severity.FAIL)
+        taken = {(result.column, result.rule): values for result, values in judged}
+        rules = contract.broken(lf, results, self.node.partition_columns, taken=taken)
+        if self.keep is None or part.key not in self.kept_as:
+            return Broken(rules, Kept(None))
+        size_bytes = sum(file.size_bytes for file in part.files)
+        return Broken(rules, self.keep.keep(self.kept_as[part.key], lf, size_bytes, part.key or None, rules))
 
 
-def refusals(
-    table: Table, node: Node, schema: pl.Schema, staged: Sequence[StagedPartition]
-) -> tuple[Mapping[str, str], Mapping[str, tuple[RuleResult, ...]]]:
-    """Return why some staged partitions cannot be committed, and what others are only to warn of, by key."""
-    refused: dict[str, str] = {}
-    warned: dict[str, tuple[RuleResult, ...]] = {}
-    for key, results in judge_in_table(table, node, schema, staged).items():
-        failed = [str(result) for result in results if result.severity is Severity.FAIL]
-        if failed:
-            refused[key] = f"{f'{node.key} {key}'.rstrip()}: {'; '.join(failed)}. Nothing was committed for it."
-        else:
-            warned[key] = results
-    return refused, warned
-
-
-def _judge(
-    table: Table, node: Node, schema: pl.Schema, staged: Sequence[StagedPartition], rule: Rule
-) -> Iterator[tuple[str, RuleResult]]:
+def _judge(table: Table, node: Node, schema: pl.Schema, parts: Sequence[Part], rule: Rule) -> Iterator[_Judged]:
+    """Yield what does not pass, in the order of the partitions."""
     value = rule.expression.alias(_VALUE)
-    parts = [
+    values = [
         scan_files(table.store, table.name, _files(part), schema, node.partition_columns).select(
             value, pl.lit(place, pl.Int64).alias(_PLACE)
         )
-        for place, part in enumerate(staged)
+        for place, part in enumerate(parts)
     ]
     if table.exists:
-        replaced = {table.places.of_key(part.key) for part in staged}
+        replaced = {table.places.of_key(part.key) for part in parts}
         others = [key for key in table.live_keys() if key not in replaced]
         # By the columns that it will have: one that is added now is null in what is there.
         there = scan_files(table.store, table.name, table.files(others), schema, node.partition_columns, table.version)
-        parts.append(there.select(value, pl.lit(_TABLE, pl.Int64).alias(_PLACE)))
-    shared = pl.concat(parts).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
+        values.append(there.select(value, pl.lit(_TABLE, pl.Int64).alias(_PLACE)))
+    shared = pl.concat(values).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
     taken: set[object] = set()
     by_place: dict[int, pl.DataFrame] = {
         place: values for (place,), values in shared.partition_by(_PLACE, as_dict=True).items()
@@ -80,19 +124,22 @@ def _judge(
     if _TABLE in by_place:
         taken.update(map(repr, by_place[_TABLE][_VALUE]))
     for place in sorted(by_place.keys() - {_TABLE}):
-        values = by_place[place][_VALUE].to_list()
-        twice = [each for each in values if repr(each) in taken]
-        if twice:
-            yield staged[place].key, _result(rule, twice)
+        found = by_place[place][_VALUE]
+        is_twice = [repr(each) in taken for each in found]
+        if any(is_twice):
+            twice = found.filter(is_twice)
+            yield place, _result(rule, twice), twice
         else:
-            taken.update(map(repr, values))
+            taken.update(map(repr, found))
 
 
-def _files(part: StagedPartition) -> list[LiveFile]:
+def _files(part: Part) -> Sequence[LiveFile]:
+    if isinstance(part, RestoredPartition):
+        return part.files
     return [LiveFile(file.path, file.path, file.size_bytes, part.values) for file in part.files]
 
 
-def _result(rule: Rule, twice: Sequence[object]) -> RuleResult:
+def _result(rule: Rule, twice: pl.Series) -> RuleResult:
     shown = tuple(sorted(map(str, twice))[:_SAMPLES])
     return RuleResult(
         rule.column,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
+from pathlib import PurePath
+from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 from tests.acceptance.conftest import Here, Project
 
@@ -45,6 +48,13 @@ def given(project: Project, **numbers: list[int]) -> None:
     pl.DataFrame(rows, schema={"day": pl.Date, "number": pl.Int64}, orient="row").write_parquet(
         project.folder / "orders.parquet"
     )
+
+
+def not_passed(project: Project) -> list[dict[str, Any]]:
+    """What the table's latest record says of rules that did not pass."""
+    latest, *_ = DeltaTable(str(project.lake / "orders")).history(1)
+    record = latest["deltaworks"]
+    return (json.loads(record) if isinstance(record, str) else record)["checks"]["not_passed"]
 
 
 @pytest.fixture
@@ -93,7 +103,7 @@ def test_rows_that_others_wrote_count(shop: Project) -> None:
     assert [each["partition"] for each in done.json["failures"]] == ["2024-01-03"]
 
 
-def test_a_warning_is_recorded_and_lets_the_partition_pass(shop: Project) -> None:
+def test_a_warning_is_told_and_recorded_and_lets_the_partition_pass(shop: Project) -> None:
     given(shop, day_2=[10, 20])
     shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "warn"})')
 
@@ -101,6 +111,58 @@ def test_a_warning_is_recorded_and_lets_the_partition_pass(shop: Project) -> Non
 
     assert done.code == 0, done.err
     assert pl.read_delta(str(shop.lake / "orders")).filter(number=10).height == 2
+    assert done.err.count("warning: ") == 1
+    assert "warning: orders 2024-01-02: number: unique failed for 1 row (samples: 10), since other" in done.err
+    assert [each["rule"] for each in not_passed(shop)] == ["unique"]
+
+
+def test_a_rollback_is_judged_with_what_the_table_holds_now(shop: Project) -> None:
+    given(shop)
+    shop.run("backfill")
+    before = DeltaTable(str(shop.lake / "orders")).version()
+    given(shop, day_2=[70, 71], day_4=[20, 41])  # day 4 has a number that day 2 had
+    shop.run("materialize", "orders", "--partition", "2024-01-02")
+    shop.run("materialize", "orders", "--partition", "2024-01-04")
+
+    one = shop.run("rollback", "orders", "--to", f"v{before}", "--partition", "2024-01-02", "--json")
+    together = shop.run("rollback", "orders", "--to", f"v{before}")
+
+    reason = (
+        "orders 2024-01-02: number: unique failed for 1 row (samples: 20), since other partitions of the table have "
+        "the same values. Nothing was committed for it."
+    )
+    assert one.code == 1
+    assert (one.json["status"], one.json["version"]) == ("failure", None)
+    assert [(each["partition"], each["error"]) for each in one.json["failures"]] == [("2024-01-02", reason)]
+    assert together.code == 0, together.out
+    assert pl.read_delta(str(shop.lake / "orders")).filter(day=dt.date(2024, 1, 2))["number"].to_list() == [20, 21]
+
+
+def test_a_rollback_warns_of_what_is_only_to_warn_of(shop: Project) -> None:
+    shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "warn"})')
+    given(shop)
+    shop.run("backfill")
+    before = DeltaTable(str(shop.lake / "orders")).version()
+    given(shop, day_2=[70, 71], day_4=[20, 41])
+    shop.run("materialize", "orders", "--partition", "2024-01-02", "--partition", "2024-01-04")
+
+    done = shop.run("rollback", "orders", "--to", f"v{before}", "--partition", "2024-01-02")
+
+    assert done.code == 0, done.err
+    assert "warning: orders 2024-01-02: number: unique failed for 1 row (samples: 20), since other" in done.out
+    assert [each["partition"] for each in not_passed(shop)] == ["2024-01-02"]
+
+
+def test_a_column_that_only_cuts_the_table_keeps_no_rule_from_being_judged(shop: Project) -> None:
+    shop.edit("shop.py", 'partition_by="day"', 'partition_by=pl.col("day").alias("cut")')
+    shop.edit(
+        "shop.py", 'metadata = {"unique_scope": "table"}', 'metadata = {"unique_scope": "table"}\n        strict = True'
+    )
+    given(shop, day_2=[10, 20])
+
+    done = shop.run("backfill", "--json")
+
+    assert [each["partition"] for each in done.json["failures"]] == ["2024-01-02"], done.err
 
 
 def test_such_a_rule_cannot_leave_rows_out(shop: Project) -> None:
@@ -126,3 +188,100 @@ def test_rows_that_come_back_are_judged_so_too(shop: Project) -> None:
     assert done.code == 1
     assert [each["partition"] for each in done.json["failures"]] == ["2024-01-02"]
     assert pl.read_delta(str(shop.lake / "orders")).filter(number=-7).height == 1
+
+
+def test_what_fails_so_shows_its_rows_and_keeps_them_like_any_other_failure(shop: Project) -> None:
+    given(shop, day_2=[10, 20, 11], day_4=[20, 40])
+
+    done = shop.run("backfill")
+    document = shop.run("runs", "show", "--json").json
+
+    assert report(done.out)[:8] == [
+        "failed: orders 2024-01-02: nothing was committed for it",
+        "rule severity failed rows passed rows",
+        "number: unique fail 2 1",
+        "since other partitions of the table have the same values",
+        "number day",
+        "10 2024-01-02",
+        "11 2024-01-02",
+        "the rows that were made, kept for 7 days:",
+    ]
+    (failure,) = document["failures"]
+    assert failure["rules"][0]["samples"] == [
+        {"number": 10, "day": "2024-01-02"},
+        {"number": 11, "day": "2024-01-02"},
+    ]
+    kept = pl.read_parquet(failure["kept"], hive_partitioning=False)
+    assert kept.sort("number").rows() == [(dt.date(2024, 1, 2), number) for number in (10, 11, 20)]
+    assert {path.name for path in (shop.lake / "orders").rglob("*.parquet")} == {
+        PurePath(file).name for file in DeltaTable(str(shop.lake / "orders")).file_uris()
+    }
+
+
+def test_several_columns_together_show_their_rows_even_without_a_value(shop: Project) -> None:
+    shop.edit("shop.py", "pa.Field(unique=True)", "pa.Field(nullable=True)")
+    shop.edit("shop.py", "    number: int", "    shop: str\n    number: int")
+    shop.edit("shop.py", '{"unique_scope": "table"}', '{"unique_scope": "table"}\n        unique = ["shop", "number"]')
+    rows = [(1, "a", None), (1, "a", 1), (2, "b", None), (2, "a", None), (2, "a", 2)]
+    pl.DataFrame(
+        [(dt.date(2024, 1, day), shop_, number) for day, shop_, number in rows],
+        schema={"day": pl.Date, "shop": pl.String, "number": pl.Int64},
+        orient="row",
+    ).write_parquet(shop.folder / "orders.parquet")
+
+    (failure,) = shop.run("backfill", "--json").json["failures"]
+
+    (rule,) = failure["rules"]
+    assert (failure["partition"], rule["rule"]) == ("2024-01-02", "unique(shop, number)")
+    assert (rule["failed_rows"], rule["rows"]) == (1, 3)
+    assert rule["samples"] == [{"shop": "a", "number": None, "day": "2024-01-02"}]
+
+
+def test_rows_that_cannot_come_back_are_shown_and_kept(shop: Project) -> None:
+    given(shop, day_1=[-7, 10], day_2=[-7, 20], day_3=[-99, 30])
+    shop.edit(
+        "shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, ge=0, metadata={"on_fail": {"ge": "quarantine"}})'
+    )
+    shop.run("backfill")
+    shop.edit("shop.py", 'ge=0, metadata={"on_fail": {"ge": "quarantine"}}', "ge=-9")
+
+    done = shop.run("materialize", "orders", "--from-rejects")
+    document = shop.run("runs", "show", "--json").json
+
+    lines = report(done.out)
+    for told in (
+        "number: unique fail 1 1",
+        "-7 2024-01-02",
+        "failed: orders 2024-01-03: nothing was committed for it",
+        "number: ge(-9) fail 1 1",
+        "-99 2024-01-03",
+    ):
+        assert told in lines
+    assert lines[-1].startswith("orders: 1 of 1 rejected row came back to 1 partition, 0 stay out (run ")
+    kept = {each["partition"]: pl.read_parquet(each["kept"], hive_partitioning=False) for each in document["failures"]}
+    assert {day: sorted(rows["number"]) for day, rows in kept.items()} == {
+        "2024-01-02": [-7, 20],
+        "2024-01-03": [-99, 30],
+    }
+    assert {path.name for path in (shop.lake / "orders").rglob(f"*{document['run_id']}*")} == {
+        PurePath(file).name for file in DeltaTable(str(shop.lake / "orders")).file_uris() if document["run_id"] in file
+    }
+
+
+def test_a_refused_rollback_shows_the_rows(shop: Project) -> None:
+    given(shop)
+    shop.run("backfill")
+    before = DeltaTable(str(shop.lake / "orders")).version()
+    given(shop, day_2=[70, 71], day_4=[20, 41])
+    shop.run("materialize", "orders", "--partition", "2024-01-02", "--partition", "2024-01-04")
+
+    told = report(shop.run("rollback", "orders", "--to", f"v{before}", "--partition", "2024-01-02").out)
+
+    assert told[0] == "failed: orders 2024-01-02: nothing was committed for it"
+    assert "20 2024-01-02" in told
+    assert told[-1].startswith("orders: nothing was committed (run ")
+
+
+def report(out: str) -> list[str]:
+    """The lines of a report, without what aligns them."""
+    return [" ".join(line.split()) for line in out.splitlines()]
