@@ -129,8 +129,8 @@ def commit_batch(
             asset=str(node.key),
             engine=ENGINE,
             started_at=run.started_at,
-            groups=tuple(_groups(node, chosen)),
-            checks=checks_of([_with(each, warned) for _, each in chosen]),
+            groups=tuple(groups_of(node, chosen)),
+            checks=checks_of([with_warnings(each, warned) for _, each in chosen]),
         )
 
     return commit_partitions(
@@ -157,7 +157,7 @@ def discard(table: Table, partition: StagedPartition) -> None:
         drop_rejects(table.store, partition.rejects)
 
 
-def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
+def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
     """Yield one group for each set of upstream versions that partitions were made from."""
     by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
     for outcome, each in chosen:
@@ -186,7 +186,8 @@ def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     return names if any(names) else None
 
 
-def _with(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+def with_warnings(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
+    """Return a partition with what did not pass among the others of its table, by key, and is only to warn of."""
     more = warned.get(staged.partition.key, ())
     return replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
 
