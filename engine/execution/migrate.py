@@ -107,8 +107,8 @@ def _refuse_upstreams(graph: AssetGraph, node: Node, seen: Observation, made: Pa
     """Make sure that everything is there that the partitions are made from, as its readers expect it."""
     if made and any(edge.is_own for edge in node.upstream):
         raise RequestError(
-            f"{node.key} is made from earlier partitions of its own table, so it cannot be put in place at once. "
-            f"`deltaworks wipe {node.key}` first: with nothing in it, it is migrated, and a backfill makes all of it."
+            f"{node.key} is made from earlier partitions of its own table, so it cannot be put in place at once. Empty "
+            f"it first, by `deltaworks wipe {node.key} --yes`; migrate it then, and a backfill makes all of it."
         )
     for edge in node.upstream:
         upstream = graph.nodes[edge.upstream]

@@ -105,7 +105,7 @@ def cannot_carry(asset: str, keys: Sequence[str]) -> TableMismatch:
     """Return what is raised where partitions cannot be made again and do not fit under the new columns as they are."""
     shown = ", ".join(key or "the whole table" for key in keys[:5])
     more = f" and {len(keys) - 5:,} more" if len(keys) > 5 else ""
-    named = "".join(f" --partition {key}" for key in keys[:5] if key)
+    named = "".join(f" --partition {key}" for key in keys[:5] if key) or " --yes"
     return TableMismatch(
         f"{asset}: {shown}{more} was written from outside, rolled back or is no partition of the definition, so no "
         "function makes it, and its rows do not fit under the new columns. Nothing was written. To give it up, "
