@@ -37,23 +37,39 @@ def observe_and_decide(
     """Observe what a run needs, commit what of it has changed, and decide on the lake as it is then."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import decide
+
+    seen = observe_needed(session, project, select, named, from_key, to_key, command=command)
+    return seen, decide(project.graph, project.store, select, named, from_key, to_key, only=only, unseen=seen.faults)
+
+
+def observe_needed(
+    session: Session,
+    project: Project,
+    select: Sequence[str],
+    named: Sequence[str] = (),
+    from_key: str | None = None,
+    to_key: str | None = None,
+    *,
+    command: str,
+) -> Observations:
+    """Observe what a run needs, and commit what of it has changed."""
+    # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.sources import Observations, needed_sources, observe_sources
 
     keys = needed_sources(project.graph, project.store, select, named, from_key, to_key)
-    seen = Observations()
-    if keys:
-        with progress(session.output) as tell:
-            seen = observe_sources(
-                project.definitions,
-                project.graph,
-                project.store,
-                keys,
-                command=command,
-                environ=os.environ,
-                now=session.now,
-                tell=tell,
-            )
-    return seen, decide(project.graph, project.store, select, named, from_key, to_key, only=only, unseen=seen.faults)
+    if not keys:
+        return Observations()
+    with progress(session.output) as tell:
+        return observe_sources(
+            project.definitions,
+            project.graph,
+            project.store,
+            keys,
+            command=command,
+            environ=os.environ,
+            now=session.now,
+            tell=tell,
+        )
 
 
 def observed_lines(seen: Observations, graph: AssetGraph) -> Iterator[Cell]:

@@ -58,7 +58,7 @@ def run_plan(
     if not plan.planned:
         session.output.show(_nothing_to_do(project, seen, decision))
         return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE
-    with _stoppable() as stop, progress(session.output) as tell:
+    with stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
             project.graph,
@@ -78,7 +78,7 @@ def run_plan(
 
 
 @contextmanager
-def _stoppable() -> Generator[Flag]:
+def stoppable() -> Generator[Flag]:
     """Turn the first Ctrl-C into a request to stop; a second one ends the process at once."""
     stop = Flag()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol, TypeVar
 
 from deltaworks.errors import CommitConflict, StorageError
@@ -129,6 +130,45 @@ def commit_partitions(
     raise always_behind(table)
 
 
+def commit_whole(
+    table: Table,
+    parts: Sequence[C],
+    record: Record,
+    metadata: Json,
+    verify: Callable[[Table], None],
+    now_ms: int,
+) -> int:
+    """Make a table consist of some partitions and nothing else, under other columns, and return its new version.
+
+    A reader sees the table as it was or as it is to be, never a mixture.
+
+    Args:
+        table: the table, at the version on which all of this was decided.
+        parts: the content of every partition that it is to have.
+        record: what the commit says about itself.
+        metadata: what the table says about itself from this commit on.
+        verify: called before each try: may this engine write to the table as it is?
+        now_ms: the commit's timestamp, in milliseconds since 1970.
+
+    Raises:
+        CommitConflict: others changed rows of the table, or what it says about itself, since it was decided.
+        StorageError: a data file is not there, or others committed `MAX_TRIES` times in between.
+        TableMismatch: `verify` refused.
+    """
+    decided_at = table.version
+    secure_files(table, [file for part in parts for file in part.files])
+    for _ in range(MAX_TRIES):
+        theirs = next((commit for commit in table.tail() if _changes_anything(commit)), None)
+        if theirs is not None:
+            raise CommitConflict(table.name, [], decided_at, theirs.version)
+        verify(table)
+        gone = ({"remove": remove_action(file, now_ms)} for _, file in table.live_files())
+        added = ({"add": add} for part in parts for add in part.adds(now_ms))
+        if put_next(table, record, chain(described(table, metadata), gone, added), now_ms):
+            return table.version
+    raise always_behind(table)
+
+
 def put_next(
     table: Table, record: Record, actions: Iterable[Json], now_ms: int, facts: Mapping[str, Json] = _NO_FACTS
 ) -> bool:
@@ -172,6 +212,12 @@ def changes_demands(commit: Commit) -> bool:
     """Return whether a table may ask something else of its writers since a commit."""
     is_newer = commit.record is not None and commit.record.needs_format > FORMAT
     return commit.metadata is not None or commit.protocol is not None or is_newer
+
+
+def _changes_anything(commit: Commit) -> bool:
+    """Return whether a commit does more than to move rows from file to file."""
+    is_recorded = commit.record is not None and bool(commit.record.groups)
+    return bool(commit.changed_keys) or is_recorded or changes_demands(commit)
 
 
 def _touched(table: Table, staged: Sequence[C], decided_at: Mapping[str, int], run_id: str) -> dict[str, int]:

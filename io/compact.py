@@ -153,12 +153,20 @@ def _gather(
         for rows in slices:
             staging = Staging(table.store, table.name, run_id, next(numbers))
             staged.append(staging.path(values))
-            yield _write(staging, rows, values, stored)
+            yield write_again(staging, rows, values, stored)
 
 
-def _write(
+def write_again(
     staging: Staging, rows: pl.DataFrame | pl.LazyFrame, values: Mapping[str, str | None], stored: pl.Schema
 ) -> StagedFile:
+    """Write rows of one partition that lie in other files, in their order, and measure them.
+
+    Args:
+        staging: where to.
+        rows: all but their partition columns.
+        values: the partition.
+        stored: the columns of the rows.
+    """
     if isinstance(rows, pl.DataFrame):
         staging.write(rows, values)
     else:

@@ -45,7 +45,7 @@ def find_restored(now: Table, then: Table, keys: Iterable[str]) -> list[Restored
     Raises:
         LogGap: a commit is missing or damaged.
     """
-    before, after = _contents(then), _contents(now)
+    before, after = contents(then), contents(now)
     wanted = [key for key in keys if _differs(now, then, key, before, after)]
     files = {key: tuple(then.files([key])) for key in wanted}
     logged = _logged(then.store, then.name, {file.path for part in files.values() for file in part}, then.version)
@@ -103,7 +103,7 @@ def restored_groups(parts: Sequence[RestoredPartition], *, is_partitioned: bool)
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
+class Content:
     """What a table says about the content of one partition."""
 
     rows: int | None = None
@@ -111,27 +111,27 @@ class _Content:
     """None: there is none. What others wrote has a materialization without a source."""
 
 
-_NOTHING = _Content()
+_NOTHING = Content()
 
 
-def _contents(table: Table) -> dict[str, _Content]:
+def contents(table: Table) -> dict[str, Content]:
     """Return the content of every partition that has one, by place."""
     outside: dict[int, Materialization] = {}
-    found: dict[str, _Content] = {}
+    found: dict[str, Content] = {}
     known: Iterator[tuple[str, int, int, int | None, int | None]] = table.partitions().iter_rows()
     for key, version, origin, rows, number in known:
         if origin == Origin.GONE:
             continue
         if number is not None:
-            found[key] = _Content(rows, table.materializations[number])
+            found[key] = Content(rows, table.materializations[number])
             continue
         if version not in outside:
             outside[version] = Materialization(version, "", None, None, {}, Restored(version, None))
-        found[key] = _Content(None, outside[version])
+        found[key] = Content(None, outside[version])
     return found
 
 
-def _differs(now: Table, then: Table, key: str, before: Mapping[str, _Content], after: Mapping[str, _Content]) -> bool:
+def _differs(now: Table, then: Table, key: str, before: Mapping[str, Content], after: Mapping[str, Content]) -> bool:
     was = before.get(then.places.of_key(key), _NOTHING).made
     is_now = after.get(now.places.of_key(key), _NOTHING).made
     if was is None or is_now is None:

@@ -10,6 +10,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
+from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan
@@ -32,6 +33,10 @@ def materialize(
         bool,
         typer.Option("--from-rejects", help="Judge the rows again that rules left out; no function is called."),
     ] = False,
+    migrate: Annotated[
+        bool,
+        typer.Option("--migrate", help="Make the whole table anew, under the columns of its asset, in one commit."),
+    ] = False,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
@@ -40,8 +45,13 @@ def materialize(
 
     project = session.load()
     command = shlex.join(["materialize", *sys.argv[2:]])
+    keys = Keys(partition or (), from_, to)
+    if migrate and (from_rejects or keys.are_given):
+        raise RequestError("--migrate is about a whole table, all of whose partitions are made: name only the asset.")
+    if migrate:
+        return run_migration(session, project, select, workers, command)
     if from_rejects:
-        return _readmit(session, project, select, Keys(partition or (), from_, to), command)
+        return _readmit(session, project, select, keys, command)
     only = frozenset({Only.ALL})
     named = partition or ()
     seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)

@@ -135,7 +135,7 @@ def commit_batch(
             asset=str(node.key),
             engine=ENGINE,
             started_at=run.started_at,
-            groups=tuple(_groups(node, chosen)),
+            groups=tuple(groups_of(node, chosen)),
             checks=checks_of([with_warned(each, scope.warned) for _, each in chosen]),
         )
 
@@ -175,7 +175,7 @@ def discard(table: Table, partition: StagedPartition) -> None:
         drop_rejects(table.store, partition.rejects)
 
 
-def _groups(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
+def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
     """Yield one group for each set of upstream versions that partitions were made from."""
     by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
     for outcome, each in chosen:

@@ -9,9 +9,10 @@ from functools import partial
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.lost_pins import find_lost_pins
+from deltaworks.engine.execution.migration import find_migration
 from deltaworks.engine.execution.opening import external_of, open_latest
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.errors import StorageError
+from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.damage import Inspection, data_damage, inspect
 from deltaworks.io.diagnose import (
     Problem,
@@ -57,6 +58,7 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
         yield from log_problems(subject)
         if inspection.is_readable:
             try:
+                yield from _migration_problems(node, inspection.table)
                 yield from table_problems(subject, runs, now)
             except StorageError as error:
                 yield _unreadable(node, error)
@@ -99,6 +101,20 @@ def _external_problems(node: Node, store: Store) -> Iterator[Problem]:
         _, path, what = damaged[0]
         more = f", and {len(damaged) - 1} more are damaged" if len(damaged) > 1 else ""
         yield Problem("missing_files", asset, f"data file {path} {what}{more}", whose)
+
+
+def _migration_problems(node: Node, table: Table) -> Iterator[Problem]:
+    """Yield what of a table is not what its asset declares and is changed for the whole table only."""
+    if not node.asset.kind.is_made:
+        return
+    try:
+        migration = find_migration(node, table)
+    except TableMismatch as error:
+        yield Problem("unreadable", str(node.key), str(error), "have whoever wrote it write it in another way")
+        return
+    if migration is not None:
+        message = f"it is not what its asset makes: {'; '.join(map(str, migration.changes))}"
+        yield Problem("needs_migration", str(node.key), message, f"`{migration.command}`, or change the asset back")
 
 
 def _is_defined(node: Node, table: Table, key: str) -> bool:

@@ -17,6 +17,7 @@ from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
@@ -39,6 +40,7 @@ def launch(
     now: Callable[[], dt.datetime],
     tell: EventSink,
     stop: Flag,
+    swap: Swap | None = None,
 ) -> RunReport:
     """Carry out a plan on threads of this process.
 
@@ -54,6 +56,8 @@ def launch(
         now: the clock.
         tell: receives what happens.
         stop: set it to finish what has begun and no more.
+        swap: what puts all that is made in the place of its table at once, whatever that is; none: it is committed in
+            batches.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -62,7 +66,8 @@ def launch(
     """
     resources = _resources(definitions, graph, plan, environ)
     for key in plan.planned:
-        verify_fit(graph.nodes[key], tables[key])
+        if swap is None:
+            verify_fit(graph.nodes[key], tables[key])
         verify_upstreams(graph, graph.nodes[key], tables)
     for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
         keep_what_is_read(tables[key])
@@ -70,7 +75,7 @@ def launch(
     keep = Keep(store)
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=keep)
     executor = ThreadExecutor(stager.stage, workers)
-    report = Run(graph, plan, tables, executor, entry, now, tell, keep).carry_out(store, stop)
+    report = Run(graph, plan, tables, executor, entry, now, tell, keep, swap).carry_out(store, stop)
     for key in plan.planned:
         save_index_if_due(tables[key])
         try:

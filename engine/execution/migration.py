@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import polars as pl
@@ -47,6 +47,8 @@ class ColumnChange:
     """What its asset makes; none: no such column."""
     found: str | None
     """What the table has; none: no such column."""
+    cuts: bool = False
+    """Whether the table is cut by it, so that its values are not in the files."""
 
     def __str__(self) -> str:
         match self.change:
@@ -80,6 +82,11 @@ class Migration:
         return f"{self.asset}: its table (version {self.version}) is not what the asset makes: {told}"
 
     @property
+    def is_mechanical(self) -> bool:
+        """Whether it takes no function to bring rows under the new columns: none is lost and none has to be found."""
+        return all(change.change in (Change.WIDENED, Change.DROPPED) and not change.cuts for change in self.changes)
+
+    @property
     def refusal(self) -> TableMismatch:
         """What is raised where it stands in the way."""
         is_new = all(change.change is Change.ADDED and change.found is None for change in self.changes)
@@ -104,7 +111,10 @@ def find_migration(node: Node, table: Table) -> Migration | None:
 
 def migration_to(node: Node, table: Table, schema: Mapping[str, pl.DataType]) -> Migration | None:
     """Return what of a table has to be migrated before it has some columns; none: nothing."""
-    changes = (*_partitioned(node, table), *_column_changes(schema, table.schema(), addable(node, schema)))
+    changes = [*_partitioned(node, table), *_column_changes(schema, table.schema(), addable(node, schema))]
+    assert table.metadata is not None, "a table that exists"
+    cutting = {*table.metadata.partition_columns, *node.partition_columns}
+    changes = tuple(replace(change, cuts=change.column in cutting) for change in changes)
     return Migration(str(node.key), table.version, changes) if changes else None
 
 

@@ -31,7 +31,7 @@ from deltaworks.io.materialization import Materialization
 from deltaworks.io.record import Kind
 from deltaworks.io.scan import refuse_removed_files, scan_files
 from deltaworks.io.store import Store
-from deltaworks.io.table import Table
+from deltaworks.io.table import Origin, Table
 
 TOLERANCE = 1e-9
 """By how much floats may differ, relative to the larger one: parallel sums are not the same to the last bit."""
@@ -178,7 +178,9 @@ def _past(
             f"Version {version} of {node.key} {what}, so there is no materialization to run again; "
             f"`deltaworks history {node.key}` lists them."
         )
-    rows = then.partitions().filter(pl.col("version") == version)
+    # What a migration carried over was not made there.
+    is_made = (pl.col("version") == version) & (pl.col("origin") == int(Origin.ENGINE))
+    rows = then.partitions().filter(is_made)
     rows = rows.with_columns(ordinal=node.partitions.ordinals(rows["key"])).sort("ordinal", "key")
     beyond: list[str] = rows.filter(pl.col("ordinal").is_null())["key"].to_list()
     kept = rows.drop_nulls("ordinal")

@@ -34,6 +34,7 @@ from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
@@ -118,7 +119,10 @@ class Run:
         now: Callable[[], dt.datetime],
         tell: EventSink,
         keep: Keep | None = None,
+        swap: Swap | None = None,
     ) -> None:
+        self._swap = swap
+        """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
         self._keep = keep
@@ -168,7 +172,8 @@ class Run:
             self._gather()
             at_rest = not self._running and (stopping or not self._agenda.has_ready)
             for key in list(self._batches):
-                if at_rest or self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
+                batch = self._batches[key]
+                if at_rest or (not self._swap and batch.is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic())):
                     self._commit(key)
             self._beat(store)
             if at_rest and (stopping or not (self._agenda.has_ready or self._retries.are_waiting)):
@@ -258,13 +263,15 @@ class Run:
 
     def _commit(self, key: AssetKey) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
-        for ordinal, reason in refuse_misfits(table, node, batch).items():
+        misfits = {} if self._swap else refuse_misfits(table, node, batch)
+        for ordinal, reason in misfits.items():
             self._fail(key, ordinal, reason)
         if not batch.outcomes:
             return
         decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
-            committed, scope = commit_batch(table, node, batch, decided_at, self._entry, self._now(), self._keep)
+            commit = commit_batch if self._swap is None else self._swap.commit
+            committed, scope = commit(table, node, batch, decided_at, self._entry, self._now(), self._keep)
         except DeltaworksError as error:
             for each in batch.staged:
                 # Only what surely no commit names may be deleted; the rest is left to `maintain`.

@@ -1,0 +1,74 @@
+"""Migrating: carry out a migration from the command line, and tell how it ended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.failures import failure_lines, failures_json
+from deltaworks.cli.observing import observe_needed, observed_json, observed_lines
+from deltaworks.cli.output import Cell, View
+from deltaworks.cli.progress import progress
+from deltaworks.cli.running import stoppable
+from deltaworks.cli.wording import counted, totals_json
+from deltaworks.errors import RequestError, RunError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.workspace.project import Project
+
+
+def run_migration(
+    session: Session, project: Project, select: Sequence[str], workers: int | None, command: str
+) -> ExitCode:
+    """Migrate the table of the one asset that is named.
+
+    Raises:
+        RequestError: it is not one, or its table cannot be made anew.
+        RunError: a source that it is made from could not be observed.
+        TableMismatch: partitions that no function makes do not fit.
+    """
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.migrate import migrate
+
+    if len(select) > 1:
+        raise RequestError("--migrate takes one asset, since each table is put in place by a commit of its own.")
+    node = project.graph.node(select[0])
+    seen = observe_needed(session, project, [str(node.key)], command=command)
+    for error in seen.faults.values():
+        raise RunError(f"{node.key}: a source of it could not be observed: {error}")
+    with stoppable() as stop, progress(session.output) as tell:
+        report = migrate(
+            project.definitions,
+            project.graph,
+            node,
+            project.store,
+            workers=workers or project.executor.workers,
+            command=command,
+            environ=os.environ,
+            now=session.now,
+            tell=tell,
+            stop=stop,
+        )
+    entry = report.entry
+    is_done = entry.commits > 0
+    document = {
+        "run_id": entry.run_id,
+        "status": entry.status.value,
+        "totals": totals_json(entry) | {"commits": entry.commits + seen.commits},
+        "observed": observed_json(seen, project.graph),
+        "failures": failures_json(entry.failures, report.broken, project.store),
+    }
+    summary = (
+        f"migrated: {node.key}, {counted(entry.materialized, 'partition')} made anew in one commit"
+        if is_done
+        else f"not migrated: the table of {node.key} is as it was"
+    )
+    blocks = (
+        *observed_lines(seen, project.graph),
+        *failure_lines(entry.failures, report.broken, project.graph, project.store, session.output.width),
+        Cell(f"{summary} (run {entry.run_id})", "good" if is_done else "bad"),
+    )
+    session.output.show(View(document, blocks))
+    return ExitCode.DONE if is_done else ExitCode.FAILED

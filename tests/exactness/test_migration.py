@@ -1,0 +1,221 @@
+"""A migration that dies at any call of its store leaves the former table or the new one, and nothing between."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event as Flag
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+import deltaworks as dw
+from deltaworks import LazyFrame
+from deltaworks.engine.execution.migrate import migrate
+from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.status import Status
+from deltaworks.errors import StorageError
+from deltaworks.io.ledger import RunStatus
+from deltaworks.io.store import Store
+from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger
+
+NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
+START = dt.date(2024, 1, 1)
+days = dw.DailyPartitions(start=START, end=START + dt.timedelta(days=4))
+
+
+class Narrow(pa.DataFrameModel):
+    day: pl.Date
+    n: pl.Int32
+    gone: str
+
+
+class Wide(pa.DataFrameModel):
+    day: pl.Date
+    n: int
+
+    class Config:
+        strict = True
+
+
+def definitions(*, wide: bool) -> dw.Definitions:
+    """One asset of four days, the last without rows, before and after its columns change."""
+
+    def rows(partition: dw.Partition) -> pl.LazyFrame:
+        df = pl.DataFrame({"day": [partition.start] * 2, "n": [partition.start.day, 100]}).head(
+            0 if partition.key == "2024-01-04" else 2
+        )
+        return df.lazy().with_columns(pl.col("n").cast(pl.Int64 if wide else pl.Int32))
+
+    if wide:
+
+        @dw.asset(name="daily", partitions=days, partition_by="day")
+        def widened(partition: dw.Partition) -> LazyFrame[Wide]:
+            return rows(partition)
+
+        return dw.Definitions([widened])
+
+    @dw.asset(name="daily", partitions=days, partition_by="day")
+    def daily(partition: dw.Partition) -> LazyFrame[Narrow]:
+        return rows(partition).with_columns(gone=pl.lit("x"))
+
+    return dw.Definitions([daily])
+
+
+AFTER = definitions(wide=True)
+GRAPH: AssetGraph = build_graph(AFTER, NOW)
+OUTSIDE = pl.DataFrame(
+    {"day": [START + dt.timedelta(days=1)], "n": [7], "gone": ["y"]}, schema_overrides={"n": pl.Int32}
+)
+OLD = pl.DataFrame(
+    {
+        "day": [START, START, START + dt.timedelta(days=1), START + dt.timedelta(days=2), START + dt.timedelta(days=2)],
+        "n": pl.Series([1, 100, 7, 3, 100], dtype=pl.Int32),
+        "gone": ["x", "x", "y", "x", "x"],
+    }
+)
+NEW = OLD.select("day", pl.col("n").cast(pl.Int64))
+
+
+def run(store: Store) -> RunReport:
+    return migrate(
+        AFTER,
+        GRAPH,
+        GRAPH.node("daily"),
+        store,
+        workers=1,
+        command="a test",
+        environ={},
+        now=lambda: NOW,
+        tell=lambda _: None,
+        stop=Flag(),
+    )
+
+
+def read(lake: Path) -> pl.DataFrame:
+    return pl.read_delta(str(lake / "daily")).sort("day", "n")
+
+
+def statuses(lake: Path) -> list[str]:
+    found = observe(GRAPH, Store(lake, durable=False)).status[GRAPH.node("daily").key]
+    return [Status(value).word for value in found.status]
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake whose table has the former columns, with a day that others wrote."""
+    lake = tmp_path_factory.mktemp("template") / "lake"
+    dw.materialize(definitions(wide=False).assets, lake=lake)
+    write_deltalake(str(lake / "daily"), OUTSIDE, mode="overwrite", predicate="day = '2024-01-02'")
+    assert read(lake).equals(OLD)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def calls(template: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """How often an undisturbed migration calls each method."""
+    lake, trigger = tmp_path_factory.mktemp("sound") / "lake", Trigger("", 0, Moment.BEFORE)
+    shutil.copytree(template, lake)
+    assert run(FailingStore(lake, False, trigger)).entry.status is RunStatus.SUCCESS
+    assert read(lake).equals(NEW)
+    assert statuses(lake) == ["fresh", "external", "fresh", "fresh"]
+    return trigger.calls
+
+
+def deaths(calls: int, method: str) -> Iterator[int]:
+    """The calls at which the process dies: each of those that write, some of the others."""
+    step = 1 if method in ("put", "put_new", "delete", "sync_file", "sync_folders") else 4
+    yield from range(1, calls + 1, step)
+
+
+@pytest.mark.parametrize(
+    ("method", "moment"),
+    [
+        (method, moment)
+        for method in METHODS
+        for moment in Moment
+        if moment is not Moment.WITHIN or method in ("put", "put_new")
+    ],
+)
+def test_a_death_leaves_one_table_or_the_other_and_the_next_migration_makes_the_new_one(
+    method: str, moment: Moment, calls: dict[str, int], template: Path, tmp_path: Path
+) -> None:
+    for number in deaths(calls.get(method, 0), method):
+        lake = tmp_path / f"{number}"
+        shutil.copytree(template, lake)
+        with pytest.raises(Crash):
+            run(FailingStore(lake, False, Trigger(method, number, moment)))
+
+        found = read(lake)
+        is_new = found.columns == NEW.columns
+        assert found.equals(NEW if is_new else OLD), f"at call {number}"
+        assert statuses(lake) == (["fresh"] if is_new else ["stale"]) + ["external"] + (
+            ["fresh", "fresh"] if is_new else ["stale", "stale"]
+        )
+        assert run(Store(lake, durable=False)).entry.status is RunStatus.SUCCESS
+        assert read(lake).equals(NEW)
+        assert statuses(lake) == ["fresh", "external", "fresh", "fresh"]
+
+
+def raced(lake: Path, template: Path, act: Callable[[], None]) -> RunReport:
+    """Migrate while somebody does something just before the commit is put."""
+    shutil.copytree(template, lake)
+    return run(FailingStore(lake, False, Trigger("put_new", 1, Moment.BEFORE, act, "daily/")))
+
+
+def test_what_others_write_meanwhile_is_not_lost_and_both_versions_are_named(template: Path, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    third = OUTSIDE.with_columns(day=START + dt.timedelta(days=2))
+
+    report = raced(lake, template, lambda: write_deltalake(str(lake / "daily"), third, mode="append"))
+
+    assert report.entry.status is RunStatus.FAILURE
+    assert {failure.error.partition(";")[0] for failure in report.entry.failures} == {
+        "daily: the whole table changed at version 3 while this run worked from version 2"
+    }
+    assert read(lake).equals(pl.concat([OLD, third]).sort("day", "n"))
+    assert len(list((lake / "daily").rglob("*.parquet"))) == 5, "what was staged is gone"
+
+
+def test_what_others_say_of_the_table_meanwhile_is_not_lost_either(template: Path, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+
+    report = raced(
+        lake, template, lambda: DeltaTable(str(lake / "daily")).alter.set_column_metadata("n", {"comment": "theirs"})
+    )
+
+    assert report.entry.status is RunStatus.FAILURE
+    assert read(lake).equals(OLD)
+
+
+def compact(lake: Path) -> None:
+    DeltaTable(str(lake / "daily")).optimize.compact()
+
+
+def test_rows_that_others_only_move_meanwhile_are_replaced_where_they_lie(template: Path, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    twice = tmp_path / "twice"
+    shutil.copytree(template, twice)
+    write_deltalake(str(twice / "daily"), OUTSIDE.with_columns(n=pl.lit(8, pl.Int32)), mode="append")
+
+    report = raced(lake, twice, lambda: compact(lake))
+
+    assert report.entry.status is RunStatus.SUCCESS
+    assert read(lake)["n"].to_list() == [1, 100, 7, 8, 3, 100]
+    assert statuses(lake) == ["fresh", "external", "fresh", "fresh"]
+
+
+def test_a_store_that_refuses_leaves_the_table_as_it_was(template: Path, tmp_path: Path) -> None:
+    def refuse() -> None:
+        raise StorageError("the disk is full")
+
+    report = raced(tmp_path / "lake", template, refuse)
+
+    assert report.entry.status is RunStatus.FAILURE
+    assert read(tmp_path / "lake").equals(OLD)
