@@ -113,6 +113,10 @@ PartitionOption = Annotated[
     list[str] | None, typer.Option("--partition", metavar="KEY", help="A partition; may be given several times.")
 ]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="KEY", help="First partition of a range.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
+]
+NeededRunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="KEY", help="Last partition of a range, included.")]
 
 

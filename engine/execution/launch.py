@@ -17,6 +17,7 @@ from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
@@ -38,7 +39,7 @@ def launch(
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
     tell: EventSink,
-    stop: Flag,
+    stop: Flag | Stop,
 ) -> RunReport:
     """Carry out a plan on threads of this process.
 
@@ -53,7 +54,7 @@ def launch(
         environ: where resources find their `EnvVar`s.
         now: the clock.
         tell: receives what happens.
-        stop: set it to finish what has begun and no more.
+        stop: asks for an end; a flag asks to finish what has begun and no more.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -69,7 +70,8 @@ def launch(
     entry = begin_entry(command, now())
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=Keep(store))
     executor = ThreadExecutor(stager.stage, workers)
-    report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
+    asked = stop if isinstance(stop, Stop) else Stop(stop)
+    report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, asked)
     for key in plan.planned:
         save_index_if_due(tables[key])
         try:

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Event as Flag
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
@@ -32,7 +31,10 @@ from deltaworks.engine.execution.events import (
 from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
+from deltaworks.engine.execution.progress import Progress
+from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
@@ -40,6 +42,7 @@ from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import Status, lake_status
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -51,8 +54,6 @@ BATCH_AGE_S = 2.0
 
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
-
-HEARTBEAT_S = 5.0
 
 MAX_TRIES = 3
 """How often a partition is made that others change each time meanwhile."""
@@ -75,6 +76,8 @@ class RunReport:
     """What came of the sources that were observed before it was planned."""
     broken: Mapping[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
     """By asset and partition as a failure names them, what is known of those whose rows were judged."""
+    left_calls: int = 0
+    """How many calls still ran when the run was canceled and went without them; they end with the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,6 @@ class _TableThen:
     @classmethod
     def of(cls, table: Table) -> _TableThen:
         return cls(table.table_id, table.version)
-
-
-@dataclass
-class _Progress:
-    materialized: int = 0
-    commits: int = 0
-    skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
-    failures: list[Failure] = field(default_factory=list[Failure])
-    blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
-    broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
 
 class Run:
@@ -121,13 +114,12 @@ class Run:
         self._retries = Retries()
         self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
-        self._progress = _Progress()
+        self._progress = Progress(plan)
         self._numbers = 0
         self._running = 0
-        self._beaten_s = time.monotonic()
 
-    def carry_out(self, store: Store, stop: Flag) -> RunReport:
-        """Make everything that can be made; once `stop` is set, finish and commit what has begun, and no more.
+    def carry_out(self, store: Store, stop: Stop) -> RunReport:
+        """Make everything that can be made, until `stop` asks for an end; what is committed by then stays.
 
         Raises:
             StorageError: the lake cannot be written; what was committed before stays.
@@ -135,21 +127,33 @@ class Run:
         write_run(store, self._entry)
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
-            self._loop(store, stop)
+            with Pulse(store, self._entry.run_id, lambda: self._entry_now(RunStatus.RUNNING), stop, self._tell):
+                self._loop(stop)
         except BaseException:
-            write_run(store, self._ended(RunStatus.FAILURE))
+            write_run(store, self._entry_now(RunStatus.FAILURE))
             raise
         finally:
-            self._executor.close()
-        ended = self._ended(self._status(stop))
-        self._note(store, ended)
+            if self._running and stop.is_urgent:
+                self._executor.abandon()
+            else:
+                self._executor.close()
+        ended = self._entry_now(self._status(stop))
+        if ended.status is RunStatus.CANCELED:
+            ended = replace(ended, reason=stop.reason)
+        self._end(store, ended)
         progress = self._progress
-        return RunReport(ended, tuple(progress.blocked), tuple(progress.skipped), broken=progress.broken)
+        return RunReport(
+            ended,
+            tuple(progress.blocked),
+            tuple(progress.skipped),
+            broken=progress.broken,
+            left_calls=self._running,
+        )
 
-    def _loop(self, store: Store, stop: Flag) -> None:
+    def _loop(self, stop: Stop) -> None:
         stopping = False
         while True:
-            if stop.is_set() and not stopping:
+            if stop.is_asked and not stopping:
                 stopping = True
                 self._tell(Stopping())
             for key, ordinal in self._retries.due(time.monotonic()):
@@ -157,11 +161,10 @@ class Run:
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
-            at_rest = not self._running and (stopping or not self._agenda.has_ready)
+            at_rest = (not self._running or stop.leaves()) and (stopping or not self._agenda.has_ready)
             for key in list(self._batches):
                 if at_rest or self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
                     self._commit(key)
-            self._beat(store)
             if at_rest and (stopping or not (self._agenda.has_ready or self._retries.are_waiting)):
                 return
 
@@ -173,17 +176,11 @@ class Run:
         elif self._retries.are_waiting and not self._agenda.has_ready:
             time.sleep(WAIT_S)
 
-    def _beat(self, store: Store) -> None:
-        """Show that the run lives: whoever sees no heartbeat for 30 s takes it for lost."""
-        if time.monotonic() - self._beaten_s >= HEARTBEAT_S:
-            self._beaten_s = time.monotonic()
-            alive = replace(self._ended(RunStatus.RUNNING), ended_at=None, heartbeat_at=self._now().isoformat())
-            self._note(store, alive)
-
-    def _note(self, store: Store, entry: RunEntry) -> None:
-        """Write the run's entry; what is committed stands, whether or not the ledger can say so."""
+    def _end(self, store: Store, entry: RunEntry) -> None:
+        """Write the run's last entry; what is committed stands, whether or not the ledger can say so."""
         try:
             write_run(store, entry)
+            forget_stop_requests(store, entry.run_id)
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
@@ -272,7 +269,7 @@ class Run:
         for each in done:
             self._agenda.committed(key, each.ordinal)
         if committed.version is not None:
-            self._progress.materialized += len(done)
+            self._progress.made[key] += len(done)
             self._progress.commits += 1
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
@@ -336,20 +333,10 @@ class Run:
         self._progress.blocked.append(event)
         self._tell(event)
 
-    def _status(self, stop: Flag) -> RunStatus:
-        if stop.is_set() and self._agenda.is_unsettled:
+    def _status(self, stop: Stop) -> RunStatus:
+        if stop.is_asked and self._agenda.is_unsettled:
             return RunStatus.CANCELED
         return RunStatus.FAILURE if self._progress.failures else RunStatus.SUCCESS
 
-    def _ended(self, status: RunStatus) -> RunEntry:
-        progress = self._progress
-        return replace(
-            self._entry,
-            status=status,
-            ended_at=self._now().isoformat(),
-            materialized=progress.materialized,
-            failed=len(progress.failures),
-            skipped=self._plan.left_out_count + len(progress.blocked) + len(progress.skipped),
-            commits=progress.commits,
-            failures=tuple(sorted(progress.failures, key=lambda each: (each.asset, each.partition or ""))),
-        )
+    def _entry_now(self, status: RunStatus) -> RunEntry:
+        return self._progress.entry(self._entry, status, self._now().isoformat())

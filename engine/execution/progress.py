@@ -1,0 +1,57 @@
+"""Progress: what a run has come to so far, as its entry in the ledger tells it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.events import PartitionBlocked, PartitionSkipped
+from deltaworks.engine.execution.task import Broken
+from deltaworks.engine.planning.plan import Plan
+from deltaworks.io.ledger import AssetOutcome, Failure, RunEntry, RunStatus
+
+
+@dataclass
+class Progress:
+    """Of one run. The coordinator adds to it; another thread may look at it meanwhile."""
+
+    plan: Plan
+    made: Counter[AssetKey] = field(default_factory=Counter[AssetKey])
+    """How many partitions of each asset are committed."""
+    commits: int = 0
+    skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
+    failures: list[Failure] = field(default_factory=list[Failure])
+    blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
+    broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
+
+    def __post_init__(self) -> None:
+        """Name every asset at once: a dict that grows cannot be looked through by another thread."""
+        self.made.update(dict.fromkeys(self.plan.planned, 0))
+
+    def entry(self, begun: RunEntry, status: RunStatus, at: str) -> RunEntry:
+        """Return the entry of the run as it is at an instant."""
+        failures = tuple(sorted(self.failures, key=lambda each: (each.asset, each.partition or "")))
+        return replace(
+            begun,
+            status=status,
+            ended_at=at if status.is_over else None,
+            heartbeat_at=at,
+            materialized=self.made.total(),
+            failed=len(failures),
+            skipped=self.plan.left_out_count + len(self.blocked) + len(self.skipped),
+            commits=self.commits,
+            failures=failures,
+            steps=tuple(self._steps()),
+        )
+
+    def _steps(self) -> list[AssetOutcome]:
+        failed = Counter(each.asset for each in self.failures)
+        skipped = Counter(str(each.asset) for each in self.blocked)
+        skipped.update(str(each.asset) for each in self.skipped)
+        planned: Mapping[AssetKey, int] = {key: len(part) for key, part in self.plan.planned.items()}
+        return [
+            AssetOutcome(str(key), count, self.made[key], failed[str(key)], skipped[str(key)])
+            for key, count in planned.items()
+        ]
