@@ -11,7 +11,7 @@ import typer
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
-from deltaworks.cli.commands import run_stops
+from deltaworks.cli.commands import run_logs, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
@@ -252,5 +252,6 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Show runs, stop them, try them again.", no_args_is_help=True, rich_markup_mode=None)
     add(group, "list", list_runs)
     add(group, "show", show_run)
+    run_logs.add_to(group)
     run_stops.add_to(group)
     app.add_typer(group, name="runs")

@@ -9,6 +9,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
@@ -16,6 +17,8 @@ from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
+from deltaworks.engine.execution.run_log import RunLog
+from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -23,6 +26,7 @@ from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
+from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -69,9 +73,14 @@ def launch(
         keep_what_is_read(tables[key])
     entry = begin_entry(command, now())
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=Keep(store))
-    executor = ThreadExecutor(stager.stage, workers)
+    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(resources), tell)
+    executor = ThreadExecutor(log.capturing(stager.stage, stager.nodes), workers)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
-    report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, asked)
+    try:
+        with capturing():
+            report = Run(graph, plan, tables, executor, entry, now, log.tell).carry_out(store, asked, log.flush)
+    finally:
+        log.flush()
     for key in plan.planned:
         save_index_if_due(tables[key])
         try:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
@@ -24,8 +25,11 @@ from deltaworks.engine.execution.events import (
     PartitionsCommitted,
     PartitionSkipped,
     PartitionWarned,
+    RunEnded,
     RunNoted,
     RunStarted,
+    StepEnded,
+    StepStarted,
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
@@ -34,6 +38,7 @@ from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.run_log import step_name
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
@@ -118,8 +123,10 @@ class Run:
         self._numbers = 0
         self._running = 0
 
-    def carry_out(self, store: Store, stop: Stop) -> RunReport:
+    def carry_out(self, store: Store, stop: Stop, also: Callable[[], None] = lambda: None) -> RunReport:
         """Make everything that can be made, until `stop` asks for an end; what is committed by then stays.
+
+        `also` is called every second, in a thread.
 
         Raises:
             StorageError: the lake cannot be written; what was committed before stays.
@@ -127,7 +134,8 @@ class Run:
         write_run(store, self._entry)
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
-            with Pulse(store, self._entry.run_id, lambda: self._entry_now(RunStatus.RUNNING), stop, self._tell):
+            alive = partial(self._entry_now, RunStatus.RUNNING)
+            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also):
                 self._loop(stop)
         except BaseException:
             write_run(store, self._entry_now(RunStatus.FAILURE))
@@ -141,6 +149,7 @@ class Run:
         if ended.status is RunStatus.CANCELED:
             ended = replace(ended, reason=stop.reason)
         self._end(store, ended)
+        self._tell(RunEnded(ended.status.value, ended.reason))
         progress = self._progress
         return RunReport(
             ended,
@@ -207,6 +216,7 @@ class Run:
         self._running += 1
         is_small = first == last and self._is_small(key, inputs)
         cut = cuts(self._graph, self._tables, node, range(first, last + 1))
+        self._tell(StepStarted(step_name(node, first, last), self._numbers))
         self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut))
         return True
 
@@ -230,6 +240,8 @@ class Run:
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
         node = self._graph.nodes[key]
+        step, number = step_name(node, outcome.task.first, outcome.task.last), outcome.task.number
+        self._tell(StepEnded(step, number, len(outcome.staged), len(outcome.failures)))
         for ordinal, reason in outcome.failures.items():
             delay_s = None
             if outcome.may_pass_later:
