@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,18 +28,27 @@ from deltaworks.cli.wording import (
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
+    from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.execution.stop import Stop
     from deltaworks.engine.workspace.project import Project
+    from deltaworks.io.ledger import RunEntry
 
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
 def run_plan(
-    session: Session, project: Project, seen: Observations, decision: Decision, workers: int | None, command: str
+    session: Session,
+    project: Project,
+    seen: Observations,
+    decision: Decision,
+    workers: int | None,
+    command: str,
+    entry: RunEntry | None = None,
+    skipped: Sequence[PartitionSkipped] = (),
 ) -> ExitCode:
-    """Carry out a plan and show how it ended; `seen` is what it was decided on."""
+    """Carry out a plan and show how it ended; `seen` is what it was decided on, `entry` the run that it is part of."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
 
@@ -60,6 +69,8 @@ def run_plan(
             now=session.now,
             tell=tell,
             stop=stop,
+            entry=entry,
+            skipped=skipped,
         )
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults

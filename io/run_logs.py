@@ -19,9 +19,6 @@ from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
 
 FOLDER: Final = f"{ENGINE_FOLDER}/logs"
 
-KEPT_FOR: Final = dt.timedelta(days=30)
-"""How long the logs of a run are kept at least after their last line."""
-
 OBJECT_BYTES = 1024 * 1024
 """How large an object becomes."""
 

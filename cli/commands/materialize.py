@@ -31,14 +31,21 @@ def materialize(
         bool,
         typer.Option("--from-rejects", help="Judge the rows again that rules left out; no function is called."),
     ] = False,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
+    ] = None,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
     project = session.load()
     command = shlex.join(["materialize", *sys.argv[2:]])
+    if from_rejects and run_id is not None:
+        raise RequestError("--from-rejects and --run-id do not go together: it calls no function that could go on.")
     if from_rejects:
         return _readmit(session, project, select, Keys(partition or (), from_, to), command)
     only = frozenset({Only.ALL})
@@ -46,7 +53,11 @@ def materialize(
     seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
-    return run_plan(session, project, seen, decision, workers, command)
+    if run_id is None:
+        return run_plan(session, project, seen, decision, workers, command)
+    entry = begin_attempt(project.store, run_id, command, session.now())
+    left = without_made(project.graph, decision, run_id)
+    return run_plan(session, project, seen, left, workers, command, entry)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

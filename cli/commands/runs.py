@@ -11,7 +11,7 @@ import typer
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
-from deltaworks.cli.commands import run_logs, run_stops
+from deltaworks.cli.commands import run_logs, run_retry, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
@@ -237,9 +237,10 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
 
 
 def _duration(run: RunEntry, now: dt.datetime) -> dt.timedelta:
-    """Return how long a run took, has taken so far, or took until its last sign of life."""
+    """Return how long the latest attempt of a run took, has taken so far, or took until its last sign of life."""
     end = run.ended_at or (run.heartbeat_at or run.started_at if run.status_at(now) == "lost" else None)
-    return (now if end is None else dt.datetime.fromisoformat(end)) - dt.datetime.fromisoformat(run.started_at)
+    begun = dt.datetime.fromisoformat(run.attempt_started_at or run.started_at)
+    return (now if end is None else dt.datetime.fromisoformat(end)) - begun
 
 
 def _status_cell(run: RunEntry, now: dt.datetime) -> Cell:
@@ -254,4 +255,5 @@ def add_to(app: typer.Typer) -> None:
     add(group, "show", show_run)
     run_logs.add_to(group)
     run_stops.add_to(group)
+    run_retry.add_to(group)
     app.add_typer(group, name="runs")

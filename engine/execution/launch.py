@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.events import EventSink, RunNoted
+from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.keep import Keep
@@ -26,6 +27,7 @@ from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
+from deltaworks.io.ledger import RunEntry
 from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -44,6 +46,8 @@ def launch(
     now: Callable[[], dt.datetime],
     tell: EventSink,
     stop: Flag | Stop,
+    entry: RunEntry | None = None,
+    skipped: Sequence[PartitionSkipped] = (),
 ) -> RunReport:
     """Carry out a plan on threads of this process.
 
@@ -59,6 +63,8 @@ def launch(
         now: the clock.
         tell: receives what happens.
         stop: asks for an end; a flag asks to finish what has begun and no more.
+        entry: the run that this is an attempt of; none: it is a new one.
+        skipped: what others have made, so that it is not planned any more.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -71,14 +77,18 @@ def launch(
         verify_upstreams(graph, graph.nodes[key], tables)
     for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
         keep_what_is_read(tables[key])
-    entry = begin_entry(command, now())
+    entry = entry or begin_entry(command, now())
+    if entry.attempt == 1:
+        keep_plan(graph, store, entry.run_id, plan, tables)
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=Keep(store))
     log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(resources), tell)
     executor = ThreadExecutor(log.capturing(stager.stage, stager.nodes), workers)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     try:
         with capturing():
-            report = Run(graph, plan, tables, executor, entry, now, log.tell).carry_out(store, asked, log.flush)
+            run = Run(graph, plan, tables, executor, entry, now, log.tell)
+            run.skip(skipped)
+            report = run.carry_out(store, asked, log.flush)
     finally:
         log.flush()
     for key in plan.planned:

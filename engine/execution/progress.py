@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.definitions.keys import AssetKey
@@ -18,6 +18,8 @@ class Progress:
     """Of one run. The coordinator adds to it; another thread may look at it meanwhile."""
 
     plan: Plan
+    open: dict[tuple[str, str | None], Failure] = field(default_factory=dict[tuple[str, str | None], Failure])
+    """What failed in an earlier attempt and was not settled in this one yet, by asset and partition."""
     made: Counter[AssetKey] = field(default_factory=Counter[AssetKey])
     """How many partitions of each asset are committed."""
     commits: int = 0
@@ -30,16 +32,31 @@ class Progress:
         """Name every asset at once: a dict that grows cannot be looked through by another thread."""
         self.made.update(dict.fromkeys(self.plan.planned, 0))
 
+    def commit(self, key: AssetKey, partitions: Sequence[str]) -> None:
+        """Note that a commit has made partitions of an asset visible."""
+        self.made[key] += len(partitions)
+        self.commits += 1
+        if self.open:
+            for partition in partitions:
+                self.open.pop((str(key), partition or None), None)
+
+    def fail(self, failure: Failure) -> None:
+        """Note that a partition could not be made."""
+        self.failures.append(failure)
+        self.open.pop((failure.asset, failure.partition), None)
+
     def entry(self, begun: RunEntry, status: RunStatus, at: str) -> RunEntry:
         """Return the entry of the run as it is at an instant."""
-        failures = tuple(sorted(self.failures, key=lambda each: (each.asset, each.partition or "")))
+        failures = tuple(
+            sorted((*self.failures, *self.open.values()), key=lambda each: (each.asset, each.partition or ""))
+        )
         return replace(
             begun,
             status=status,
             ended_at=at if status.is_over else None,
             heartbeat_at=at,
             materialized=self.made.total(),
-            failed=len(failures),
+            failed=len(self.failures),
             skipped=self.plan.left_out_count + len(self.blocked) + len(self.skipped),
             commits=self.commits,
             failures=failures,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -119,9 +119,15 @@ class Run:
         self._retries = Retries()
         self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
-        self._progress = Progress(plan)
-        self._numbers = 0
+        self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
+        self._numbers = _calls_before(entry)
         self._running = 0
+
+    def skip(self, made_by_others: Sequence[PartitionSkipped]) -> None:
+        """Note what is not planned any more, since others have made it."""
+        for skipped in made_by_others:
+            self._progress.skipped.append(skipped)
+            self._tell(skipped)
 
     def carry_out(self, store: Store, stop: Stop, also: Callable[[], None] = lambda: None) -> RunReport:
         """Make everything that can be made, until `stop` asks for an end; what is committed by then stays.
@@ -281,8 +287,7 @@ class Run:
         for each in done:
             self._agenda.committed(key, each.ordinal)
         if committed.version is not None:
-            self._progress.made[key] += len(done)
-            self._progress.commits += 1
+            self._progress.commit(key, [each.partition.key for each in done])
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
         for each in batch.staged:
@@ -313,9 +318,8 @@ class Run:
             self._decided_on[key, ordinal] = _TableThen.of(table)
             if ordinal not in wanted:
                 partition = self._graph.nodes[key].partitions.key(ordinal)
-                skipped = PartitionSkipped(key, partition, conflict.version, str(table.writers[conflict.version]))
-                self._progress.skipped.append(skipped)
-                self._tell(skipped)
+                writer = str(table.writers[conflict.version])
+                self.skip([PartitionSkipped(key, partition, conflict.version, writer)])
                 if Status(status.status[ordinal]) is Status.MISSING:
                     self._block(key, ordinal, is_gone=True)
                 else:
@@ -328,7 +332,7 @@ class Run:
     def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)
         then = self._decided_on[key, ordinal]
-        self._progress.failures.append(Failure(str(key), partition or None, reason, then.version, then.table_id))
+        self._progress.fail(Failure(str(key), partition or None, reason, then.version, then.table_id))
         self._tell(PartitionFailed(key, partition, reason))
         self._block(key, ordinal)
 
@@ -352,3 +356,13 @@ class Run:
 
     def _entry_now(self, status: RunStatus) -> RunEntry:
         return self._progress.entry(self._entry, status, self._now().isoformat())
+
+
+def _calls_before(entry: RunEntry) -> int:
+    """Return the number after which an attempt numbers its calls, by which files are named.
+
+    Attempts of one run begin apart by more microseconds than they make calls, even if nobody knows of them any more.
+    """
+    if entry.attempt_started_at is None:
+        return 0
+    return int(dt.datetime.fromisoformat(entry.attempt_started_at).timestamp() * 1_000_000)
