@@ -45,8 +45,8 @@ class _Bars:
                 self._drawn.advance(self._tasks[str(asset)])
             case events.PartitionWarned(asset, key, warnings):
                 self._drawn.console.print(Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow"))
-            case events.SourceObserved():
-                pass  # what was seen stands in the report
+            case events.SourceObserved() | events.StepStarted() | events.StepEnded() | events.RunEnded():
+                pass  # stands in the report, and in the run's log
             case events.RunNoted(note):
                 self._drawn.console.print(Text(f"note: {note}", style="yellow"))
             case events.Stopping():

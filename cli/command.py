@@ -50,6 +50,8 @@ class Session:
     module: str | None
     lake: str | None
     output: Output
+    as_json: bool = False
+    """Whether the answer is one JSON document."""
 
     def load(self, *, reads_lake: bool = True) -> Project:
         """Load the project that the options name; without its lake, dynamic partitions have no keys.
@@ -113,6 +115,10 @@ PartitionOption = Annotated[
     list[str] | None, typer.Option("--partition", metavar="KEY", help="A partition; may be given several times.")
 ]
 FromOption = Annotated[str | None, typer.Option("--from", metavar="KEY", help="First partition of a range.")]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
+]
+NeededRunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="KEY", help="Last partition of a range, included.")]
 
 
@@ -133,7 +139,7 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
 
     def invoke(**arguments: Any) -> None:
         folder, file, module, lake, as_json, debug = (arguments.pop(option.name) for option in shared)
-        session = Session(folder, file, module, lake, output(as_json=as_json))
+        session = Session(folder, file, module, lake, output(as_json=as_json), as_json)
         code: int
         logging.getLogger("deltaworks").setLevel(logging.DEBUG if debug else logging.INFO)
         try:

@@ -74,8 +74,8 @@ class Lines:
                 self._print(f"note: {note}")
             case events.Stopping():
                 self._print("stopping: what has begun is finished and committed; Ctrl-C again ends at once")
-            case events.PartitionBlocked():
-                pass  # counted in the report
+            case events.PartitionBlocked() | events.StepStarted() | events.StepEnded() | events.RunEnded():
+                pass  # stands in the report, and in the run's log
 
     def _print(self, line: str) -> None:
         write(sys.stderr, line)

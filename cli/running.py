@@ -6,9 +6,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,17 +32,27 @@ from deltaworks.cli.wording import (
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
+    from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.execution.stop import Stop
     from deltaworks.engine.workspace.project import Project
+    from deltaworks.io.ledger import RunEntry
 
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
 def run_plan(
-    session: Session, project: Project, seen: Observations, decision: Decision, workers: int | None, command: str
+    session: Session,
+    project: Project,
+    seen: Observations,
+    decision: Decision,
+    workers: int | None,
+    command: str,
+    entry: RunEntry | None = None,
+    skipped: Sequence[PartitionSkipped] = (),
 ) -> ExitCode:
-    """Carry out a plan and show how it ended; `seen` is what it was decided on.
+    """Carry out a plan and show how it ended; `seen` is what it was decided on, `entry` the run that it is part of.
 
     Raises:
         TableMismatch: nothing of it can be made before a migration.
@@ -71,29 +80,47 @@ def run_plan(
             now=session.now,
             tell=tell,
             stop=stop,
+            entry=entry,
+            skipped=skipped,
         )
     session.output.show(_report(session, project, seen, decision, report))
-    is_done = report.entry.status == "success" and not _faults(seen, decision)
-    return ExitCode.DONE if is_done else ExitCode.FAILED
+    is_well = report.entry.status == "success" and not _faults(seen, decision)
+    return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)
 
 
 @contextmanager
-def stoppable() -> Generator[Flag]:
-    """Turn the first Ctrl-C into a request to stop; a second one ends the process at once."""
-    stop = Flag()
+def stoppable() -> Generator[Stop]:
+    """Turn the first Ctrl-C into a request to stop; a second one ends the process at once. SIGTERM cancels."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.execution.stop import Stop
+
+    stop = Stop()
 
     def ask(_signal: int, _frame: object) -> None:
-        if stop.is_set():
+        if stop.is_asked:
             # A call may hang for ever; what is committed is safe whenever the process ends. The cursor comes back.
             os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"")
             os._exit(130)
-        stop.set()
+        stop.finish("interrupted by Ctrl-C")
 
-    before = signal.signal(signal.SIGINT, ask)
+    def cancel(_signal: int, _frame: object) -> None:
+        stop.cancel("canceled by SIGTERM")
+
+    before = {number: signal.signal(number, act) for number, act in ((signal.SIGINT, ask), (signal.SIGTERM, cancel))}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, act in before.items():
+            signal.signal(number, act)
+
+
+def leave(report: RunReport, code: ExitCode) -> ExitCode:
+    """Return the exit code, or end the process with it: calls that a canceled run has left would hold it up."""
+    if report.left_calls:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> View:

@@ -30,6 +30,29 @@ _FAILURE = pl.Struct(
     }
 )
 
+_STEP = pl.Struct(
+    {
+        "asset": pl.String(),
+        "planned": pl.Int64(),
+        "materialized": pl.Int64(),
+        "failed": pl.Int64(),
+        "skipped": pl.Int64(),
+    }
+)
+
+_ATTEMPT = pl.Struct(
+    {
+        "number": pl.Int64(),
+        "status": pl.String(),
+        "started_at": pl.String(),
+        "ended_at": pl.String(),
+        "materialized": pl.Int64(),
+        "failed": pl.Int64(),
+        "skipped": pl.Int64(),
+        "commits": pl.Int64(),
+    }
+)
+
 SCHEMA = pl.Schema(
     {
         "run_id": pl.String(),
@@ -50,6 +73,15 @@ SCHEMA = pl.Schema(
         "replaced": pl.Int64(),
         "dropped": pl.Int64(),
         "quarantined": pl.Int64(),
+        "born": pl.String(),
+        "user": pl.String(),
+        "tags": pl.List(pl.String()),
+        "reason": pl.String(),
+        "waits_for": pl.String(),
+        "attempt": pl.Int64(),
+        "attempt_started_at": _INSTANT,
+        "steps": pl.List(_STEP),
+        "earlier": pl.List(_ATTEMPT),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC."""

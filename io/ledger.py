@@ -15,11 +15,12 @@ from enum import StrEnum
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io import folded
 from deltaworks.io.dtypes import Json
+from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 LOST_AFTER_S = 30
-"""A run that has given no sign of life for so long is lost."""
+"""A run that has given no sign of life for so long is lost; at once if its process is seen to be gone."""
 
 _RUNS = f"{ENGINE_FOLDER}/ledger/runs"
 _SHOWN_RUNS = 3
@@ -28,6 +29,8 @@ _SHOWN_RUNS = 3
 class RunStatus(StrEnum):
     """How far a run has come."""
 
+    QUEUED = "queued"
+    """It waits for its turn; `waits_for` says for what."""
     RUNNING = "running"
     """It has started and not said how it ended."""
     SUCCESS = "success"
@@ -38,6 +41,11 @@ class RunStatus(StrEnum):
     """Somebody stopped it; what was committed before stays."""
     LOST = "lost"
     """It said nothing more, so its process is gone; no run writes this of itself, `status_at` finds it out."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self not in (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,35 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class AssetOutcome:
+    """How far a run has come with one asset."""
+
+    asset: str
+    planned: int
+    """How many partitions; what is in none of the others is not settled yet."""
+    materialized: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An earlier attempt of a run that was tried again."""
+
+    number: int
+    status: RunStatus
+    started_at: str
+    ended_at: str | None
+    """None: it was lost."""
+    materialized: int
+    failed: int
+    skipped: int
+    commits: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A run as the ledger keeps it."""
+    """A run as the ledger keeps it: its latest attempt, and in few words those before it."""
 
     run_id: str
     status: RunStatus
@@ -84,13 +119,41 @@ class RunEntry:
     """How many rows its commits left out."""
     quarantined: int = 0
     """How many more they left out that are kept."""
+    born: str | None = None
+    """What tells its process from others with the same id; see `Process`."""
+    user: str | None = None
+    """Who started it."""
+    tags: tuple[str, ...] = ()
+    """`key=value`, as whoever started it gave them."""
+    reason: str | None = None
+    """Why it was stopped."""
+    waits_for: str | None = None
+    """What a queued run waits for."""
+    attempt: int = 1
+    """Which attempt this is."""
+    attempt_started_at: str | None = None
+    """When this attempt began; none: with the run."""
+    steps: tuple[AssetOutcome, ...] = ()
+    """By asset, upstreams first."""
+    earlier: tuple[Attempt, ...] = ()
+    """The attempts before this one, the first of them first."""
+
+    @property
+    def process(self) -> Process | None:
+        """Its coordinator; none: an older engine did not say."""
+        return None if self.host is None or self.pid is None else Process(self.host, self.pid, self.born)
 
     def status_at(self, now: dt.datetime) -> RunStatus:
-        """Return the status as somebody sees it who looks at `now`: what fell silent while running is lost."""
-        if self.status is not RunStatus.RUNNING:
+        """Return the status as somebody sees it who looks at `now`: what fell silent before its end is lost.
+
+        A process on this machine is looked for, so its end is seen at once.
+        """
+        if self.status.is_over:
             return self.status
+        if self.process is not None and self.process.is_gone():
+            return RunStatus.LOST
         last_sign = dt.datetime.fromisoformat(self.heartbeat_at or self.started_at)
-        return RunStatus.LOST if now - last_sign > dt.timedelta(seconds=LOST_AFTER_S) else RunStatus.RUNNING
+        return RunStatus.LOST if now - last_sign > dt.timedelta(seconds=LOST_AFTER_S) else self.status
 
 
 def write_run(store: Store, entry: RunEntry) -> None:
@@ -116,6 +179,15 @@ def read_runs(store: Store) -> list[RunEntry]:
         for entry in _read_fold(store, path):
             entries.setdefault(entry.run_id, entry)
     return sorted(entries.values(), key=lambda entry: (dt.datetime.fromisoformat(entry.started_at), entry.run_id))
+
+
+def read_run(store: Store, known: RunEntry) -> RunEntry | None:
+    """Read the entry of a run anew; none if it is not there any more, or folded.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    return _read(store, _path(known.run_id, known.started_at))
 
 
 def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
@@ -159,12 +231,17 @@ def _read_fold(store: Store, path: str) -> list[RunEntry]:
 
 def _is_over(store: Store, path: str, entry: RunEntry) -> bool:
     """Return whether a run has ended and this engine knows all that its object says, which a fold would lose else."""
-    if entry.status is RunStatus.RUNNING:
+    if not entry.status.is_over:
         return False
     document: Json = json.loads(store.read(path) or b"{}")
-    failures: list[Json] = document.get("failures", [])
-    known, known_of_failures = ({each.name for each in fields(kind)} for kind in (RunEntry, Failure))
-    return document.keys() <= known and all(failure.keys() <= known_of_failures for failure in failures)
+    parts = {"failures": Failure, "steps": AssetOutcome, "earlier": Attempt}
+    return document.keys() <= _names(RunEntry) and all(
+        each.keys() <= _names(kind) for name, kind in parts.items() for each in document.get(name) or ()
+    )
+
+
+def _names(kind: type[RunEntry | Failure | AssetOutcome | Attempt]) -> set[str]:
+    return {each.name for each in fields(kind)}
 
 
 def _day(path: str) -> dt.date:
@@ -243,7 +320,23 @@ def _from_json(document: Json) -> RunEntry:
         replaced=int(document.get("replaced") or 0),
         dropped=int(document.get("dropped") or 0),
         quarantined=int(document.get("quarantined") or 0),
+        born=document.get("born"),
+        user=document.get("user"),
+        tags=tuple(document.get("tags") or ()),
+        reason=document.get("reason"),
+        waits_for=document.get("waits_for"),
+        attempt=int(document.get("attempt") or 1),
+        attempt_started_at=document.get("attempt_started_at"),
+        steps=tuple(AssetOutcome(**_known(each, AssetOutcome)) for each in document.get("steps") or ()),
+        earlier=tuple(
+            Attempt(**(_known(each, Attempt) | {"status": RunStatus(each["status"])}))
+            for each in document.get("earlier") or ()
+        ),
     )
+
+
+def _known(document: Json, kind: type[AssetOutcome | Attempt]) -> Json:
+    return {name: value for name, value in document.items() if name in _names(kind)}
 
 
 def _path(run_id: str, started_at: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import commit_path, path_below, tail
 from deltaworks.io.staged import REJECTS
 from deltaworks.io.store import Store, StoredFile, is_temporary
@@ -44,7 +44,7 @@ class Runs:
         live = [
             entry
             for entry in entries
-            if entry.status is RunStatus.RUNNING
+            if not entry.status.is_over
             and dt.datetime.fromisoformat(entry.heartbeat_at or entry.started_at) > now - LIVE_FOR
         ]
         starts = (dt.datetime.fromisoformat(entry.started_at) for entry in live)

@@ -37,9 +37,14 @@ def materialize(
         bool,
         typer.Option("--migrate", help="Make the whole table anew, under the columns of its asset, in one commit."),
     ] = False,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
+    ] = None,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
@@ -48,6 +53,9 @@ def materialize(
     keys = Keys(partition or (), from_, to)
     if migrate and (from_rejects or keys.are_given):
         raise RequestError("--migrate is about a whole table, all of whose partitions are made: name only the asset.")
+    if run_id is not None and (from_rejects or migrate):
+        what = "--from-rejects" if from_rejects else "--migrate"
+        raise RequestError(f"{what} and --run-id do not go together: it has no steps that could go on.")
     if migrate:
         return run_migration(session, project, select, workers, command)
     if from_rejects:
@@ -57,7 +65,11 @@ def materialize(
     seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
-    return run_plan(session, project, seen, decision, workers, command)
+    if run_id is None:
+        return run_plan(session, project, seen, decision, workers, command)
+    entry = begin_attempt(project.store, run_id, command, session.now())
+    left = without_made(project.graph, decision, run_id)
+    return run_plan(session, project, seen, left, workers, command, entry)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

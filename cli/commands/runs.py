@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
-from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.command import ExitCode, RunArgument, Session, add
+from deltaworks.cli.commands import run_logs, run_retry, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted, left_out_text, totals_json
@@ -24,7 +26,14 @@ SHOWN_FAILURES = 20
 
 _SHOWN_KEYS = 3
 
-_TONES = {"success": "good", "failure": "bad", "lost": "bad", "canceled": "stale", "running": "strong"}
+_TONES = {
+    "success": "good",
+    "failure": "bad",
+    "lost": "bad",
+    "canceled": "stale",
+    "running": "strong",
+    "queued": "quiet",
+}
 
 
 def list_runs(
@@ -39,12 +48,7 @@ def list_runs(
     return ExitCode.DONE
 
 
-def show_run(
-    session: Session,
-    run: Annotated[
-        str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
-    ] = "latest",
-) -> ExitCode:
+def show_run(session: Session, run: RunArgument = "latest") -> ExitCode:
     """Show how a run went, what failed, and what is kept of it."""
     # Imported here: --help must not load Polars.
     from deltaworks.io.kept import find_kept
@@ -95,8 +99,14 @@ def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Se
     facts = Table(("run", run.run_id), [(name, value) for name, value in _facts(run, now)])
     kept_json = [_kept_json(each, store) for each in kept]
     return View(
-        _summary(run, now) | {"failures": failures, "kept": kept_json},
-        (facts, *_failures(run, by_partition), *_kept_lines(kept, store, session.output.width)),
+        _summary(run, now)
+        | {
+            "failures": failures,
+            "kept": kept_json,
+            "steps": [asdict(each) for each in run.steps],
+            "earlier": [asdict(each) for each in run.earlier],
+        },
+        (facts, *_steps(run), *_failures(run, by_partition), *_kept_lines(kept, store, session.output.width)),
     )
 
 
@@ -136,7 +146,15 @@ def _kept_lines(kept: Sequence[KeptRows], store: Store, width: int) -> Iterator[
 
 def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     yield "status", _status_cell(run, now)
+    if run.reason is not None:
+        yield "reason", run.reason
+    if run.waits_for is not None and not run.status.is_over:
+        yield "waits for", run.waits_for
+    if run.attempt > 1:
+        yield "attempt", f"{run.attempt}, after {', '.join(f'{each.number} ({each.status})' for each in run.earlier)}"
     yield "command", run.command
+    if run.tags:
+        yield "tags", ", ".join(run.tags)
     yield "started", f"{instant_text(run.started_at)} UTC"
     if run.ended_at is not None:
         yield "ended", f"{instant_text(run.ended_at)} UTC"
@@ -144,13 +162,29 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
         yield "last sign", f"{instant_text(run.heartbeat_at)} UTC"
     yield "took", duration_text(_duration(run, now))
     if run.host is not None:
-        yield "on", run.host if run.pid is None else f"{run.host}, process {run.pid}"
+        place = run.host if run.pid is None else f"{run.host}, process {run.pid}"
+        yield "on", place if run.user is None else f"{place}, by {run.user}"
     done = run.materialized + run.replaced
     yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}"
     if run.dropped or run.quarantined:
         yield "rows left out", left_out_text(run.dropped, run.quarantined)
     yield "failed", counted(run.failed, "partition")
     yield "skipped", counted(run.skipped, "partition")
+
+
+def _steps(run: RunEntry) -> Iterator[Table]:
+    """Yield how far each asset has come."""
+    if run.steps:
+        rows = [
+            (
+                Cell(each.asset, "strong"),
+                f"{each.materialized:,}/{each.planned:,}",
+                Cell(f"{each.failed:,}", "bad" if each.failed else "quiet"),
+                f"{each.skipped:,}",
+            )
+            for each in run.steps
+        ]
+        yield Table(("step", "made#", "failed#", "skipped#"), rows)
 
 
 def _failures(run: RunEntry, by_partition: Mapping[tuple[str, str | None], KeptRows]) -> Iterator[Table | Cell]:
@@ -190,13 +224,19 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "heartbeat_at": instant_json(run.heartbeat_at),
         "host": run.host,
         "pid": run.pid,
+        "user": run.user,
+        "tags": list(run.tags),
+        "reason": run.reason,
+        "waits_for": None if run.status.is_over else run.waits_for,
+        "attempt": run.attempt,
     }
 
 
 def _duration(run: RunEntry, now: dt.datetime) -> dt.timedelta:
-    """Return how long a run took, has taken so far, or took until its last sign of life."""
+    """Return how long the latest attempt of a run took, has taken so far, or took until its last sign of life."""
     end = run.ended_at or (run.heartbeat_at or run.started_at if run.status_at(now) == "lost" else None)
-    return (now if end is None else dt.datetime.fromisoformat(end)) - dt.datetime.fromisoformat(run.started_at)
+    begun = dt.datetime.fromisoformat(run.attempt_started_at or run.started_at)
+    return (now if end is None else dt.datetime.fromisoformat(end)) - begun
 
 
 def _status_cell(run: RunEntry, now: dt.datetime) -> Cell:
@@ -206,7 +246,10 @@ def _status_cell(run: RunEntry, now: dt.datetime) -> Cell:
 
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
-    group = typer.Typer(help="Show runs: how each ended and what failed.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help="Show runs, stop them, try them again.", no_args_is_help=True, rich_markup_mode=None)
     add(group, "list", list_runs)
     add(group, "show", show_run)
+    run_logs.add_to(group)
+    run_stops.add_to(group)
+    run_retry.add_to(group)
     app.add_typer(group, name="runs")

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
+import getpass
 import secrets
-import socket
 
 from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
 
 
 def begin_entry(command: str, started: dt.datetime, kind: Kind = Kind.MATERIALIZE) -> RunEntry:
     """Return the entry of a run of this process that starts now, with an id of its own."""
+    here = Process.current()
     return RunEntry(
         new_run_id(started),
         RunStatus.RUNNING,
         command,
         started.isoformat(),
         heartbeat_at=started.isoformat(),
-        host=socket.gethostname(),
-        pid=os.getpid(),
+        host=here.host,
+        pid=here.pid,
+        born=here.born,
+        user=user_name(),
         kind=kind,
     )
+
+
+def user_name() -> str | None:
+    """Return the name of the user whose process this is; none: the system has none for its number."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
 
 
 def new_run_id(started: dt.datetime) -> str:

@@ -19,6 +19,36 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A call is given to the executor."""
+
+    step: str
+    """The asset and its partitions, as in `daily 2024-01-01..2024-01-03`."""
+    number: int
+    """Unique in the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A call is over."""
+
+    step: str
+    number: int
+    staged: int
+    """How many partitions wait for their commit."""
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is over."""
+
+    status: str
+    reason: str | None
+    """Why it was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionsCommitted:
     """A commit has made partitions visible."""
 
@@ -108,6 +138,9 @@ class RunNoted:
 
 Event: TypeAlias = (
     RunStarted
+    | RunEnded
+    | StepStarted
+    | StepEnded
     | PartitionsCommitted
     | PartitionFailed
     | PartitionRetried

@@ -30,6 +30,10 @@ class Executor(Protocol):
         """Wait for what is running and take nothing more."""
         ...
 
+    def abandon(self) -> None:
+        """Take nothing more and wait for nothing; what cannot be stopped ends with this process."""
+        ...
+
 
 class ThreadExecutor:
     """Threads of this process: Polars computes outside of Python's lock."""
@@ -61,6 +65,10 @@ class ThreadExecutor:
     def close(self) -> None:
         """Wait for running tasks; those that have not started are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def abandon(self) -> None:
+        """Drop tasks that have not started; a thread cannot be stopped, so what runs in one goes on, for nobody."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, task: Task) -> Outcome:
         try:

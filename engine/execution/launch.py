@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.attempt import keep_plan
+from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.events import EventSink, RunNoted
+from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
+from deltaworks.engine.execution.run_log import RunLog
+from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
+from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -39,8 +46,10 @@ def launch(
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
     tell: EventSink,
-    stop: Flag,
+    stop: Flag | Stop,
     swap: Swap | None = None,
+    entry: RunEntry | None = None,
+    skipped: Sequence[PartitionSkipped] = (),
 ) -> RunReport:
     """Carry out a plan on threads of this process.
 
@@ -55,9 +64,11 @@ def launch(
         environ: where resources find their `EnvVar`s.
         now: the clock.
         tell: receives what happens.
-        stop: set it to finish what has begun and no more.
+        stop: asks for an end; a flag asks to finish what has begun and no more.
         swap: what puts all that is made in the place of its table at once, whatever that is; none: it is committed in
             batches.
+        entry: the run that this is an attempt of; none: it is a new one.
+        skipped: what others have made, so that it is not planned any more.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -71,11 +82,21 @@ def launch(
         verify_upstreams(graph, graph.nodes[key], tables)
     for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
         keep_what_is_read(tables[key])
-    entry = begin_entry(command, now())
+    entry = entry or begin_entry(command, now())
+    if entry.attempt == 1:
+        keep_plan(graph, store, entry.run_id, plan, tables)
     keep = Keep(store)
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=keep)
-    executor = ThreadExecutor(stager.stage, workers)
-    report = Run(graph, plan, tables, executor, entry, now, tell, keep, swap).carry_out(store, stop)
+    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(resources), tell)
+    executor = ThreadExecutor(log.capturing(stager.stage, stager.nodes), workers)
+    asked = stop if isinstance(stop, Stop) else Stop(stop)
+    try:
+        with capturing():
+            run = Run(graph, plan, tables, executor, entry, now, log.tell, keep, swap)
+            run.skip(skipped)
+            report = run.carry_out(store, asked, log.flush)
+    finally:
+        log.flush()
     for key in plan.planned:
         save_index_if_due(tables[key])
         try:

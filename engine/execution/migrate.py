@@ -19,6 +19,7 @@ from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys
 from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap, cannot_carry
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import left_out
@@ -43,7 +44,7 @@ def migrate(
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
     tell: EventSink,
-    stop: Flag,
+    stop: Flag | Stop,
 ) -> RunReport:
     """Make every partition of a table that the engine made again, and put all of them in its place in one commit.
 

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Event as Flag
+from functools import partial
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
@@ -25,15 +25,22 @@ from deltaworks.engine.execution.events import (
     PartitionsCommitted,
     PartitionSkipped,
     PartitionWarned,
+    RunEnded,
     RunNoted,
     RunStarted,
+    StepEnded,
+    StepStarted,
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
+from deltaworks.engine.execution.progress import Progress
+from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.run_log import step_name
+from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
@@ -43,6 +50,7 @@ from deltaworks.engine.planning.status import Status, lake_status
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.rejects import LeftOut
+from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 from deltaworks.validation import RuleResult
@@ -55,8 +63,6 @@ BATCH_AGE_S = 2.0
 
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
-
-HEARTBEAT_S = 5.0
 
 MAX_TRIES = 3
 """How often a partition is made that others change each time meanwhile."""
@@ -81,6 +87,8 @@ class RunReport:
     """By asset and partition as a failure names them, what is known of those whose rows were judged."""
     left_out: Mapping[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
     """How many rows the commits left out."""
+    left_calls: int = 0
+    """How many calls still ran when the run was canceled and went without them; they end with the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +101,6 @@ class _TableThen:
     @classmethod
     def of(cls, table: Table) -> _TableThen:
         return cls(table.table_id, table.version)
-
-
-@dataclass
-class _Progress:
-    materialized: int = 0
-    commits: int = 0
-    skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
-    failures: list[Failure] = field(default_factory=list[Failure])
-    blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
-    broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
-    left_out: dict[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
 
 
 class Run:
@@ -133,13 +130,20 @@ class Run:
         self._retries = Retries()
         self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
-        self._progress = _Progress()
-        self._numbers = 0
+        self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
+        self._numbers = _calls_before(entry)
         self._running = 0
-        self._beaten_s = time.monotonic()
 
-    def carry_out(self, store: Store, stop: Flag) -> RunReport:
-        """Make everything that can be made; once `stop` is set, finish and commit what has begun, and no more.
+    def skip(self, made_by_others: Sequence[PartitionSkipped]) -> None:
+        """Note what is not planned any more, since others have made it."""
+        for skipped in made_by_others:
+            self._progress.skipped.append(skipped)
+            self._tell(skipped)
+
+    def carry_out(self, store: Store, stop: Stop, also: Callable[[], None] = lambda: None) -> RunReport:
+        """Make everything that can be made, until `stop` asks for an end; what is committed by then stays.
+
+        `also` is called every second, in a thread.
 
         Raises:
             StorageError: the lake cannot be written; what was committed before stays.
@@ -147,22 +151,36 @@ class Run:
         write_run(store, self._entry)
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
-            self._loop(store, stop)
+            alive = partial(self._entry_now, RunStatus.RUNNING)
+            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also):
+                self._loop(stop)
         except BaseException:
-            write_run(store, self._ended(RunStatus.FAILURE))
+            write_run(store, self._entry_now(RunStatus.FAILURE))
             raise
         finally:
-            self._executor.close()
-        ended = self._ended(self._status(stop))
-        self._note(store, ended)
+            if self._running and stop.is_urgent:
+                self._executor.abandon()
+            else:
+                self._executor.close()
+        ended = self._entry_now(self._status(stop))
+        if ended.status is RunStatus.CANCELED:
+            ended = replace(ended, reason=stop.reason)
+        self._end(store, ended)
+        self._tell(RunEnded(ended.status.value, ended.reason))
         progress = self._progress
-        blocked, skipped = tuple(progress.blocked), tuple(progress.skipped)
-        return RunReport(ended, blocked, skipped, broken=progress.broken, left_out=progress.left_out)
+        return RunReport(
+            ended,
+            tuple(progress.blocked),
+            tuple(progress.skipped),
+            broken=progress.broken,
+            left_out={key: rows for key, rows in progress.left_out.items() if rows},
+            left_calls=self._running,
+        )
 
-    def _loop(self, store: Store, stop: Flag) -> None:
+    def _loop(self, stop: Stop) -> None:
         stopping = False
         while True:
-            if stop.is_set() and not stopping:
+            if stop.is_asked and not stopping:
                 stopping = True
                 self._tell(Stopping())
             for key, ordinal in self._retries.due(time.monotonic()):
@@ -170,12 +188,11 @@ class Run:
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
-            at_rest = not self._running and (stopping or not self._agenda.has_ready)
+            at_rest = (not self._running or stop.leaves()) and (stopping or not self._agenda.has_ready)
             for key in list(self._batches):
                 batch = self._batches[key]
                 if at_rest or (not self._swap and batch.is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic())):
                     self._commit(key)
-            self._beat(store)
             if at_rest and (stopping or not (self._agenda.has_ready or self._retries.are_waiting)):
                 return
 
@@ -187,17 +204,11 @@ class Run:
         elif self._retries.are_waiting and not self._agenda.has_ready:
             time.sleep(WAIT_S)
 
-    def _beat(self, store: Store) -> None:
-        """Show that the run lives: whoever sees no heartbeat for 30 s takes it for lost."""
-        if time.monotonic() - self._beaten_s >= HEARTBEAT_S:
-            self._beaten_s = time.monotonic()
-            alive = replace(self._ended(RunStatus.RUNNING), ended_at=None, heartbeat_at=self._now().isoformat())
-            self._note(store, alive)
-
-    def _note(self, store: Store, entry: RunEntry) -> None:
-        """Write the run's entry; what is committed stands, whether or not the ledger can say so."""
+    def _end(self, store: Store, entry: RunEntry) -> None:
+        """Write the run's last entry; what is committed stands, whether or not the ledger can say so."""
         try:
             write_run(store, entry)
+            forget_stop_requests(store, entry.run_id)
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
@@ -224,6 +235,7 @@ class Run:
         self._running += 1
         is_small = first == last and self._is_small(key, inputs)
         cut = cuts(self._graph, self._tables, node, range(first, last + 1))
+        self._tell(StepStarted(step_name(node, first, last), self._numbers))
         self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut))
         return True
 
@@ -247,6 +259,8 @@ class Run:
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
         node = self._graph.nodes[key]
+        step, number = step_name(node, outcome.task.first, outcome.task.last), outcome.task.number
+        self._tell(StepEnded(step, number, len(outcome.staged), len(outcome.failures)))
         for ordinal, reason in outcome.failures.items():
             delay_s = None
             if outcome.may_pass_later:
@@ -286,11 +300,9 @@ class Run:
             self._agenda.committed(key, each.ordinal)
             self._warn(key, each.ordinal, scope.warned.get(each.partition.key, ()))
         if committed.version is not None:
-            self._progress.materialized += len(done)
-            self._progress.commits += 1
+            left_out = sum((each.left_out for each in done), LeftOut())
+            self._progress.commit(key, [each.partition.key for each in done], left_out)
             rows = sum(each.partition.rows for each in done)
-            before = self._progress.left_out.get(key, LeftOut())
-            self._progress.left_out[key] = sum((each.left_out for each in done), before)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
         for each in batch.staged:
             if each.partition.key in committed.refused:
@@ -321,9 +333,8 @@ class Run:
             self._decided_on[key, ordinal] = _TableThen.of(table)
             if ordinal not in wanted:
                 partition = self._graph.nodes[key].partitions.key(ordinal)
-                skipped = PartitionSkipped(key, partition, conflict.version, str(table.writers[conflict.version]))
-                self._progress.skipped.append(skipped)
-                self._tell(skipped)
+                writer = str(table.writers[conflict.version])
+                self.skip([PartitionSkipped(key, partition, conflict.version, writer)])
                 if Status(status.status[ordinal]) is Status.MISSING:
                     self._block(key, ordinal, is_gone=True)
                 else:
@@ -343,7 +354,7 @@ class Run:
         if broken is not None:
             self._progress.broken[str(key), partition or None] = broken
         then = self._decided_on[key, ordinal]
-        self._progress.failures.append(Failure(str(key), partition or None, reason, then.version, then.table_id))
+        self._progress.fail(Failure(str(key), partition or None, reason, then.version, then.table_id))
         self._tell(PartitionFailed(key, partition, reason))
         self._block(key, ordinal)
 
@@ -360,23 +371,20 @@ class Run:
         self._progress.blocked.append(event)
         self._tell(event)
 
-    def _status(self, stop: Flag) -> RunStatus:
-        if stop.is_set() and self._agenda.is_unsettled:
+    def _status(self, stop: Stop) -> RunStatus:
+        if stop.is_asked and self._agenda.is_unsettled:
             return RunStatus.CANCELED
         return RunStatus.FAILURE if self._progress.failures else RunStatus.SUCCESS
 
-    def _ended(self, status: RunStatus) -> RunEntry:
-        progress = self._progress
-        left_out = sum(progress.left_out.values(), LeftOut())
-        return replace(
-            self._entry,
-            status=status,
-            ended_at=self._now().isoformat(),
-            materialized=progress.materialized,
-            failed=len(progress.failures),
-            skipped=self._plan.left_out_count + len(progress.blocked) + len(progress.skipped),
-            commits=progress.commits,
-            dropped=left_out.dropped,
-            quarantined=left_out.quarantined,
-            failures=tuple(sorted(progress.failures, key=lambda each: (each.asset, each.partition or ""))),
-        )
+    def _entry_now(self, status: RunStatus) -> RunEntry:
+        return self._progress.entry(self._entry, status, self._now().isoformat())
+
+
+def _calls_before(entry: RunEntry) -> int:
+    """Return the number after which an attempt numbers its calls, by which files are named.
+
+    Attempts of one run begin apart by more microseconds than they make calls, even if nobody knows of them any more.
+    """
+    if entry.attempt_started_at is None:
+        return 0
+    return int(dt.datetime.fromisoformat(entry.attempt_started_at).timestamp() * 1_000_000)

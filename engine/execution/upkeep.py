@@ -24,6 +24,9 @@ from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
+from deltaworks.io.run_logs import find_old_logs
+from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
+from deltaworks.io.run_plan import find_old_run_plans
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
 from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
@@ -242,7 +245,9 @@ def _vacuumed(
 def _own_leftovers(store: Store, care: Care, now: dt.datetime) -> TableUpkeep:
     before = now - care.older_than
     own = (file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name))
-    return TableUpkeep(None, (*own, *find_old_kept(store, before)))
+    history = now - max(RUN_KEPT_FOR, care.older_than)
+    logs_and_plans = (*find_old_logs(store, history), *find_old_run_plans(store, history))
+    return TableUpkeep(None, (*own, *find_old_kept(store, before), *logs_and_plans))
 
 
 def _told(due: _Due) -> TableUpkeep:

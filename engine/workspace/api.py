@@ -32,6 +32,7 @@ from deltaworks.errors import RequestError, RunError
 from deltaworks.io.compare import Terms
 from deltaworks.io.compare_tables import Side, compare_tables
 from deltaworks.io.difference import Difference
+from deltaworks.io.ledger import RunStatus
 from deltaworks.io.store import Store
 
 
@@ -53,8 +54,8 @@ def materialize(
         workers: how many calls run at once.
 
     Raises:
-        RunError: a partition failed, a source could not be observed or a table of others not read; the rest is
-            committed.
+        RunError: a partition failed, a source could not be observed or a table of others not read, or somebody
+            canceled the run; what is committed stays.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
     definitions = Definitions(assets, resources)
@@ -92,6 +93,8 @@ def materialize(
         more = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
         asset, key, error = failures[0]
         raise RunError(f"{error}{more}", asset=asset, partition=key)
+    if report.entry.status is RunStatus.CANCELED:
+        raise RunError(f"run {report.entry.run_id} was {report.entry.reason or 'canceled'}; what it committed stays")
     return replace(report, observed=seen.sources)
 
 

@@ -1,0 +1,53 @@
+"""`deltaworks runs retry`: go on with a run where it stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
+from deltaworks.cli.output import Cell, View
+from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.wording import counted
+from deltaworks.errors import RequestError
+
+
+def retry(
+    session: Session,
+    run: NeededRunArgument,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Read upstreams as they are now, not as the first attempt read them.")
+    ] = False,
+    workers: WorkersOption = None,
+) -> ExitCode:
+    """Go on with a run: what it has committed is done, the rest is made from what it read then."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry
+    from deltaworks.engine.execution.sources import Observations
+    from deltaworks.io.ledger import find_run, read_runs
+    from deltaworks.io.record import Kind
+
+    project = session.load()
+    found = find_run(read_runs(project.store), run)
+    if found.kind is not Kind.MATERIALIZE:
+        raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
+    left = decide_retry(project.graph, project.store, found, latest=latest)
+    if not left.decision.plan.planned:
+        document: dict[str, Any] = {
+            "run_id": found.run_id,
+            "status": "success",
+            "totals": {"materialized": 0, "failed": 0, "skipped": len(left.made_by_others), "commits": 0},
+            "failures": [],
+        }
+        others = f", and others have made {len(left.made_by_others):,}" if left.made_by_others else ""
+        line = f"nothing is left of run {found.run_id}: it has committed {counted(left.done, 'partition')}{others}"
+        session.output.show(View(document, (Cell(line, "good"),)))
+        return ExitCode.DONE
+    entry = begin_attempt(project.store, found.run_id, found.command, session.now())
+    return run_plan(session, project, Observations(), left.decision, workers, found.command, entry, left.made_by_others)
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add the command to those about runs."""
+    add(group, "retry", retry)

@@ -1,0 +1,183 @@
+"""Capture: what user code prints and logs while a step runs, line by line, with the step that did it.
+
+Threads share `sys.stdout`, so one stand-in for it asks which step the present thread works for. Whatever is printed
+goes where it would have gone, too. Output of programs that a step starts is not seen.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TextIO, TypeAlias
+
+STEP_BYTES: Final = 1024 * 1024
+"""How many bytes of output are kept of a step; how many more there were is said."""
+
+LINE_CHARACTERS: Final = 16 * 1024
+"""A longer line is cut into several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of output. It pickles, so that a child process can send it."""
+
+    step: str
+    """The asset and its partitions, as messages name them."""
+    stream: str
+    """`stdout`, `stderr` or `log`."""
+    text: str
+    level: str | None = None
+    """Of a log message."""
+
+
+LineSink: TypeAlias = Callable[[Line], None]
+
+
+class _Step:
+    """The output of one step."""
+
+    def __init__(self, name: str, sink: LineSink, limit_bytes: int) -> None:
+        self._name, self._sink, self._left = name, sink, limit_bytes
+        self._cut_bytes = 0
+        self._begun: dict[str, str] = {}
+        self._lock = threading.RLock()
+
+    def write(self, stream: str, text: str) -> None:
+        with self._lock:
+            whole = self._begun.pop(stream, "") + text
+            *lines, rest = whole.split("\n")
+            for line in lines:
+                self._tell(stream, line)
+            while len(rest) > LINE_CHARACTERS:
+                self._tell(stream, rest[:LINE_CHARACTERS])
+                rest = rest[LINE_CHARACTERS:]
+            if rest:
+                self._begun[stream] = rest
+
+    def log(self, level: str, text: str) -> None:
+        with self._lock:
+            self._tell("log", text, level)
+
+    def end(self) -> None:
+        """Tell what is left of lines that were not ended, and how much was cut."""
+        with self._lock:
+            for stream, rest in self._begun.items():
+                self._tell(stream, rest)
+            self._begun.clear()
+            if self._cut_bytes:
+                self._sink(Line(self._name, "cut", f"{self._cut_bytes:,} more bytes of output are not kept"))
+
+    def _tell(self, stream: str, text: str, level: str | None = None) -> None:
+        for start in range(0, len(text) or 1, LINE_CHARACTERS):
+            part = text[start : start + LINE_CHARACTERS]
+            size = len(part.encode("utf-8", "replace")) + 1
+            if self._cut_bytes or size > self._left:
+                self._cut_bytes += size
+            else:
+                self._left -= size
+                self._sink(Line(self._name, stream, part, level))
+
+
+_CURRENT: contextvars.ContextVar[_Step | None] = contextvars.ContextVar("deltaworks_step", default=None)
+
+
+class _StandIn:
+    """Stands in for `sys.stdout` or `sys.stderr`; whatever is not written goes to the stream that was there."""
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self._name, self.stream = name, stream
+
+    def write(self, text: str) -> int:
+        step = _CURRENT.get()
+        if step is not None:
+            step.write(self._name, text)
+        return self.stream.write(text)
+
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        step = _CURRENT.get()
+        if step is not None:
+            step.log(record.levelname, self.format(record))
+
+
+@dataclass
+class _Installed:
+    """The stand-ins, while any step runs in this process."""
+
+    users: int = 0
+    stdout: _StandIn | None = None
+    stderr: _StandIn | None = None
+    handler: _Handler | None = None
+
+
+_INSTALLED = _Installed()
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def capture(step: str, sink: LineSink, limit_bytes: int = STEP_BYTES) -> Generator[None]:
+    """Give the sink what the code in this context prints, and what it logs below `deltaworks`.
+
+    It may be used in several threads at once, and in a child process with a sink that sends the lines home.
+
+    Args:
+        step: what the lines are of.
+        sink: called by the thread that prints.
+        limit_bytes: how much is given to it; how much more there was is told in a line at the end.
+    """
+    with capturing():
+        current = _Step(step, sink, limit_bytes)
+        token = _CURRENT.set(current)
+        try:
+            yield
+        finally:
+            _CURRENT.reset(token)
+            current.end()
+
+
+@contextmanager
+def capturing() -> Generator[None]:
+    """Keep the stand-ins in place, so that steps in this context need not put them there one by one."""
+    with _LOCK:
+        _INSTALLED.users += 1
+        if _INSTALLED.users == 1:
+            _install()
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _INSTALLED.users -= 1
+            if _INSTALLED.users == 0:
+                _uninstall()
+
+
+def _install() -> None:
+    # typeshed has no type for what print() asks of a stream: `write` and `flush`.
+    out, err = _StandIn("stdout", sys.stdout), _StandIn("stderr", sys.stderr)
+    sys.stdout, sys.stderr = out, err  # pyright: ignore[reportAttributeAccessIssue]
+    _INSTALLED.stdout, _INSTALLED.stderr, _INSTALLED.handler = out, err, _Handler()
+    logging.getLogger("deltaworks").addHandler(_INSTALLED.handler)
+
+
+def _uninstall() -> None:
+    # Whoever has put another stream there meanwhile keeps it.
+    if _INSTALLED.stdout is not None and sys.stdout is _INSTALLED.stdout:
+        sys.stdout = _INSTALLED.stdout.stream
+    if _INSTALLED.stderr is not None and sys.stderr is _INSTALLED.stderr:
+        sys.stderr = _INSTALLED.stderr.stream
+    if _INSTALLED.handler is not None:
+        logging.getLogger("deltaworks").removeHandler(_INSTALLED.handler)
+    _INSTALLED.stdout = _INSTALLED.stderr = _INSTALLED.handler = None

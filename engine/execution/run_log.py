@@ -1,0 +1,99 @@
+"""RunLog: what a run tells and what its steps print, written to the lake with the time of each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from threading import Lock
+from typing import Any, Final
+
+from deltaworks.engine.execution.capture import Line, capture
+from deltaworks.engine.execution.events import Event, EventSink, RunNoted
+from deltaworks.engine.execution.secret_values import SecretValues
+from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.planning.graph import Node
+from deltaworks.io.dtypes import Json
+from deltaworks.io.run_logs import LogWriter
+
+RUN_BYTES: Final = 100 * 1024 * 1024
+"""How many bytes of output are kept of an attempt of a run, beside its events."""
+
+
+class RunLog:
+    """The log of one attempt. Lines may come from any thread."""
+
+    def __init__(
+        self, writer: LogWriter, now: Callable[[], dt.datetime], secrets: SecretValues, tell: EventSink
+    ) -> None:
+        self._writer, self._now, self._secrets, self._then = writer, now, secrets, tell
+        self._left = RUN_BYTES
+        self._lock = Lock()
+        self._is_told = False
+
+    def tell(self, event: Event) -> None:
+        """Write an event, and pass it on."""
+        self._writer.write(self._stamped(_document(event)))
+        self._then(event)
+
+    def line(self, line: Line) -> None:
+        """Write a line that a step printed."""
+        with self._lock:
+            self._left -= len(line.text) + 1
+            left = self._left
+        document: Json = {"step": line.step, "stream": line.stream, "text": line.text}
+        if line.level is not None:
+            document["level"] = line.level
+        if left > 0 or line.stream == "cut":
+            self._writer.write(self._stamped(document))
+        elif left > -(len(line.text) + 1):  # the first that is too much
+            text = f"the run has printed {RUN_BYTES:,} bytes; what its steps print from here on is not kept"
+            self._writer.write(self._stamped({"stream": "cut", "text": text}))
+
+    def capturing(self, work: Callable[[Task], Outcome], nodes: Mapping[str, Node]) -> Callable[[Task], Outcome]:
+        """Return what carries out tasks as `work` does: what they print comes here, and no secret gets out of them."""
+
+        def captured(task: Task) -> Outcome:
+            with capture(step_name(nodes[str(task.asset)], task.first, task.last), self.line):
+                outcome = work(task)
+            failures = {ordinal: self._secrets.masked(reason) for ordinal, reason in outcome.failures.items()}
+            return replace(outcome, failures=failures)
+
+        return captured
+
+    def flush(self) -> None:
+        """Bring to the lake what is new; that it cannot be, is told once."""
+        self._writer.flush()
+        if self._writer.problem is not None and not self._is_told:
+            self._is_told = True
+            self._then(RunNoted(f"lines of the run's log are missing: {self._writer.problem}"))
+
+    def _stamped(self, document: Json) -> Json:
+        return {"at": self._now().isoformat(), **_plain(document, self._secrets.masked)}
+
+
+def step_name(node: Node, first: int, last: int) -> str:
+    """Return how messages name an asset and the partitions of a call."""
+    keys = dict.fromkeys(node.partitions.key(ordinal) for ordinal in (first, last))
+    return f"{node.key} {'..'.join(keys)}".rstrip()
+
+
+def _document(event: Event) -> Json:
+    """Return an event as the log has it: its name, as in `partitions_committed`, and its fields."""
+    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(event).__name__)
+    return {"event": name.lstrip("_"), **{each.name: getattr(event, each.name) for each in fields(event)}}
+
+
+def _plain(value: Any, masked: Callable[[str], str]) -> Any:
+    """Return a value as JSON knows it, without secrets."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case tuple() | list():
+            items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+            return [_plain(each, masked) for each in items]
+        case Mapping():
+            pairs: list[tuple[Any, Any]] = list(value.items())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+            return {str(key): _plain(each, masked) for key, each in pairs}
+        case _:
+            return masked(str(value))

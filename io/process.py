@@ -1,0 +1,68 @@
+"""Process: which process on which machine does something, told so that others on that machine see when it is gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_ENDED = "ZX"
+"""The states, in `/proc/<pid>/stat`, of a process that has ended and that its parent has not asked about yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process."""
+
+    host: str
+    pid: int
+    born: str | None = None
+    """Tells it from all others that ever have its id: the boot of the machine, the namespace of process ids and the
+    start within that boot. None: the system does not tell."""
+
+    @classmethod
+    def current(cls) -> Process:
+        """Return this process."""
+        pid = os.getpid()
+        return cls(socket.gethostname(), pid, _born(pid))
+
+    def is_gone(self) -> bool:
+        """Return whether it is seen to have ended; of a process elsewhere nothing is seen, so it is not."""
+        if self.host != socket.gethostname():
+            return False
+        if self.born is not None:
+            here, sight = _sight(), self.born.rpartition(" ")[0]
+            # Another boot or another namespace may be another machine of the same name.
+            return sight == here and _born(self.pid) != self.born
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except (PermissionError, OverflowError):
+            return False
+        return False
+
+
+@cache
+def _sight() -> str | None:
+    """Return what two processes have in common that can see each other; none: the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
+
+
+def _born(pid: int) -> str | None:
+    """Return what tells a process that runs here from all others; none: there is none, or the system does not tell."""
+    sight = _sight()
+    if sight is None:
+        return None
+    try:
+        # The name in parentheses may hold anything; after it come the state and, as the 20th, the start in ticks.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in _ENDED else f"{sight} {fields[19]}"
