@@ -11,7 +11,7 @@ import typer
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
@@ -26,6 +26,7 @@ def materialize(
     partition: PartitionOption = None,
     from_: FromOption = None,
     to: ToOption = None,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
     from_rejects: Annotated[
         bool,
@@ -37,6 +38,7 @@ def materialize(
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
+    kind = read_executor(executor)
     project = session.load()
     command = shlex.join(["materialize", *sys.argv[2:]])
     if from_rejects:
@@ -46,7 +48,7 @@ def materialize(
     seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
-    return run_plan(session, project, seen, decision, workers, command)
+    return run_plan(session, project, seen, decision, workers, command, kind)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

@@ -33,7 +33,8 @@ from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
-from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
+from deltaworks.engine.execution.sizes import Sizes, is_small_call
+from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
@@ -56,9 +57,6 @@ HEARTBEAT_S = 5.0
 
 MAX_TRIES = 3
 """How often a partition is made that others change each time meanwhile."""
-
-SMALL_BYTES = 32 * 1024 * 1024
-"""Up to this many bytes of Parquet, inputs and result of a single partition are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,8 @@ class Run:
     ) -> None:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
-        self._agenda = Agenda(graph, plan)
+        self._sizes = Sizes(tables)
+        self._agenda = Agenda(graph, plan, self._sizes.of)
         as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
@@ -152,8 +151,9 @@ class Run:
             if stop.is_set() and not stopping:
                 stopping = True
                 self._tell(Stopping())
+                self._running -= self._executor.cancel()
             for key, ordinal in self._retries.due(time.monotonic()):
-                self._agenda.again(key, ordinal)
+                self._agenda.call_again(key, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
@@ -208,9 +208,11 @@ class Run:
             return True
         self._numbers += 1
         self._running += 1
-        is_small = first == last and self._is_small(key, inputs)
+        is_small = first == last and is_small_call(self._tables[key], key, inputs)
         cut = cuts(self._graph, self._tables, node, range(first, last + 1))
-        self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut))
+        keys = node.partitions.key(first), node.partitions.key(last)
+        task = Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut, keys, node.code)
+        self._executor.submit(task)
         return True
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
@@ -222,20 +224,16 @@ class Run:
             else:
                 self._agenda.again(key, ordinal)
 
-    def _is_small(self, key: AssetKey, inputs: Mapping[str, PinnedInput]) -> bool:
-        table = self._tables[key]
-        others = [pinned for pinned in inputs.values() if pinned.asset != key]
-        sizes = [sum(file.size_bytes for file in pinned.files) for pinned in inputs.values()]
-        if not others and not table.exists:
-            return False  # nothing is known about a source before its first commit
-        return max(sum(sizes), table.largest_file_bytes) <= SMALL_BYTES
-
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
         node = self._graph.nodes[key]
+        self._sizes.learn(outcome)
+        if outcome.may_pass_later and len(outcome.task.ordinals) > 1:
+            self._split(outcome)
+            return
         for ordinal, reason in outcome.failures.items():
             delay_s = None
-            if outcome.may_pass_later:
+            if outcome.may_pass_later and node.asset.retry.allows(outcome.error_names):
                 delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
                 self._fail(key, ordinal, reason)
@@ -249,6 +247,17 @@ class Run:
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
+
+    def _split(self, outcome: Outcome) -> None:
+        """Call both halves of a range whose call failed, until the partitions are known that make it fail.
+
+        The others land. A range of n partitions costs 2n - 1 calls at most, all of them failing.
+        """
+        task = outcome.task
+        middle = (task.first + task.last) // 2
+        self._agenda.call_again(task.asset, task.first, middle)
+        self._agenda.call_again(task.asset, middle + 1, task.last)
+        self._tell(RunNoted(f"made again in two halves, since it failed: {outcome.failures[task.first]}"))
 
     def _commit(self, key: AssetKey) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
