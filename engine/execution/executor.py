@@ -107,11 +107,18 @@ def attempt(work: Work, task: Task) -> Outcome:
     except DeltaworksError as error:
         return failed(task, str(error), error)
     except BaseException as error:  # noqa: BLE001 - sys.exit() in user code must not silence its task
-        text = " ".join(str(error).split())
-        return failed(task, f"{task.where}: {type(error).__name__}{': ' if text else ''}{text}", error)
+        return failed(task, f"{task.where}: {type(error).__name__}{_text(error)}", error)
 
 
 def failed(task: Task, reason: str, error: BaseException) -> Outcome:
     """Return the outcome of a task whose call failed as a whole."""
     reasons = dict.fromkeys(task.ordinals, reason)
     return Outcome(task, failures=reasons, may_pass_later=True, error_names=error_names(error))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - the class is the author's, and may be as wrong as the rest
+        text = "and it cannot say what happened"
+    return f": {text}" if text else ""
