@@ -30,7 +30,7 @@ from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
-    from deltaworks.engine.execution.executor import ExecutorKind
+    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.workspace.project import Project
@@ -48,8 +48,8 @@ def read_executor(text: str | None) -> ExecutorKind | None:
     Raises:
         RequestError: there is no such executor.
     """
-    # Imported here: --help must not load Polars.
-    from deltaworks.engine.execution.executor import ExecutorKind
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.execution.executor_kind import ExecutorKind
 
     kinds = {kind.value: kind for kind in ExecutorKind}
     if text is not None and text not in kinds:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from deltaworks.engine.definitions.policies import error_names
@@ -14,15 +13,6 @@ from deltaworks.errors import DeltaworksError
 
 Work: TypeAlias = Callable[[Task], Outcome]
 """What carries a task out."""
-
-
-class ExecutorKind(StrEnum):
-    """Where the functions of a run are called."""
-
-    THREADS = "threads"
-    """In the process of the run, but for calls with limits: Polars computes outside of Python's lock."""
-    PROCESSES = "processes"
-    """In processes of their own, which may crash, hang and be ended without harm to anything else."""
 
 
 class Executor(Protocol):

@@ -118,6 +118,7 @@ class Run:
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
+        self._halves: set[tuple[AssetKey, int, int]] = set()
         self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = _Progress()
@@ -255,9 +256,11 @@ class Run:
         """
         task = outcome.task
         middle = (task.first + task.last) // 2
-        self._agenda.call_again(task.asset, task.first, middle)
-        self._agenda.call_again(task.asset, middle + 1, task.last)
-        self._tell(RunNoted(f"made again in two halves, since it failed: {outcome.failures[task.first]}"))
+        if (task.asset, task.first, task.last) not in self._halves:
+            self._tell(RunNoted(f"made again in halves, since it failed: {outcome.failures[task.first]}"))
+        for half in ((task.asset, task.first, middle), (task.asset, middle + 1, task.last)):
+            self._halves.add(half)
+            self._agenda.call_again(*half)
 
     def _commit(self, key: AssetKey) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]

@@ -10,7 +10,8 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.children import Children
-from deltaworks.engine.execution.executor import Executor, ExecutorKind, ThreadExecutor, Work
+from deltaworks.engine.execution.executor import Executor, ThreadExecutor, Work
+from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.planning.graph import AssetGraph, Node

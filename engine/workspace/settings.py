@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deltaworks.engine.execution.executor import ExecutorKind
+from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.errors import InvalidSettings
 
 FILE = "deltaworks.toml"

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.execution.carried_out import lives
 from tests.exactness.naive import leftovers
 from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_until, write_project
 
@@ -79,11 +78,11 @@ class Witness:
             assert re.fullmatch(r"\d{20}\.json|\..*\.tmp|_last_checkpoint|.*\.checkpoint\.parquet", file.name), file
 
 
-def workers_of(coordinator: int) -> list[int]:
-    """The processes that a run has started."""
-    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    pairs = (line.split() for line in shown.splitlines())
-    return [int(pid) for pid, parent in pairs if int(parent) == coordinator]
+def all_workers() -> dict[int, int]:
+    """The processes that runs have started, each with its parent."""
+    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    told = (line.split(maxsplit=2) for line in shown.splitlines() if "deltaworks.engine.execution.child" in line)
+    return {int(pid): int(parent) for pid, parent, _ in told}
 
 
 def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threads") -> None:
@@ -107,8 +106,8 @@ def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threa
             if chance.random() < 0.9:
                 witness.wait_for_a_run(process)
             time.sleep(chance.uniform(0, longest_s))
-            workers = workers_of(process.pid)
-            seen |= set(workers)
+            workers = [pid for pid, parent in all_workers().items() if parent == process.pid]
+            seen.update(workers)
             victim = chance.choice([*workers, process.pid])
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
@@ -130,7 +129,7 @@ def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threa
     assert code == 0, said
     witness.look()
     witness.look_at_the_end()
-    wait_until(lambda: not any(map(lives, seen)), "the end of all workers")
+    wait_until(lambda: seen.isdisjoint(all_workers()), "the end of all workers")
     print(f"{killed} kills, {in_the_middle} of them amid commits, {ends} runs to the end")
     assert in_the_middle > kills // 10, "the kills came too early or too late to say anything"
 
