@@ -29,17 +29,38 @@ from deltaworks.cli.wording import (
     without_json,
     without_lines,
 )
+from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
+    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.run import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.execution.stop import Stop
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
+ExecutorOption = Annotated[
+    str | None,
+    typer.Option("--executor", metavar="KIND", help="threads or processes: where functions are called."),
+]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
+
+
+def read_executor(text: str | None) -> ExecutorKind | None:
+    """Read the `--executor` option.
+
+    Raises:
+        RequestError: there is no such executor.
+    """
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.execution.executor_kind import ExecutorKind
+
+    kinds = {kind.value: kind for kind in ExecutorKind}
+    if text is not None and text not in kinds:
+        raise RequestError(f"--executor {text!r} means nothing; use {' or '.join(kinds)}.")
+    return None if text is None else kinds[text]
 
 
 def run_plan(
@@ -51,6 +72,7 @@ def run_plan(
     command: str,
     entry: RunEntry | None = None,
     skipped: Sequence[PartitionSkipped] = (),
+    executor: ExecutorKind | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended; `seen` is what it was decided on, `entry` the run that it is part of.
 
@@ -60,6 +82,7 @@ def run_plan(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
+    from deltaworks.engine.execution.workers import Workers
 
     plan = decision.plan
     if not plan.planned and decision.migrations:
@@ -74,7 +97,9 @@ def run_plan(
             project.store,
             decision.asked.observation.tables,
             plan,
-            workers=workers or project.executor.workers,
+            workers=Workers(
+                workers or project.executor.workers, executor or project.executor.kind, project.recipe.load
+            ),
             command=command,
             environ=os.environ,
             now=session.now,

@@ -12,7 +12,7 @@ from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, Select
 from deltaworks.cli.commands.plan import plan_view
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.only import OnlyOption, read_only
-from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
 
 
 def backfill(
@@ -23,12 +23,14 @@ def backfill(
     to: ToOption = None,
     only: OnlyOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import decide
 
+    kind = read_executor(executor)
     project = session.load()
     chosen, named, wanted = select or (), partition or (), read_only(only)
     if dry_run:
@@ -37,7 +39,7 @@ def backfill(
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
-    return run_plan(session, project, seen, decision, workers, command)
+    return run_plan(session, project, seen, decision, workers, command, executor=kind)
 
 
 def add_to(app: typer.Typer) -> None:

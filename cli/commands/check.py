@@ -13,6 +13,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, View
+from deltaworks.cli.range_safety import check_ranges
 from deltaworks.cli.wording import counted
 from deltaworks.errors import DefinitionError, RequestError
 
@@ -29,7 +30,20 @@ WriteSchemaOption = Annotated[
 ]
 
 
-def check(session: Session, select: SelectArgument = None, write_schema: WriteSchemaOption = None) -> ExitCode:
+RangeSafeOption = Annotated[
+    bool,
+    typer.Option(
+        "--range-safe", help="Make some partitions in one range and one by one, and compare; no table is written."
+    ),
+]
+
+
+def check(
+    session: Session,
+    select: SelectArgument = None,
+    write_schema: WriteSchemaOption = None,
+    range_safe: RangeSafeOption = False,
+) -> ExitCode:
     """Check definitions and contracts; no data, no lake."""
     if write_schema is not None:
         if select:
@@ -42,11 +56,12 @@ def check(session: Session, select: SelectArgument = None, write_schema: WriteSc
     from deltaworks.engine.planning.contracts import check_contracts
 
     try:
-        project = session.load(reads_lake=False)
+        project = session.load(reads_lake=range_safe)
     except DefinitionError as error:
         session.output.show(_view([_as_problem(error)], [], _functions(None, set()), 0))
         return ExitCode.REFUSED
-    chosen = set(map(str, selection.select_every(project.graph, select or ())))
+    selected = selection.select_every(project.graph, select or ())
+    chosen = set(map(str, selected))
     findings = check_contracts(project.graph)
     problems = [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
     problems += [
@@ -54,6 +69,8 @@ def check(session: Session, select: SelectArgument = None, write_schema: WriteSc
         for key, fault in unreadable_tables(project.graph, project.store)
         if str(key) in chosen
     ]
+    if range_safe and not problems:
+        return check_ranges(session, project, selected)
     notes = [
         {"asset": str(node.key), "name": value.name, "file": value.where.file, "line": value.where.line}
         for node in project.graph.every.values()

@@ -13,7 +13,7 @@ from deltaworks.cli.failures import failure_lines, failures_json, warning_lines,
 from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
 from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError
 
@@ -28,6 +28,7 @@ def materialize(
     partition: PartitionOption = None,
     from_: FromOption = None,
     to: ToOption = None,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
     from_rejects: Annotated[
         bool,
@@ -48,6 +49,7 @@ def materialize(
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
+    kind = read_executor(executor)
     project = session.load()
     command = shlex.join(["materialize", *sys.argv[2:]])
     keys = Keys(partition or (), from_, to)
@@ -66,10 +68,10 @@ def materialize(
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
     if run_id is None:
-        return run_plan(session, project, seen, decision, workers, command)
+        return run_plan(session, project, seen, decision, workers, command, executor=kind)
     entry = begin_attempt(project.store, run_id, command, session.now())
     left = without_made(project.graph, decision, run_id)
-    return run_plan(session, project, seen, left, workers, command, entry)
+    return run_plan(session, project, seen, left, workers, command, entry, executor=kind)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

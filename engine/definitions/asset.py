@@ -14,7 +14,7 @@ from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import NO_LIMITS, BackfillPolicy, Limits, RetryPolicy
 from deltaworks.engine.definitions.registry import note
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
@@ -94,6 +94,7 @@ class Asset(Generic[P, R]):
     kind: AssetKind = AssetKind.FUNCTION
     files: Files | None = None
     """What a source of files consists of; none: it is no source, or its function tells its versions."""
+    limits: Limits = NO_LIMITS
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
 
@@ -128,6 +129,9 @@ def asset(
     partition_by: PartitionBy | None = None,
     backfill: BackfillPolicy | None = None,
     retry: RetryPolicy | None = None,
+    timeout_s: float | None = None,
+    memory_mb: float | None = None,
+    isolate: bool = False,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -146,6 +150,9 @@ def asset(
     partition_by: PartitionBy | None = None,
     backfill: BackfillPolicy | None = None,
     retry: RetryPolicy | None = None,
+    timeout_s: float | None = None,
+    memory_mb: float | None = None,
+    isolate: bool = False,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -166,6 +173,9 @@ def asset(
             that is stored as a column of its own; one for each dimension, in their order or by name.
         backfill: how many partitions one call may make; one by default.
         retry: how often a call that fails is tried again; not at all by default.
+        timeout_s: how long a call may take before it is ended; it then runs in a process of its own.
+        memory_mb: how much memory that process may hold, in millions of bytes; Python and Polars take about 150.
+        isolate: whether calls run in a process of their own, so that one that crashes harms nothing else.
         group: a word to select assets by.
         owners: people or teams.
         tags: words to select assets by.
@@ -199,6 +209,7 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
             location=location,
+            limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             retention_days=retention_days,
         )
         return complete(defined)
@@ -269,6 +280,13 @@ def read_columns(
         return read_partition_by(declared, partitions or Unpartitioned())
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{kind} {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
+
+
+def _limits(key: AssetKey, where: Place, timeout_s: float | None, memory_mb: float | None, *, isolate: bool) -> Limits:
+    try:
+        return Limits(timeout_s, memory_mb, isolate)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
 
 
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:

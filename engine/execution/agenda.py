@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -42,8 +42,17 @@ class Blocked:
 class Agenda:
     """The partitions of a plan, from waiting over ready to settled."""
 
-    def __init__(self, graph: AssetGraph, plan: Plan) -> None:
-        self._graph = graph
+    def __init__(
+        self, graph: AssetGraph, plan: Plan, size_of: Callable[[AssetKey], tuple[int, int]] = lambda _: (0, 0)
+    ) -> None:
+        """Find out what is ready.
+
+        Args:
+            graph: the assets.
+            plan: what is to be made.
+            size_of: how many bytes how many partitions of an asset have, as far as that is known by now.
+        """
+        self._graph, self._size_of = graph, size_of
         self._rank = {key: rank for rank, key in enumerate(plan.planned)}
         self._waits: dict[AssetKey, dict[int, int]] = {
             key: dict.fromkeys(part, 0) for key, part in plan.planned.items()
@@ -52,6 +61,10 @@ class Agenda:
         self._watches: dict[tuple[AssetKey, str], _Watches] = {}
         self._ready: list[tuple[int, int, int, AssetKey]] = []
         self._is_ready: set[tuple[AssetKey, int]] = set()
+        self._held = {key: set[int]() for key in plan.planned if self._waits_for_all(key)}
+        """Of the assets that wait for all of their partitions: those that could be made by themselves."""
+        self._calls: deque[tuple[AssetKey, int, int]] = deque()
+        """What is to be made next, by calls of exactly these partitions."""
         for key in plan.planned:
             for edge in graph.nodes[key].upstream:
                 if edge.upstream in plan.planned:
@@ -59,10 +72,12 @@ class Agenda:
         for key, waits in self._waits.items():
             for ordinal, count in waits.items():
                 if count == 0:
-                    self._make_ready(key, ordinal)
+                    self._make_ready_in_time(key, ordinal)
 
     def take(self) -> tuple[AssetKey, int, int] | None:
         """Take the next ready partitions of one asset, from first to last, or none if nothing is ready."""
+        if self._calls:
+            return self._calls.popleft()
         while self._ready:
             _, _, first, key = heapq.heappop(self._ready)
             if (key, first) not in self._is_ready:
@@ -70,7 +85,9 @@ class Agenda:
             self._is_ready.remove((key, first))
             last = first
             node = self._graph.nodes[key]
-            end = min(node.partitions.run_end(first), first + node.asset.backfill.max_partitions - 1)
+            most = node.asset.backfill.partitions_a_call(*self._size_of(key))
+            end = node.partitions.run_end(first)
+            end = end if most is None else min(end, first + most - 1)
             while last < end and (key, last + 1) in self._is_ready:
                 last += 1
                 self._is_ready.remove((key, last))
@@ -80,7 +97,7 @@ class Agenda:
     @property
     def has_ready(self) -> bool:
         """Whether `take` would give something."""
-        return bool(self._is_ready)
+        return bool(self._is_ready or self._calls)
 
     @property
     def is_unsettled(self) -> bool:
@@ -91,9 +108,13 @@ class Agenda:
         """Make a partition that was taken ready once more."""
         self._make_ready(key, ordinal)
 
+    def call_again(self, key: AssetKey, first: int, last: int) -> None:
+        """Let partitions that were taken be taken once more, by a call of exactly these."""
+        self._calls.append((key, first, last))
+
     def committed(self, key: AssetKey, ordinal: int) -> None:
         """Note that a partition is made, which may make others ready."""
-        self._waits[key].pop(ordinal)
+        self._settle(key, ordinal)
         for edge in self._planned_downstream(key):
             self._pass(edge, ordinal)
 
@@ -102,7 +123,7 @@ class Agenda:
 
         What may be made without it waits for it no longer.
         """
-        if self._waits[key].pop(ordinal, None) is None:
+        if not self._settle(key, ordinal):
             return
         failed = [(key, ordinal)]
         while failed:
@@ -112,7 +133,7 @@ class Agenda:
                     self._pass(edge, upstream_ordinal)
                     continue
                 for each in self._waiting(edge.downstream, self._closed(edge, upstream_ordinal)):
-                    self._waits[edge.downstream].pop(each)
+                    self._settle(edge.downstream, each)
                     failed.append((edge.downstream, each))
                     yield Blocked(edge.downstream, each, upstream, upstream_ordinal)
 
@@ -153,7 +174,7 @@ class Agenda:
         for ordinal in self._waiting(key, ordinals):
             waits[ordinal] -= 1
             if waits[ordinal] == 0:
-                self._make_ready(key, ordinal)
+                self._make_ready_in_time(key, ordinal)
 
     def _waiting(self, key: AssetKey, ordinals: Ordinals) -> list[int]:
         """Return those of some partitions that are not settled; it costs no more than looking through all such."""
@@ -163,6 +184,33 @@ class Agenda:
         if isinstance(ordinals, range) and len(ordinals) > len(waits):
             return [each for each in waits if each in ordinals]
         return [each for each in ordinals if each in waits]
+
+    def _waits_for_all(self, key: AssetKey) -> bool:
+        """Whether an asset is called for all of its partitions at once; one that reads itself cannot be."""
+        node = self._graph.nodes[key]
+        return node.asset.backfill.waits_for_all and not any(edge.is_own for edge in node.upstream)
+
+    def _settle(self, key: AssetKey, ordinal: int) -> bool:
+        """Wait no longer for a partition to be made; return whether it was waited for."""
+        is_new = self._waits[key].pop(ordinal, None) is not None
+        if key in self._held:
+            self._held[key].discard(ordinal)
+            self._release_held(key)
+        return is_new
+
+    def _make_ready_in_time(self, key: AssetKey, ordinal: int) -> None:
+        """Make a partition ready that waits for no other asset's; it may wait for others of its own."""
+        if key in self._held:
+            self._held[key].add(ordinal)
+            self._release_held(key)
+        else:
+            self._make_ready(key, ordinal)
+
+    def _release_held(self, key: AssetKey) -> None:
+        """Make the partitions of an asset ready that waits for all of them, once nothing else is waited for."""
+        if len(self._held[key]) == len(self._waits[key]):
+            for ordinal in sorted(self._held.pop(key)):
+                self._make_ready(key, ordinal)
 
     def _make_ready(self, key: AssetKey, ordinal: int) -> None:
         self._is_ready.add((key, ordinal))

@@ -9,7 +9,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.execution.given import Given, Resources, called, describe
-from deltaworks.engine.execution.task import Task
+from deltaworks.engine.execution.task import Task, where_of
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.dtypes import delta_problem
@@ -37,8 +37,24 @@ class Call:
     @property
     def where(self) -> str:
         """The asset and its partitions, for messages."""
-        first, last = self.node.partitions.key(self.task.first), self.node.partitions.key(self.task.last)
-        return f"{self.node.key} {first if first == last else f'{first}..{last}'}".rstrip()
+        return where_of(self.node.key, *self.keys)
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The first and the last key that are asked for."""
+        return self.node.partitions.key(self.task.first), self.node.partitions.key(self.task.last)
+
+    @property
+    def stranger(self) -> str | None:
+        """Why the asset is not the one that the coordinator means; none: it is, or the coordinator does not say."""
+        task = self.task
+        if task.code is not None and task.code != self.node.code:
+            changed = f"its code was {task.code}, now it is {self.node.code}"
+        elif task.keys is not None and task.keys != self.keys:
+            changed = f"what were these partitions is {self.where} now"
+        else:
+            return None
+        return f"{task.where}: the project changed while the run went on: {changed}. Run the same command again."
 
 
 @dataclass(frozen=True, slots=True)

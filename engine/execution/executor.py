@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, TypeAlias
 
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.errors import DeltaworksError
+
+Work: TypeAlias = Callable[[Task], Outcome]
+"""What carries a task out."""
 
 
 class Executor(Protocol):
-    """What a coordinator asks of an executor. Every submitted task yields an outcome, in any order."""
+    """What a coordinator asks of an executor. It runs from when it is made until it is closed.
+
+    Every submitted task that is not taken back yields exactly one outcome, in any order. Retries are the coordinator's
+    business alone.
+    """
 
     @property
     def capacity(self) -> int:
@@ -26,8 +35,12 @@ class Executor(Protocol):
         """Yield the outcomes that are there, waiting for the first one for a while."""
         ...
 
+    def cancel(self) -> int:
+        """Take back the tasks that have not begun, and return how many; they yield no outcome."""
+        ...
+
     def close(self) -> None:
-        """Wait for what is running and take nothing more."""
+        """Take nothing more, end what can be ended, and return when nothing runs any more."""
         ...
 
     def abandon(self) -> None:
@@ -36,12 +49,19 @@ class Executor(Protocol):
 
 
 class ThreadExecutor:
-    """Threads of this process: Polars computes outside of Python's lock."""
+    """Threads of this process, which carry tasks out or wait for other processes that do."""
 
-    def __init__(self, work: Callable[[Task], Outcome], workers: int) -> None:
-        self._work = work
-        self._workers = workers
+    def __init__(self, work: Work, workers: int, end: Callable[[], None] = lambda: None) -> None:
+        """Start without any thread.
+
+        Args:
+            work: carries a task out.
+            workers: how many tasks run at once.
+            end: makes `work` come back soon, if anything can; called once, when this is closed.
+        """
+        self._work, self._workers, self._end = work, workers, end
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deltaworks")
+        self._begun: list[Future[None]] = []
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     @property
@@ -51,7 +71,8 @@ class ThreadExecutor:
 
     def submit(self, task: Task) -> None:
         """Run a task on the next free thread."""
-        self._pool.submit(lambda: self._outcomes.put(self._run(task)))
+        self._begun = [each for each in self._begun if not each.done()]
+        self._begun.append(self._pool.submit(lambda: self._outcomes.put(attempt(self._work, task))))
 
     def wait(self, timeout_s: float) -> Iterator[Outcome]:
         """Yield the outcomes that are there, waiting for the first one for a while."""
@@ -62,18 +83,41 @@ class ThreadExecutor:
         except queue.Empty:
             return
 
-    def close(self) -> None:
-        """Wait for running tasks; those that have not started are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def cancel(self) -> int:
+        """Take back the tasks that have not begun, and return how many."""
+        return sum(each.cancel() for each in self._begun if not each.cancelled())
 
     def abandon(self) -> None:
-        """Drop tasks that have not started; a thread cannot be stopped, so what runs in one goes on, for nobody."""
+        """Drop what has not begun and end what can be ended; a thread that goes on does so for nobody."""
+        self._end()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, task: Task) -> Outcome:
-        try:
-            return self._work(task)
-        except BaseException as error:  # noqa: BLE001 - sys.exit() in user code must not silence its task
-            return Outcome(
-                task, failures=dict.fromkeys(task.ordinals, f"{task.asset}: {type(error).__name__}: {error}")
-            )
+    def close(self) -> None:
+        """Wait for running tasks, after what can end them has been told to; those that have not begun are dropped."""
+        self.cancel()
+        self._end()
+        self._pool.shutdown(wait=True)
+
+
+def attempt(work: Work, task: Task) -> Outcome:
+    """Carry a task out, whatever happens: what is raised fails the task, and nothing else."""
+    try:
+        return work(task)
+    except DeltaworksError as error:
+        return failed(task, str(error), error)
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in user code must not silence its task
+        return failed(task, f"{task.where}: {type(error).__name__}{_text(error)}", error)
+
+
+def failed(task: Task, reason: str, error: BaseException) -> Outcome:
+    """Return the outcome of a task whose call failed as a whole."""
+    reasons = dict.fromkeys(task.ordinals, reason)
+    return Outcome(task, failures=reasons, may_pass_later=True, error_names=error_names(error))
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - the class is the author's, and may be as wrong as the rest
+        text = "and it cannot say what happened"
+    return f": {text}" if text else ""

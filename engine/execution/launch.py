@@ -8,22 +8,19 @@ from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunNoted
-from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
-from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.secret_values import SecretValues
-from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
-from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.execution.workers import Workers, stager_of, start
+from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
@@ -41,7 +38,7 @@ def launch(
     tables: Mapping[AssetKey, Table],
     plan: Plan,
     *,
-    workers: int,
+    workers: Workers | int,
     command: str,
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
@@ -51,7 +48,7 @@ def launch(
     entry: RunEntry | None = None,
     skipped: Sequence[PartitionSkipped] = (),
 ) -> RunReport:
-    """Carry out a plan on threads of this process.
+    """Carry out a plan.
 
     Args:
         definitions: the assets' resources.
@@ -59,7 +56,7 @@ def launch(
         store: the lake.
         tables: every asset's table, as the plan was made on it; advanced by the run.
         plan: what to do.
-        workers: how many threads.
+        workers: how many calls at once, and where; a number: on threads of this process.
         command: what started the run, for the ledger.
         environ: where resources find their `EnvVar`s.
         now: the clock.
@@ -73,9 +70,10 @@ def launch(
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
+        RequestError: calls would have to run in processes that cannot load them; nothing was written.
         StorageError: the lake cannot be written.
     """
-    resources = _resources(definitions, graph, plan, environ)
+    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ)
     for key in plan.planned:
         if swap is None:
             verify_fit(graph.nodes[key], tables[key])
@@ -85,14 +83,13 @@ def launch(
     entry = entry or begin_entry(command, now())
     if entry.attempt == 1:
         keep_plan(graph, store, entry.run_id, plan, tables)
-    keep = Keep(store)
-    stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=keep)
-    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(resources), tell)
-    executor = ThreadExecutor(log.capturing(stager.stage, stager.nodes), workers)
+    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(stager.resources), tell)
+    chosen = Workers(workers) if isinstance(workers, int) else workers
+    executor = start(chosen, stager, graph, tuple(plan.planned), environ, log)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     try:
         with capturing():
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, keep, swap)
+            run = Run(graph, plan, tables, executor, entry, now, log.tell, stager.keep, swap)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
     finally:
@@ -105,27 +102,3 @@ def launch(
             # The run is over and its commits stand; a checkpoint only spares other readers work.
             tell(RunNoted(f"no checkpoint was written: {error}"))
     return report
-
-
-def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
-    """Return the resources that an asset and the views that it reads ask for, with their `EnvVar`s read.
-
-    Raises:
-        InvalidSettings: a variable is not set, or a value does not fit.
-    """
-    return {
-        str(each.key): {
-            argument: definitions.resource(each.asset, argument, wanted).resolve(environ)
-            for argument, wanted in each.asset.signature.resources.items()
-        }
-        for each in (node, *node.views.values())
-    }
-
-
-def _resources(
-    definitions: Definitions, graph: AssetGraph, plan: Plan, environ: Mapping[str, str]
-) -> dict[str, dict[str, Resource]]:
-    resolved: dict[str, dict[str, Resource]] = {}
-    for key in plan.planned:
-        resolved |= resources_of(definitions, graph.nodes[key], environ)
-    return resolved

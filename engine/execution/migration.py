@@ -111,10 +111,10 @@ def find_migration(node: Node, table: Table) -> Migration | None:
 
 def migration_to(node: Node, table: Table, schema: Mapping[str, pl.DataType]) -> Migration | None:
     """Return what of a table has to be migrated before it has some columns; none: nothing."""
-    changes = [*_partitioned(node, table), *_column_changes(schema, table.schema(), addable(node, schema))]
+    found = [*_partitioned(node, table), *_column_changes(schema, table.schema(), addable(node, schema))]
     assert table.metadata is not None, "a table that exists"
     cutting = {*table.metadata.partition_columns, *node.partition_columns}
-    changes = tuple(replace(change, cuts=change.column in cutting) for change in changes)
+    changes = tuple(replace(change, cuts=change.column in cutting) for change in found)
     return Migration(str(node.key), table.version, changes) if changes else None
 
 

@@ -14,12 +14,12 @@ from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.cuts import cuts
-from deltaworks.engine.execution.launch import resources_of
 from deltaworks.engine.execution.opening import no_table, open_latest, open_version, refuse_external
 from deltaworks.engine.execution.pin import pin
-from deltaworks.engine.execution.run import SMALL_BYTES
+from deltaworks.engine.execution.sizes import SMALL_BYTES
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
+from deltaworks.engine.execution.workers import resources_of
 from deltaworks.engine.planning.deeds import not_kept
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.request import request

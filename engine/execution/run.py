@@ -39,10 +39,10 @@ from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.retries import Retries
-from deltaworks.engine.execution.run_log import step_name
+from deltaworks.engine.execution.sizes import Sizes, is_small_call
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
-from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
+from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
@@ -66,9 +66,6 @@ WAIT_S = 0.1
 
 MAX_TRIES = 3
 """How often a partition is made that others change each time meanwhile."""
-
-SMALL_BYTES = 32 * 1024 * 1024
-"""Up to this many bytes of Parquet, inputs and result of a single partition are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +120,13 @@ class Run:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
         self._keep = keep
-        self._agenda = Agenda(graph, plan)
+        self._sizes = Sizes(tables)
+        self._agenda = Agenda(graph, plan, self._sizes.of)
         as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
+        self._halves: set[tuple[AssetKey, int, int]] = set()
         self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
@@ -183,8 +182,9 @@ class Run:
             if stop.is_asked and not stopping:
                 stopping = True
                 self._tell(Stopping())
+                self._running -= self._executor.cancel()
             for key, ordinal in self._retries.due(time.monotonic()):
-                self._agenda.again(key, ordinal)
+                self._agenda.call_again(key, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
@@ -233,10 +233,12 @@ class Run:
             return True
         self._numbers += 1
         self._running += 1
-        is_small = first == last and self._is_small(key, inputs)
+        is_small = first == last and is_small_call(self._tables[key], key, inputs)
         cut = cuts(self._graph, self._tables, node, range(first, last + 1))
-        self._tell(StepStarted(step_name(node, first, last), self._numbers))
-        self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut))
+        keys = node.partitions.key(first), node.partitions.key(last)
+        task = Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut, keys, node.code)
+        self._tell(StepStarted(task.where, task.number))
+        self._executor.submit(task)
         return True
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
@@ -248,22 +250,18 @@ class Run:
             else:
                 self._agenda.again(key, ordinal)
 
-    def _is_small(self, key: AssetKey, inputs: Mapping[str, PinnedInput]) -> bool:
-        table = self._tables[key]
-        others = [pinned for pinned in inputs.values() if pinned.asset != key]
-        sizes = [sum(file.size_bytes for file in pinned.files) for pinned in inputs.values()]
-        if not others and not table.exists:
-            return False  # nothing is known about a source before its first commit
-        return max(sum(sizes), table.largest_file_bytes) <= SMALL_BYTES
-
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
         node = self._graph.nodes[key]
-        step, number = step_name(node, outcome.task.first, outcome.task.last), outcome.task.number
-        self._tell(StepEnded(step, number, len(outcome.staged), len(outcome.failures)))
+        task = outcome.task
+        self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
+        self._sizes.learn(outcome)
+        if outcome.may_pass_later and len(task.ordinals) > 1:
+            self._split(outcome)
+            return
         for ordinal, reason in outcome.failures.items():
             delay_s = None
-            if outcome.may_pass_later:
+            if outcome.may_pass_later and node.asset.retry.allows(outcome.error_names):
                 delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
                 self._fail(key, ordinal, reason, outcome.broken.get(ordinal))
@@ -274,6 +272,19 @@ class Run:
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
+
+    def _split(self, outcome: Outcome) -> None:
+        """Call both halves of a range whose call failed, until the partitions are known that make it fail.
+
+        The others land. A range of n partitions costs 2n - 1 calls at most, all of them failing.
+        """
+        task = outcome.task
+        middle = (task.first + task.last) // 2
+        if (task.asset, task.first, task.last) not in self._halves:
+            self._tell(RunNoted(f"made again in halves, since it failed: {outcome.failures[task.first]}"))
+        for half in ((task.asset, task.first, middle), (task.asset, middle + 1, task.last)):
+            self._halves.add(half)
+            self._agenda.call_again(*half)
 
     def _commit(self, key: AssetKey) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
@@ -300,8 +311,8 @@ class Run:
             self._agenda.committed(key, each.ordinal)
             self._warn(key, each.ordinal, scope.warned.get(each.partition.key, ()))
         if committed.version is not None:
-            left_out = sum((each.left_out for each in done), LeftOut())
-            self._progress.commit(key, [each.partition.key for each in done], left_out)
+            rejected = sum((each.left_out for each in done), LeftOut())
+            self._progress.commit(key, [each.partition.key for each in done], rejected)
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
         for each in batch.staged:

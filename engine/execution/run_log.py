@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from deltaworks.engine.execution.capture import Line, capture
 from deltaworks.engine.execution.events import Event, EventSink, RunNoted
+from deltaworks.engine.execution.executor import Work, attempt
 from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.task import Outcome, Task
-from deltaworks.engine.planning.graph import Node
 from deltaworks.io.dtypes import Json
 from deltaworks.io.run_logs import LogWriter
 
@@ -50,12 +50,12 @@ class RunLog:
             text = f"the run has printed {RUN_BYTES:,} bytes; what its steps print from here on is not kept"
             self._writer.write(self._stamped({"stream": "cut", "text": text}))
 
-    def capturing(self, work: Callable[[Task], Outcome], nodes: Mapping[str, Node]) -> Callable[[Task], Outcome]:
+    def capturing(self, work: Work) -> Work:
         """Return what carries out tasks as `work` does: what they print comes here, and no secret gets out of them."""
 
         def captured(task: Task) -> Outcome:
-            with capture(step_name(nodes[str(task.asset)], task.first, task.last), self.line):
-                outcome = work(task)
+            with capture(task.where, self.line):
+                outcome = attempt(work, task)
             failures = {ordinal: self._secrets.masked(reason) for ordinal, reason in outcome.failures.items()}
             return replace(outcome, failures=failures)
 
@@ -70,12 +70,6 @@ class RunLog:
 
     def _stamped(self, document: Json) -> Json:
         return {"at": self._now().isoformat(), **_plain(document, self._secrets.masked)}
-
-
-def step_name(node: Node, first: int, last: int) -> str:
-    """Return how messages name an asset and the partitions of a call."""
-    keys = dict.fromkeys(node.partitions.key(ordinal) for ordinal in (first, last))
-    return f"{node.key} {'..'.join(keys)}".rstrip()
 
 
 def _document(event: Event) -> Json:

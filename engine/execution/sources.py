@@ -15,9 +15,9 @@ from deltaworks.engine.execution.batch import ENGINE
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted, SourceObserved
-from deltaworks.engine.execution.launch import resources_of
 from deltaworks.engine.execution.look import Observed, look
 from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.workers import resources_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lapse import lapses
 from deltaworks.engine.planning.request import request

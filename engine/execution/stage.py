@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
 from deltaworks.engine.execution.given import Resources, describe
 from deltaworks.engine.execution.keep import Keep, look_into
@@ -51,6 +52,8 @@ class Stager:
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
         call = Call(self.nodes[str(task.asset)], task)
+        if call.stranger is not None:
+            return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
 
     def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
@@ -59,6 +62,7 @@ class Stager:
         lake = self.target or self.store
         staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number)
         result: Result | None = None
+        names: tuple[str, ...] = ()
         try:
             lf = make()
             result = guard(call, lf, self.compiled)
@@ -69,16 +73,17 @@ class Stager:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
             _LOG.debug("%s failed", call.where, exc_info=True)
-            reason, may_pass_later = str(error), True
+            reason, may_pass_later, names = str(error), True, error_names(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
             _LOG.debug("%s failed", call.where, exc_info=True)
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
-            may_pass_later = True
+            may_pass_later, names = True, error_names(error)
         if result is not None:
             for ordinal in task.ordinals:
                 _drop(result, staging, ordinal)
-        return Outcome(task, failures=dict.fromkeys(task.ordinals, reason), may_pass_later=may_pass_later)
+        reasons = dict.fromkeys(task.ordinals, reason)
+        return Outcome(task, failures=reasons, may_pass_later=may_pass_later, error_names=names)
 
     def _fingerprints(self, call: Call, lf: pl.LazyFrame) -> Mapping[str, str] | None:
         """Return what the plan makes each column of, where it can be had again without data; once an asset and run."""

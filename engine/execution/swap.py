@@ -16,7 +16,7 @@ from deltaworks.engine.execution.batch import ENGINE, Batch, checks_of, discard,
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.migration import addable, expected_schema, migration_to
-from deltaworks.engine.execution.table_scope import TableScope
+from deltaworks.engine.execution.table_scope import Part, TableScope
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import CommitConflict, RunError, TableMismatch
 from deltaworks.io.carry import carry
@@ -110,7 +110,7 @@ class Swap:
             "partitionColumns": list(node.partition_columns),
             "configuration": {**(metadata.get("configuration") or {}), **scheme},
         }
-        parts = [*(each.partition for each in staged), *carried]
+        parts: list[Part] = [*(each.partition for each in staged), *carried]
         return Committed(commit_whole(table, parts, record, metadata, verify_writable, now_ms), ()), scope
 
 

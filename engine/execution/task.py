@@ -66,11 +66,25 @@ class Task:
     """Whether the result is known to be small enough to be held in memory."""
     cuts: Cuts = field(default_factory=dict[str, Ranges])
     """What the results of views are cut to."""
+    keys: tuple[str, str] | None = None
+    """The first and the last key, as the coordinator names them; none: whoever carries it out has the same graph."""
+    code: str | None = None
+    """The code version that the coordinator knows of the asset; likewise."""
+
+    @property
+    def where(self) -> str:
+        """The asset and its partitions, for messages."""
+        return where_of(self.asset, *(self.keys or ("", "")))
 
     @property
     def ordinals(self) -> range:
         """The partitions that the call makes."""
         return range(self.first, self.last + 1)
+
+
+def where_of(asset: AssetKey, first: str, last: str) -> str:
+    """Return how messages call some partitions of an asset."""
+    return f"{asset} {first if first == last else f'{first}..{last}'}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +134,7 @@ class Outcome:
     """By ordinal, those of the failed ones whose rows were judged."""
     may_pass_later: bool = False
     """Whether it was the call that failed, so that the same call may succeed another time."""
+    error_names: tuple[str, ...] = ()
+    """By which names retry policies know what the call failed with; see `error_names`."""
     fingerprints: Mapping[str, str] | None = None
     """What its plan makes each column of, in a hash; none: nothing could be compared with that."""

@@ -11,9 +11,9 @@ from deltaworks.engine.definitions.mappings.composed import runs_of
 from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.given import Given
-from deltaworks.engine.execution.launch import resources_of
 from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.execution.pin import pin
+from deltaworks.engine.execution.workers import resources_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.store import Store

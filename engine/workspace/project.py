@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
@@ -15,6 +16,37 @@ from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
 from deltaworks.errors import InvalidDefinition, InvalidSettings
 from deltaworks.io.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a project was loaded, so that another process of the same run can load it just so. It pickles."""
+
+    file: Path | None
+    """Its only file, if it is told by that; else it is told by its modules and their folder."""
+    modules: tuple[str, ...]
+    folder: Path
+    now: dt.datetime
+    """When partitions without an end are taken to end."""
+    keys: DynamicKeys | None = None
+    """Those of dynamic partitions; none: the lake was not read."""
+
+    def definitions(self) -> Definitions:
+        """Import what the project defines.
+
+        Raises:
+            DefinitionError: its code is wrong.
+        """
+        return load_file(self.file) if self.file else load_modules(self.modules, self.folder)
+
+    def load(self) -> tuple[Definitions, AssetGraph]:
+        """Import what the project defines, and relate it as it was.
+
+        Raises:
+            DefinitionError: its code is wrong.
+        """
+        definitions = self.definitions()
+        return definitions, build_graph(definitions, self.now, self.keys)
 
 
 @dataclass(frozen=True)
@@ -25,6 +57,7 @@ class Project:
     graph: AssetGraph
     store: Store
     executor: ExecutorSettings
+    recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +102,14 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
         StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
-    definitions = load_file(origin.file) if origin.file else load_modules(settings.modules, settings.folder)
+    recipe = Recipe(origin.file, settings.modules, settings.folder, now)
+    definitions = recipe.definitions()
     if not definitions.assets:
         where = origin.file or ", ".join(settings.modules)
         raise InvalidDefinition(f"{where} defines no assets; an asset is a function under @deltaworks.asset")
     store = open_lake(settings)
     refuse_own_tables(definitions, store)
     keys = read_dynamic_keys(definitions, store) if reads_lake else None
-    return Project(definitions, build_graph(definitions, now, keys), store, settings.executor)
+    return Project(
+        definitions, build_graph(definitions, now, keys), store, settings.executor, replace(recipe, keys=keys)
+    )

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.errors import InvalidSettings
 
 FILE = "deltaworks.toml"
@@ -27,8 +28,9 @@ class ExecutorSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["threads"] = "threads"
+    kind: ExecutorKind = ExecutorKind.THREADS
     workers: int = Field(default=2, ge=1, le=256)
+    """How many calls run at once."""
 
 
 class FileSettings(BaseModel):

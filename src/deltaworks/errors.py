@@ -20,6 +20,9 @@
     │   ├── CommitConflict      somebody else changed what this commit was about
     │   └── ClaimHeld           somebody else does what only one may do at a time
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
+        ├── CallTimedOut        a call took longer than it may
+        ├── CallOutOfMemory     a call took more memory than it may
+        └── WorkerDied          the process of a call ended, or could not begin
 
 A constructor takes facts, builds the sentence and keeps the facts as attributes. Errors pickle, so that they can
 travel from a worker process to the coordinator.
@@ -231,6 +234,32 @@ class RunError(DeltaworksError):
     def __init__(self, message: str, *, asset: str | None = None, partition: str | None = None) -> None:
         self.asset, self.partition = asset, partition
         super().__init__(message)
+
+
+class CallTimedOut(RunError):
+    """A call took longer than it may, and its process was ended."""
+
+    def __init__(self, where: str, timeout_s: float) -> None:
+        self.where, self.timeout_s = where, timeout_s
+        super().__init__(f"{where}: ran longer than timeout_s={timeout_s:g}, so its process was ended")
+
+
+class CallOutOfMemory(RunError):
+    """A call took more memory than it may, and its process was ended."""
+
+    def __init__(self, where: str, memory_mb: float, taken_mb: float) -> None:
+        self.where, self.memory_mb, self.taken_mb = where, memory_mb, taken_mb
+        super().__init__(
+            f"{where}: its process took {taken_mb:,.0f} MB of memory, more than memory_mb={memory_mb:g}, and was ended"
+        )
+
+
+class WorkerDied(RunError):
+    """The process that a call ran in ended before the call did, or could not begin with it."""
+
+    def __init__(self, where: str, what: str) -> None:
+        self.where, self.what = where, what
+        super().__init__(f"{where}: {what}")
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = " `deltaworks list` shows what is defined.") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.acceptance.conftest import Project
 
 MODULE = """
@@ -24,8 +26,9 @@ def slow(partition: dw.Partition) -> LazyFrame[Row]:
 """
 
 
-def test_ctrl_c_commits_what_has_begun_and_the_next_run_does_the_rest(project: Project) -> None:
-    project.write("deltaworks.toml", 'modules = ["slow_"]\n')
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_ctrl_c_commits_what_has_begun_and_the_next_run_does_the_rest(project: Project, kind: str) -> None:
+    project.write("deltaworks.toml", f'modules = ["slow_"]\n[executor]\nkind = "{kind}"\n')
     project.write("slow_.py", MODULE)
 
     stopped = project.interrupt_backfill(after_commits=1)

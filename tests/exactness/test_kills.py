@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import random
@@ -77,12 +78,20 @@ class Witness:
             assert re.fullmatch(r"\d{20}\.json|\..*\.tmp|_last_checkpoint|.*\.checkpoint\.parquet", file.name), file
 
 
-def kill_again_and_again(folder: Path, kills: int, days: int) -> None:
+def all_workers() -> dict[int, int]:
+    """The processes that runs have started, each with its parent."""
+    shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    told = (line.split(maxsplit=2) for line in shown.splitlines() if "deltaworks.engine.execution.child" in line)
+    return {int(pid): int(parent) for pid, parent, _ in told}
+
+
+def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threads") -> None:
+    """Kill the process of a run, or where it has workers one of these, and look at the lake each time."""
     seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
     print(f"KILL_SEED={seed}")
     chance = random.Random(seed)
     reference = write_project(folder / "reference", days)
-    code, said = reference.run("backfill")
+    code, said = reference.run("backfill", "--executor", kind)
     assert code == 0, said
     (run,) = reference.runs()
     longest_s = (
@@ -91,14 +100,23 @@ def kill_again_and_again(folder: Path, kills: int, days: int) -> None:
     witness = Witness(write_project(folder / "killed", days), {asset: rows(reference.lake / asset) for asset in ASSETS})
     assert {asset: len(witness.expected[asset]) for asset in ASSETS} == dict.fromkeys(ASSETS, days)
     killed, in_the_middle, ends = 0, 0, 0
+    seen: set[int] = set()
     while killed < kills:
-        with witness.project.start("backfill", "--workers", "2") as process:
+        with witness.project.start("backfill", "--workers", "2", "--executor", kind) as process:
             if chance.random() < 0.9:
                 witness.wait_for_a_run(process)
             time.sleep(chance.uniform(0, longest_s))
-            process.send_signal(signal.SIGKILL)
+            workers = [pid for pid, parent in all_workers().items() if parent == process.pid]
+            seen.update(workers)
+            victim = chance.choice([*workers, process.pid])
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
             said, _ = process.communicate(timeout=PATIENCE_S)
         witness.look()
+        if victim != process.pid and process.returncode == 1:
+            assert "killed by signal 9 (SIGKILL)" in said
+            killed += 1
+            continue
         if process.returncode == -signal.SIGKILL:
             killed += 1
             in_the_middle += 0 < sum(map(len, witness.committed.values())) < days * len(ASSETS)
@@ -111,14 +129,17 @@ def kill_again_and_again(folder: Path, kills: int, days: int) -> None:
     assert code == 0, said
     witness.look()
     witness.look_at_the_end()
+    wait_until(lambda: seen.isdisjoint(all_workers()), "the end of all workers")
     print(f"{killed} kills, {in_the_middle} of them amid commits, {ends} runs to the end")
     assert in_the_middle > kills // 10, "the kills came too early or too late to say anything"
 
 
-def test_killed_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, kills=30, days=DAYS)
+@pytest.mark.parametrize(("kind", "kills"), [("threads", 30), ("processes", 20)])
+def test_killed_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path, kind: str, kills: int) -> None:
+    kill_again_and_again(tmp_path, kills, DAYS, kind)
 
 
 @pytest.mark.soak
-def test_many_killed_backfills(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, kills=200, days=365)
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_many_killed_backfills(tmp_path: Path, kind: str) -> None:
+    kill_again_and_again(tmp_path, kills=200, days=365, kind=kind)

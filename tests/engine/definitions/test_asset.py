@@ -299,6 +299,47 @@ def test_a_call_makes_at_least_one_partition() -> None:
     assert dw.BackfillPolicy.ranges().max_partitions == 100
 
 
+@pytest.mark.parametrize(
+    ("known_bytes", "known", "most"),
+    [(0, 0, 1), (10, 1, 4), (40, 4, 10), (0, 4, 16), (4000, 4, 1), (1000, 400, 40), (10, 10_000, 50)],
+)
+def test_calls_sized_by_bytes_grow_with_what_is_known(known_bytes: int, known: int, most: int) -> None:
+    policy = dw.BackfillPolicy.auto(target_bytes=100, max_partitions=50)
+
+    assert policy.partitions_a_call(known_bytes, known) == most
+    assert dw.BackfillPolicy.ranges(7).partitions_a_call(known_bytes, known) == 7
+    assert dw.BackfillPolicy.single_run().partitions_a_call(known_bytes, known) is None
+
+
+@pytest.mark.parametrize("limit", ["timeout_s", "memory_mb"])
+@pytest.mark.parametrize("value", [0, -1, "5", True, float("nan"), float("inf")])
+def test_a_limit_that_nothing_could_keep_is_refused(limit: str, value: Any) -> None:
+    with pytest.raises(InvalidDefinition, match=rf"asset 'brief': {limit} must be a number above 0, not ") as caught:
+
+        @dw.asset(**{limit: value})
+        def brief() -> pl.LazyFrame:
+            return pl.LazyFrame({"a": [1]})
+
+    assert caught.value.where is not None
+
+
+@pytest.mark.parametrize(
+    ("classes", "problem"),
+    [
+        ("OSError", "must be a list of classes or of their names, not 'OSError'"),
+        (OSError, "must be a list of classes or of their names, not <class 'OSError'>"),
+        ([int], "takes classes of exceptions or their names, not <class 'int'>"),
+        ([OSError, 5], "takes classes of exceptions or their names, not 5"),
+    ],
+)
+@pytest.mark.parametrize("field", ["retry_on", "give_up_on"])
+def test_what_is_no_class_of_errors_is_refused(field: str, classes: Any, problem: str) -> None:
+    with pytest.raises(InvalidDefinition) as caught:
+        dw.RetryPolicy(**{field: classes})
+
+    assert caught.value.reason == f"RetryPolicy: {field} {problem}"
+
+
 @pytest.mark.parametrize("days", [-1, "30", True, float("nan"), 1e9])
 def test_a_retention_that_is_no_number_of_days_is_refused(days: Any) -> None:
     with pytest.raises(InvalidDefinition, match="retention_days must be a number of days from 0 to 100,000, not"):

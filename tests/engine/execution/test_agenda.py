@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sized
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any
 
 import polars as pl
@@ -73,7 +74,12 @@ def by_region(shares: Annotated[pl.LazyFrame, dw.Input(mapping=ALL_DAYS)], patch
 PAST = dw.TimeWindowMapping(start_offset=-DAYS, end_offset=-1)
 
 
-@dw.asset(partitions=days, partition_by="day")
+@dw.asset(partitions=days, partition_by="day", backfill=dw.BackfillPolicy.single_run())
+def whole(same: pl.LazyFrame, raw: pl.LazyFrame) -> pl.LazyFrame:
+    return same
+
+
+@dw.asset(partitions=days, partition_by="day", backfill=dw.BackfillPolicy.single_run())
 def so_far(raw: pl.LazyFrame, before: Annotated[pl.LazyFrame, dw.Input(asset="so_far", mapping=PAST)]) -> pl.LazyFrame:
     return before
 
@@ -95,6 +101,7 @@ SIZES = {
     "shares": DAYS * REGIONS,
     "patchy": DAYS,
     "by_region": DAYS * REGIONS,
+    "whole": DAYS,
     "so_far": DAYS,
     "gap": DAYS,
 }
@@ -102,7 +109,7 @@ SIZES = {
 
 @cache
 def graph() -> AssetGraph:
-    assets = [gap, so_far, by_region, patchy, shares, sales, total, week, same, raw]
+    assets = [gap, so_far, whole, by_region, patchy, shares, sales, total, week, same, raw]
     return build_graph(dw.Definitions(assets), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
 
 
@@ -124,6 +131,8 @@ def needs(asset: str, ordinal: int) -> set[tuple[str, int]]:
             return {("raw", ordinal)} | {("shares", ordinal * REGIONS + each) for each in range(REGIONS)}
         case "by_region":
             return {("patchy", day)} | {("shares", each * REGIONS + region) for each in range(DAYS)}
+        case "whole":
+            return {("same", ordinal), ("raw", ordinal)}
         case "so_far":
             return {("raw", ordinal)} | {("so_far", each) for each in range(ordinal)}
         case "gap":
@@ -150,10 +159,13 @@ def test_everything_planned_is_made_after_its_upstreams_or_blocked_by_a_failed_o
     made: set[tuple[str, int]] = set()
     failed: set[tuple[str, int]] = set()
     blocked: set[tuple[str, int]] = set()
+    single_runs: list[tuple[int, int]] = []
 
     while (taken := agenda.take()) is not None:
         key, first, last = taken
-        assert last - first < (4 if str(key) == "same" else 1)
+        assert last - first < {"same": 4, "whole": DAYS}.get(str(key), 1)
+        if str(key) == "whole":
+            single_runs.append((first, last))
         for ordinal in range(first, last + 1):
             item = (str(key), ordinal)
             wanted = {need for need in needs(*item) if need[1] in planned[need[0]]} - made
@@ -170,6 +182,7 @@ def test_everything_planned_is_made_after_its_upstreams_or_blocked_by_a_failed_o
     assert made | failed | blocked == everything
     assert len(made) + len(failed) + len(blocked) == len(everything)
     assert not agenda.is_unsettled
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(single_runs)), "stretches are made whole"
     for item in blocked:
         lost = needs(*item) & (failed | blocked)
         assert any(not may_fail(item[0], need) for need in lost), f"{item} is blocked by nothing"
@@ -193,6 +206,32 @@ def test_a_call_does_not_reach_beyond_one_stretch() -> None:
     taken = [agenda.take() for _ in range(4)]
 
     assert taken == [(wide.key, 1, 2), (wide.key, 3, 5), (wide.key, 7, 7), None]
+
+
+def test_what_is_called_again_is_called_for_exactly_the_same_partitions_and_first() -> None:
+    agenda = Agenda(graph(), plan_of({name: set(range(4)) if name == "raw" else set[int]() for name in SIZES}))
+    key, first, _ = agenda.take() or pytest.fail("nothing is ready")
+    agenda.take()
+
+    agenda.call_again(key, first, first + 1)
+    agenda.call_again(key, 7, 7)
+
+    taken = [agenda.take() for _ in range(5)]
+    assert taken == [(key, 0, 1), (key, 7, 7), (key, 2, 2), (key, 3, 3), None]
+    assert not agenda.has_ready
+
+
+def test_the_size_of_a_call_is_asked_for_when_it_is_taken() -> None:
+    @dw.asset(partitions=days, partition_by="day", backfill=dw.BackfillPolicy.auto(target_bytes=100))
+    def sized() -> pl.LazyFrame: ...  # type: ignore[empty-body]
+
+    known = [(0, 0), (20, 1), (90, 3), (1000, 6), (1000, 7)]
+    graph = build_graph(dw.Definitions([sized]), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
+    agenda = Agenda(graph, Plan((), (), {sized.key: PartitionSet.all(DAYS)}), lambda _: known.pop(0))
+
+    taken = [agenda.take() for _ in range(4)]
+
+    assert taken == [(sized.key, 0, 0), (sized.key, 1, 4), (sized.key, 5, 7), (sized.key, 8, 8)]
 
 
 @pytest.mark.parametrize("mapping", [ALL_REGIONS, ALL_DAYS])

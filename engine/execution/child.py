@@ -1,0 +1,138 @@
+"""Child: what a process does that carries out tasks for a coordinator elsewhere.
+
+It loads the project by itself, once, and then carries out one task after the other. It has nothing to say to the user:
+what it logs is passed on, what it prints goes to stderr, and it does not outlive its coordinator.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging.handlers import QueueHandler
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from deltaworks.engine.execution.capture import Line, capture
+from deltaworks.engine.execution.executor import Work, attempt
+from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.errors import DeltaworksError
+
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE = 500
+"""Of -1000 to 1000: if memory runs out, the kernel is to end a child that is large rather than the coordinator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """The first thing that a child is told."""
+
+    make: Callable[[], Work]
+    """Loads the project; it pickles by its name and by what it is made with."""
+    log_level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The child can take tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """The child cannot load what it needs, and ends."""
+
+    reason: str
+
+
+Said: TypeAlias = Ready | Unfit | Outcome | Line | logging.LogRecord
+"""What a child says."""
+
+
+def serve(descriptor: int) -> None:
+    """Carry out tasks until the coordinator says that it has no more, or is not there any more.
+
+    Args:
+        descriptor: one end of a socket; the coordinator has the other.
+    """
+    os.set_inheritable(descriptor, False)  # else what user code starts would keep the coordinator waiting
+    os.dup2(2, 1)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a process of its own has plain files
+    _die_first()
+    wire = _Wire(Connection(descriptor))
+    instructions: Instructions = wire.connection.recv()
+    logger = logging.getLogger("deltaworks")
+    logger.setLevel(instructions.log_level)
+    logger.addHandler(_PassOn(wire))
+    tasks: SimpleQueue[Task | None] = SimpleQueue()
+    threading.Thread(target=_receive, args=(wire, tasks), name="deltaworks-wire", daemon=True).start()
+    try:
+        work = instructions.make()
+    except DeltaworksError as error:
+        wire.send(Unfit(str(error)))
+        return
+    except BaseException as error:  # noqa: BLE001 - a module may raise anything while it is imported
+        wire.send(Unfit(f"{type(error).__name__}: {error}"))
+        return
+    wire.send(Ready())
+    while (task := tasks.get()) is not None:
+        with capture(task.where, wire.send_printed):
+            outcome = attempt(work, task)
+        wire.send(outcome)
+
+
+class _Wire:
+    """The connection to the coordinator, which several threads send through."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, said: Said) -> None:
+        with self._lock:
+            self.connection.send(said)
+
+    def send_printed(self, line: Line) -> None:
+        if line.stream != "log":  # the coordinator gets log records as such
+            self.send(line)
+
+
+class _PassOn(QueueHandler):
+    """Hands log records to the coordinator, as texts."""
+
+    def __init__(self, wire: _Wire) -> None:
+        super().__init__(SimpleQueue())
+        self._wire = wire
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self._wire.send(record)
+
+
+def _receive(wire: _Wire, tasks: SimpleQueue[Task | None]) -> None:
+    """Take in what the coordinator sends; once it is gone, end this process and all that user code has started."""
+    try:
+        while True:
+            tasks.put(wire.connection.recv())
+    except (EOFError, OSError):
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _die_first() -> None:
+    """Ask the kernel to end this process with its coordinator, and before it; only Linux can be asked.
+
+    Elsewhere, and for a coordinator that ended before this was asked, the thread that receives does the same, unless
+    user code holds Python's lock.
+    """
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError):  # a container may forbid it
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), "ascii")

@@ -1,0 +1,275 @@
+"""Children: the processes in which calls can be ended, whatever they do.
+
+Each carries out one task at a time and is used again for the next one. A child that dies or is ended takes its own
+task with it and nothing else; another takes its place when the next task comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing import Pipe
+from pathlib import Path
+
+from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution.capture import Line, LineSink
+from deltaworks.engine.execution.child import Instructions, Ready, Said, Unfit
+from deltaworks.engine.execution.executor import Work
+from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.errors import CallOutOfMemory, CallTimedOut, WorkerDied
+
+START_S = 120.0
+"""How long a child may take to load the project; the run has loaded it before."""
+
+GRACE_S = 2.0
+"""How long a process may take to end after it has been asked to."""
+
+_LOOK_S = 0.25
+"""How often it is seen to that a child lives; its outcome and its end are seen at once."""
+
+_WEIGH_S = 0.05
+"""How often the memory of a child is looked at that has a limit."""
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from deltaworks.engine.execution.child import serve; serve({fd})"
+
+
+class Children:
+    """The processes of one run; threads share them."""
+
+    def __init__(
+        self,
+        make: Callable[[], Work],
+        environ: Mapping[str, str],
+        limits_of: Callable[[Task], Limits],
+        count: int,
+        sink: LineSink,
+    ) -> None:
+        """Begin without any process.
+
+        Args:
+            make: loads the project in a child; it pickles.
+            environ: the variables of the children.
+            limits_of: how far the call of a task may go.
+            count: how many children there are at once, which share the processors.
+            sink: takes what their calls print, in any thread.
+        """
+        self._make, self._limits_of, self._sink = make, limits_of, sink
+        self._environ = {"POLARS_MAX_THREADS": str(max(1, _processors() // count)), **environ}
+        self._idle: list[_Child] = []
+        self._busy: set[_Child] = set()
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def carry_out(self, task: Task) -> Outcome:
+        """Carry a task out in a child.
+
+        Raises:
+            CallTimedOut: it took longer than it may.
+            CallOutOfMemory: it took more memory than it may.
+            WorkerDied: the child ended, or could not load the project.
+        """
+        limits = self._limits_of(task)
+        child = self._take(task, limits)
+        try:
+            child.get_ready(task)
+            outcome = child.carry_out(task, limits)
+        except BaseException:
+            child.end()
+            with self._lock:
+                self._busy.discard(child)
+            raise
+        self._give_back(child)
+        return outcome
+
+    def close(self) -> None:
+        """End all children, whatever they do."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for child in busy:
+            child.terminate()
+        for child in idle:
+            child.dismiss()
+        for child in idle:
+            child.end()
+
+    def _take(self, task: Task, limits: Limits) -> _Child:
+        with self._lock:
+            if self._is_closed:
+                raise WorkerDied(task.where, "the run was over before its call began")
+            child = self._idle.pop() if self._idle else None
+            if child is None or not child.is_fit_for(limits):
+                stale, child = child, _Child(self._make, self._environ, self._sink)
+            else:
+                stale = None
+            self._busy.add(child)
+        if stale is not None:
+            stale.end()
+        return child
+
+    def _give_back(self, child: _Child) -> None:
+        with self._lock:
+            self._busy.discard(child)
+            if not self._is_closed:
+                self._idle.append(child)
+                return
+        child.end()
+
+
+class _Child:
+    """One process, with the thread that drives it at the other end of its wire."""
+
+    def __init__(self, make: Callable[[], Work], environ: Mapping[str, str], sink: LineSink) -> None:
+        self._sink = sink
+        self._wire, theirs = Pipe()
+        with theirs:
+            program = _PROGRAM.format(path=sys.path, fd=theirs.fileno())
+            # A fresh interpreter: Polars starts threads when it is imported, so whatever has it must not be forked.
+            self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, with arguments of its own
+                [sys.executable, "-P", "-c", program],
+                env=dict(environ),
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is the coordinator's; what user code starts ends with its child
+            )
+        self._instructions: Instructions | None = Instructions(make, logging.getLogger("deltaworks").level)
+
+    def is_fit_for(self, limits: Limits) -> bool:
+        """Return whether it lives, and holds little enough memory for what comes next."""
+        if self._process.poll() is not None:
+            return False
+        return limits.memory_mb is None or _memory_mb(self._process.pid) <= limits.memory_mb / 2
+
+    def get_ready(self, task: Task) -> None:
+        """Let the child load the project, the first time.
+
+        Raises:
+            WorkerDied: it cannot, or does not in time.
+        """
+        if self._instructions is None:
+            return
+        self._send(task, self._instructions)
+        said = self._hear(task, Limits(START_S), WorkerDied(task.where, _NOT_LOADED))
+        if isinstance(said, Unfit):
+            raise WorkerDied(task.where, f"its worker process cannot load the project: {said.reason}")
+        assert isinstance(said, Ready), "a child is ready, or says why not"
+        self._instructions = None
+
+    def carry_out(self, task: Task, limits: Limits) -> Outcome:
+        """Send a task and wait for what comes of it; see `Children.carry_out` for what it raises."""
+        self._send(task, task)
+        outcome = self._hear(task, limits, CallTimedOut(task.where, limits.timeout_s or 0))
+        assert isinstance(outcome, Outcome), "a child that is ready says what comes of its tasks"
+        return outcome
+
+    def dismiss(self) -> None:
+        """Let a child that has nothing to do end as Python programs do."""
+        with contextlib.suppress(OSError):  # it is gone already
+            self._wire.send(None)
+
+    def terminate(self) -> None:
+        """Ask the process, and what it has started, to end at once."""
+        self._signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Make sure that the process is gone, and what it has started."""
+        if self._instructions is not None:
+            self.terminate()
+        try:
+            self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+        self._signal(signal.SIGKILL)  # what it has started may not have heard
+        self._wire.close()
+
+    def _send(self, task: Task, told: Instructions | Task) -> None:
+        try:
+            self._wire.send(told)
+        except OSError as error:
+            raise self._death(task) from error
+
+    def _hear(self, task: Task, limits: Limits, too_late: Exception) -> Said:
+        """Wait for the next thing that the child says, but for what it prints and logs, which is passed on."""
+        deadline_s = None if limits.timeout_s is None else time.monotonic() + limits.timeout_s
+        look_s = _LOOK_S if limits.memory_mb is None else _WEIGH_S
+        while True:
+            left_s = look_s if deadline_s is None else deadline_s - time.monotonic()
+            if left_s <= 0:
+                self.terminate()
+                raise too_late
+            if self._wire.poll(min(look_s, left_s)):
+                said = self._read(task)
+                if isinstance(said, logging.LogRecord):
+                    logging.getLogger(said.name).handle(said)
+                elif isinstance(said, Line):
+                    self._sink(said)
+                else:
+                    return said
+            elif self._process.poll() is not None and not self._wire.poll():
+                raise self._death(task)  # what user code has started may hold its end of the wire
+            if limits.memory_mb is not None:
+                self._weigh(task, limits.memory_mb)
+
+    def _read(self, task: Task) -> Said:
+        try:
+            said: Said = self._wire.recv()
+        except (EOFError, OSError) as error:
+            raise self._death(task) from error
+        return said
+
+    def _weigh(self, task: Task, memory_mb: float) -> None:
+        taken_mb = _memory_mb(self._process.pid)
+        if taken_mb > memory_mb:
+            self._signal(signal.SIGKILL)  # while it is asked to end it would take more
+            raise CallOutOfMemory(task.where, memory_mb, taken_mb)
+
+    def _death(self, task: Task) -> WorkerDied:
+        try:
+            code = self._process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            return WorkerDied(task.where, "its worker process closed the connection to the run, and was ended")
+        self._signal(signal.SIGKILL)
+        if code >= 0:
+            return WorkerDied(task.where, f"the worker process ended with exit code {code}")
+        hint = ", as happens when memory runs out" if -code == signal.SIGKILL else ""
+        return WorkerDied(task.where, f"the worker process was killed by signal {-code} ({_signal_name(-code)}){hint}")
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all that it has started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of what has ended
+            os.killpg(self._process.pid, number)
+
+
+_NOT_LOADED = f"its worker process did not load the project within {START_S:g} s, and was ended"
+
+
+def _signal_name(number: int) -> str:
+    known = {each.value: each.name for each in signal.Signals}
+    return known.get(number, "unknown")
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _memory_mb(pid: int) -> float:
+    """Return how much memory a process holds, in millions of bytes; one that has ended holds none."""
+    if sys.platform == "linux":
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return int(shown.stdout or 0) * 1024 / 1e6

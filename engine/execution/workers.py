@@ -1,0 +1,135 @@
+"""Workers: what the tasks of one run are carried out by: threads of its process, processes of their own, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.children import Children
+from deltaworks.engine.execution.executor import Executor, ThreadExecutor, Work
+from deltaworks.engine.execution.executor_kind import ExecutorKind
+from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
+from deltaworks.engine.execution.run_log import RunLog
+from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.errors import InvalidDefinition, RequestError
+from deltaworks.io.store import Store
+
+Load: TypeAlias = Callable[[], tuple[Definitions, AssetGraph]]
+"""Loads a project as it was loaded in this process. It pickles."""
+
+_SHOWN = 5
+"""How many assets a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many calls of a run go on at once, and where."""
+
+    count: int = 2
+    kind: ExecutorKind = ExecutorKind.THREADS
+    load: Load | None = None
+    """None: other processes cannot load what is defined, since it is no project."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagerOf:
+    """Makes the stager of a run in another process. It pickles."""
+
+    load: Load
+    store: Store
+    assets: tuple[AssetKey, ...]
+    environ: Mapping[str, str]
+    kept_bytes: int
+
+    def __call__(self) -> Work:
+        """Load the project and return what carries out its tasks.
+
+        Raises:
+            DefinitionError: its code is wrong, or it does not define the assets of the run any more.
+        """
+        definitions, graph = self.load()
+        gone = [str(key) for key in self.assets if key not in graph.nodes]
+        if gone:
+            raise InvalidDefinition(f"it does not define {', '.join(gone)} any more")
+        return stager_of(definitions, graph, self.store, self.assets, self.environ, self.kept_bytes).stage
+
+
+def stager_of(
+    definitions: Definitions,
+    graph: AssetGraph,
+    store: Store,
+    assets: tuple[AssetKey, ...],
+    environ: Mapping[str, str],
+    kept_bytes: int = KEPT_BYTES,
+) -> Stager:
+    """Return what carries out the tasks of some assets.
+
+    Raises:
+        InvalidSettings: a resource lacks its environment variable.
+    """
+    nodes = {str(key): graph.nodes[key] for key in assets}
+    resources: dict[str, dict[str, Resource]] = {}
+    for node in nodes.values():
+        resources |= resources_of(definitions, node, environ)
+    return Stager(store, nodes, resources, keep=Keep(store, kept_bytes))
+
+
+def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
+    """Return the resources that an asset and the views that it reads ask for, with their `EnvVar`s read.
+
+    Raises:
+        InvalidSettings: a variable is not set, or a value does not fit.
+    """
+    return {
+        str(each.key): {
+            argument: definitions.resource(each.asset, argument, wanted).resolve(environ)
+            for argument, wanted in each.asset.signature.resources.items()
+        }
+        for each in (node, *node.views.values())
+    }
+
+
+def start(
+    workers: Workers,
+    stager: Stager,
+    graph: AssetGraph,
+    assets: tuple[AssetKey, ...],
+    environ: Mapping[str, str],
+    log: RunLog,
+) -> Executor:
+    """Start the executor of a run.
+
+    Calls with limits run in processes, whatever the others do: only those can be ended.
+
+    Raises:
+        RequestError: calls would have to run in processes that cannot load them.
+    """
+    in_processes = {
+        key for key in assets if workers.kind is ExecutorKind.PROCESSES or graph.nodes[key].asset.limits.need_process
+    }
+    if not in_processes:
+        return ThreadExecutor(log.capturing(stager.stage), workers.count)
+    if workers.load is None:
+        raise RequestError(_no_project(sorted(map(str, in_processes)), workers.kind))
+    make = StagerOf(workers.load, stager.store, assets, dict(environ), KEPT_BYTES // workers.count)
+    children = Children(make, environ, lambda task: graph.nodes[task.asset].asset.limits, workers.count, log.line)
+    return ThreadExecutor(
+        log.capturing(lambda task: children.carry_out(task) if task.asset in in_processes else stager.stage(task)),
+        workers.count,
+        children.close,
+    )
+
+
+def _no_project(assets: list[str], kind: ExecutorKind) -> str:
+    more = f" and {len(assets) - _SHOWN} more" if len(assets) > _SHOWN else ""
+    is_asked = kind is ExecutorKind.PROCESSES
+    way_out = "use threads" if is_asked else "leave out timeout_s, memory_mb and isolate"
+    return (
+        f"{', '.join(assets[:_SHOWN])}{more} cannot be called in other processes: these could not load what is defined "
+        f"in this one. Put it into a module and run `deltaworks materialize`, or {way_out}."
+    )

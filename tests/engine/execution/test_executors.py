@@ -1,0 +1,143 @@
+"""What every executor promises a coordinator; a new executor joins by one more parameter."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deltaworks.engine.execution.executor import Executor, Work
+from deltaworks.engine.execution.task import Outcome
+from tests.engine.execution import carried_out
+from tests.engine.execution.carried_out import RAISED, in_processes, on_threads, outcomes, task, wait_until
+
+Make = Callable[[Work], Executor]
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=[on_threads, in_processes])
+def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Make:
+    monkeypatch.syspath_prepend(str(ROOT))  # where other processes find what tasks do
+    chosen: Make = request.param
+    return chosen
+
+
+def test_every_task_yields_one_outcome(make: Make) -> None:
+    executor = make(carried_out.do_nothing)
+
+    for number in range(200):
+        executor.submit(task(number))
+    found = outcomes(executor, 200)
+    executor.close()
+
+    assert sorted(found) == list(range(200))
+    assert found[7].task == task(7)
+
+
+def test_more_tasks_than_it_has_room_for_are_worth_submitting(make: Make) -> None:
+    executor = make(carried_out.do_nothing)
+
+    assert executor.capacity >= 2
+    executor.close()
+
+
+def test_tasks_run_side_by_side(make: Make, tmp_path: Path) -> None:
+    executor = make(carried_out.meet)
+
+    executor.submit(task(1, tmp_path))
+    executor.submit(task(2, tmp_path))
+
+    assert outcomes(executor, 2).keys() == {1, 2}
+    executor.close()
+
+
+def test_whatever_a_task_raises_becomes_the_failure_of_its_partitions(make: Make) -> None:
+    executor = make(carried_out.raise_by_number)
+
+    for number in range(len(RAISED) + 1):
+        executor.submit(task(number))
+    found = outcomes(executor, len(RAISED) + 1)
+    executor.close()
+
+    assert [found[number].failures.get(0) for number in sorted(found)] == [
+        "a k0..k2: RuntimeError: boom",
+        "a k0..k2: SystemExit: 3",
+        "a k0..k2: KeyboardInterrupt",
+        "a k0..k2: Unpicklable: held",
+        "a k0..k2: Speechless: and it cannot say what happened",
+        "a k0..k2: ComputeError: not computed",
+        "a k0..k2: MemoryError",
+        "a whole sentence",
+        None,
+    ]
+    for number in range(len(RAISED)):
+        assert found[number].failures.keys() == {0, 1, 2}
+        assert found[number].may_pass_later
+
+
+def test_policies_know_errors_by_their_classes_and_those_above(make: Make) -> None:
+    executor = make(carried_out.raise_by_number)
+
+    executor.submit(task(3))
+    found = outcomes(executor, 1)[3]
+    executor.close()
+
+    assert {"Unpicklable", f"{carried_out.__name__}.Unpicklable", "Exception"} <= set(found.error_names)
+
+
+def test_large_outcomes_come_whole(make: Make) -> None:
+    executor = make(carried_out.say_much)
+
+    for number in range(3):
+        executor.submit(task(number))
+    found = outcomes(executor, 3)
+    executor.close()
+
+    assert {len(outcome.failures[0]) for outcome in found.values()} == {20_000_000}
+
+
+def test_waiting_without_outcomes_ends_after_the_timeout(make: Make) -> None:
+    executor = make(carried_out.do_nothing)
+
+    assert list(executor.wait(timeout_s=0.01)) == []
+    executor.close()
+
+
+def test_tasks_that_have_not_begun_are_taken_back(make: Make, tmp_path: Path) -> None:
+    executor = make(carried_out.stay)
+    for number in range(5):
+        executor.submit(task(number, tmp_path))
+    wait_until(lambda: len(list(tmp_path.glob("begun-*"))) == 2, "two of them begin")
+
+    taken_back = executor.cancel()
+    again = executor.cancel()
+    (tmp_path / "go").touch()
+    found = outcomes(executor, 2)
+    executor.close()
+
+    assert (taken_back, again) == (3, 0)
+    assert found.keys() == {0, 1}
+
+
+def test_nothing_runs_after_it_is_closed(make: Make, tmp_path: Path) -> None:
+    executor = make(carried_out.stay)
+    for number in range(3):
+        executor.submit(task(number, tmp_path))
+    wait_until(lambda: len(list(tmp_path.glob("begun-*"))) == 2, "two of them begin")
+
+    threading.Timer(0.3, (tmp_path / "go").touch).start()
+    executor.close()
+
+    assert "deltaworks" not in {thread.name.split("_")[0] for thread in threading.enumerate()}
+    assert len(list(tmp_path.glob("begun-*"))) == 2
+
+
+def test_one_that_was_never_used_closes(make: Make) -> None:
+    executor = make(Outcome)
+
+    executor.close()
+
+    assert list(executor.wait(timeout_s=0)) == []
