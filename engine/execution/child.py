@@ -82,8 +82,12 @@ def serve(descriptor: int) -> None:
         wire.send(Unfit(f"{type(error).__name__}: {error}"))
         return
     wire.send(Ready())
+    own = os.getpid()
     while (task := tasks.get()) is not None:
-        wire.send(attempt(work, task))
+        outcome = attempt(work, task)
+        if os.getpid() != own:
+            os._exit(0)  # user code has forked, and this copy came back from it: only the other one may say so
+        wire.send(outcome)
 
 
 class _Wire:

@@ -49,6 +49,14 @@ class Given:
         return self._work
 
 
+class NeverMade:
+    """Takes longer to make its work than anybody waits."""
+
+    def __call__(self) -> Work:
+        time.sleep(600)
+        raise AssertionError
+
+
 def outcomes(executor: Executor, count: int) -> dict[int, Outcome]:
     """Wait for so many outcomes, by their tasks' numbers, and make sure that no more come."""
     found: list[Outcome] = []
