@@ -103,14 +103,15 @@ class _Wire:
 
 
 class _PassOn(QueueHandler):
-    """Hands log records to the coordinator, as texts."""
+    """Hands log records to the coordinator, as texts; of what authors add to them, only what any process can read."""
 
     def __init__(self, wire: _Wire) -> None:
         super().__init__(SimpleQueue())
         self._wire = wire
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        self._wire.send(record)
+        plain = {name: each for name, each in vars(record).items() if isinstance(each, str | int | float | None)}
+        self._wire.send(logging.makeLogRecord(plain))
 
 
 def _receive(wire: _Wire, tasks: SimpleQueue[Task | None]) -> None:

@@ -89,7 +89,7 @@ class Children:
         for child in self._at_work():
             child.terminate()
         for child in idle:
-            child.dismiss()
+            child.dismiss()  # all at once; each takes a moment
         for child in idle:
             child.end()
         deadline_s = time.monotonic() + GRACE_S
@@ -172,7 +172,7 @@ class _Child:
         return outcome
 
     def dismiss(self) -> None:
-        """Let a child that has nothing to do end as Python programs do."""
+        """Let the process end as Python programs do, once it has nothing to do."""
         with contextlib.suppress(OSError):  # it is gone already
             self._wire.send(None)
 
@@ -186,8 +186,7 @@ class _Child:
 
     def end(self) -> None:
         """Make sure that the process is gone, and what it has started."""
-        if self._instructions is not None:
-            self.terminate()
+        self.dismiss()
         try:
             self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:

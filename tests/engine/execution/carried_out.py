@@ -131,7 +131,7 @@ def say_much(task: Task) -> Outcome:
 
 def is_main(task: Task) -> Outcome:
     print("said to nobody")
-    logging.getLogger("deltaworks.asset").warning("%s is here", task.number)
+    logging.getLogger("deltaworks.asset").warning("%s is here", task.number, extra={"lock": threading.Lock(), "n": 5})
     threads = str(pl.thread_pool_size())
     return Outcome(task, error_names=(str(os.getpid()), threads))
 

@@ -95,6 +95,7 @@ def test_processes_are_used_again_and_have_the_threads_that_they_are_given(
     assert out == "", "stdout is the answer alone"
     assert err.count("said to nobody\n") == 20
     assert sorted(caplog.messages) == sorted(f"{number} is here" for number in range(20))
+    assert {vars(record)["n"] for record in caplog.records} == {5}
 
 
 def test_closing_ends_what_runs_whether_it_wants_to_or_not(tmp_path: Path) -> None:
