@@ -85,7 +85,9 @@ class Agenda:
             self._is_ready.remove((key, first))
             last = first
             node = self._graph.nodes[key]
-            most = node.asset.backfill.partitions_a_call(*self._size_of(key))
+            policy = node.asset.backfill
+            known = (0, 0) if policy.target_bytes is None else self._size_of(key)
+            most = policy.partitions_a_call(*known)
             end = node.partitions.run_end(first)
             end = end if most is None else min(end, first + most - 1)
             while last < end and (key, last + 1) in self._is_ready:

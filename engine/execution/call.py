@@ -54,7 +54,10 @@ class Call:
             changed = f"what were these partitions is {self.where} now"
         else:
             return None
-        return f"{task.where}: the project changed while the run went on: {changed}. Run the same command again."
+        return (
+            f"{task.where}: {changed}; either the project changed while the run went on, then run the same command "
+            "again, or the function reads a value that is another one in each process"
+        )
 
 
 @dataclass(frozen=True, slots=True)

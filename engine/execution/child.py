@@ -83,9 +83,12 @@ def serve(descriptor: int) -> None:
         wire.send(Unfit(f"{type(error).__name__}: {error}"))
         return
     wire.send(Ready())
+    own = os.getpid()
     while (task := tasks.get()) is not None:
         with capture(task.where, wire.send_printed):
             outcome = attempt(work, task)
+        if os.getpid() != own:
+            os._exit(0)  # user code has forked, and this copy came back from it: only the other one may say so
         wire.send(outcome)
 
 
@@ -106,14 +109,15 @@ class _Wire:
 
 
 class _PassOn(QueueHandler):
-    """Hands log records to the coordinator, as texts."""
+    """Hands log records to the coordinator, as texts; of what authors add to them, only what any process can read."""
 
     def __init__(self, wire: _Wire) -> None:
         super().__init__(SimpleQueue())
         self._wire = wire
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        self._wire.send(record)
+        plain = {name: each for name, each in vars(record).items() if isinstance(each, str | int | float | None)}
+        self._wire.send(logging.makeLogRecord(plain))
 
 
 def _receive(wire: _Wire, tasks: SimpleQueue[Task | None]) -> None:

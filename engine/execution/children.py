@@ -93,13 +93,21 @@ class Children:
         with self._lock:
             self._is_closed = True
             idle, self._idle = self._idle, []
-            busy = list(self._busy)
-        for child in busy:
+        for child in self._at_work():
             child.terminate()
         for child in idle:
-            child.dismiss()
+            child.dismiss()  # all at once; each takes a moment
         for child in idle:
             child.end()
+        deadline_s = time.monotonic() + GRACE_S
+        while self._at_work() and time.monotonic() < deadline_s:
+            time.sleep(_WEIGH_S)
+        for child in self._at_work():
+            child.kill()
+
+    def _at_work(self) -> list[_Child]:
+        with self._lock:
+            return list(self._busy)
 
     def _take(self, task: Task, limits: Limits) -> _Child:
         with self._lock:
@@ -134,7 +142,7 @@ class _Child:
             program = _PROGRAM.format(path=sys.path, fd=theirs.fileno())
             # A fresh interpreter: Polars starts threads when it is imported, so whatever has it must not be forked.
             self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, with arguments of its own
-                [sys.executable, "-P", "-c", program],
+                [sys.executable, "-P", *["-O"] * sys.flags.optimize, "-c", program],
                 env=dict(environ),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -157,7 +165,8 @@ class _Child:
         if self._instructions is None:
             return
         self._send(task, self._instructions)
-        said = self._hear(task, Limits(START_S), WorkerDied(task.where, _NOT_LOADED))
+        late = f"its worker process did not load the project within {START_S:g} s, and was ended"
+        said = self._hear(task, Limits(START_S), WorkerDied(task.where, late))
         if isinstance(said, Unfit):
             raise WorkerDied(task.where, f"its worker process cannot load the project: {said.reason}")
         assert isinstance(said, Ready), "a child is ready, or says why not"
@@ -171,7 +180,7 @@ class _Child:
         return outcome
 
     def dismiss(self) -> None:
-        """Let a child that has nothing to do end as Python programs do."""
+        """Let the process end as Python programs do, once it has nothing to do."""
         with contextlib.suppress(OSError):  # it is gone already
             self._wire.send(None)
 
@@ -179,16 +188,19 @@ class _Child:
         """Ask the process, and what it has started, to end at once."""
         self._signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """End the process, and what it has started, whether they want to or not."""
+        self._signal(signal.SIGKILL)
+
     def end(self) -> None:
         """Make sure that the process is gone, and what it has started."""
-        if self._instructions is not None:
-            self.terminate()
+        self.dismiss()
         try:
             self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
+            self.kill()
             self._process.wait()
-        self._signal(signal.SIGKILL)  # what it has started may not have heard
+        self.kill()  # what it has started may not have heard
         self._wire.close()
 
     def _send(self, task: Task, told: Instructions | Task) -> None:
@@ -229,16 +241,16 @@ class _Child:
     def _weigh(self, task: Task, memory_mb: float) -> None:
         taken_mb = _memory_mb(self._process.pid)
         if taken_mb > memory_mb:
-            self._signal(signal.SIGKILL)  # while it is asked to end it would take more
+            self.kill()  # while it is asked to end it would take more
             raise CallOutOfMemory(task.where, memory_mb, taken_mb)
 
     def _death(self, task: Task) -> WorkerDied:
         try:
             code = self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
+            self.kill()
             return WorkerDied(task.where, "its worker process closed the connection to the run, and was ended")
-        self._signal(signal.SIGKILL)
+        self.kill()
         if code >= 0:
             return WorkerDied(task.where, f"the worker process ended with exit code {code}")
         hint = ", as happens when memory runs out" if -code == signal.SIGKILL else ""
@@ -248,9 +260,6 @@ class _Child:
         """Send a signal to the process and all that it has started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of what has ended
             os.killpg(self._process.pid, number)
-
-
-_NOT_LOADED = f"its worker process did not load the project within {START_S:g} s, and was ended"
 
 
 def _signal_name(number: int) -> str:

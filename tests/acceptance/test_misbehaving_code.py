@@ -156,6 +156,31 @@ def test_definitions_of_this_process_cannot_be_made_in_another(tmp_path: Path) -
     )
 
 
+def test_a_copy_that_user_code_makes_of_its_worker_says_nothing_in_its_place(project: Project) -> None:
+    project.write("deltaworks.toml", 'modules = ["tables"]\n[executor]\nkind = "processes"\nworkers = 1\n')
+    project.write(
+        "tables.py",
+        """
+import os, sys
+import polars as pl
+import deltaworks as dw
+
+letters = dw.StaticPartitions(["a", "b", "c"])
+
+@dw.asset(partitions=letters, partition_by="key")
+def forking(partition: dw.Partition) -> pl.LazyFrame:
+    if os.fork() == 0:
+        sys.exit(1)
+    os.wait()
+    return pl.LazyFrame({"key": [partition.key], "n": [1]})
+""",
+    )
+
+    done = project.run("backfill", "--json")
+
+    assert (done.code, done.json["totals"]["materialized"]) == (0, 3), done.err
+
+
 def test_an_unknown_executor_is_refused(project: Project) -> None:
     write(project, "threads")
 
@@ -194,5 +219,5 @@ def numbers(partition: dw.Partition) -> pl.LazyFrame:
 
     errors = [each["error"] for each in done.json["failures"]]
     assert errors[0] == "numbers a: the worker process ended with exit code 1"
-    assert errors[1].startswith("numbers b: the project changed while the run went on: its code was 1:")
-    assert errors[1].endswith(". Run the same command again.")
+    assert errors[1].startswith("numbers b: its code was 1:")
+    assert "; either the project changed while the run went on, then run the same command again, or" in errors[1]

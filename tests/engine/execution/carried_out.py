@@ -49,6 +49,14 @@ class Given:
         return self._work
 
 
+class NeverMade:
+    """Takes longer to make its work than anybody waits."""
+
+    def __call__(self) -> Work:
+        time.sleep(600)
+        raise AssertionError
+
+
 def outcomes(executor: Executor, count: int) -> dict[int, Outcome]:
     """Wait for so many outcomes, by their tasks' numbers, and make sure that no more come."""
     found: list[Outcome] = []
@@ -123,7 +131,7 @@ def say_much(task: Task) -> Outcome:
 
 def is_main(task: Task) -> Outcome:
     print("said to nobody")
-    logging.getLogger("deltaworks.asset").warning("%s is here", task.number)
+    logging.getLogger("deltaworks.asset").warning("%s is here", task.number, extra={"lock": threading.Lock(), "n": 5})
     threads = str(pl.thread_pool_size())
     return Outcome(task, error_names=(str(os.getpid()), threads))
 

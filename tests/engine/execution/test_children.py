@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution import children as children_module
 from deltaworks.engine.execution.children import Children
 from deltaworks.engine.execution.executor import ThreadExecutor, Work
 from deltaworks.errors import InvalidDefinition
@@ -94,6 +95,29 @@ def test_processes_are_used_again_and_have_the_threads_that_they_are_given(
     assert out == "", "stdout is the answer alone"
     assert err.count("said to nobody\n") == 20
     assert sorted(caplog.messages) == sorted(f"{number} is here" for number in range(20))
+    assert {vars(record)["n"] for record in caplog.records} == {5}
+
+
+def test_closing_ends_what_runs_whether_it_wants_to_or_not(tmp_path: Path) -> None:
+    executor = in_processes(carried_out.sleep_on)
+    executor.submit(task(0, tmp_path))
+    wait_until((tmp_path / "pids").exists, "the task begins")
+
+    executor.close()
+
+    assert [pid for pid in map(int, (tmp_path / "pids").read_text().split()) if lives(pid)] == []
+
+
+def test_a_project_that_does_not_load_in_time_fails_what_would_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children_module, "START_S", 0.5)
+    children = Children(carried_out.NeverMade(), os.environ, lambda _: Limits(), count=1)
+    executor = ThreadExecutor(children.carry_out, 1, children.close)
+
+    executor.submit(task(1))
+    found = outcomes(executor, 1)
+    executor.close()
+
+    assert found[1].failures[0] == ("a k0..k2: its worker process did not load the project within 0.5 s, and was ended")
 
 
 class _Unloadable:
