@@ -25,8 +25,10 @@ from deltaworks.cli.wording import (
     without_json,
     without_lines,
 )
+from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.run import RunReport
@@ -35,7 +37,24 @@ if TYPE_CHECKING:
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
+TagOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
+]
+PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
+
+
+def tagged(tags: Sequence[str] | None) -> tuple[str, ...]:
+    """Read the `--tag` options.
+
+    Raises:
+        RequestError: one of them is no tag.
+    """
+    for tag in tags or ():
+        key, _, value = tag.partition("=")
+        if not key.strip() or not value.strip():
+            raise RequestError(f"--tag {tag!r} is no tag; write --tag KEY=VALUE.")
+    return tuple(tags or ())
 
 
 def run_plan(
@@ -47,6 +66,7 @@ def run_plan(
     command: str,
     entry: RunEntry | None = None,
     skipped: Sequence[PartitionSkipped] = (),
+    again: DecideAgain | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended; `seen` is what it was decided on, `entry` the run that it is part of."""
     # Imported here: --help must not load Polars and pandera.
@@ -71,6 +91,8 @@ def run_plan(
             stop=stop,
             entry=entry,
             skipped=skipped,
+            sharing=project.sharing,
+            again=again,
         )
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults

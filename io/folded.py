@@ -72,6 +72,7 @@ SCHEMA = pl.Schema(
         "replaced": pl.Int64(),
         "born": pl.String(),
         "user": pl.String(),
+        "priority": pl.Int64(),
         "tags": pl.List(pl.String()),
         "reason": pl.String(),
         "waits_for": pl.String(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,7 +13,7 @@ from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, Select
 from deltaworks.cli.commands.plan import plan_view
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.only import OnlyOption, read_only
-from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.running import PriorityOption, TagOption, WorkersOption, run_plan, tagged
 
 
 def backfill(
@@ -24,10 +25,13 @@ def backfill(
     only: OnlyOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
     workers: WorkersOption = None,
+    tag: TagOption = None,
+    priority: PriorityOption = 0,
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import decide
+    from deltaworks.engine.execution.entry import begin_entry
 
     project = session.load()
     chosen, named, wanted = select or (), partition or (), read_only(only)
@@ -37,7 +41,8 @@ def backfill(
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
-    return run_plan(session, project, seen, decision, workers, command)
+    entry = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
+    return run_plan(session, project, seen, decision, workers, command, entry)
 
 
 def add_to(app: typer.Typer) -> None:

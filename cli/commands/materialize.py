@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.running import PriorityOption, TagOption, WorkersOption, run_plan, tagged
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
@@ -35,10 +36,13 @@ def materialize(
         str | None,
         typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
     ] = None,
+    tag: TagOption = None,
+    priority: PriorityOption = 0,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
+    from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
@@ -54,10 +58,13 @@ def materialize(
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
     if run_id is None:
-        return run_plan(session, project, seen, decision, workers, command)
-    entry = begin_attempt(project.store, run_id, command, session.now())
-    left = without_made(project.graph, decision, run_id)
-    return run_plan(session, project, seen, left, workers, command, entry)
+        entry = begin_entry(command, session.now())
+    else:
+        entry = begin_attempt(project.store, run_id, command, session.now())
+        decision = without_made(project.graph, decision, run_id)
+    return run_plan(
+        session, project, seen, decision, workers, command, replace(entry, tags=tagged(tag), priority=priority)
+    )
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,7 +34,7 @@ def retry(
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
     left = decide_retry(project.graph, project.store, found, latest=latest)
     if not left.decision.plan.planned:
-        document = {
+        document: dict[str, Any] = {
             "run_id": found.run_id,
             "status": "success",
             "totals": {"materialized": 0, "failed": 0, "skipped": len(left.made_by_others), "commits": 0},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_DAYS = 100_000
+
+_POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 """The longest retention: 273 years, so that every instant of it can be written."""
 
 
@@ -94,6 +97,8 @@ class Asset(Generic[P, R]):
     kind: AssetKind = AssetKind.FUNCTION
     files: Files | None = None
     """What a source of files consists of; none: it is no source, or its function tells its versions."""
+    pool: str | None = None
+    """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
 
@@ -128,6 +133,7 @@ def asset(
     partition_by: PartitionBy | None = None,
     backfill: BackfillPolicy | None = None,
     retry: RetryPolicy | None = None,
+    pool: str | None = None,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -146,6 +152,7 @@ def asset(
     partition_by: PartitionBy | None = None,
     backfill: BackfillPolicy | None = None,
     retry: RetryPolicy | None = None,
+    pool: str | None = None,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -166,6 +173,7 @@ def asset(
             that is stored as a column of its own; one for each dimension, in their order or by name.
         backfill: how many partitions one call may make; one by default.
         retry: how often a call that fails is tried again; not at all by default.
+        pool: a name under which calls share something scarce; the settings say how many run at a time, or one does.
         group: a word to select assets by.
         owners: people or teams.
         tags: words to select assets by.
@@ -199,6 +207,7 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
             location=location,
+            pool=pool,
             retention_days=retention_days,
         )
         return complete(defined)
@@ -215,7 +224,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     is_external = defined.kind is AssetKind.EXTERNAL
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
-    problem = problem or _retention_problem(defined.retention_days)
+    problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -281,6 +290,12 @@ def _retention_problem(days: object) -> str | None:
     if days is None or (isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days < _MOST_DAYS):
         return None
     return f"retention_days must be a number of days from 0 to {_MOST_DAYS:,}, not {days!r}"
+
+
+def _pool_problem(pool: object) -> str | None:
+    if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
+        return None
+    return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:

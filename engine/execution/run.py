@@ -35,6 +35,7 @@ from deltaworks.engine.execution.events import (
 from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
+from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.retries import Retries
@@ -109,7 +110,9 @@ class Run:
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
+        pools: Pools,
     ) -> None:
+        self._pools = pools
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
         self._agenda = Agenda(graph, plan)
@@ -176,7 +179,8 @@ class Run:
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
-            at_rest = (not self._running or stop.leaves()) and (stopping or not self._agenda.has_ready)
+            is_idle = not (self._agenda.has_ready or self._pools.hold_any)
+            at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
             for key in list(self._batches):
                 if at_rest or self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
                     self._commit(key)
@@ -188,7 +192,7 @@ class Run:
             for outcome in self._executor.wait(WAIT_S):
                 self._running -= 1
                 self._take_in(outcome)
-        elif self._retries.are_waiting and not self._agenda.has_ready:
+        elif (self._retries.are_waiting or self._pools.hold_any) and not self._agenda.has_ready:
             time.sleep(WAIT_S)
 
     def _end(self, store: Store, entry: RunEntry) -> None:
@@ -196,19 +200,25 @@ class Run:
         try:
             write_run(store, entry)
             forget_stop_requests(store, entry.run_id)
+            self._pools.close()
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
-        taken = self._agenda.take()
+        taken = self._pools.take(self._agenda.take)
         if taken is None:
             return False
-        key, first, last = taken
+        if not self._begin(*taken):
+            self._pools.release(taken)
+        return True
+
+    def _begin(self, key: AssetKey, first: int, last: int) -> bool:
+        """Give a call to the executor, unless it turns out that it cannot be made."""
         node = self._graph.nodes[key]
         lacks = lacking(self._graph, self._tables, key, first, last)
         if lacks:
             self._set_apart(key, first, last, lacks)
-            return True
+            return False
         try:
             inputs = {
                 edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last, self._read)
@@ -217,7 +227,7 @@ class Run:
         except DeltaworksError as error:
             for ordinal in range(first, last + 1):
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
-            return True
+            return False
         self._numbers += 1
         self._running += 1
         is_small = first == last and self._is_small(key, inputs)
@@ -246,6 +256,7 @@ class Run:
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
         node = self._graph.nodes[key]
+        self._pools.release((key, outcome.task.first, outcome.task.last))
         step, number = step_name(node, outcome.task.first, outcome.task.last), outcome.task.number
         self._tell(StepEnded(step, number, len(outcome.staged), len(outcome.failures)))
         for ordinal, reason in outcome.failures.items():
@@ -306,6 +317,13 @@ class Run:
         What is still asked for is made again, a few times; what is not, since theirs will do, is skipped. Who asked
         for these very partitions, whatever their status, is told.
         """
+        own = [ordinal for ordinal, conflict in conflicts.items() if self._is_own(key, conflict)]
+        for ordinal in own:  # another attempt of this run was taken for lost, and was not
+            self._skip(key, ordinal, conflicts[ordinal].version)
+            self._agenda.committed(key, ordinal)
+        conflicts = {ordinal: conflict for ordinal, conflict in conflicts.items() if ordinal not in own}
+        if not conflicts:
+            return
         if Only.ALL in self._plan.only:
             for ordinal, conflict in conflicts.items():
                 self._fail(key, ordinal, str(conflict))
@@ -317,9 +335,7 @@ class Run:
             self._superseded[key, ordinal] += 1
             self._decided_on[key, ordinal] = _TableThen.of(table)
             if ordinal not in wanted:
-                partition = self._graph.nodes[key].partitions.key(ordinal)
-                writer = str(table.writers[conflict.version])
-                self.skip([PartitionSkipped(key, partition, conflict.version, writer)])
+                self._skip(key, ordinal, conflict.version)
                 if Status(status.status[ordinal]) is Status.MISSING:
                     self._block(key, ordinal, is_gone=True)
                 else:
@@ -328,6 +344,13 @@ class Run:
                 self._agenda.again(key, ordinal)
             else:
                 self._fail(key, ordinal, str(conflict))
+
+    def _is_own(self, key: AssetKey, conflict: CommitConflict) -> bool:
+        return self._tables[key].writers[conflict.version].run_id == self._entry.run_id
+
+    def _skip(self, key: AssetKey, ordinal: int, version: int) -> None:
+        partition, writer = self._graph.nodes[key].partitions.key(ordinal), self._tables[key].writers[version]
+        self.skip([PartitionSkipped(key, partition, version, str(writer))])
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)

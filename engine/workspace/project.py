@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.execution.opening import refuse_own_tables
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.loading import load_file, load_modules
@@ -25,6 +26,7 @@ class Project:
     graph: AssetGraph
     store: Store
     executor: ExecutorSettings
+    sharing: Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +78,4 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     store = open_lake(settings)
     refuse_own_tables(definitions, store)
     keys = read_dynamic_keys(definitions, store) if reads_lake else None
-    return Project(definitions, build_graph(definitions, now, keys), store, settings.executor)
+    return Project(definitions, build_graph(definitions, now, keys), store, settings.executor, settings.sharing)
