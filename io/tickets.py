@@ -49,9 +49,11 @@ Fits = Callable[[Sequence[Ticket]], bool]
 class Line:
     """The tickets for one thing, as one process sees them."""
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """Look at a line; the clock tells how long others have been silent."""
         # A ticket need not survive a power cut: neither does its run.
         self._store, self._folder = replace(store, durable=False), f"{FOLDER}/{name}"
+        self._clock_s = clock_s
         self._signs: dict[str, tuple[str | None, float]] = {}
         """By run: its last sign of life, and when that was first seen, by the clock of this process."""
 
@@ -102,7 +104,7 @@ class Line:
         entry = read_run_at(self._store, ticket.run_id, ticket.run_started_at)
         if entry is not None and (entry.status.is_over or (entry.process is not None and entry.process.is_gone())):
             return True
-        sign, now_s = None if entry is None else entry.heartbeat_at, time.monotonic()
+        sign, now_s = None if entry is None else entry.heartbeat_at, self._clock_s()
         if ticket.run_id not in self._signs or self._signs[ticket.run_id][0] != sign:
             self._signs[ticket.run_id] = sign, now_s
         return now_s - self._signs[ticket.run_id][1] > LOST_AFTER_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
@@ -162,9 +163,10 @@ def _unbegun(
 
 def _end_unbegun(store: Store, entry: RunEntry, now: Callable[[], dt.datetime]) -> None:
     """Note the failure of a run that could not even begin; one that has begun says itself how it ended."""
-    found = read_run(store, entry)
-    if found is not None and found.status is RunStatus.QUEUED:
-        write_run(store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
+    with suppress(StorageError):  # what is on its way up already says what is wrong with the lake
+        found = read_run(store, entry)
+        if found is not None and found.status is RunStatus.QUEUED:
+            write_run(store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
 
 
 def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
