@@ -75,11 +75,11 @@ def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: 
     ticket = partial(Ticket, entry.run_id, entry.run_id, entry.started_at, entry.heartbeat_at or entry.started_at)
     wishes: list[_Wish] = []
     if sharing.queues:
-        queued = ticket(entry.priority, {"tags": list(entry.tags)})
-        wishes.append(_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry.tags), "the queue"))
-    claim = ticket(0, _claim(graph, plan))
+        queued = ticket(entry.priority, {"process": str(entry.process), "tags": list(entry.tags)})
+        wishes.append(_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry), "the queue"))
+    claim = ticket(0, {"process": str(entry.process), "planned": _claim(graph, plan)})
     what = "others that make the same partitions"
-    wishes.append(_Wish(Line(store, "work"), claim, partial(_is_apart, graph, plan), what))
+    wishes.append(_Wish(Line(store, "work"), claim, partial(_is_apart, graph, plan, entry), what))
     try:
         yield Waiting(wishes)
     finally:
@@ -87,13 +87,19 @@ def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: 
             wish.line.leave(wish.ticket)
 
 
-def _has_room(sharing: Sharing, tags: Sequence[str], others: Sequence[Ticket]) -> bool:
+def _elsewhere(entry: RunEntry, others: Sequence[Ticket]) -> list[Ticket]:
+    """Return the tickets of other processes: a run that a step of another one starts would wait for that for ever."""
+    return [other for other in others if other.facts.get("process") != str(entry.process)]
+
+
+def _has_room(sharing: Sharing, entry: RunEntry, others: Sequence[Ticket]) -> bool:
+    others = _elsewhere(entry, others)
     if sharing.max_runs is not None and len(others) >= sharing.max_runs:
         return False
     return all(
         sum(_has_tag(other.facts.get("tags", ()), tag) for other in others) < limit
         for tag, limit in sharing.tags.items()
-        if _has_tag(tags, tag)
+        if _has_tag(entry.tags, tag)
     )
 
 
@@ -111,13 +117,14 @@ def _claim(graph: AssetGraph, plan: Plan) -> Mapping[str, Json]:
     return found
 
 
-def _is_apart(graph: AssetGraph, plan: Plan, others: Sequence[Ticket]) -> bool:
+def _is_apart(graph: AssetGraph, plan: Plan, entry: RunEntry, others: Sequence[Ticket]) -> bool:
     """Return whether none of the others makes a partition that is planned."""
+    claims = (other.facts.get("planned", {}) for other in _elsewhere(entry, others))
     return not any(
-        part & _claimed(graph.nodes[key], other.facts.get(str(key), ()))
-        for other in others
+        part & _claimed(graph.nodes[key], claim[str(key)])
+        for claim in claims
         for key, part in plan.planned.items()
-        if str(key) in other.facts
+        if str(key) in claim
     )
 
 
