@@ -29,6 +29,8 @@ class Ticket:
     run_id: str
     run_started_at: str
     """Tells where the run's entry lies in the ledger."""
+    process: str
+    """Whose it is: another attempt of the run is another process."""
     asked_at: str
     priority: int = 0
     """A higher one goes first."""
@@ -102,7 +104,9 @@ class Line:
     def _is_dead(self, ticket: Ticket) -> bool:
         """Return whether the run of a ticket has ended or died: its clock may go wrong, so only its change counts."""
         entry = read_run_at(self._store, ticket.run_id, ticket.run_started_at)
-        if entry is not None and (entry.status.is_over or (entry.process is not None and entry.process.is_gone())):
+        if entry is not None and (entry.status.is_over or str(entry.process) != ticket.process):
+            return True
+        if entry is not None and entry.process is not None and entry.process.is_gone():
             return True
         sign, now_s = None if entry is None else entry.heartbeat_at, self._clock_s()
         if ticket.run_id not in self._signs or self._signs[ticket.run_id][0] != sign:

@@ -91,7 +91,7 @@ class Pools:
             entry = self._entry
             name = f"{entry.run_id}-{entry.attempt}-{self._number}"
             asked_at = f"{time.time():017.6f}"
-            pool.asked = Ticket(name, entry.run_id, entry.started_at, asked_at, entry.priority)
+            pool.asked = Ticket(name, entry.run_id, entry.started_at, str(entry.process), asked_at, entry.priority)
         if not pool.line.ask(pool.asked, partial(_fits, pool.limit)):
             pool.ask_again_s = now_s + POLL_S
             return False

@@ -72,12 +72,13 @@ def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: 
     Raises:
         StorageError: the lake cannot be read or written.
     """
-    ticket = partial(Ticket, entry.run_id, entry.run_id, entry.started_at, entry.heartbeat_at or entry.started_at)
+    asked_at = entry.heartbeat_at or entry.started_at
+    ticket = partial(Ticket, entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at)
     wishes: list[_Wish] = []
     if sharing.queues:
-        queued = ticket(entry.priority, {"process": str(entry.process), "tags": list(entry.tags)})
+        queued = ticket(entry.priority, {"tags": list(entry.tags)})
         wishes.append(_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry), "the queue"))
-    claim = ticket(0, {"process": str(entry.process), "planned": _claim(graph, plan)})
+    claim = ticket(0, _claim(graph, plan))
     what = "others that make the same partitions"
     wishes.append(_Wish(Line(store, "work"), claim, partial(_is_apart, graph, plan, entry), what))
     try:
@@ -89,7 +90,7 @@ def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: 
 
 def _elsewhere(entry: RunEntry, others: Sequence[Ticket]) -> list[Ticket]:
     """Return the tickets of other processes: a run that a step of another one starts would wait for that for ever."""
-    return [other for other in others if other.facts.get("process") != str(entry.process)]
+    return [other for other in others if other.process != str(entry.process)]
 
 
 def _has_room(sharing: Sharing, entry: RunEntry, others: Sequence[Ticket]) -> bool:
@@ -119,12 +120,11 @@ def _claim(graph: AssetGraph, plan: Plan) -> Mapping[str, Json]:
 
 def _is_apart(graph: AssetGraph, plan: Plan, entry: RunEntry, others: Sequence[Ticket]) -> bool:
     """Return whether none of the others makes a partition that is planned."""
-    claims = (other.facts.get("planned", {}) for other in _elsewhere(entry, others))
     return not any(
-        part & _claimed(graph.nodes[key], claim[str(key)])
-        for claim in claims
+        part & _claimed(graph.nodes[key], other.facts[str(key)])
+        for other in _elsewhere(entry, others)
         for key, part in plan.planned.items()
-        if str(key) in claim
+        if str(key) in other.facts
     )
 
 

@@ -22,8 +22,9 @@ def begin(lake, run_id: str, **facts) -> Ticket:
     entry = RunEntry(
         run_id, RunStatus.RUNNING, "x", NOW, heartbeat_at=NOW, host=here.host, pid=here.pid, born=here.born
     )
-    write_run(lake.store, replace(entry, **facts))
-    return Ticket(run_id, run_id, NOW, asked_at=run_id)
+    entry = replace(entry, **facts)
+    write_run(lake.store, entry)
+    return Ticket(run_id, run_id, NOW, str(entry.process), asked_at=run_id)
 
 
 def one(others) -> bool:
@@ -88,10 +89,11 @@ def test_the_ticket_of_a_run_that_has_ended_or_died_gives_way_at_once(lake):
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     line, mine = Line(lake.store, "x"), begin(lake, "z")
-    for run_id, facts in (("ended", {"status": RunStatus.FAILURE}), ("dead", {"pid": child.pid})):
-        left = begin(lake, run_id)
+    ended, retried = {"status": RunStatus.FAILURE}, {"pid": 1}
+    for run_id, facts, then in (("a", {}, ended), ("b", {}, retried), ("c", {"pid": child.pid, "born": None}, {})):
+        left = begin(lake, run_id, **facts)
         assert line.ask(left, one)
-        begin(lake, run_id, **facts)
+        begin(lake, run_id, **facts, **then)
 
         assert line.ask(mine, one)
         line.leave(mine)
