@@ -32,6 +32,7 @@ from deltaworks.cli.wording import (
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.executor_kind import ExecutorKind
@@ -45,6 +46,10 @@ ExecutorOption = Annotated[
     str | None,
     typer.Option("--executor", metavar="KIND", help="threads or processes: where functions are called."),
 ]
+TagOption = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
+]
+PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
@@ -63,6 +68,19 @@ def read_executor(text: str | None) -> ExecutorKind | None:
     return None if text is None else kinds[text]
 
 
+def tagged(tags: Sequence[str] | None) -> tuple[str, ...]:
+    """Read the `--tag` options.
+
+    Raises:
+        RequestError: one of them is no tag.
+    """
+    for tag in tags or ():
+        key, _, value = tag.partition("=")
+        if not key.strip() or not value.strip():
+            raise RequestError(f"--tag {tag!r} is no tag; write --tag KEY=VALUE.")
+    return tuple(tags or ())
+
+
 def run_plan(
     session: Session,
     project: Project,
@@ -73,6 +91,7 @@ def run_plan(
     entry: RunEntry | None = None,
     skipped: Sequence[PartitionSkipped] = (),
     executor: ExecutorKind | None = None,
+    again: DecideAgain | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended; `seen` is what it was decided on, `entry` the run that it is part of.
 
@@ -107,6 +126,8 @@ def run_plan(
             stop=stop,
             entry=entry,
             skipped=skipped,
+            sharing=project.sharing,
+            again=again,
         )
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not _faults(seen, decision)

@@ -65,7 +65,8 @@ class Committed:
     version: int | None
     """None: nothing was left to commit."""
     conflicts: tuple[CommitConflict, ...]
-    """One for each partition that somebody else changed since it was decided on; it was left out."""
+    """One for each partition that was changed since it was decided on, by others or by another attempt of the same
+    run; it was left out."""
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
     """Why others were left out, by key: they do not go together with what the table holds."""
 
@@ -102,7 +103,6 @@ def commit_partitions(
         TableMismatch: `verify` refused what a commit in between made of the table.
     """
     assert len({part.key for part in staged}) == len(staged), "a partition is staged once"
-    run_id = record_of(staged).run_id
     secure_files(table, [file for part in staged for file in part.files])
     conflicts: list[CommitConflict] = []
     refused: dict[str, str] = {}
@@ -112,7 +112,7 @@ def commit_partitions(
         between = table.tail()
         if any(changes_demands(commit) for commit in between):
             verify(table)
-        touched = _touched(table, left, decided_at, run_id)
+        touched = _touched(table, left, decided_at)
         conflicts += [
             CommitConflict(table.name, [part.key] if part.key else [], decided_at[part.key], touched[part.key])
             for part in left
@@ -220,14 +220,10 @@ def _changes_anything(commit: Commit) -> bool:
     return bool(commit.changed_keys) or is_recorded or changes_demands(commit)
 
 
-def _touched(table: Table, staged: Sequence[C], decided_at: Mapping[str, int], run_id: str) -> dict[str, int]:
-    """Return the partitions that others changed since they were decided on, with the version of the change."""
+def _touched(table: Table, staged: Sequence[C], decided_at: Mapping[str, int]) -> dict[str, int]:
+    """Return the partitions that were changed since they were decided on, with the version of the change."""
     versions = {part.key: table.changed_at(part.key) for part in staged}
-    return {
-        key: version
-        for key, version in versions.items()
-        if version > decided_at[key] and table.writers[version].run_id != run_id
-    }
+    return {key: version for key, version in versions.items() if version > decided_at[key]}
 
 
 def secure_files(table: Table, files: Sequence[StagedFile | LiveFile]) -> None:

@@ -75,6 +75,7 @@ SCHEMA = pl.Schema(
         "quarantined": pl.Int64(),
         "born": pl.String(),
         "user": pl.String(),
+        "priority": pl.Int64(),
         "tags": pl.List(pl.String()),
         "reason": pl.String(),
         "waits_for": pl.String(),

@@ -123,6 +123,8 @@ class RunEntry:
     """What tells its process from others with the same id; see `Process`."""
     user: str | None = None
     """Who started it."""
+    priority: int = 0
+    """Runs with a higher one leave the queue first."""
     tags: tuple[str, ...] = ()
     """`key=value`, as whoever started it gave them."""
     reason: str | None = None
@@ -187,7 +189,16 @@ def read_run(store: Store, known: RunEntry) -> RunEntry | None:
     Raises:
         StorageError: it cannot be read.
     """
-    return _read(store, _path(known.run_id, known.started_at))
+    return read_run_at(store, known.run_id, known.started_at)
+
+
+def read_run_at(store: Store, run_id: str, started_at: str) -> RunEntry | None:
+    """Read the entry of a run that is known by its id and its start; none if it is not there, or folded.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
+    return _read(store, _path(run_id, started_at))
 
 
 def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
@@ -322,6 +333,7 @@ def _from_json(document: Json) -> RunEntry:
         quarantined=int(document.get("quarantined") or 0),
         born=document.get("born"),
         user=document.get("user"),
+        priority=int(document.get("priority") or 0),
         tags=tuple(document.get("tags") or ()),
         reason=document.get("reason"),
         waits_for=document.get("waits_for"),

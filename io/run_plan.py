@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER: Final = f"{ENGINE_FOLDER}/ledger/plans"
 
@@ -76,11 +76,6 @@ def read_run_plan(store: Store, run_id: str) -> RunPlan | None:
             f"the plan of a run in {store.uri(_path(run_id))} is damaged ({type(error).__name__}: {error}); run the "
             "run's command again instead"
         ) from error
-
-
-def find_old_run_plans(store: Store, before: dt.datetime) -> Iterator[StoredFile]:
-    """Yield the plans that were written before an instant."""
-    return (file for file in store.files(FOLDER) if file.modified_at < before)
 
 
 def _path(run_id: str) -> str:

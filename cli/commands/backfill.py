@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -12,7 +13,15 @@ from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, Select
 from deltaworks.cli.commands.plan import plan_view
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.only import OnlyOption, read_only
-from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
+from deltaworks.cli.running import (
+    ExecutorOption,
+    PriorityOption,
+    TagOption,
+    WorkersOption,
+    read_executor,
+    run_plan,
+    tagged,
+)
 
 
 def backfill(
@@ -25,10 +34,13 @@ def backfill(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    tag: TagOption = None,
+    priority: PriorityOption = 0,
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.decide import decide
+    from deltaworks.engine.execution.entry import begin_entry
 
     kind = read_executor(executor)
     project = session.load()
@@ -39,7 +51,8 @@ def backfill(
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
-    return run_plan(session, project, seen, decision, workers, command, executor=kind)
+    entry = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
+    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
 
 
 def add_to(app: typer.Typer) -> None:

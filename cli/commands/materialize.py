@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,15 @@ from deltaworks.cli.failures import failure_lines, failures_json, warning_lines,
 from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
+from deltaworks.cli.running import (
+    ExecutorOption,
+    PriorityOption,
+    TagOption,
+    WorkersOption,
+    read_executor,
+    run_plan,
+    tagged,
+)
 from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError
 
@@ -42,10 +51,13 @@ def materialize(
         str | None,
         typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
     ] = None,
+    tag: TagOption = None,
+    priority: PriorityOption = 0,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
+    from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.execution.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
@@ -68,10 +80,12 @@ def materialize(
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
     if run_id is None:
-        return run_plan(session, project, seen, decision, workers, command, executor=kind)
-    entry = begin_attempt(project.store, run_id, command, session.now())
-    left = without_made(project.graph, decision, run_id)
-    return run_plan(session, project, seen, left, workers, command, entry, executor=kind)
+        entry = begin_entry(command, session.now())
+    else:
+        entry = begin_attempt(project.store, run_id, command, session.now())
+        decision = without_made(project.graph, decision, run_id)
+    entry = replace(entry, tags=tagged(tag), priority=priority)
+    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

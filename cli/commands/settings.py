@@ -34,10 +34,14 @@ def _view(found: Settings) -> View:
 
 def _spelled(value: object) -> str:
     match value:
+        case None:
+            return "-"
         case bool():
             return str(value).lower()
         case tuple():
             return ", ".join(map(str, value)) or "-"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        case dict():
+            return ", ".join(f"{name} = {each}" for name, each in value.items()) or "-"  # pyright: ignore[reportUnknownVariableType]
         case _:
             return str(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +26,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_DAYS = 100_000
+
+_POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 """The longest retention: 273 years, so that every instant of it can be written."""
 
 
@@ -95,6 +98,8 @@ class Asset(Generic[P, R]):
     files: Files | None = None
     """What a source of files consists of; none: it is no source, or its function tells its versions."""
     limits: Limits = NO_LIMITS
+    pool: str | None = None
+    """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
 
@@ -132,6 +137,7 @@ def asset(
     timeout_s: float | None = None,
     memory_mb: float | None = None,
     isolate: bool = False,
+    pool: str | None = None,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -153,6 +159,7 @@ def asset(
     timeout_s: float | None = None,
     memory_mb: float | None = None,
     isolate: bool = False,
+    pool: str | None = None,
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
@@ -176,6 +183,7 @@ def asset(
         timeout_s: how long a call may take before it is ended; it then runs in a process of its own.
         memory_mb: how much memory that process may hold, in millions of bytes; Python and Polars take about 150.
         isolate: whether calls run in a process of their own, so that one that crashes harms nothing else.
+        pool: a name under which calls share something scarce; the settings say how many run at a time, or one does.
         group: a word to select assets by.
         owners: people or teams.
         tags: words to select assets by.
@@ -210,6 +218,7 @@ def asset(
             code_version=code_version,
             location=location,
             limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
+            pool=pool,
             retention_days=retention_days,
         )
         return complete(defined)
@@ -226,7 +235,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     is_external = defined.kind is AssetKind.EXTERNAL
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
-    problem = problem or _retention_problem(defined.retention_days)
+    problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -299,6 +308,12 @@ def _retention_problem(days: object) -> str | None:
     if days is None or (isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days < _MOST_DAYS):
         return None
     return f"retention_days must be a number of days from 0 to {_MOST_DAYS:,}, not {days!r}"
+
+
+def _pool_problem(pool: object) -> str | None:
+    if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
+        return None
+    return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:

@@ -27,6 +27,7 @@ from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
 from deltaworks.io.scan import refuse_removed_files
+from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.table import Table
 
@@ -85,6 +86,7 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
     number = 1 if run is None else run.attempt + 1
     while not store.put_new(f"{FOLDER}/{run_id}/{number:04d}.json", b""):
         number += 1
+    forget_stop_requests(store, run_id)  # of an attempt that died before it saw them
     if run is None:
         return replace(fresh, attempt=number)
     before = Attempt(

@@ -1,32 +1,42 @@
-"""Launch: start a run of a plan, with everything that it needs checked first."""
+"""Launch: start a run of a plan, with everything that it needs checked first, when its turn has come."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.again import DecideAgain, decide_again
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunNoted
+from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunEnded, RunNoted
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.opening import keep_what_is_read
+from deltaworks.engine.execution.pools import Pools
+from deltaworks.engine.execution.progress import Progress
+from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.run import Run, RunReport
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.secret_values import SecretValues
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
+from deltaworks.engine.execution.turn import Waiting, turn
 from deltaworks.engine.execution.workers import Workers, stager_of, start
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
 from deltaworks.io.run_logs import LogWriter
+from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -47,6 +57,8 @@ def launch(
     swap: Swap | None = None,
     entry: RunEntry | None = None,
     skipped: Sequence[PartitionSkipped] = (),
+    sharing: Sharing | None = None,
+    again: DecideAgain | None = None,
 ) -> RunReport:
     """Carry out a plan.
 
@@ -66,6 +78,8 @@ def launch(
             batches.
         entry: the run that this is an attempt of; none: it is a new one.
         skipped: what others have made, so that it is not planned any more.
+        sharing: how much of what runs share they may have at a time; none: as much as they like.
+        again: decides anew when the run has waited for others; none: what of the plan is asked for still.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -81,17 +95,33 @@ def launch(
     for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
         keep_what_is_read(tables[key])
     entry = entry or begin_entry(command, now())
-    if entry.attempt == 1:
-        keep_plan(graph, store, entry.run_id, plan, tables)
     log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(stager.resources), tell)
-    chosen = Workers(workers) if isinstance(workers, int) else workers
-    executor = start(chosen, stager, graph, tuple(plan.planned), environ, log)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
+    again = again or partial(decide_again, graph, store, plan, tables)
+    write_run(store, replace(entry, status=RunStatus.QUEUED))
     try:
-        with capturing():
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, stager.keep, swap)
+        with turn(store, graph, entry, plan, sharing or Sharing()) as waiting, capturing():
+            if not waiting.is_over():
+                if not _wait(waiting, store, entry, now, log, asked):
+                    return _unbegun(store, plan, entry, now, asked, log.tell)
+                decided = again()
+                plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
+            if entry.attempt == 1:
+                keep_plan(graph, store, entry.run_id, plan, tables)
+            chosen = Workers(workers) if isinstance(workers, int) else workers
+            executor = start(chosen, stager, graph, tuple(plan.planned), environ, log)
+            pools = Pools(
+                store,
+                entry,
+                sharing or Sharing(),
+                {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)},
+            )
+            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, stager.keep, swap)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
+    except BaseException:
+        _end_unbegun(store, entry, now)
+        raise
     finally:
         log.flush()
     for key in plan.planned:
@@ -102,3 +132,41 @@ def launch(
             # The run is over and its commits stand; a checkpoint only spares other readers work.
             tell(RunNoted(f"no checkpoint was written: {error}"))
     return report
+
+
+def _wait(
+    waiting: Waiting, store: Store, entry: RunEntry, now: Callable[[], dt.datetime], log: RunLog, stop: Stop
+) -> bool:
+    """Wait for a run's turn, and return whether it has come; else somebody has asked the run to stop."""
+    told: list[str] = []
+
+    def queued() -> RunEntry:
+        return replace(entry, status=RunStatus.QUEUED, heartbeat_at=now().isoformat(), waits_for=told[-1])
+
+    def tell(waits_for: str) -> None:
+        told.append(waits_for)
+        log.tell(RunNoted(f"run {entry.run_id} is queued: it waits for {waits_for}"))
+        write_run(store, queued())
+
+    with Pulse(store, entry.run_id, queued, stop, log.tell, log.flush):
+        waiting.wait(stop, tell)
+    return not stop.is_asked
+
+
+def _unbegun(
+    store: Store, plan: Plan, entry: RunEntry, now: Callable[[], dt.datetime], stop: Stop, tell: EventSink
+) -> RunReport:
+    """End a run that was stopped before its turn came."""
+    ended = replace(Progress(plan).entry(entry, RunStatus.CANCELED, now().isoformat()), reason=stop.reason)
+    write_run(store, ended)
+    forget_stop_requests(store, entry.run_id)
+    tell(RunEnded(ended.status.value, ended.reason))
+    return RunReport(ended, (), ())
+
+
+def _end_unbegun(store: Store, entry: RunEntry, now: Callable[[], dt.datetime]) -> None:
+    """Note the failure of a run that could not even begin; one that has begun says itself how it ended."""
+    with suppress(StorageError):  # what is on its way up already says what is wrong with the lake
+        found = read_run(store, entry)
+        if found is not None and found.status is RunStatus.QUEUED:
+            write_run(store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))

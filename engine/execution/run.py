@@ -36,6 +36,7 @@ from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
+from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.retries import Retries
@@ -112,9 +113,11 @@ class Run:
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
+        pools: Pools,
         keep: Keep | None = None,
         swap: Swap | None = None,
     ) -> None:
+        self._pools = pools
         self._swap = swap
         """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
         self._graph, self._plan, self._tables = graph, plan, tables
@@ -188,7 +191,8 @@ class Run:
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
-            at_rest = (not self._running or stop.leaves()) and (stopping or not self._agenda.has_ready)
+            is_idle = not (self._agenda.has_ready or self._pools.hold_any)
+            at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
             for key in list(self._batches):
                 batch = self._batches[key]
                 if at_rest or (not self._swap and batch.is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic())):
@@ -201,7 +205,7 @@ class Run:
             for outcome in self._executor.wait(WAIT_S):
                 self._running -= 1
                 self._take_in(outcome)
-        elif self._retries.are_waiting and not self._agenda.has_ready:
+        elif (self._retries.are_waiting or self._pools.hold_any) and not self._agenda.has_ready:
             time.sleep(WAIT_S)
 
     def _end(self, store: Store, entry: RunEntry) -> None:
@@ -209,19 +213,25 @@ class Run:
         try:
             write_run(store, entry)
             forget_stop_requests(store, entry.run_id)
+            self._pools.close()
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
-        taken = self._agenda.take()
+        taken = self._pools.take(self._agenda.take)
         if taken is None:
             return False
-        key, first, last = taken
+        if not self._begin(*taken):
+            self._pools.release(taken)
+        return True
+
+    def _begin(self, key: AssetKey, first: int, last: int) -> bool:
+        """Give a call to the executor, unless it turns out that it cannot be made."""
         node = self._graph.nodes[key]
         lacks = lacking(self._graph, self._tables, key, first, last)
         if lacks:
             self._set_apart(key, first, last, lacks)
-            return True
+            return False
         try:
             inputs = {
                 edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last, self._read)
@@ -230,7 +240,7 @@ class Run:
         except DeltaworksError as error:
             for ordinal in range(first, last + 1):
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
-            return True
+            return False
         self._numbers += 1
         self._running += 1
         is_small = first == last and is_small_call(self._tables[key], key, inputs)
@@ -254,6 +264,7 @@ class Run:
         key = outcome.task.asset
         node = self._graph.nodes[key]
         task = outcome.task
+        self._pools.release((key, task.first, task.last))
         self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
         self._sizes.learn(outcome)
         if outcome.may_pass_later and len(task.ordinals) > 1:
@@ -332,6 +343,13 @@ class Run:
         What is still asked for is made again, a few times; what is not, since theirs will do, is skipped. Who asked
         for these very partitions, whatever their status, is told.
         """
+        own = [ordinal for ordinal, conflict in conflicts.items() if self._is_own(key, conflict)]
+        for ordinal in own:  # another attempt of this run was taken for lost, and was not
+            self._skip(key, ordinal, conflicts[ordinal].version)
+            self._agenda.committed(key, ordinal)
+        conflicts = {ordinal: conflict for ordinal, conflict in conflicts.items() if ordinal not in own}
+        if not conflicts:
+            return
         if Only.ALL in self._plan.only:
             for ordinal, conflict in conflicts.items():
                 self._fail(key, ordinal, str(conflict))
@@ -343,9 +361,7 @@ class Run:
             self._superseded[key, ordinal] += 1
             self._decided_on[key, ordinal] = _TableThen.of(table)
             if ordinal not in wanted:
-                partition = self._graph.nodes[key].partitions.key(ordinal)
-                writer = str(table.writers[conflict.version])
-                self.skip([PartitionSkipped(key, partition, conflict.version, writer)])
+                self._skip(key, ordinal, conflict.version)
                 if Status(status.status[ordinal]) is Status.MISSING:
                     self._block(key, ordinal, is_gone=True)
                 else:
@@ -359,6 +375,13 @@ class Run:
         if results:
             partition = self._graph.nodes[key].partitions.key(ordinal)
             self._tell(PartitionWarned(key, partition, tuple(map(str, results))))
+
+    def _is_own(self, key: AssetKey, conflict: CommitConflict) -> bool:
+        return self._tables[key].writers[conflict.version].run_id == self._entry.run_id
+
+    def _skip(self, key: AssetKey, ordinal: int, version: int) -> None:
+        partition, writer = self._graph.nodes[key].partitions.key(ordinal), self._tables[key].writers[version]
+        self.skip([PartitionSkipped(key, partition, version, str(writer))])
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str, broken: Broken | None = None) -> None:
         partition = self._graph.nodes[key].partitions.key(ordinal)

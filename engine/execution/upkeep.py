@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from deltaworks.engine.execution.attempt import FOLDER as ATTEMPTS
 from deltaworks.engine.execution.batch import ENGINE
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.entry import new_run_id
@@ -25,9 +26,10 @@ from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
 from deltaworks.io.run_logs import find_old_logs
+from deltaworks.io.run_plan import FOLDER as RUN_PLANS
 from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
-from deltaworks.io.run_plan import find_old_run_plans
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
+from deltaworks.io.stop_request import FOLDER as STOP_REQUESTS
 from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
 from deltaworks.io.table import Table
@@ -36,6 +38,9 @@ from deltaworks.io.z_order import z_order_problem
 
 CLAIM = "maintain"
 """Held by whoever deletes files or brings deleted ones back."""
+
+_OF_RUNS = (RUN_PLANS, ATTEMPTS, STOP_REQUESTS)
+"""Folders of what is no use when its run is long ago."""
 
 RETENTION = dt.timedelta(days=30)
 """How long data files stay that a table has no longer, unless its asset or the caller says otherwise."""
@@ -245,9 +250,9 @@ def _vacuumed(
 def _own_leftovers(store: Store, care: Care, now: dt.datetime) -> TableUpkeep:
     before = now - care.older_than
     own = (file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name))
-    history = now - max(RUN_KEPT_FOR, care.older_than)
-    logs_and_plans = (*find_old_logs(store, history), *find_old_run_plans(store, history))
-    return TableUpkeep(None, (*own, *find_old_kept(store, before), *logs_and_plans))
+    long_ago = now - max(RUN_KEPT_FOR, care.older_than)
+    of_runs = (file for folder in _OF_RUNS for file in store.files(folder) if file.modified_at < long_ago)
+    return TableUpkeep(None, (*own, *find_old_kept(store, before), *find_old_logs(store, long_ago), *of_runs))
 
 
 def _told(due: _Due) -> TableUpkeep:

@@ -10,6 +10,7 @@ from pathlib import Path
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.opening import refuse_own_tables
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.loading import load_file, load_modules
@@ -58,6 +59,7 @@ class Project:
     store: Store
     executor: ExecutorSettings
     recipe: Recipe
+    sharing: Sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,6 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     store = open_lake(settings)
     refuse_own_tables(definitions, store)
     keys = read_dynamic_keys(definitions, store) if reads_lake else None
-    return Project(
-        definitions, build_graph(definitions, now, keys), store, settings.executor, replace(recipe, keys=keys)
-    )
+    recipe = replace(recipe, keys=keys)
+    graph = build_graph(definitions, now, keys)
+    return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deltaworks.engine.execution.executor_kind import ExecutorKind
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.errors import InvalidSettings
 
 FILE = "deltaworks.toml"
@@ -33,6 +34,16 @@ class ExecutorSettings(BaseModel):
     """How many calls run at once."""
 
 
+class QueueSettings(BaseModel):
+    """How many runs there are at a time; the others are queued."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_runs: int | None = Field(default=None, ge=1)
+    tags: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """By tag, `key=value`, or by key, for each of its values together."""
+
+
 class FileSettings(BaseModel):
     """What a settings file may say."""
 
@@ -41,6 +52,9 @@ class FileSettings(BaseModel):
     lake: str = "./lake"
     modules: tuple[str, ...] = ()
     executor: ExecutorSettings = ExecutorSettings()
+    queue: QueueSettings = QueueSettings()
+    pools: dict[str, Annotated[int, Field(ge=1)]] = {}
+    """How many calls of each pool run at a time, across all runs of the lake."""
     durable: bool = True
     """Whether commits are synced to the disk before they count as made."""
 
@@ -94,9 +108,16 @@ class Settings:
     lake: str
     modules: tuple[str, ...]
     executor: ExecutorSettings
+    queue: QueueSettings
+    pools: Mapping[str, int]
     durable: bool
     given: Mapping[str, Given]
     """Where each setting comes from; what is not named is a default."""
+
+    @property
+    def sharing(self) -> Sharing:
+        """How much of what runs share they may have."""
+        return Sharing(self.queue.max_runs, self.queue.tags, self.pools)
 
     def listed(self) -> Iterator[Setting]:
         """Yield every setting that a file may have, in its order."""
@@ -148,7 +169,7 @@ def resolve(
     modules = said.modules
     if module is not None:
         modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
-    return Settings(folder, chosen, modules, said.executor, said.durable, given)
+    return Settings(folder, chosen, modules, said.executor, said.queue, said.pools, said.durable, given)
 
 
 def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
@@ -185,7 +206,9 @@ def _parse(file: Path, section: Mapping[str, Any]) -> Written:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            known = {*FileSettings.model_fields, *(f"executor.{field}" for field in ExecutorSettings.model_fields)}
+            parts: dict[str, type[BaseModel]] = {"executor": ExecutorSettings, "queue": QueueSettings}
+            inner = (f"{part}.{field}" for part, model in parts.items() for field in model.model_fields)
+            known = {*FileSettings.model_fields, *inner}
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(sorted(known))}."
             raise InvalidSettings(f"{file}: there is no setting {name!r}. {hint}") from error

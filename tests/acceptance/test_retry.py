@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 from deltalake import write_deltalake
 
+from deltaworks.io.stop_request import StopKind, StopRequest, ask_to_stop
+from deltaworks.io.store import Store
 from tests.acceptance.conftest import Project
 from tests.acceptance.running import PATIENCE_S, of_module, started, wait_until
 
@@ -109,6 +111,8 @@ def test_a_run_that_was_killed_goes_on(project: Project) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait(PATIENCE_S)
     made = numbers(project, "middle")
+    (lost, _) = project.run("runs", "list", "--json").json
+    ask_to_stop(Store(project.lake), lost["run_id"], StopRequest(StopKind.CANCEL, "somebody, too late"))
 
     retried = project.run("runs", "retry", "latest", "--json").json
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
 
 import polars as pl
 import pytest
@@ -31,11 +34,34 @@ def expected(project: Processes, tmp_path: Path) -> dict[str, dict[str, list[tup
 
 
 def at_once(project: Processes, *commands: tuple[str, ...]) -> list[tuple[int, str]]:
-    """Run commands at once: none gets past its first partition before all have come to theirs."""
+    """Run commands at once: none gets past its first partition before all have come to theirs.
+
+    Their claims are deleted all the time, so that they do not wait for one another: no table hangs on a claim.
+    """
     with ExitStack() as stack:
         processes = [stack.enter_context(project.start(*command, crowd=len(commands))) for command in commands]
+        stack.enter_context(without_claims(project.lake / "_deltaworks" / "claims" / "work"))
         said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
         return [(process.returncode, out) for process, out in zip(processes, said, strict=True)]
+
+
+@contextmanager
+def without_claims(folder: Path) -> Iterator[None]:
+    """Delete what appears in a folder."""
+    is_over = Flag()
+
+    def delete() -> None:
+        while not is_over.wait(0.005):
+            for file in folder.glob("*.json"):
+                file.unlink(missing_ok=True)
+
+    thread = Thread(target=delete)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def made_once(project: Processes) -> None:

@@ -244,14 +244,14 @@ def test_a_harmless_change_of_properties_is_committed_over(lake):
     assert lake.replace(table, one("a", 10)).version == 3
 
 
-def test_the_runs_own_commits_are_not_foreign_and_earlier_ones_do_not_count(lake):
+def test_what_another_attempt_of_the_run_has_committed_is_not_replaced(lake):
     table = lake.make(START)
     decided_at = table.version
     lake.replace(table, one("a", 10), "r1", decided_at=decided_at)
 
     again = lake.replace(table, pl.concat([one("a", 11), one("b", 20)]), "r1", decided_at=decided_at)
 
-    assert (again.version, again.conflicts) == (3, ())
+    assert (again.version, conflicts(again)) == (3, [(("a",), 1, 2)])
 
 
 def test_a_change_after_the_decision_counts_though_the_table_has_been_advanced(lake):

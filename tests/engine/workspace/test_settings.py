@@ -31,6 +31,9 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "modules": (("a", "b"), file),
         "executor.kind": ("threads", "default"),
         "executor.workers": (3, file),
+        "queue.max_runs": (None, "default"),
+        "queue.tags": ({}, "default"),
+        "pools": ({}, "default"),
         "durable": (True, "default"),
     }
 
@@ -82,3 +85,29 @@ def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, text: str, told
 
     with pytest.raises(InvalidSettings, match=told):
         find_settings(tmp_path, None, {})
+
+
+def test_the_queue_and_the_pools_are_limits(tmp_path: Path) -> None:
+    text = 'modules = ["a"]\n[queue]\nmax_runs = 4\ntags = { "team=ops" = 1 }\n[pools]\nwarehouse = 2\n'
+    (tmp_path / "deltaworks.toml").write_text(text)
+
+    found = find_settings(tmp_path, None, {})
+
+    assert (found.sharing.max_runs, found.sharing.tags, found.sharing.pools) == (4, {"team=ops": 1}, {"warehouse": 2})
+    assert found.sharing.queues
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[pools]\nwarehouse = 0\n", "setting 'pools.warehouse': Input should be greater than or equal to 1, not 0"),
+        ("[queue]\nmax_run = 1\n", "there is no setting 'queue.max_run'. Did you mean 'queue.max_runs'?"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "deltaworks.toml").write_text(f'modules = ["a"]\n{text}')
+
+    with pytest.raises(InvalidSettings) as refused:
+        find_settings(tmp_path, None, {})
+
+    assert told in str(refused.value)

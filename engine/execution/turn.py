@@ -1,0 +1,135 @@
+"""Turn: a run waits until the queue lets it go, and until nobody else makes the partitions that it is to make."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.plan import Plan
+from deltaworks.io.dtypes import Json
+from deltaworks.io.ledger import RunEntry
+from deltaworks.io.store import Store
+from deltaworks.io.tickets import Fits, Line, Ticket
+
+POLL_S = 0.3
+"""How often a run that waits looks whether its turn has come."""
+
+MAX_RANGES = 1000
+"""A plan of more ranges of an asset is claimed from its first partition to its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A ticket in a line, and when its turn comes."""
+
+    line: Line
+    ticket: Ticket
+    fits: Fits
+    what: str
+
+    def is_granted(self) -> bool:
+        return self.line.ask(self.ticket, self.fits)
+
+
+class Waiting:
+    """Waits for everything that a run needs before it begins, one after the other, so that none waits in a circle."""
+
+    def __init__(self, wishes: Sequence[_Wish]) -> None:
+        self._left = list(wishes)
+
+    def is_over(self) -> bool:
+        """Return whether the run may begin; ask again later if not."""
+        while self._left:
+            if not self._left[0].is_granted():
+                return False
+            self._left.pop(0)
+        return True
+
+    def wait(self, stop: Stop, waits_for: Callable[[str], None]) -> None:
+        """Wait until it is over, or until the run is asked to stop; `waits_for` is told what for."""
+        told = ""
+        while not stop.is_asked and not self.is_over():
+            wish = self._left[0]
+            holders = wish.line.holders(wish.ticket)
+            text = f"{wish.what}: {', '.join(holders)}" if holders else wish.what
+            if text != told:
+                told = text
+                waits_for(text)
+            time.sleep(POLL_S)
+
+
+@contextmanager
+def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: Sharing) -> Generator[Waiting]:
+    """Hold a run's place among others; in the context, wait for it first. The run's entry is in the ledger already.
+
+    Raises:
+        StorageError: the lake cannot be read or written.
+    """
+    asked_at = entry.heartbeat_at or entry.started_at
+    ticket = partial(Ticket, entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at)
+    wishes: list[_Wish] = []
+    if sharing.queues:
+        queued = ticket(entry.priority, {"tags": list(entry.tags)})
+        wishes.append(_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry), "the queue"))
+    claim = ticket(0, _claim(graph, plan))
+    what = "others that make the same partitions"
+    wishes.append(_Wish(Line(store, "work"), claim, partial(_is_apart, graph, plan, entry), what))
+    try:
+        yield Waiting(wishes)
+    finally:
+        for wish in wishes:
+            wish.line.leave(wish.ticket)
+
+
+def _elsewhere(entry: RunEntry, others: Sequence[Ticket]) -> list[Ticket]:
+    """Return the tickets of other processes: a run that a step of another one starts would wait for that for ever."""
+    return [other for other in others if other.process != str(entry.process)]
+
+
+def _has_room(sharing: Sharing, entry: RunEntry, others: Sequence[Ticket]) -> bool:
+    others = _elsewhere(entry, others)
+    if sharing.max_runs is not None and len(others) >= sharing.max_runs:
+        return False
+    return all(
+        sum(_has_tag(other.facts.get("tags", ()), tag) for other in others) < limit
+        for tag, limit in sharing.tags.items()
+        if _has_tag(entry.tags, tag)
+    )
+
+
+def _has_tag(tags: Sequence[str], wanted: str) -> bool:
+    return any(tag == wanted or tag.partition("=")[0] == wanted for tag in tags)
+
+
+def _claim(graph: AssetGraph, plan: Plan) -> Mapping[str, Json]:
+    found: dict[str, Json] = {}
+    for key, part in plan.planned.items():
+        ranges, partitions = part.ranges(), graph.nodes[key].partitions
+        if len(ranges) > MAX_RANGES:
+            ranges = [(ranges[0][0], ranges[-1][1])]
+        found[str(key)] = [[partitions.key(first), partitions.key(last)] for first, last in ranges]
+    return found
+
+
+def _is_apart(graph: AssetGraph, plan: Plan, entry: RunEntry, others: Sequence[Ticket]) -> bool:
+    """Return whether none of the others makes a partition that is planned."""
+    return not any(
+        part & _claimed(graph.nodes[key], other.facts[str(key)])
+        for other in _elsewhere(entry, others)
+        for key, part in plan.planned.items()
+        if str(key) in other.facts
+    )
+
+
+def _claimed(node: Node, ranges: Sequence[Sequence[str]]) -> PartitionSet:
+    """Return what a claim means to this definition; what it does not know, it does not make."""
+    ordinals = [(node.partitions.ordinal(first), node.partitions.ordinal(last)) for first, last in ranges]
+    known = [(first, last) for first, last in ordinals if first is not None and last is not None]
+    return PartitionSet.of_ranges(known, node.partitions.size)

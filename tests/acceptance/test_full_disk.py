@@ -1,0 +1,92 @@
+"""A full or read-only disk ends a run in one sentence; what is there is read, and with room the rest is made."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.acceptance.conftest import Here, Result
+from tests.acceptance.running import HEAD
+
+TABLES = """
+@dw.asset(partitions=days, partition_by="day")
+def wide(partition: dw.Partition) -> LazyFrame[Row]:
+    n = pl.int_range(6_000, eager=True).shuffle(seed=partition.start.day)
+    return pl.LazyFrame({"n": n}).with_columns(day=pl.lit(partition.start)).select("day", "n")
+
+@dw.asset(partitions=days, partition_by="day")
+def copied(wide: LazyFrame[Row]) -> LazyFrame[Row]:
+    return wide
+"""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Generator[Path]:
+    """A disk of one page, which only root can make."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.call(command, stderr=subprocess.DEVNULL):
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.check_call(["umount", folder])
+
+
+def remount(disk: Path, options: str) -> None:
+    subprocess.check_call(["mount", "-o", f"remount,{options}", disk])
+
+
+def is_one_sentence(result: Result, told: str) -> None:
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    assert told in result.out + result.err
+
+
+def test_whatever_room_there_is_no_partition_is_half_made_and_more_room_is_used(here: Here, disk: Path) -> None:
+    here.write("tables.py", HEAD + TABLES)
+    lake = str(disk / "lake")
+    fresh: list[int] = []
+    for size in (*range(8, 64, 8), *range(100, 1300, 150)):
+        remount(disk, f"size={size}k")
+        result = here.run("backfill", "--lake", lake, "--workers", "1")
+        if result.code:
+            is_one_sentence(result, "No space left on device")
+        found = here.status("--lake", lake)
+        fresh.append(sum(each["partitions"]["fresh"] for each in found.values()))
+        assert here.run("runs", "list", "--lake", lake).code == 0
+        for name in ("wide", "copied"):
+            if found[name]["version"] is not None:
+                days = pl.read_delta(f"{lake}/{name}").group_by("day").len()
+                assert set(days["len"]) <= {6_000}
+                assert days.height == found[name]["partitions"]["fresh"]
+
+    assert fresh == sorted(fresh)
+    assert (fresh[0], fresh[-1]) == (0, 20)
+    assert here.run("doctor", "--lake", lake).code == 0
+    assert pl.read_delta(f"{lake}/copied").height == 60_000
+
+
+def test_a_read_only_lake_is_read_and_not_written(here: Here, disk: Path) -> None:
+    here.write("tables.py", HEAD + TABLES)
+    lake = str(disk / "lake")
+    remount(disk, "size=16m")
+    assert here.run("backfill", "wide", "--lake", lake).code == 0
+    (before,) = here.run("runs", "list", "--lake", lake, "--json").json
+    remount(disk, "ro")
+
+    for command in (("backfill",), ("materialize", "wide"), ("runs", "retry", "latest"), ("maintain",)):
+        refused = here.run(*command, "--lake", lake)
+        if command[0] != "runs":
+            is_one_sentence(refused, "Read-only file system")
+            assert refused.sentence
+
+    assert here.status("--lake", lake)["wide"]["partitions"]["fresh"] == 10
+    assert here.run("runs", "list", "--lake", lake, "--json").json == [before]
+    assert here.run("show", "wide", "--lake", lake).code == 0
+    remount(disk, "rw")
+    assert here.run("backfill", "--lake", lake).code == 0
