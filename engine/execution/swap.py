@@ -19,7 +19,7 @@ from deltaworks.engine.execution.table_scope import refusals
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import CommitConflict, RunError, TableMismatch
 from deltaworks.io.carry import carry
-from deltaworks.io.commit import Committed, commit_whole
+from deltaworks.io.commit import Committed, Content, commit_whole
 from deltaworks.io.create import verify_writable
 from deltaworks.io.evolution import described_anew, grown
 from deltaworks.io.ledger import RunEntry
@@ -97,7 +97,7 @@ class Swap:
             "partitionColumns": list(node.partition_columns),
             "configuration": {**(metadata.get("configuration") or {}), **scheme},
         }
-        parts = [*(each.partition for each in staged), *carried]
+        parts: list[Content] = [*(each.partition for each in staged), *carried]
         return Committed(commit_whole(table, parts, record, metadata, verify_writable, now_ms), ())
 
 

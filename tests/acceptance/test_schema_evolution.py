@@ -276,7 +276,7 @@ def test_a_migration_is_told_by_the_plan_and_refused_by_everything_else(
     for command in (("plan",), ("backfill", "--dry-run")):
         planned = made.run(*command, "--json")
         assert planned.code == 0, planned.err
-        (migration,) = planned.json["migrations"]
+        migration = planned.json["migrations"][0]
         assert (migration["asset"], migration["version"]) == ("numbers", 1)
         assert [tuple(each.values()) for each in migration["changes"]] == changes
         assert migration["command"] == "deltaworks materialize numbers --migrate"
@@ -315,16 +315,41 @@ def test_what_does_not_depend_on_the_table_is_made_all_the_same(made: Here) -> N
 
     assert backfill.code == 1
     assert backfill.json["status"] == "failure"
-    assert backfill.json["totals"] == {"materialized": 4, "failed": 1, "skipped": 8, "commits": 1}
-    assert [each["asset"] for each in backfill.json["failures"]] == ["numbers"]
+    assert backfill.json["totals"] == {"materialized": 4, "failed": 2, "skipped": 8, "commits": 1}
+    assert [each["asset"] for each in backfill.json["failures"]] == ["numbers", "doubled"]
     assert {each["asset"]: each["reason"] for each in backfill.json["left_out"]} == {
         "numbers": "the table of numbers needs a migration first",
-        "doubled": "the table of numbers needs a migration first",
+        "doubled": "the table of doubled needs a migration first",
     }
     assert [row["n"] for row in rows(made, "other")] == [2] * 4
     again = made.run("backfill")
     assert again.code == 2
     assert "column 'n' is Int32, expected Int64" in again.sentence
+
+
+def test_what_a_function_makes_of_its_upstreams_is_foreseen_without_a_model(made: Here) -> None:
+    change(made, *WIDER)
+
+    planned = made.run("plan", "--json").json
+
+    assert [(each["asset"], each["changes"][0]["expected"]) for each in planned["migrations"]] == [
+        ("numbers", "Int64"),
+        ("doubled", "Int64"),
+    ]
+    refused = made.run("backfill")
+    assert refused.code == 2
+    assert "The same holds for doubled; `deltaworks plan` shows why." in refused.sentence
+
+
+def test_what_only_a_call_can_tell_is_not_foreseen(made: Here) -> None:
+    made.edit(
+        "tables.py",
+        'return numbers.select("day", pl.col("n") * 2)',
+        'df = numbers.collect()\n    return df.select("day", "n").lazy() if df.height else df.select("day").lazy()',
+    )
+
+    assert made.run("plan", "--json").json["migrations"] == []
+    assert made.run("backfill").code == 0
 
 
 def test_a_column_that_an_output_without_a_model_loses_is_refused_when_it_is_known(made: Here) -> None:
@@ -388,7 +413,7 @@ def test_a_migration_puts_the_new_table_in_the_place_of_the_old_one(
     status = made.status()
     assert status["numbers"]["partitions"]["fresh"] == 4
     assert status["doubled"]["partitions"]["stale"] == 4
-    assert made.run("plan", "--json").json["migrations"] == []
+    assert made.run("plan", "numbers", "--json").json["migrations"] == []
     assert made.run("backfill", "numbers", "other").code == 0
     assert len(commits(made)) == 3
 
