@@ -11,6 +11,7 @@ from deltaworks.engine.execution.migration import is_open
 from deltaworks.engine.planning.empty_call import declared_schema, rehearsed
 from deltaworks.engine.planning.fingerprint import is_rehearsable
 from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.errors import TableMismatch
 from deltaworks.io.table import Table
 
 
@@ -50,11 +51,18 @@ def _offered(
     graph: AssetGraph, tables: Mapping[AssetKey, Table], key: AssetKey, found: Mapping[AssetKey, pl.Schema]
 ) -> pl.Schema | None:
     """Return the columns that readers of an asset will get; none: nobody knows them."""
-    node, table = graph.nodes[key], tables[key]
-    there = dict(table.schema()) if table.exists else {}
+    node = graph.nodes[key]
+    there = _there(tables[key])
     columns = there | dict(declared_schema(node) or {}) if key not in found else dict(found[key])
     shown = {name: dtype for name, dtype in columns.items() if name not in node.computed_columns}
     return pl.Schema(shown) if shown else None
+
+
+def _there(table: Table) -> dict[str, pl.DataType]:
+    try:
+        return dict(table.schema()) if table.exists else {}
+    except TableMismatch:
+        return {}  # the run tells who reads it
 
 
 def _schema(lf: pl.LazyFrame) -> pl.Schema | None:

@@ -83,7 +83,7 @@ class Migration:
 
     @property
     def is_mechanical(self) -> bool:
-        """Whether it takes no function to bring rows under the new columns: none is lost and none has to be found."""
+        """Whether rows can be brought under the new columns as they are: no value has to be found for them."""
         return all(change.change in (Change.WIDENED, Change.DROPPED) and not change.cuts for change in self.changes)
 
     @property
