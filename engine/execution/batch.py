@@ -62,7 +62,8 @@ def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
     fitting: list[Outcome] = []
     for outcome in batch.outcomes:
         try:
-            batch.schema = _verify(table, node, batch.schema, outcome)
+            if not fitting or fitting[-1].schema != outcome.schema:
+                batch.schema = _verify(table, node, batch.schema, outcome)
             fitting.append(outcome)
         except TableMismatch as error:
             for each in outcome.staged:

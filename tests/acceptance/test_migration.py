@@ -237,3 +237,22 @@ def test_without_a_table_there_is_nothing_to_migrate(here: Here) -> None:
 
     assert refused.code == 2
     assert "There is no table of numbers yet" in refused.sentence
+
+
+def test_what_reads_its_own_past_is_emptied_first(here: Here) -> None:
+    own = MODULE.replace(
+        "def numbers(partition: dw.Partition)", "def numbers(partition: dw.Partition, before: dw.Previous[Row])"
+    )
+    here.write("tables.py", own)
+    assert here.run("backfill", "numbers").code == 0
+    change(here, *WIDER)
+
+    refused = here.run("materialize", "numbers", "--migrate")
+
+    assert refused.code == 2
+    assert "numbers is made from earlier partitions of its own table" in refused.sentence
+    assert "`deltaworks wipe numbers --yes`" in refused.sentence
+    assert here.run("wipe", "numbers", "--yes").code == 0
+    migrate(here)
+    assert here.run("backfill", "numbers").code == 0
+    assert [row["n"] for row in rows(here)] == [1, 2, 3, 4]

@@ -277,6 +277,30 @@ def test_of_two_runs_that_disagree_about_a_column_the_second_is_refused(template
     assert len(list((tmp_path / "lake" / "daily").rglob("*.parquet"))) == 5, "what was staged is gone"
 
 
+@pytest.mark.parametrize("method", ["put_new", "sync_folders", "size_bytes", "put"])
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+def test_a_commit_that_adds_a_column_and_dies_has_added_it_with_its_rows_or_not_at_all(
+    method: str, moment: Moment, template: Path, tmp_path: Path
+) -> None:
+    sound = Trigger("", 0, Moment.BEFORE)
+    shutil.copytree(template, tmp_path / "sound")
+    remake(FailingStore(tmp_path / "sound", False, sound), with_a_column(pl.Int64()), "2024-01-01")
+    for number in range(1, sound.calls[method] + 1):
+        lake = tmp_path / f"{number}"
+        shutil.copytree(template, lake)
+        with pytest.raises(Crash):
+            remake(FailingStore(lake, False, Trigger(method, number, moment)), with_a_column(pl.Int64()), "2024-01-01")
+
+        found = read(lake)
+        is_new = "more" in found.columns
+        assert found.select(OLD.columns).equals(OLD) is not is_new
+        if is_new:
+            assert found["more"].to_list() == [1, None, None, None]
+            continue
+        assert remake(Store(lake, durable=False), with_a_column(pl.Int64()), "2024-01-01").entry.commits == 1
+        assert read(lake)["more"].to_list() == [1, None, None, None]
+
+
 def test_a_store_that_refuses_leaves_the_table_as_it_was(template: Path, tmp_path: Path) -> None:
     def refuse() -> None:
         raise StorageError("the disk is full")
