@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -44,17 +44,22 @@ def read_foreign(store: Store, name: str) -> Table:
 
 
 def adopt_table(
-    table: Table, schema: Mapping[str, pl.DataType], partition_columns: Sequence[str], scheme: str | None = None
+    table: Table,
+    schema: Mapping[str, pl.DataType],
+    partition_columns: Sequence[str],
+    scheme: str | None = None,
+    addable: Collection[str] = (),
 ) -> tuple[Change, ...]:
     """Set the properties of a table of ours, in one metadata commit; return what it changed, perhaps nothing.
 
-    They keep the table's records, and say its kind of partitions (`scheme`, if known).
+    They keep the table's records, and say its kind of partitions (`scheme`, if known). It may lack the columns in
+    `addable`: the next commit adds them.
 
     Raises:
         TableMismatch: it is not what its asset makes; nothing was changed.
         StorageError: the table cannot be written, or somebody else changed it at the same time.
     """
-    verify_table(table, schema, partition_columns)
+    verify_table(table, schema, partition_columns, addable=addable)
     assert table.metadata is not None, "a table that was verified exists"
     before = table.metadata.configuration
     properties = PROPERTIES | ({} if scheme is None else {SCHEME: scheme})
@@ -76,5 +81,5 @@ def adopt_table(
     table.tail()
     table.store.sync_file(commit_path(table.name, table.version))
     table.store.sync_folders([commit_path(table.name, table.version)])
-    verify_table(table, schema, partition_columns)
+    verify_table(table, schema, partition_columns, addable=addable)
     return changes

@@ -11,6 +11,7 @@ import polars as pl
 
 from deltaworks.errors import StorageError
 from deltaworks.io.compact import write_again
+from deltaworks.io.evolution import brought_under
 from deltaworks.io.log import read_file
 from deltaworks.io.parquet import Staging, disk_refusal
 from deltaworks.io.restore import RestoredPartition, contents
@@ -38,10 +39,7 @@ def carry(
     by = table.metadata.partition_columns
     there = pl.Schema({name: dtype for name, dtype in table.schema().items() if name not in by})
     stored = pl.Schema({name: dtype for name, dtype in schema.items() if name not in by})
-    columns = [
-        (pl.col(name).cast(dtype) if name in there else pl.lit(None, dtype)).alias(name)
-        for name, dtype in stored.items()
-    ]
+    columns = brought_under(stored, there)
     made = contents(table)
     for key in keys:
         files, content = table.files([key]), made[table.places.of_key(key)]

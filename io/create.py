@@ -87,7 +87,7 @@ def verify_table(
     if difference is not None:
         raise TableMismatch(
             f"{where}: its columns differ from what its asset makes: {difference}. Nothing was written. "
-            "Change the asset back, or make the whole table anew: `deltaworks materialize --migrate`."
+            "Change the asset back, or make the whole table anew by `deltaworks materialize --migrate`."
         )
     verify_partitions(table, partition_columns, scheme)
     verify_writable(table)

@@ -35,6 +35,14 @@ def grown(
     return schema, schema_difference(wanted, schema)
 
 
+def brought_under(schema: Mapping[str, pl.DataType], there: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """Return what makes rows with some columns (`there`) rows of a schema; what they lack is null."""
+    return [
+        (pl.col(name).cast(dtype) if name in there else pl.lit(None, dtype)).alias(name)
+        for name, dtype in schema.items()
+    ]
+
+
 def addition(table: Table, wanted: Mapping[str, pl.DataType], description: Description) -> Json | None:
     """Return the metadata action that adds to a table the columns that it lacks, after its own; none: it lacks none.
 

@@ -18,7 +18,7 @@ from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
 from deltaworks.io.create import create_table, verify_table
-from deltaworks.io.dtypes import Json
+from deltaworks.io.dtypes import Json, schema_difference
 from deltaworks.io.evolution import addition, grown
 from deltaworks.io.kept import KeptFile
 from deltaworks.io.ledger import RunEntry
@@ -64,7 +64,8 @@ def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
     fitting: list[Outcome] = []
     for outcome in batch.outcomes:
         try:
-            batch.schema = _verify(table, node, batch.schema, outcome)
+            if not fitting or fitting[-1].schema != outcome.schema:
+                batch.schema = _verify(table, node, batch.schema, outcome)
             fitting.append(outcome)
         except TableMismatch as error:
             for each in outcome.staged:
@@ -84,8 +85,9 @@ def _verify(table: Table, node: Node, there: pl.Schema, outcome: Outcome) -> pl.
         verify_table(table, table.schema(), node.partition_columns, node.scheme)
     schema, difference = grown(there, found, addable(node, found))
     if difference is not None:
+        told = schema_difference(schema, found) or difference
         raise TableMismatch(
-            f"its columns differ from those of the partitions before it: {difference}. Nothing was committed for it."
+            f"its columns differ from those of the partitions before it: {told}. Nothing was committed for it."
         )
     return schema
 

@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
+from deltaworks.engine.execution.foreseen import foreseen
 from deltaworks.engine.execution.migration import Migration, find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.planning.graph import AssetGraph
@@ -91,7 +92,8 @@ def decide(
     asked = ask(graph, store, selection, named, from_key, to_key)
     status, tables = asked.observation.status, asked.observation.tables
     decided = plan(graph, status, asked.request, only, unseen)
-    found = {key: find_migration(graph.nodes[key], tables[key]) for key in decided.planned}
+    returned = foreseen(graph, tables, decided.planned)
+    found = {key: find_migration(graph.nodes[key], tables[key], returned.get(key)) for key in decided.planned}
     migrations = {key: migration for key, migration in found.items() if migration is not None}
     if migrations:
         decided = plan(graph, status, asked.request, only, unseen, migrations)

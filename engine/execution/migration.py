@@ -83,7 +83,7 @@ class Migration:
 
     @property
     def is_mechanical(self) -> bool:
-        """Whether it takes no function to bring rows under the new columns: none is lost and none has to be found."""
+        """Whether rows can be brought under the new columns as they are: no value has to be found for them."""
         return all(change.change in (Change.WIDENED, Change.DROPPED) and not change.cuts for change in self.changes)
 
     @property
@@ -96,25 +96,34 @@ class Migration:
         )
 
 
-def find_migration(node: Node, table: Table) -> Migration | None:
+def find_migration(node: Node, table: Table, foreseen: Mapping[str, pl.DataType] | None = None) -> Migration | None:
     """Return what of a table has to be migrated, as far as its asset declares what it makes; none: nothing.
 
-    A table whose partitions are of another kind is none that could be.
+    A table whose partitions are of another kind is none that could be. `foreseen`: what its function will return, if
+    that is known.
 
     Raises:
         TableMismatch: the table cannot be read here.
     """
     if not table.exists or not (is_cut_alike(node, table) or is_cut_so(table, node.partition_columns, node.scheme)):
         return None
-    return migration_to(node, table, expected_schema(node, table))
+    if foreseen is None:
+        return migration_to(node, table, expected_schema(node, table))
+    declared: Mapping[str, pl.DataType] = {} if node.asset.model is None else declare(node.asset.model).schema()
+    return migration_to(node, table, {**foreseen, **declared})
 
 
 def migration_to(node: Node, table: Table, schema: Mapping[str, pl.DataType]) -> Migration | None:
     """Return what of a table has to be migrated before it has some columns; none: nothing."""
-    found = [*_partitioned(node, table), *_column_changes(schema, table.schema(), addable(node, schema))]
     assert table.metadata is not None, "a table that exists"
     cutting = {*table.metadata.partition_columns, *node.partition_columns}
-    changes = tuple(replace(change, cuts=change.column in cutting) for change in found)
+    changes = tuple(
+        replace(change, cuts=change.column in cutting)
+        for change in (
+            *_partitioned(node, table),
+            *_column_changes(schema, table.schema(), addable(node, schema)),
+        )
+    )
     return Migration(str(node.key), table.version, changes) if changes else None
 
 
@@ -131,6 +140,14 @@ def expected_schema(node: Node, table: Table) -> dict[str, pl.DataType]:
         for name, dtype in table.schema().items()
         if name in node.computed_columns or _leaves_open(declared, name)
     }
+
+
+def is_open(node: Node, table: Table) -> bool:
+    """Tell whether a table has columns that only the function can tell whether they are still made."""
+    if node.asset.model is None:
+        return True
+    known = {*declare(node.asset.model).schema(), *node.computed_columns}
+    return any(name not in known for name in table.schema())
 
 
 def addable(node: Node, schema: Mapping[str, pl.DataType]) -> frozenset[str]:

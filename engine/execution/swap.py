@@ -22,6 +22,7 @@ from deltaworks.errors import CommitConflict, RunError, TableMismatch
 from deltaworks.io.carry import carry
 from deltaworks.io.commit import Committed, commit_whole
 from deltaworks.io.create import verify_writable
+from deltaworks.io.dtypes import schema_difference
 from deltaworks.io.evolution import described_anew, grown
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import SCHEME
@@ -85,13 +86,13 @@ class Swap:
             failed = self.made - len(staged)
             raise RunError(f"its table stays as it is, since {failed:,} of {self.made:,} partitions were not made")
         schema = _schema(node, table, batch)
+        migration = migration_to(node, table, schema)
+        if self.carried and migration is not None and not migration.is_mechanical:
+            raise cannot_carry(migration.asset, self.carried)
         scope = TableScope(node, schema, keep, kept_files(batch.outcomes))
         refused = scope.refuse(table, [each.partition for each in staged])
         if refused:
             raise RunError(f"its table stays as it is: {next(iter(refused.values()))}")
-        migration = migration_to(node, table, schema)
-        if self.carried and migration is not None and not migration.is_mechanical:
-            raise cannot_carry(migration.asset, self.carried)
         carried += carry(table, self.carried, schema, run.run_id, now_ms)
         by_partition = {id(each): outcome for outcome in batch.outcomes for each in outcome.staged}
         groups = groups_of(node, [(by_partition[id(each)], each) for each in staged])
@@ -120,8 +121,8 @@ def cannot_carry(asset: str, keys: Sequence[str]) -> TableMismatch:
     more = f" and {len(keys) - 5:,} more" if len(keys) > 5 else ""
     named = "".join(f" --partition {key}" for key in keys[:5] if key) or " --yes"
     return TableMismatch(
-        f"{asset}: {shown}{more} was written from outside, rolled back or is no partition of the definition, so no "
-        "function makes it, and its rows do not fit under the new columns. Nothing was written. To give it up, "
+        f"{asset}: no function makes the rows of {shown}{more}, which were written from outside, rolled back or lie "
+        "beyond the definition, and they do not fit under the new columns. Nothing was written. To give them up, "
         f"`deltaworks wipe {asset}{named}`, and migrate then."
     )
 
@@ -135,5 +136,6 @@ def _schema(node: Node, table: Table, batch: Batch) -> pl.Schema:
     for each in schemas[1:]:
         schema, difference = grown(schema, each, addable(node, each))
         if difference is not None:
-            raise TableMismatch(f"its partitions have different columns: {difference}. Nothing was written.")
+            told = schema_difference(schema, each) or difference
+            raise TableMismatch(f"its partitions have different columns: {told}. Nothing was written.")
     return schema

@@ -15,10 +15,11 @@ import polars as pl
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.task import Broken, Kept
 from deltaworks.engine.planning.graph import Node
+from deltaworks.io.evolution import brought_under
 from deltaworks.io.kept import KeptFile
 from deltaworks.io.log import LiveFile
 from deltaworks.io.restore import RestoredPartition
-from deltaworks.io.scan import scan_files
+from deltaworks.io.scan import scan_files, scan_table
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
 from deltaworks.validation import Contract, Rule, RuleResult, Severity, UniqueScope, compile_contract, declare
@@ -113,8 +114,7 @@ def _judge(table: Table, node: Node, schema: pl.Schema, parts: Sequence[Part], r
     if table.exists:
         replaced = {table.places.of_key(part.key) for part in parts}
         others = [key for key in table.live_keys() if key not in replaced]
-        # By the columns that it will have: one that is added now is null in what is there.
-        there = scan_files(table.store, table.name, table.files(others), schema, node.partition_columns, table.version)
+        there = scan_table(table, others).select(brought_under(schema, table.schema()))
         values.append(there.select(value, pl.lit(_TABLE, pl.Int64).alias(_PLACE)))
     shared = pl.concat(values).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
     taken: set[object] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deltaworks.engine.execution.migration import expected_schema
+from deltaworks.engine.execution.migration import addable, expected_schema
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError
@@ -30,4 +30,5 @@ def take_over(node: Node, store: Store) -> tuple[Table, tuple[Change, ...]]:
             f"There is no Delta table in {store.uri(table.name)}. Move it there, or name its folder below the lake by "
             "@asset(location=...)."
         )
-    return table, adopt_table(table, expected_schema(node, table), node.partition_columns, node.scheme)
+    schema = expected_schema(node, table)
+    return table, adopt_table(table, schema, node.partition_columns, node.scheme, addable(node, schema))

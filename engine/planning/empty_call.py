@@ -96,16 +96,17 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
     return EmptyCall(schema)
 
 
-def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame | None:
+def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema], *, lazily: bool = False) -> pl.LazyFrame | None:
     """Return what a function makes of empty frames with the columns of its upstreams; none if that cannot be said.
 
-    Views are called, as they are when it runs.
+    Views are called, as they are when it runs. `lazily`: what a function computes on its way says nothing.
     """
     if any(each.upstream not in schemas for each in node.upstream):
         return None
-    with rehearsal():
+    with rehearsal() as seen:
         try:
-            return _called(node, schemas)
+            lf = _called(node, schemas)
+            return None if lazily and seen.has_collected else lf
         except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than empty frames
             return None
 

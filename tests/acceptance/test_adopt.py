@@ -77,3 +77,15 @@ def test_what_cannot_be_adopted_is_refused_and_left_as_it_is(legacy: Project) ->
     assert "column 'n' is Int64 instead of Float64" in unfit.sentence
     assert DeltaTable(str(legacy.lake / "legacy" / "numbers")).version() == 0
     assert not (legacy.lake / "doubled").exists()
+
+
+def test_a_table_that_lacks_a_nullable_column_is_adopted_and_gets_it_by_the_next_commit(legacy: Project) -> None:
+    legacy.edit("numbers_.py", "    n: int\n", "    n: int\n    note: str = pa.Field(nullable=True)\n")
+    legacy.edit("numbers_.py", '"n": [1]}', '"n": [1], "note": ["x"]}')
+
+    adopted = legacy.run("adopt", "numbers")
+    made = legacy.run("materialize", "numbers", "--partition", "2024-01-04")
+
+    assert (adopted.code, made.code) == (0, 0), adopted.err + made.err
+    df = pl.read_delta(str(legacy.lake / "legacy" / "numbers")).sort("day")
+    assert df.select("n", "note").rows() == [(7, None), (8, None), (9, None), (1, "x")]

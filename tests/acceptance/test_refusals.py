@@ -132,7 +132,7 @@ def test_a_table_whose_dtypes_changed_is_left_as_it_is(small: Project) -> None:
     result = small.run("backfill")
 
     assert result.code == 2
-    assert re.search(r"column 'n' is Int64 instead of Float64.*Nothing was written", result.sentence), result.sentence
+    assert re.search(r"column 'n' is Int64, expected Float64.*Nothing was written", result.sentence), result.sentence
     assert sorted(path.name for path in (small.lake / "numbers").rglob("*")) == before
 
 

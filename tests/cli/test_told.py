@@ -151,21 +151,14 @@ def test_partitions_that_fail_alike_are_told_together(tables: Any) -> None:
     assert answer.err.count("it broke") == 1
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ('DailyPartitions("2024-01-01", "2024-01-05")', 'WeeklyPartitions("2024-01-01", "2024-01-30")', "weekly"),
-        ("    n: int\n", "    n: float\n", "column 'n' is Int64 instead of Float64"),
-    ],
-)
-def test_a_plan_refuses_what_a_launch_would(tables: Any, old: str, new: str, told: str) -> None:
+def test_a_plan_refuses_what_a_launch_would(tables: Any) -> None:
     assert tables.run("backfill", "daily").code == 0
-    edit(tables, old, new)
+    edit(tables, 'DailyPartitions("2024-01-01", "2024-01-05")', 'WeeklyPartitions("2024-01-01", "2024-01-30")')
 
     planned, made = tables.run("plan", "daily", "--only", "all"), tables.run("materialize", "daily")
 
     assert (planned.code, made.code) == (2, 2)
-    assert told in planned.sentence
+    assert "weekly" in planned.sentence
     assert planned.sentence == made.sentence
 
 

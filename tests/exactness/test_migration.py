@@ -15,10 +15,13 @@ from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.migrate import migrate
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.plan import Only, plan
+from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import StorageError
 from deltaworks.io.ledger import RunStatus
@@ -209,6 +212,93 @@ def test_rows_that_others_only_move_meanwhile_are_replaced_where_they_lie(templa
     assert report.entry.status is RunStatus.SUCCESS
     assert read(lake)["n"].to_list() == [1, 100, 7, 8, 3, 100]
     assert statuses(lake) == ["fresh", "external", "fresh", "fresh"]
+
+
+# A column that may be null comes with an ordinary commit, and others may bring the same one at the same time.
+
+
+def with_a_column(dtype: pl.DataType) -> dw.Definitions:
+    @dw.asset(name="daily", partitions=days, partition_by="day")
+    def daily(partition: dw.Partition) -> pl.LazyFrame:
+        df = pl.DataFrame({"day": [partition.start], "n": [0], "gone": ["z"], "more": [partition.start.day]})
+        return df.lazy().with_columns(pl.col("n").cast(pl.Int32), pl.col("more").cast(dtype))
+
+    return dw.Definitions([daily])
+
+
+def remake(store: Store, defined: dw.Definitions, key: str) -> RunReport:
+    """Make one day as it is defined now, whatever its status."""
+    graph, only = build_graph(defined, NOW), frozenset({Only.ALL})
+    seen = observe(graph, store)
+    return launch(
+        defined,
+        graph,
+        store,
+        seen.tables,
+        plan(graph, seen.status, request(graph, tuple(graph.nodes), [key]), only),
+        workers=1,
+        command="a test",
+        environ={},
+        now=lambda: NOW,
+        tell=lambda _: None,
+        stop=Flag(),
+    )
+
+
+def remade_at_once(lake: Path, theirs: pl.DataType) -> RunReport:
+    """Make the first day, with a new column of whole numbers, while others make the third, with one of theirs."""
+
+    def others() -> None:
+        assert remake(Store(lake, durable=False), with_a_column(theirs), "2024-01-03").entry.commits == 1
+
+    store = FailingStore(lake, False, Trigger("put_new", 1, Moment.BEFORE, others, "daily/"))
+    return remake(store, with_a_column(pl.Int64()), "2024-01-01")
+
+
+def test_two_runs_that_add_the_same_column_both_land(template: Path, tmp_path: Path) -> None:
+    shutil.copytree(template, tmp_path / "lake")
+
+    report = remade_at_once(tmp_path / "lake", pl.Int64())
+
+    assert report.entry.status is RunStatus.SUCCESS
+    assert read(tmp_path / "lake").select("n", "gone", "more").rows() == [(0, "z", 1), (7, "y", None), (0, "z", 3)]
+    log = tmp_path / "lake" / "daily" / "_delta_log"
+    assert sum('{"metaData"' in path.read_text("utf-8") for path in log.glob("*.json")) == 2
+
+
+def test_of_two_runs_that_disagree_about_a_column_the_second_is_refused(template: Path, tmp_path: Path) -> None:
+    shutil.copytree(template, tmp_path / "lake")
+
+    report = remade_at_once(tmp_path / "lake", pl.String())
+
+    (failure,) = report.entry.failures
+    assert "column 'more' is String instead of Int64. Nothing was written." in failure.error
+    assert read(tmp_path / "lake")["more"].to_list() == [None, None, None, "3"]
+    assert len(list((tmp_path / "lake" / "daily").rglob("*.parquet"))) == 5, "what was staged is gone"
+
+
+@pytest.mark.parametrize("method", ["put_new", "sync_folders", "size_bytes", "put"])
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+def test_a_commit_that_adds_a_column_and_dies_has_added_it_with_its_rows_or_not_at_all(
+    method: str, moment: Moment, template: Path, tmp_path: Path
+) -> None:
+    sound = Trigger("", 0, Moment.BEFORE)
+    shutil.copytree(template, tmp_path / "sound")
+    remake(FailingStore(tmp_path / "sound", False, sound), with_a_column(pl.Int64()), "2024-01-01")
+    for number in range(1, sound.calls[method] + 1):
+        lake = tmp_path / f"{number}"
+        shutil.copytree(template, lake)
+        with pytest.raises(Crash):
+            remake(FailingStore(lake, False, Trigger(method, number, moment)), with_a_column(pl.Int64()), "2024-01-01")
+
+        found = read(lake)
+        is_new = "more" in found.columns
+        assert found.select(OLD.columns).equals(OLD) is not is_new
+        if is_new:
+            assert found["more"].to_list() == [1, None, None, None]
+            continue
+        assert remake(Store(lake, durable=False), with_a_column(pl.Int64()), "2024-01-01").entry.commits == 1
+        assert read(lake)["more"].to_list() == [1, None, None, None]
 
 
 def test_a_store_that_refuses_leaves_the_table_as_it_was(template: Path, tmp_path: Path) -> None:

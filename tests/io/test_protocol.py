@@ -1,12 +1,15 @@
 """A table that asks for what this engine does not do is refused, never read or written wrongly."""
 
+import json
+
 import polars as pl
 import pytest
 from deltalake import DeltaTable, Schema, write_deltalake
 
 from deltaworks.errors import TableMismatch
 from deltaworks.io.create import verify_table
-from deltaworks.io.protocol import Protocol, reader_demand, writer_demand
+from deltaworks.io.dtypes import to_delta_schema
+from deltaworks.io.protocol import Protocol, reader_demand, upgrade, writer_demand
 from deltaworks.io.scan import scan_table
 
 NO_COLUMNS = '{"type":"struct","fields":[]}'
@@ -36,6 +39,40 @@ def test_what_delta_rs_creates_for_us_is_read_and_written(protocol):
 )
 def test_what_cannot_be_read_is_named(protocol, configuration, demand):
     assert str(reader_demand(protocol, configuration)).startswith(demand)
+
+
+LOCAL = pl.Datetime("us")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "features"),
+    [
+        (Protocol(1, 1, frozenset(), frozenset()), ["timestampNtz"]),
+        (Protocol(1, 2, frozenset(), frozenset()), ["appendOnly", "invariants", "timestampNtz"]),
+        (Protocol(1, 7, frozenset(), frozenset({"appendOnly"})), ["appendOnly", "timestampNtz"]),
+    ],
+)
+@pytest.mark.parametrize("dtype", [LOCAL, pl.List(LOCAL), pl.Struct({"at": LOCAL})])
+def test_an_instant_without_a_zone_asks_for_a_feature_and_what_held_before_holds_on(protocol, features, dtype):
+    schema = json.dumps(to_delta_schema({"at": dtype}))
+
+    assert upgrade(protocol, schema) == {
+        "minReaderVersion": 3,
+        "minWriterVersion": 7,
+        "readerFeatures": ["timestampNtz"],
+        "writerFeatures": features,
+    }
+
+
+@pytest.mark.parametrize(
+    ("protocol", "schema"),
+    [
+        (features("timestampNtz"), {"at": LOCAL}),
+        (Protocol(1, 2, frozenset(), frozenset()), {"timestamp_ntz": pl.String(), "at": pl.Datetime("us", "UTC")}),
+    ],
+)
+def test_no_feature_is_asked_for_that_is_there_or_not_needed(protocol, schema):
+    assert upgrade(protocol, json.dumps(to_delta_schema(schema))) is None
 
 
 @pytest.mark.parametrize("version", [3, 4, 5, 6, 8])

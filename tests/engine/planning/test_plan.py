@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import deltaworks as dw
+from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
@@ -91,6 +92,17 @@ def test_several_planned_upstreams_are_told_apart_by_what_they_reach(lake: Any) 
     assert [line for line in steps(lake, decided) if line.startswith("week")] == [
         "week 2013-01-01..2013-01-31: upstream: carriers is stale, since code: carriers changed since it was made"
     ]
+
+
+def test_nothing_is_made_of_a_table_that_needs_a_migration_nor_of_what_is_made_from_it(lake: Any) -> None:
+    asked = request(lake.graph, tuple(lake.graph.nodes), named=["2013-01-30"])
+
+    decided = plan(lake.graph, lake.status(), asked, migrating=[AssetKey("daily")])
+
+    assert [str(step.asset) for step in decided.steps] == ["flights", "carriers"]
+    assert {(str(left.asset), left.reason(lake.graph)) for left in decided.left_out} == {
+        (name, "the table of daily needs a migration first") for name in ("daily", "week", "year")
+    }
 
 
 def test_partitions_with_the_same_reasons_are_one_step(lake: Any) -> None:
