@@ -230,6 +230,85 @@ def test_an_expression_that_does_not_fit_is_found_where_no_rows_come(
     assert "InvalidOperationError" in problem.message
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.when(pl.col("delay") > 0).then(pl.col("carrier").dt.year()),
+        pl.when(pl.col("delay") > 0).then(pl.when(pl.col("delay") > 9).then(pl.col("day").str.len_chars())),
+        pl.when(pl.col("carrier").dt.year() > 0).then(1),
+        pl.when(pl.col("delay") > 0).then(1).otherwise(pl.col("delay").str.len_chars()),
+        pl.col("carrier").dt.year().over("day"),
+        pl.concat_list("delay").list.eval(pl.element().str.len_chars()).list.first(),
+        pl.when(pl.col("delay") > 0).then(pl.col("day").cat.len_chars()),
+        pl.when(pl.col("delay") > 0).then(pl.col("carrier").dt.date()),
+    ],
+)
+@pytest.mark.parametrize("step", [lambda lf: lf, lambda lf: lf.filter(pl.col("delay") > 3)], ids=["all", "some"])
+def test_a_branch_that_does_not_fit_is_found(
+    expression: pl.Expr, step: Callable[[pl.LazyFrame], pl.LazyFrame], capfd: pytest.CaptureFixture[str]
+) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return step(flights).select(value=expression.cast(pl.String))
+
+    (problem,) = check(daily)
+
+    capfd.readouterr()  # where Polars panics, it says so by itself
+    assert (problem.asset, problem.kind, problem.line) == ("daily", "function", daily.where.line)
+    assert problem.message.startswith("the function of daily fails on the columns of its upstreams: ")
+    assert problem.upstream == Place(__file__, inspect.getsourcelines(Flight)[1])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.col("carrier").fill_null("none").cast(pl.Int64),
+        pl.col("carrier").fill_null("none").replace_strict({"AA": 1}),
+        pl.col("carrier").fill_null("none").str.to_date("%Y"),
+        pl.when(pl.col("delay").is_null()).then(pl.col("carrier").fill_null("none").str.to_integer()),
+        pl.col("carrier").map_elements(str.swapcase).str.len_chars(),
+    ],
+)
+def test_what_fails_for_want_of_real_values_is_no_problem(expression: pl.Expr) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.select(value=expression.cast(pl.String))
+
+    assert check(daily) == ()
+
+
+def test_a_rule_that_no_rows_can_keep_is_told_with_the_place_of_its_model() -> None:
+    class Wrong(pa.DataFrameModel):
+        day: pl.Date
+        carrier: str
+
+        @pa.check("carrier")
+        def late(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            return data.lazyframe.collect().select(pl.col("carrier").dt.year() > 3).lazy()
+
+        @pa.dataframe_check
+        def named(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            return data.lazyframe.select(pl.col("carier") != "")
+
+        @pa.dataframe_check
+        def few(cls, data: pa.PolarsData) -> bool:
+            return 0 < len(data.lazyframe.collect().rows()) < 9
+
+    @dw.asset(partitions=DAYS, partition_by="day")
+    def source() -> LazyFrame[Wrong]:
+        raise AssertionError("a source is never called")
+
+    place = f"({__file__}:{inspect.getsourcelines(Wrong)[1]})"
+    late, named = check(source)
+
+    assert late.message == (
+        f"the model of source: rule 'late' of column 'carrier' {place} can be kept by no rows: "
+        "InvalidOperationError: `year` operation not supported for dtype `str`"
+    )
+    assert named.message.startswith(f"the model of source: rule 'named' of the model {place} can be kept by no rows: ")
+    assert {(each.kind, each.file, each.line) for each in (late, named)} == {("contract", __file__, source.where.line)}
+
+
 def test_what_nothing_needs_is_not_computed() -> None:
     @dw.asset
     def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
