@@ -13,37 +13,10 @@ import pytest
 
 import deltaworks as dw
 from deltaworks import DataFrame, LazyFrame
-from deltaworks.engine.planning.contracts import Findings, Problem, ProblemKind, check_contracts
-from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.contracts import Problem, ProblemKind
 from deltaworks.errors import Place
-
-DAYS = dw.DailyPartitions("2013-01-01", "2013-02-01")
-NOW = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
-
-
-class Flight(pa.DataFrameModel):
-    day: pl.Date
-    carrier: str
-    delay: float = pa.Field(nullable=True)
-    seats: int | None
-
-
-class Daily(pa.DataFrameModel):
-    day: pl.Date
-    delay: float = pa.Field(nullable=True)
-
-
-@dw.asset(partitions=DAYS, partition_by="day")
-def flights() -> LazyFrame[Flight]:
-    raise AssertionError("a source is never called")
-
-
-def check(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> tuple[Problem, ...]:
-    return findings(*assets, **resources).problems
-
-
-def findings(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> Findings:
-    return check_contracts(build_graph(dw.Definitions([flights, *assets], resources), NOW))
+from tests.engine.planning import flown
+from tests.engine.planning.flown import DAYS, Daily, Flight, check, findings
 
 
 def test_a_project_that_fits_has_no_problems() -> None:
@@ -107,7 +80,7 @@ def test_a_reader_that_asks_for_more_than_there_is_is_told_both_places(model: ty
 
     (problem,) = check(daily)
 
-    place = Place(__file__, inspect.getsourcelines(Flight)[1])
+    place = Place(flown.__file__, inspect.getsourcelines(Flight)[1])
     assert problem == Problem(
         ProblemKind.CONTRACT,
         "daily",
@@ -256,7 +229,7 @@ def test_a_branch_that_does_not_fit_is_found(
     capfd.readouterr()  # where Polars panics, it says so by itself
     assert (problem.asset, problem.kind, problem.line) == ("daily", "function", daily.where.line)
     assert problem.message.startswith("the function of daily fails on the columns of its upstreams: ")
-    assert problem.upstream == Place(__file__, inspect.getsourcelines(Flight)[1])
+    assert problem.upstream == Place(flown.__file__, inspect.getsourcelines(Flight)[1])
 
 
 @pytest.mark.parametrize(
@@ -475,7 +448,7 @@ def test_a_failing_function_of_two_upstreams_is_told_where_both_say_their_column
 
     (problem,) = check(counts, joined)
 
-    flight = Place(__file__, inspect.getsourcelines(Flight)[1])
+    flight = Place(flown.__file__, inspect.getsourcelines(Flight)[1])
     assert problem.message.endswith(f"; it reads flights ({flight}), counts ({counts.where})")
     assert problem.upstream is None
 
