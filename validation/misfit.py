@@ -8,6 +8,7 @@ look like it, only what is said of dtypes counts there.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -42,16 +43,27 @@ def row_of_nulls(schema: pl.Schema) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, [_null(dtype)], dtype) for name, dtype in schema.items()])
 
 
-def misfit(part: Rule | ResidualCheck, schema: pl.Schema) -> str | None:
-    """Return why no rows of a schema can keep a rule, as far as that shows without any; none: they may.
+def unfit_rules(rules: Sequence[Rule], schema: pl.Schema) -> Iterator[tuple[Rule, str]]:
+    """Yield the rules that no rows of a schema can keep, each with the reason why, a clause."""
+    df = row_of_nulls(schema)
+    if _error(rules, df) is None:
+        return
+    for rule in rules:
+        error = _error([rule], df)
+        if error is not None and is_about_dtypes(error):
+            yield rule, raised(error)
 
-    It is a clause. Cost: what the author's function takes for no rows and for one.
+
+def unfit_check(check: ResidualCheck, schema: pl.Schema) -> str | None:
+    """Return why no rows of a schema can keep a check that does not compile, as a clause; none: they may.
+
+    Cost: what the author's function takes for no rows and for one.
     """
-    if isinstance(part, ResidualCheck) and part.broken:
-        return f"it {part.reason}"
-    error = _error(part, pl.DataFrame(schema=schema))
+    if check.broken:
+        return f"it {check.reason}"
+    error = _error(check, pl.DataFrame(schema=schema))
     if error is None:
-        error = _error(part, row_of_nulls(schema))
+        error = _error(check, row_of_nulls(schema))
         return raised(error) if error is not None and is_about_dtypes(error) else None
     if _OF_ANSWERS.search(str(error)):
         return f"its function has to give back a LazyFrame of Booleans, or a bool ({raised(error)})"
@@ -59,13 +71,15 @@ def misfit(part: Rule | ResidualCheck, schema: pl.Schema) -> str | None:
     return raised(error) if is_misfit or is_about_dtypes(error) else None
 
 
-def _error(part: Rule | ResidualCheck, df: pl.DataFrame) -> Exception | pl.exceptions.PanicException | None:
-    """Return what is raised when a rule is evaluated on some rows."""
+def _error(
+    judging: Sequence[Rule] | ResidualCheck, df: pl.DataFrame
+) -> Exception | pl.exceptions.PanicException | None:
+    """Return what is raised when some rows are judged."""
     try:
-        if isinstance(part, Rule):
-            df.select(part.failures())
+        if isinstance(judging, ResidualCheck):
+            judging.evaluate(df)
         else:
-            part.evaluate(df)
+            df.select(rule.failures() for rule in judging)
     except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001 - an author's function may raise anything
         return error
     return None

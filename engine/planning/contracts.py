@@ -28,7 +28,8 @@ from deltaworks.validation import (
     compile_contract,
     declare,
     impossible,
-    misfit,
+    unfit_check,
+    unfit_rules,
 )
 
 _WITH_FUNCTIONS = (AssetKind.FUNCTION, AssetKind.VIEW)
@@ -188,14 +189,16 @@ def _unfit_rules(model: type, schema: pl.Schema) -> Iterator[str]:
     """Say which rules of a model no rows of a schema can keep, and where the model is."""
     with rehearsal():
         contract = compile_contract(model, schema)
-    place = declare(model).place
-    parts: tuple[Rule | ResidualCheck, ...] = (*contract.rules, *contract.residual)
-    for part in parts:
+        unfit: list[tuple[Rule | ResidualCheck, str]] = [*unfit_rules(contract.rules, schema)]
+    for check in contract.residual:
         with rehearsal() as seen:
-            reason = misfit(part, schema)
+            reason = unfit_check(check, schema)
         if reason is not None and not seen.has_taken_rows:
-            subject = f"rule {part.name!r} of {'the model' if part.column is None else f'column {part.column!r}'}"
-            yield f"{subject}{f' ({place})' if place else ''} can be kept by no rows: {reason}"
+            unfit.append((check, reason))
+    place = declare(model).place
+    for part, reason in unfit:
+        subject = f"rule {part.name!r} of {'the model' if part.column is None else f'column {part.column!r}'}"
+        yield f"{subject}{f' ({place})' if place else ''} can be kept by no rows: {reason}"
 
 
 def _schema_problems(node: Node, schema: pl.Schema, messages: list[str]) -> Iterator[Problem]:
