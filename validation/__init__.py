@@ -3,6 +3,7 @@
     declare            what a model says, or why it cannot be enforced
     compile_contract   a model and a schema -> Contract: problems of the schema, rules, and checks left to pandera
     impossible         what a model asks for that can be enforced on no rows, whatever their schema
+    unfit_rules        a contract's rules -> those that no rows can keep, and why; unfit_check: the same of a check
     model_source       a schema -> the source of a model
     Contract           aggregates for the pass that writes the data -> Verdict -> samples of what did not pass
 
@@ -15,6 +16,7 @@ from deltaworks.validation.check import DeclaredCheck
 from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
+from deltaworks.validation.misfit import is_about_dtypes, row_of_nulls, unfit_check, unfit_rules
 from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
 from deltaworks.validation.model_source import model_source
 from deltaworks.validation.observed import observed_model
@@ -49,7 +51,11 @@ __all__ = [
     "conform",
     "declare",
     "impossible",
+    "is_about_dtypes",
     "is_model",
     "model_source",
     "observed_model",
+    "row_of_nulls",
+    "unfit_check",
+    "unfit_rules",
 ]

@@ -16,7 +16,7 @@ import polars as pl
 
 from deltaworks.validation.rules import RuleKind
 
-_MISFITS = (
+MISFITS = (
     pl.exceptions.ColumnNotFoundError,
     pl.exceptions.DuplicateError,
     pl.exceptions.InvalidOperationError,
@@ -152,7 +152,7 @@ def _captured(selection: _Selection, frame: pl.LazyFrame, *, null_passes: bool) 
     # Resolving the schema finds most mistakes; some, e.g. comparing an Enum with a value that it lacks, take a run.
     try:
         outputs = frame.select(expressions).collect().schema
-    except _MISFITS as error:
+    except MISFITS as error:
         return NotCaptured(f"does not fit the schema: {_first_line(error)}", broken=True)
     except pl.exceptions.PolarsError as error:
         return NotCaptured(f"cannot be evaluated without rows: {_first_line(error)}")

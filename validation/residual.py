@@ -56,10 +56,9 @@ class ResidualCheck:
 
         So does one that is to leave rows out and does not say which.
         """
-        lf = df.lazy()
         try:
-            outcome: Any = self.check(lf.select(self.column) if self.sees_only_its_column else lf, self.column)
-            if outcome.check_passed.collect().item():
+            outcome, passed = self.evaluate(df)
+            if passed.item():
                 return ResidualOutcome(self, None)
             kept = outcome.check_output.collect().to_series()
             offending: pl.DataFrame | None = None
@@ -73,6 +72,16 @@ class ResidualCheck:
         is_broken = kept.not_().fill_null(False).alias(self.key)
         result = self._failed(is_broken.sum(), tuple(printable(value) for value in values))
         return ResidualOutcome(self, result, is_broken)
+
+    def evaluate(self, df: pl.DataFrame) -> tuple[Any, pl.DataFrame]:
+        """Run the check; return pandera's answer, and a frame with one Boolean: whether it holds.
+
+        Raises:
+            Exception: whatever the author's function does.
+        """
+        lf = df.lazy()
+        outcome: Any = self.check(lf.select(self.column) if self.sees_only_its_column else lf, self.column)
+        return outcome, outcome.check_passed.collect()
 
     def _failed(self, failed_rows: int | None = None, samples: tuple[str, ...] = ()) -> RuleResult:
         more = failed_rows is not None and failed_rows > len(samples)

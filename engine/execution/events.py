@@ -89,7 +89,7 @@ class PartitionSkipped:
 
 @dataclass(frozen=True, slots=True)
 class PartitionWarned:
-    """A partition was staged though rules that only warn did not pass."""
+    """Rules that only warn, or that leave rows out, did not pass for a partition."""
 
     asset: AssetKey
     key: str

@@ -27,8 +27,8 @@ from deltaworks.validation import Contract, Rule, RuleResult, Severity, UniqueSc
 Part: TypeAlias = StagedPartition | RestoredPartition
 """The whole new content of a partition."""
 
-_Judged: TypeAlias = tuple[int, RuleResult, pl.Series]
-"""The place of a partition among those that are judged, a rule that does not pass, and the values at fault."""
+_Judged: TypeAlias = tuple[RuleResult, pl.Series]
+"""A rule that does not pass in a partition, and the values at fault."""
 
 _VALUE, _PLACE, _TABLE = "value", "place", -1
 _SAMPLES = 5
@@ -62,23 +62,40 @@ class TableScope:
         """
         self.warned.clear()
         contract = self._contract()
-        found: dict[int, list[tuple[RuleResult, pl.Series]]] = {}
-        for rule in () if contract is None else contract.table_keys:
-            # If partitions differ in the key, judging each by itself has answered.
-            if not set(self.node.partition_columns) <= set(rule.expression.meta.root_names()):
-                for place, result, twice in _judge(table, self.node, self.schema, parts, rule):
-                    found.setdefault(place, []).append((result, twice))
+        if contract is None:
+            return {}
+        # If partitions differ in the key, judging each by itself has answered.
+        own = set(self.node.partition_columns)
+        rules = [rule for rule in contract.table_keys if not own <= set(rule.expression.meta.root_names())]
         refused: dict[str, str] = {}
-        for place, judged in found.items():
+        for place, judged in _judge(rules, [self._shared(table, parts, rule) for rule in rules]):
             part = parts[place]
             failed = [str(result) for result, _ in judged if result.severity is Severity.FAIL]
-            if failed and contract is not None:
+            if failed:
                 named = f"{self.node.key} {part.key}".rstrip()
                 refused[part.key] = f"{named}: {'; '.join(failed)}. Nothing was committed for it."
                 self.broken[part.key] = self._look_into(table, part, contract, judged)
             else:
                 self.warned[part.key] = tuple(result for result, _ in judged)
         return refused
+
+    def _shared(self, table: Table, parts: Sequence[Part], rule: Rule) -> Mapping[int, pl.Series]:
+        """Return the values that a rule finds in several partitions: each one's, by its place, and the table's."""
+        value = rule.expression.alias(_VALUE)
+        values = [
+            self._scan(table, part).select(value, pl.lit(place, pl.Int64).alias(_PLACE))
+            for place, part in enumerate(parts)
+        ]
+        if table.exists:
+            replaced = {table.places.of_key(part.key) for part in parts}
+            others = [key for key in table.live_keys() if key not in replaced]
+            there = scan_table(table, others).select(brought_under(self.schema, table.schema()))
+            values.append(there.select(value, pl.lit(_TABLE, pl.Int64).alias(_PLACE)))
+        shared = pl.concat(values).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
+        return {place: df[_VALUE] for (place,), df in shared.partition_by(_PLACE, as_dict=True).items()}
+
+    def _scan(self, table: Table, part: Part) -> pl.LazyFrame:
+        return scan_files(table.store, table.name, _files(part), self.schema, self.node.partition_columns)
 
     def _contract(self) -> Contract | None:
         """Return the contract of the table's rows if any rule of it is judged over the whole table."""
@@ -88,11 +105,9 @@ class TableScope:
         returned = {name: dtype for name, dtype in self.schema.items() if name not in self.node.computed_columns}
         return compile_contract(model, pl.Schema(returned))
 
-    def _look_into(
-        self, table: Table, part: Part, contract: Contract, judged: Sequence[tuple[RuleResult, pl.Series]]
-    ) -> Broken:
+    def _look_into(self, table: Table, part: Part, contract: Contract, judged: Sequence[_Judged]) -> Broken:
         """Return what is to be told of a partition that may not be committed, and keep its rows."""
-        lf = scan_files(table.store, table.name, _files(part), self.schema, self.node.partition_columns)
+        lf = self._scan(table, part)
         results = sorted((result for result, _ in judged), key=lambda each: each.severity is not Severity.FAIL)
         taken = {(result.column, result.rule): values for result, values in judged}
         rules = contract.broken(lf, results, self.node.partition_columns, taken=taken)
@@ -102,35 +117,26 @@ class TableScope:
         return Broken(rules, self.keep.keep(self.kept_as[part.key], lf, size_bytes, part.key or None, rules))
 
 
-def _judge(table: Table, node: Node, schema: pl.Schema, parts: Sequence[Part], rule: Rule) -> Iterator[_Judged]:
-    """Yield what does not pass, in the order of the partitions."""
-    value = rule.expression.alias(_VALUE)
-    values = [
-        scan_files(table.store, table.name, _files(part), schema, node.partition_columns).select(
-            value, pl.lit(place, pl.Int64).alias(_PLACE)
-        )
-        for place, part in enumerate(parts)
-    ]
-    if table.exists:
-        replaced = {table.places.of_key(part.key) for part in parts}
-        others = [key for key in table.live_keys() if key not in replaced]
-        there = scan_table(table, others).select(brought_under(schema, table.schema()))
-        values.append(there.select(value, pl.lit(_TABLE, pl.Int64).alias(_PLACE)))
-    shared = pl.concat(values).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
-    taken: set[object] = set()
-    by_place: dict[int, pl.DataFrame] = {
-        place: values for (place,), values in shared.partition_by(_PLACE, as_dict=True).items()
-    }
-    if _TABLE in by_place:
-        taken.update(map(repr, by_place[_TABLE][_VALUE]))
-    for place in sorted(by_place.keys() - {_TABLE}):
-        found = by_place[place][_VALUE]
-        is_twice = [repr(each) in taken for each in found]
-        if any(is_twice):
-            twice = found.filter(is_twice)
-            yield place, _result(rule, twice), twice
-        else:
-            taken.update(map(repr, found))
+def _judge(rules: Sequence[Rule], shared: Sequence[Mapping[int, pl.Series]]) -> Iterator[tuple[int, list[_Judged]]]:
+    """Yield the places of partitions in which anything does not pass; one that fails takes no value from the others.
+
+    Args:
+        rules: what is judged.
+        shared: of each, the values that there are in several places, by place.
+    """
+    taken: list[set[str]] = [set(map(repr, values.get(_TABLE, ()))) for values in shared]
+    for place in sorted({place for values in shared for place in values} - {_TABLE}):
+        judged: list[_Judged] = []
+        for rule, values, known in zip(rules, shared, taken, strict=True):
+            is_twice = [repr(each) in known for each in values.get(place, ())]
+            if any(is_twice):
+                twice = values[place].filter(is_twice)
+                judged.append((_result(rule, twice), twice))
+        if not any(result.severity is Severity.FAIL for result, _ in judged):
+            for values, known in zip(shared, taken, strict=True):
+                known.update(map(repr, values.get(place, ())))
+        if judged:
+            yield place, judged
 
 
 def _files(part: Part) -> Sequence[LiveFile]:

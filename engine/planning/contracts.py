@@ -20,7 +20,17 @@ from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.errors import Place
 from deltaworks.io.dtypes import delta_problem
-from deltaworks.validation import Declared, DeclaredColumn, compile_contract, declare, impossible
+from deltaworks.validation import (
+    Declared,
+    DeclaredColumn,
+    ResidualCheck,
+    Rule,
+    compile_contract,
+    declare,
+    impossible,
+    unfit_check,
+    unfit_rules,
+)
 
 _WITH_FUNCTIONS = (AssetKind.FUNCTION, AssetKind.VIEW)
 _SHOWN_UPSTREAMS = 5
@@ -159,7 +169,9 @@ def _problems(graph: AssetGraph, node: Node, found: EmptyCall) -> Iterator[Probl
         is_judged = node.asset.kind.has_code
         unkept = [each.message for each in impossible(model)] if model is not None and is_judged else []
         of_result = () if found.schema is None else compile_contract(model, found.schema).problems
-    for message in unkept:
+    schema = declared_schema(node) if found.schema is None else found.schema
+    unfit = list(_unfit_rules(model, schema)) if model is not None and is_judged and schema is not None else []
+    for message in (*unkept, *unfit):
         yield _problem(node, ProblemKind.CONTRACT, f"the model of {node.key}: {message}")
     if found.fault is not None:
         reads = node.reads if found.fault.is_of_upstreams else ()
@@ -171,6 +183,22 @@ def _problems(graph: AssetGraph, node: Node, found: EmptyCall) -> Iterator[Probl
         yield from _schema_problems(
             node, found.schema, [each.message for each in of_result if each.message not in unkept]
         )
+
+
+def _unfit_rules(model: type, schema: pl.Schema) -> Iterator[str]:
+    """Say which rules of a model no rows of a schema can keep, and where the model is."""
+    with rehearsal():
+        contract = compile_contract(model, schema)
+        unfit: list[tuple[Rule | ResidualCheck, str]] = [*unfit_rules(contract.rules, schema)]
+    for check in contract.residual:
+        with rehearsal() as seen:
+            reason = unfit_check(check, schema)
+        if reason is not None and not seen.has_taken_rows:
+            unfit.append((check, reason))
+    place = declare(model).place
+    for part, reason in unfit:
+        subject = f"rule {part.name!r} of {'the model' if part.column is None else f'column {part.column!r}'}"
+        yield f"{subject}{f' ({place})' if place else ''} can be kept by no rows: {reason}"
 
 
 def _schema_problems(node: Node, schema: pl.Schema, messages: list[str]) -> Iterator[Problem]:

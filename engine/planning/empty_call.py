@@ -23,7 +23,7 @@ from deltaworks.engine.planning.graph import Node
 from deltaworks.engine.planning.own import is_authors_file
 from deltaworks.engine.planning.rehearsal import Refused, computing_everything, rehearsal
 from deltaworks.errors import Place
-from deltaworks.validation import conform, declare
+from deltaworks.validation import conform, declare, is_about_dtypes, row_of_nulls
 
 _OURS = os.path.join(os.path.dirname(errors.__file__), "")
 _FOR_WANT_OF_ROWS = (
@@ -64,7 +64,7 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
     if left is not None:
         return EmptyCall(left=left)
     node = with_a_key(node)
-    with rehearsal() as seen, computing_everything():
+    with rehearsal() as seen, computing_everything(no_rows):
         seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.reads)
         try:
             result = node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key])))
@@ -93,7 +93,29 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
             return EmptyCall(left=f"reads what is not there: {_spelled(error)}")
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
             return EmptyCall(left=_without_rows(error))
-    return EmptyCall(schema)
+    fault = _fault_of_a_row(node, schemas)
+    return EmptyCall(schema) if fault is None else EmptyCall(fault=fault)
+
+
+def _fault_of_a_row(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> Fault | None:
+    """Call a function on frames of a row without values, and say what is wrong with the dtypes that it computes with.
+
+    Polars computes some expressions only where there are rows: see `misfit`. Whatever else goes wrong is for want of
+    real rows.
+    """
+    with rehearsal() as seen, computing_everything(row_of_nulls):
+        try:
+            arguments = arguments_of(node, lambda key: row_of_nulls(schemas[key]).lazy())
+            conform(node.asset.model, node.asset.function(**arguments).lazy()).collect()
+        except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
+            if is_about_dtypes(error) and not seen.has_taken_rows:
+                return _fault(node, error)
+    return None
+
+
+def no_rows(schema: pl.Schema) -> pl.DataFrame:
+    """Return an empty frame, its columns made anew."""
+    return pl.DataFrame(schema=schema)
 
 
 def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema], *, lazily: bool = False) -> pl.LazyFrame | None:
@@ -172,7 +194,7 @@ def _called(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame |
     return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
 
 
-def _fault(node: Node, error: pl.exceptions.PolarsError) -> Fault:
+def _fault(node: Node, error: BaseException) -> Fault:
     text = " ".join(str(error).split("\n\nResolved plan")[0].split())
     raised = [each for each in traceback.extract_tb(error.__traceback__) if _is_authors(each.filename)]
     where = Place(raised[-1].filename, raised[-1].lineno or 1) if raised else node.asset.where

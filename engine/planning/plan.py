@@ -110,29 +110,21 @@ def plan(
     stuck: dict[AssetKey, PartitionSet] = {}
     for key, asked in made_here.items():
         node, found = graph.nodes[key], status[key]
-        wanted = asked & matching(found, only)
-        moved = asked & _moved_by_plan(node, found, planned) - wanted
+        wanted, reached = asked & matching(found, only), _moved_by_plan(node, found, planned)
+        moved = asked & reached - wanted
         if key in held:
             lacks = list(_withheld(graph, key, wanted | moved, *held[key]))
         else:
-            lacks = list(left_out(graph, node, wanted | moved, status, planned))
-            if Only.ALL not in only:
-                free = wanted - _all_of(lacks, wanted.size) - _moved_by_plan(node, found, planned)
-                lacks += idle(graph, found, free, status, stuck)
-        stuck[key] = _all_of(lacks, wanted.size) & found.having(Status.STALE)
-        possible = (wanted | moved) - _all_of(lacks, wanted.size)
+            by_status = PartitionSet.none(wanted.size) if Only.ALL in only else wanted - reached
+            lacks = _lacks(graph, found, wanted | moved, by_status, status, planned, stuck)
+        without = _all_of(lacks, wanted.size)
+        stuck[key], possible = without & found.having(Status.STALE), (wanted | moved) - without
         if key not in held and any(edge.is_own for edge in node.upstream):
             others = (asked & found.having(Status.FRESH, Status.STALE)) - wanted - moved
             possible, more = _in_order(graph, node, possible, others, status, planned)
             lacks += more
         wanted, moved = wanted & possible, possible - wanted
-        if key in unknown:
-            is_new = status[unknown[key]].state.version is None
-            nothing = (
-                "nothing has been observed of {}" if is_new else "there was nothing of {} when it was last observed"
-            )
-            lacks = [replace(each, fault=each.fault or nothing.format(unknown[key])) for each in lacks]
-        lacking += lacks
+        lacking += _for_want_of(status, unknown[key], lacks) if key in unknown else lacks
         steps += _steps(found, status, wanted)
         if wanted or moved:
             planned[key] = wanted | moved
@@ -165,6 +157,41 @@ def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, first: Ass
     if wanted:
         none = PartitionSet.none(graph.nodes[first].partitions.size)
         yield LeftOut(key, wanted, first, none, None, fault=fault)
+
+
+def _lacks(
+    graph: AssetGraph,
+    found: AssetStatus,
+    chosen: PartitionSet,
+    by_status: PartitionSet,
+    status: LakeStatus,
+    planned: Mapping[AssetKey, PartitionSet],
+    stuck: Mapping[AssetKey, PartitionSet],
+) -> list[LeftOut]:
+    """Return what cannot be made of an asset for want of an upstream, and what would be made in vain.
+
+    Args:
+        graph: the assets.
+        found: the asset's status.
+        chosen: what is to be made of it.
+        by_status: what of that is chosen for nothing but its status.
+        status: that of every asset.
+        planned: what is made of its upstreams.
+        stuck: what of them is stale, was asked for and cannot be made.
+    """
+    lacks = list(left_out(graph, found.node, chosen, status, planned))
+    by_status = by_status - _all_of(lacks, chosen.size)
+    return [*lacks, *idle(graph, found, by_status, status, stuck)] if by_status else lacks
+
+
+def _for_want_of(status: LakeStatus, source: AssetKey, lacks: Sequence[LeftOut]) -> Iterator[LeftOut]:
+    """Yield what an asset below a source lacks of which nothing is known, the reason said of what is no fault yet."""
+    is_new = status[source].state.version is None
+    nothing = f"nothing has been observed of {source}"
+    if not is_new:
+        nothing = f"there was nothing of {source} when it was last observed"
+    for each in lacks:
+        yield replace(each, fault=each.fault or nothing)
 
 
 def matching(found: AssetStatus, only: frozenset[Only]) -> PartitionSet:

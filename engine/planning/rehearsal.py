@@ -118,30 +118,36 @@ def _replaced(owner: object, name: str, first: Callable[[str], None]) -> Generat
 
 
 @contextlib.contextmanager
-def computing_everything() -> Generator[None]:
-    """Have expressions computed in a rehearsal even where Polars leaves them out for want of rows."""
+def computing_everything(instead_of_none: Callable[[pl.Schema], pl.DataFrame]) -> Generator[None]:
+    """Have expressions computed in a rehearsal even where Polars leaves them out for want of rows.
+
+    Args:
+        instead_of_none: makes the frame that takes the place of one without rows.
+    """
+
+    def filled(df: pl.DataFrame) -> pl.DataFrame:
+        return df if df.height else instead_of_none(df.schema)
+
     with contextlib.ExitStack() as stack:
         for name in _EMPTYING:
             original = getattr(pl.LazyFrame, name)
             stack.callback(setattr, pl.LazyFrame, name, original)
-            setattr(pl.LazyFrame, name, _with_new_columns(original))
+            setattr(pl.LazyFrame, name, _with_new_columns(original, filled))
         yield
 
 
-def _with_new_columns(original: Callable[..., pl.LazyFrame]) -> Callable[..., pl.LazyFrame]:
+def _with_new_columns(
+    original: Callable[..., pl.LazyFrame], filled: Callable[[pl.DataFrame], pl.DataFrame]
+) -> Callable[..., pl.LazyFrame]:
     @functools.wraps(original)
     def called(*args: Any, **kwargs: Any) -> pl.LazyFrame:
         lf = original(*args, **kwargs)
         if not _is_rehearsing():
             return lf
         # What nothing needs is left out as ever: it fails in no run.
-        return lf.map_batches(_new_columns, predicate_pushdown=True, projection_pushdown=True, slice_pushdown=True)
+        return lf.map_batches(filled, predicate_pushdown=True, projection_pushdown=True, slice_pushdown=True)
 
     return called
-
-
-def _new_columns(df: pl.DataFrame) -> pl.DataFrame:
-    return df if df.height else pl.DataFrame(schema=df.schema)
 
 
 def _refuse(what: str) -> None:

@@ -104,16 +104,34 @@ def test_rows_that_others_wrote_count(shop: Project) -> None:
 
 
 def test_a_warning_is_told_and_recorded_and_lets_the_partition_pass(shop: Project) -> None:
-    given(shop, day_2=[10, 20])
+    given(shop, day_2=[10, 20], day_4=[20, 40])
     shop.edit("shop.py", "pa.Field(unique=True)", 'pa.Field(unique=True, metadata={"on_fail": "warn"})')
 
     done = shop.run("backfill", "--json")
 
     assert done.code == 0, done.err
     assert pl.read_delta(str(shop.lake / "orders")).filter(number=10).height == 2
-    assert done.err.count("warning: ") == 1
+    assert done.err.count("warning: ") == 2
+    assert "warning: orders 2024-01-04: number: unique failed for 1 row (samples: 20), since other" in done.err
     assert "warning: orders 2024-01-02: number: unique failed for 1 row (samples: 10), since other" in done.err
-    assert [each["rule"] for each in not_passed(shop)] == ["unique"]
+    assert [(each["partition"], each["rule"]) for each in not_passed(shop)] == [
+        ("2024-01-02", "unique"),
+        ("2024-01-04", "unique"),
+    ]
+
+
+def test_what_a_rule_refuses_takes_no_value_of_another_rule(shop: Project) -> None:
+    shop.edit("shop.py", "pa.Field(unique=True)", "pa.Field(unique=True)\n    code: int = pa.Field(unique=True)")
+    rows = [(1, 10, 1), (2, 10, 2), (3, 30, 2)]  # day 2 has a number of day 1, and so no code that day 3 might want
+    pl.DataFrame(
+        [(dt.date(2024, 1, day), number, code) for day, number, code in rows],
+        schema={"day": pl.Date, "number": pl.Int64, "code": pl.Int64},
+        orient="row",
+    ).write_parquet(shop.folder / "orders.parquet")
+
+    done = shop.run("backfill", "--json")
+
+    assert [each["partition"] for each in done.json["failures"]] == ["2024-01-02"]
 
 
 def test_a_rollback_is_judged_with_what_the_table_holds_now(shop: Project) -> None:

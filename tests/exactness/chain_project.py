@@ -6,22 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import pandera.polars as pa
 import polars as pl
 
 import deltaworks as dw
 from deltaworks import LazyFrame
 from tests.exactness.project import (
+    DayRow,
     Keys,
     Needs,
     Read,
     SmallAsset,
     SmallProject,
+    WholeRow,
     all_of,
     date_column,
-    frame_of,
     same_key,
     some_rows,
+    source_of_days,
     summed,
     summed_frames,
 )
@@ -34,21 +35,10 @@ FLOWING = DAYS[1:5]
 days = dw.DailyPartitions("2024-01-01", "2024-01-07")
 
 
-class Amount(pa.DataFrameModel):
-    day: pl.Date
-    i: int
-    n: int
-
-
-class Total(pa.DataFrameModel):
-    i: int
-    n: int
-
-
 def definitions(constants: Mapping[str, int]) -> dw.Definitions:
     return dw.Definitions(
         [
-            flows(constants["flows"]),
+            source_of_days("flows", dw.DailyPartitions("2024-01-02", "2024-01-06"), DAYS, constants["flows"]),
             balance(constants["balance"]),
             season(constants["season"]),
             ending(constants["ending"]),
@@ -56,46 +46,37 @@ def definitions(constants: Mapping[str, int]) -> dw.Definitions:
     )
 
 
-def flows(by: int) -> dw.Asset[..., LazyFrame[Amount]]:
-    @dw.asset(partitions=dw.DailyPartitions("2024-01-02", "2024-01-06"), partition_by="day")
-    def flows(partition: dw.Partition) -> LazyFrame[Amount]:
-        rows = frame_of(some_rows(by, DAYS.index(partition.key)))
-        return rows.select(pl.lit(partition.start).alias("day"), "i", "n")
-
-    return flows
-
-
-def balance(by: int) -> dw.Asset[..., LazyFrame[Amount]]:
+def balance(by: int) -> dw.Asset[..., LazyFrame[DayRow]]:
     @dw.asset(partitions=days, partition_by="day", backfill=dw.BackfillPolicy.ranges(3))
     def balance(
-        flows: Annotated[LazyFrame[Amount], dw.Input(allow_missing=True)],
-        yesterday: dw.Previous[Amount],
+        flows: Annotated[LazyFrame[DayRow], dw.Input(allow_missing=True)],
+        yesterday: dw.Previous[DayRow],
         partition: dw.Partition,
-    ) -> LazyFrame[Amount]:
+    ) -> LazyFrame[DayRow]:
         return summed_frames(by, yesterday, flows).select(pl.lit(partition.start).alias("day"), "i", "n")
 
     return balance
 
 
-def season(by: int) -> dw.Asset[..., LazyFrame[Amount]]:
+def season(by: int) -> dw.Asset[..., LazyFrame[DayRow]]:
     @dw.asset(partitions=days, partition_by="day")
     def season(
-        balance: LazyFrame[Amount],
-        flows: Annotated[LazyFrame[Amount], dw.Input(mapping=dw.TimeWindowMapping(-1, 1))],
-        before: Annotated[LazyFrame[Amount], dw.Input(asset="season", mapping=dw.TimeWindowMapping(-4, -2))],
+        balance: LazyFrame[DayRow],
+        flows: Annotated[LazyFrame[DayRow], dw.Input(mapping=dw.TimeWindowMapping(-1, 1))],
+        before: Annotated[LazyFrame[DayRow], dw.Input(asset="season", mapping=dw.TimeWindowMapping(-4, -2))],
         partition: dw.Partition,
-    ) -> LazyFrame[Amount]:
+    ) -> LazyFrame[DayRow]:
         return summed_frames(by, before, balance, flows).select(pl.lit(partition.start).alias("day"), "i", "n")
 
     return season
 
 
-def ending(by: int) -> dw.Asset[..., LazyFrame[Total]]:
+def ending(by: int) -> dw.Asset[..., LazyFrame[WholeRow]]:
     @dw.asset
     def ending(
-        balance: Annotated[LazyFrame[Amount], dw.Input(mapping=dw.LastPartitionMapping())],
-        season: LazyFrame[Amount],
-    ) -> LazyFrame[Total]:
+        balance: Annotated[LazyFrame[DayRow], dw.Input(mapping=dw.LastPartitionMapping())],
+        season: LazyFrame[DayRow],
+    ) -> LazyFrame[WholeRow]:
         return summed_frames(by, balance, season)
 
     return ending

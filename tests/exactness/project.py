@@ -14,9 +14,11 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
 from zoneinfo import ZoneInfo
 
+import pandera.polars as pa
 import polars as pl
 
 import deltaworks as dw
+from deltaworks import LazyFrame
 
 Row: TypeAlias = tuple[int, int]
 """The columns `i` and `n`, which every table has."""
@@ -139,6 +141,30 @@ class SmallProject:
     """Keys that ranges go from and to, ascending."""
     pool: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys that may be added under each name."""
+
+
+class DayRow(pa.DataFrameModel):
+    day: pl.Date
+    i: int
+    n: int
+
+
+class WholeRow(pa.DataFrameModel):
+    i: int
+    n: int
+
+
+def source_of_days(
+    name: str, partitions: dw.DailyPartitions, keys: Sequence[str], by: int
+) -> dw.Asset[..., LazyFrame[DayRow]]:
+    """Return an asset that makes the rows of each day out of nothing, by the day's place among some keys."""
+
+    @dw.asset(name=name, partitions=partitions, partition_by="day")
+    def source(partition: dw.Partition) -> LazyFrame[DayRow]:
+        rows = frame_of(some_rows(by, keys.index(partition.key)))
+        return rows.select(pl.lit(partition.start).alias("day"), "i", "n")
+
+    return source
 
 
 def date_column(name: str) -> Column:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import random
-from itertools import count
 from pathlib import Path
-from threading import Event as Flag
 
 import pandera.polars as pa
 import polars as pl
@@ -18,19 +16,13 @@ import pytest
 
 import deltaworks as dw
 from deltaworks import LazyFrame
-from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.execution.launch import launch
-from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.planning.graph import AssetGraph, build_graph
-from deltaworks.engine.planning.plan import plan
-from deltaworks.engine.planning.request import request
 from deltaworks.errors import StorageError
 from deltaworks.io.rejects import current_rejects
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger
+from tests.exactness.running import run
 
-NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
 DAYS = [dt.date(2024, 1, number) for number in range(1, 7)]
 
 
@@ -55,35 +47,14 @@ def rows_of(seed: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"day": pl.Date, "number": pl.Int64, "value": pl.Int64}, orient="row")
 
 
-def project(source: pl.DataFrame, backfill: dw.BackfillPolicy | None = None) -> tuple[Definitions, AssetGraph]:
+def make(store: Store, source: pl.DataFrame, backfill: dw.BackfillPolicy | None = None, key: str | None = None) -> None:
     @dw.asset(
         partitions=dw.DailyPartitions(start="2024-01-01", end="2024-01-07"), partition_by="day", backfill=backfill
     )
     def readings(partition: dw.Partition) -> LazyFrame[Reading]:
         return source.lazy().filter(partition.contains("day"))
 
-    defined = Definitions([readings])
-    return defined, build_graph(defined, NOW)
-
-
-def make(store: Store, source: pl.DataFrame, backfill: dw.BackfillPolicy | None = None, key: str | None = None) -> None:
-    seconds = count()
-    defined, graph = project(source, backfill)
-    seen = observe(graph, store)
-    decided = plan(graph, seen.status, request(graph, tuple(graph.nodes), () if key is None else (key,)))
-    launch(
-        defined,
-        graph,
-        store,
-        seen.tables,
-        decided,
-        workers=1,
-        command="a test",
-        environ={},
-        now=lambda: NOW + dt.timedelta(seconds=next(seconds)),
-        tell=lambda _: None,
-        stop=Flag(),
-    )
+    run(dw.Definitions([readings]), store, () if key is None else (key,))
 
 
 def kept_and_rejected(lake: Path) -> dict[dt.date, tuple[list[object], list[object]]]:

@@ -8,20 +8,16 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Iterator, Mapping
-from itertools import count
 from pathlib import Path
-from threading import Event as Flag
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.planning.graph import build_graph
-from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
-from deltaworks.engine.planning.request import request
+from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import StorageError
 from deltaworks.io.ledger import RunStatus
@@ -29,9 +25,9 @@ from deltaworks.io.store import Store
 from tests.exactness.failing_store import METHODS, FailingStore, Moment, Trigger
 from tests.exactness.naive import read_history
 from tests.exactness.oracle import Oracle
+from tests.exactness.running import NOW, run
 from tests.exactness.small_project import UPSTREAMS, definitions, keys_of
 
-NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
 SAME = dict.fromkeys(UPSTREAMS, 1)
 GRAPH = build_graph(definitions(SAME), NOW)
 
@@ -40,25 +36,8 @@ def run_all(
     store: Store, constants: Mapping[str, int] = SAME, only: frozenset[Only] = DEFAULT_ONLY
 ) -> RunReport | StorageError:
     """Make everything that is not up to date, or what else is asked for."""
-    seconds = count()
-    defined = definitions(constants)
-    graph = build_graph(defined, NOW)
     try:
-        seen = observe(graph, store)
-        decided = plan(graph, seen.status, request(graph, tuple(graph.nodes)), only)
-        return launch(
-            defined,
-            graph,
-            store,
-            seen.tables,
-            decided,
-            workers=1,
-            command="a test",
-            environ={},
-            now=lambda: NOW + dt.timedelta(seconds=next(seconds)),
-            tell=lambda _: None,
-            stop=Flag(),
-        )
+        return run(definitions(constants), store, only=only)
     except StorageError as error:
         return error
 

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import pandera.polars as pa
 import polars as pl
 
 import deltaworks as dw
 from deltaworks import DataFrame, LazyFrame
 from tests.exactness.project import (
+    DayRow,
     Read,
     Row,
     SmallAsset,
     SmallProject,
+    WholeRow,
     all_of,
     date_column,
-    frame_of,
     same_key,
     some_rows,
+    source_of_days,
     summed,
     summed_frames,
 )
@@ -32,24 +33,13 @@ ALL_DAYS = days("2023-12-20", 40, UTC)
 WEEKS = days("2024-01-01", 1, UTC, each=7)
 
 
-class Daily(pa.DataFrameModel):
-    day: pl.Date
-    i: int
-    n: int
-
-
-class Total(pa.DataFrameModel):
-    i: int
-    n: int
-
-
-Frame = LazyFrame[Daily]
+Frame = LazyFrame[DayRow]
 
 
 def definitions(constants: Mapping[str, int]) -> dw.Definitions:
     return dw.Definitions(
         [
-            raw(constants["raw"]),
+            source_of_days("raw", dw.DailyPartitions("2024-01-01", "2024-01-10"), keys_of(DAYS), constants["raw"]),
             plain,
             daily(constants["daily"]),
             recent("recent", 1),
@@ -61,15 +51,6 @@ def definitions(constants: Mapping[str, int]) -> dw.Definitions:
             final(constants["final"]),
         ]
     )
-
-
-def raw(by: int) -> dw.Asset[..., Frame]:
-    @dw.asset(partitions=dw.DailyPartitions("2024-01-01", "2024-01-10"), partition_by="day")
-    def raw(partition: dw.Partition) -> Frame:
-        rows = frame_of(some_rows(by, keys_of(DAYS).index(partition.key)))
-        return rows.select(pl.lit(partition.start).alias("day"), "i", "n")
-
-    return raw
 
 
 @dw.view
@@ -91,7 +72,7 @@ def recent(name: str, by: int) -> dw.Asset[..., Frame]:
     """Return a view whose days are made from two days of another, and have the rows of one."""
 
     @dw.view(name=name)
-    def recent(plain: Annotated[DataFrame[Daily], dw.Input(mapping=dw.TimeWindowMapping(-1, 0))]) -> Frame:
+    def recent(plain: Annotated[DataFrame[DayRow], dw.Input(mapping=dw.TimeWindowMapping(-1, 0))]) -> Frame:
         return plain.lazy().with_columns(n=pl.col("n") + by)
 
     return recent
@@ -110,16 +91,16 @@ def weeks(by: int) -> dw.Asset[..., Frame]:
     return weeks
 
 
-def total(by: int) -> dw.Asset[..., LazyFrame[Total]]:
+def total(by: int) -> dw.Asset[..., LazyFrame[WholeRow]]:
     @dw.asset
-    def total(plain: Frame, daily: Frame) -> LazyFrame[Total]:
+    def total(plain: Frame, daily: Frame) -> LazyFrame[WholeRow]:
         return summed_frames(by, plain, daily)
 
     return total
 
 
 @dw.view
-def mixed(plain: Frame, total: LazyFrame[Total]) -> Frame:
+def mixed(plain: Frame, total: LazyFrame[WholeRow]) -> Frame:
     return plain.join(total.select(n_total="n"), how="cross").select("day", "i", n=pl.col("n") + pl.col("n_total"))
 
 

@@ -13,37 +13,10 @@ import pytest
 
 import deltaworks as dw
 from deltaworks import DataFrame, LazyFrame
-from deltaworks.engine.planning.contracts import Findings, Problem, ProblemKind, check_contracts
-from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.contracts import Problem, ProblemKind
 from deltaworks.errors import Place
-
-DAYS = dw.DailyPartitions("2013-01-01", "2013-02-01")
-NOW = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
-
-
-class Flight(pa.DataFrameModel):
-    day: pl.Date
-    carrier: str
-    delay: float = pa.Field(nullable=True)
-    seats: int | None
-
-
-class Daily(pa.DataFrameModel):
-    day: pl.Date
-    delay: float = pa.Field(nullable=True)
-
-
-@dw.asset(partitions=DAYS, partition_by="day")
-def flights() -> LazyFrame[Flight]:
-    raise AssertionError("a source is never called")
-
-
-def check(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> tuple[Problem, ...]:
-    return findings(*assets, **resources).problems
-
-
-def findings(*assets: dw.Asset[..., Any], **resources: dw.Resource) -> Findings:
-    return check_contracts(build_graph(dw.Definitions([flights, *assets], resources), NOW))
+from tests.engine.planning import flown
+from tests.engine.planning.flown import DAYS, Daily, Flight, check, findings
 
 
 def test_a_project_that_fits_has_no_problems() -> None:
@@ -107,7 +80,7 @@ def test_a_reader_that_asks_for_more_than_there_is_is_told_both_places(model: ty
 
     (problem,) = check(daily)
 
-    place = Place(__file__, inspect.getsourcelines(Flight)[1])
+    place = Place(flown.__file__, inspect.getsourcelines(Flight)[1])
     assert problem == Problem(
         ProblemKind.CONTRACT,
         "daily",
@@ -228,6 +201,85 @@ def test_an_expression_that_does_not_fit_is_found_where_no_rows_come(
 
     assert (problem.asset, problem.kind, problem.line) == ("daily", "function", daily.where.line)
     assert "InvalidOperationError" in problem.message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.when(pl.col("delay") > 0).then(pl.col("carrier").dt.year()),
+        pl.when(pl.col("delay") > 0).then(pl.when(pl.col("delay") > 9).then(pl.col("day").str.len_chars())),
+        pl.when(pl.col("carrier").dt.year() > 0).then(1),
+        pl.when(pl.col("delay") > 0).then(1).otherwise(pl.col("delay").str.len_chars()),
+        pl.col("carrier").dt.year().over("day"),
+        pl.concat_list("delay").list.eval(pl.element().str.len_chars()).list.first(),
+        pl.when(pl.col("delay") > 0).then(pl.col("day").cat.len_chars()),
+        pl.when(pl.col("delay") > 0).then(pl.col("carrier").dt.date()),
+    ],
+)
+@pytest.mark.parametrize("step", [lambda lf: lf, lambda lf: lf.filter(pl.col("delay") > 3)], ids=["all", "some"])
+def test_a_branch_that_does_not_fit_is_found(
+    expression: pl.Expr, step: Callable[[pl.LazyFrame], pl.LazyFrame], capfd: pytest.CaptureFixture[str]
+) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return step(flights).select(value=expression.cast(pl.String))
+
+    (problem,) = check(daily)
+
+    capfd.readouterr()  # where Polars panics, it says so by itself
+    assert (problem.asset, problem.kind, problem.line) == ("daily", "function", daily.where.line)
+    assert problem.message.startswith("the function of daily fails on the columns of its upstreams: ")
+    assert problem.upstream == Place(flown.__file__, inspect.getsourcelines(Flight)[1])
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        pl.col("carrier").fill_null("none").cast(pl.Int64),
+        pl.col("carrier").fill_null("none").replace_strict({"AA": 1}),
+        pl.col("carrier").fill_null("none").str.to_date("%Y"),
+        pl.when(pl.col("delay").is_null()).then(pl.col("carrier").fill_null("none").str.to_integer()),
+        pl.col("carrier").map_elements(str.swapcase).str.len_chars(),
+    ],
+)
+def test_what_fails_for_want_of_real_values_is_no_problem(expression: pl.Expr) -> None:
+    @dw.asset
+    def daily(flights: LazyFrame[Flight]) -> pl.LazyFrame:
+        return flights.select(value=expression.cast(pl.String))
+
+    assert check(daily) == ()
+
+
+def test_a_rule_that_no_rows_can_keep_is_told_with_the_place_of_its_model() -> None:
+    class Wrong(pa.DataFrameModel):
+        day: pl.Date
+        carrier: str
+
+        @pa.check("carrier")
+        def late(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            return data.lazyframe.collect().select(pl.col("carrier").dt.year() > 3).lazy()
+
+        @pa.dataframe_check
+        def named(cls, data: pa.PolarsData) -> pl.LazyFrame:
+            return data.lazyframe.select(pl.col("carier") != "")
+
+        @pa.dataframe_check
+        def few(cls, data: pa.PolarsData) -> bool:
+            return 0 < len(data.lazyframe.collect().rows()) < 9
+
+    @dw.asset(partitions=DAYS, partition_by="day")
+    def source() -> LazyFrame[Wrong]:
+        raise AssertionError("a source is never called")
+
+    place = f"({__file__}:{inspect.getsourcelines(Wrong)[1]})"
+    late, named = check(source)
+
+    assert late.message == (
+        f"the model of source: rule 'late' of column 'carrier' {place} can be kept by no rows: "
+        "InvalidOperationError: `year` operation not supported for dtype `str`"
+    )
+    assert named.message.startswith(f"the model of source: rule 'named' of the model {place} can be kept by no rows: ")
+    assert {(each.kind, each.file, each.line) for each in (late, named)} == {("contract", __file__, source.where.line)}
 
 
 def test_what_nothing_needs_is_not_computed() -> None:
@@ -396,7 +448,7 @@ def test_a_failing_function_of_two_upstreams_is_told_where_both_say_their_column
 
     (problem,) = check(counts, joined)
 
-    flight = Place(__file__, inspect.getsourcelines(Flight)[1])
+    flight = Place(flown.__file__, inspect.getsourcelines(Flight)[1])
     assert problem.message.endswith(f"; it reads flights ({flight}), counts ({counts.where})")
     assert problem.upstream is None
 
