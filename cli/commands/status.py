@@ -12,11 +12,14 @@ from deltaworks.cli.problems import Problems
 from deltaworks.cli.wording import counted, range_text, ranges_json, without_json, without_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.causes import StatusRange
     from deltaworks.engine.planning.status import AssetStatus, LakeStatus
+
+SHOWN_BEYOND = 5
+"""How many partitions beyond a definition are named."""
 
 _TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}
 
@@ -65,20 +68,30 @@ def _view(
         if in_ranges:
             # What failed is the ledger's to say, and the document is the same without one.
             document["ranges"] = [_range_json(found, each) for each in ranges]
+            if found.state.undefined:
+                document["undefined"] = {"count": found.state.undefined, "some": found.state.some_beyond(SHOWN_BEYOND)}
             ranged += [_range_row(found, each) for each in status_ranges(found, lake, within, by_failure=True)]
         documents.append(document)
         counts.append(_count_row(found, numbers))
         causes += _telling(found, ranges)
-        if found.state.undefined:
-            extra = counted(found.state.undefined, "partition")
-            causes.append(Cell(f"{found.node.key} has {extra} in its table beyond the definition (undefined)", "quiet"))
     keys = [found.node.key for found, _ in chosen]
-    causes += [*problems.own(keys), *problems.from_above(keys)]
+    notes = (*_beyond(found for found, _ in chosen), *problems.own(keys), *problems.from_above(keys))
     headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
     if in_ranges:
         table = Table(("asset", "partitions", "#", "status", "because"), ranged)
-        return View({"assets": documents}, (table, *problems.own(keys), *problems.from_above(keys)))
-    return View({"assets": documents}, (Table(headings, counts), *causes))
+        return View({"assets": documents}, (table, *notes))
+    return View({"assets": documents}, (Table(headings, counts), *causes, *notes))
+
+
+def _beyond(statuses: Iterable[AssetStatus]) -> Iterator[Cell]:
+    """Say which tables have partitions that are not in the definition, and name the first of them."""
+    for found in statuses:
+        count = found.state.undefined
+        if count:
+            more = [f"{count - SHOWN_BEYOND:,} more"] if count > SHOWN_BEYOND else []
+            some = ", ".join([*found.state.some_beyond(SHOWN_BEYOND), *more])
+            beyond = f"{counted(count, 'partition')} in its table beyond the definition (undefined)"
+            yield Cell(f"{found.node.key} has {beyond}: {some}", "quiet")
 
 
 def _numbers(found: AssetStatus, within: PartitionSet) -> dict[str, int]:

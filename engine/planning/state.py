@@ -42,12 +42,23 @@ class AssetState:
     writers: Mapping[int, Writer]
     failures: Mapping[int, str]
     """By ordinal, in which run the last attempt failed and why; of partitions that nobody has changed since."""
-    undefined: int
-    """How many partitions have content but are not in the definition."""
+    beyond: pl.Series
+    """Where partitions lie that have content but are not in the definition."""
     fault: str | None = None
     """Why a table that others write cannot be read, in which case nothing else is known of it; none: it can."""
     lapse: Lapse | None = None
     """Of a source, since when it could not be observed; none: the last observation went well, or there was none."""
+
+    @property
+    def undefined(self) -> int:
+        """How many partitions have content but are not in the definition."""
+        return self.beyond.len()
+
+    def some_beyond(self, most: int) -> list[str]:
+        """Return the keys of the first of them, as the definition would write them where that means nothing else."""
+        places: list[str] = self.beyond.head(most).to_list()
+        keys = ((place, self.partitions.key_beyond(place)) for place in places)
+        return [key if self.partitions.ordinal(key) is None else place for place, key in keys]
 
     @cached_property
     def failed(self) -> PartitionSet:
@@ -134,10 +145,10 @@ def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> 
     if table.names_keys:
         changes = changes.filter(pl.col("key") != WHOLE)  # the file that holds all of them
     ordinals = _ordinals(node, table, changes["key"])
-    columns, undefined = changes.clone(), 0
+    columns, beyond = changes.clone(), changes["key"].clear()
     columns.drop_in_place("key")  # of the clone, a tenth of the cost of `drop`
     if ordinals.has_nulls():
-        undefined = int((columns["origin"].filter(ordinals.is_null()) != int(Origin.GONE)).sum())
+        beyond = changes["key"].filter(ordinals.is_null() & (columns["origin"] != int(Origin.GONE)))
         columns, ordinals = columns.filter(ordinals.is_not_null()), ordinals.drop_nulls()
     return AssetState(
         partitions=node.partitions,
@@ -147,7 +158,7 @@ def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> 
         materializations=table.materializations,
         writers=table.writers,
         failures=_failures(node, table, attempts),
-        undefined=undefined,
+        beyond=beyond,
     )
 
 

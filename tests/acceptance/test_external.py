@@ -389,6 +389,32 @@ def test_rows_beyond_the_definition_are_counted_apart(shop: Shop) -> None:
     shop.order(5, 6, 7)
 
     assert shop.project.status()["orders"]["partitions"]["undefined"] == 2
+    beyond = {"count": 2, "some": days(6, 7)}
+    assert shop.project.status("orders", "--partitions")["orders"]["undefined"] == beyond
+    for command in (["status"], ["status", "--partitions"]):
+        sentence = "orders has 2 partitions in its table beyond the definition (undefined): 2024-01-06, 2024-01-07"
+        assert sentence in shop.project.run(*command).out
+    shop.order(*range(8, 14))
+    assert "2024-01-10, 3 more" in shop.project.run("status").out
+    assert "undefined" not in shop.project.status("daily", "--partitions")["daily"]
+
+
+def test_hours_beyond_the_definition_are_named_as_it_would(shop: Shop) -> None:
+    shop.project.write(
+        "tables.py",
+        """
+import deltaworks as dw
+
+hours = dw.HourlyPartitions(start="2024-03-31T00:00", end="2024-03-31T06:00", timezone="Europe/Berlin")
+events = dw.external_asset("events", uri="../theirs/events", partitions=hours, partition_by="hour")
+""",
+    )
+    late = [dt.datetime(2024, 3, 31, hour, tzinfo=dt.UTC) for hour in (0, 4)]
+    write_deltalake(str(shop.theirs / "events"), pl.DataFrame({"hour": late, "n": [1, 2]}), partition_by=["hour"])
+
+    found = shop.project.status("--partitions")["events"]
+
+    assert found["undefined"] == {"count": 1, "some": ["2024-03-31T06:00+02:00"]}
 
 
 def test_what_readers_rely_on_is_compared_before_a_run(shop: Shop) -> None:
