@@ -82,22 +82,27 @@ def serve(descriptor: int) -> None:
         wire.send(Unfit(f"{type(error).__name__}: {error}"))
         return
     wire.send(Ready())
-    own = os.getpid()
     while (task := tasks.get()) is not None:
-        outcome = attempt(work, task)
-        if os.getpid() != own:
-            os._exit(0)  # user code has forked, and this copy came back from it: only the other one may say so
-        wire.send(outcome)
+        wire.send(attempt(work, task))
 
 
 class _Wire:
-    """The connection to the coordinator, which several threads send through."""
+    """The connection to the coordinator, which several threads send through.
+
+    User code may fork, and a copy has the connection too. What it said would get mixed up with what this process says,
+    so it says nothing, and ends if it comes back from the call.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._owner = os.getpid()
         self._lock = threading.Lock()
 
     def send(self, said: Said) -> None:
+        if os.getpid() != self._owner:
+            if isinstance(said, Outcome):
+                os._exit(0)
+            return
         with self._lock:
             self.connection.send(said)
 
