@@ -82,15 +82,19 @@ def serve(descriptor: int) -> None:
         wire.send(Unfit(f"{type(error).__name__}: {error}"))
         return
     wire.send(Ready())
+    own = os.getpid()
     while (task := tasks.get()) is not None:
-        wire.send(attempt(work, task))
+        outcome = attempt(work, task)
+        if os.getpid() != own:
+            os._exit(0)  # user code has forked, and this copy came back from it: only the other one may say so
+        wire.send(outcome)
 
 
 class _Wire:
     """The connection to the coordinator, which several threads send through.
 
     User code may fork, and a copy has the connection too. What it said would get mixed up with what this process says,
-    so it says nothing, and ends if it comes back from the call.
+    so it says nothing.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -100,8 +104,6 @@ class _Wire:
 
     def send(self, said: Said) -> None:
         if os.getpid() != self._owner:
-            if isinstance(said, Outcome):
-                os._exit(0)
             return
         with self._lock:
             self.connection.send(said)
