@@ -93,13 +93,20 @@ def serve(descriptor: int) -> None:
 
 
 class _Wire:
-    """The connection to the coordinator, which several threads send through."""
+    """The connection to the coordinator, which several threads send through.
+
+    User code may fork, and a copy has the connection too. What it said would get mixed up with what this process says,
+    so it says nothing.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._owner = os.getpid()
         self._lock = threading.Lock()
 
     def send(self, said: Said) -> None:
+        if os.getpid() != self._owner:
+            return
         with self._lock:
             self.connection.send(said)
 

@@ -168,9 +168,11 @@ import deltaworks as dw
 letters = dw.StaticPartitions(["a", "b", "c"])
 
 @dw.asset(partitions=letters, partition_by="key")
-def forking(partition: dw.Partition) -> pl.LazyFrame:
+def forking(partition: dw.Partition, log: dw.Logger) -> pl.LazyFrame:
     if os.fork() == 0:
+        log.info("said by a copy")
         sys.exit(1)
+    log.info("said by the first")
     os.wait()
     return pl.LazyFrame({"key": [partition.key], "n": [1]})
 """,
@@ -179,6 +181,7 @@ def forking(partition: dw.Partition) -> pl.LazyFrame:
     done = project.run("backfill", "--json")
 
     assert (done.code, done.json["totals"]["materialized"]) == (0, 3), done.err
+    assert (done.err.count("said by the first"), done.err.count("said by a copy")) == (3, 0)
 
 
 def test_an_unknown_executor_is_refused(project: Project) -> None:
