@@ -95,11 +95,11 @@ def main() -> None:
     # A command makes many values and few cycles, and is over soon. To look for these every 700 values, and once more at
     # the end, took a quarter of the status of a thousand tables.
     gc.set_threshold(100_000)
-    # stdout is the answer alone: what programs write that authors' code starts goes where logs go.
-    sys.stdout.flush()
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = open(answer, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
+    if not sys.stdout.isatty():
+        # stdout is the answer alone: what programs write that authors' code starts goes where logs go.
+        answer = os.dup(1)
+        os.dup2(2, 1)
+        sys.stdout = open(answer, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
     try:
         app()
     finally:

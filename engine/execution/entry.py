@@ -39,3 +39,13 @@ def user_name() -> str | None:
 def new_run_id(started: dt.datetime) -> str:
     """Return an id that no other run has and that sorts by the second in which the run started."""
     return f"{started.astimezone(dt.UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def calls_before(entry: RunEntry) -> int:
+    """Return the number after which an attempt numbers its calls, by which files are named.
+
+    Attempts of one run begin apart by more microseconds than they make calls, even if nobody knows of them any more.
+    """
+    if entry.attempt_started_at is None:
+        return 0
+    return int(dt.datetime.fromisoformat(entry.attempt_started_at).timestamp() * 1_000_000)

@@ -17,6 +17,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Agenda, Blocked
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, refuse_misfits
 from deltaworks.engine.execution.cuts import cuts
+from deltaworks.engine.execution.entry import calls_before
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionBlocked,
@@ -133,7 +134,7 @@ class Run:
         self._read: Members = {}
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
-        self._numbers = _calls_before(entry)
+        self._numbers = calls_before(entry)
         self._running = 0
 
     def skip(self, made_by_others: Sequence[PartitionSkipped]) -> None:
@@ -412,13 +413,3 @@ class Run:
 
     def _entry_now(self, status: RunStatus) -> RunEntry:
         return self._progress.entry(self._entry, status, self._now().isoformat())
-
-
-def _calls_before(entry: RunEntry) -> int:
-    """Return the number after which an attempt numbers its calls, by which files are named.
-
-    Attempts of one run begin apart by more microseconds than they make calls, even if nobody knows of them any more.
-    """
-    if entry.attempt_started_at is None:
-        return 0
-    return int(dt.datetime.fromisoformat(entry.attempt_started_at).timestamp() * 1_000_000)

@@ -324,7 +324,7 @@ def test_old_runs_are_folded_and_status_knows_their_failures_still(work: Any) ->
     assert before["failing"][3]
 
     assert report(broken, care=Care(fold_after=NOTHING)).folded_runs == len(runs) == 2
-    assert list((work.folder / "_deltaworks" / "ledger").rglob("*.json")) == []
+    assert list((work.folder / "_deltaworks" / "ledger" / "runs").rglob("*.json")) == []
     assert read_runs(work.store) == runs
     assert seen(broken) == before
 
