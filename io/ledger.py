@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
@@ -56,6 +56,22 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFailure:
+    """A check after the commit that a partition did not pass; the commit stands."""
+
+    asset: str
+    partition: str | None
+    """None: the asset is not partitioned."""
+    check: str
+    severity: str
+    """`fail` or `warn`."""
+    problem: str
+    version: int
+    """Of the table, that was judged."""
+    metadata: Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
 class RunEntry:
     """A run as the ledger keeps it."""
 
@@ -78,6 +94,10 @@ class RunEntry:
     """What its commits are."""
     replaced: int = 0
     """How many partitions it rolled back or wiped."""
+    checks_passed: int = 0
+    """How many times a check after a commit passed."""
+    check_failures: tuple[CheckFailure, ...] = ()
+    """What did not pass of these."""
 
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent while running is lost."""
@@ -156,9 +176,10 @@ def _is_over(store: Store, path: str, entry: RunEntry) -> bool:
     if entry.status is RunStatus.RUNNING:
         return False
     document: Json = json.loads(store.read(path) or b"{}")
-    failures: list[Json] = document.get("failures", [])
-    known, known_of_failures = ({each.name for each in fields(kind)} for kind in (RunEntry, Failure))
-    return document.keys() <= known and all(failure.keys() <= known_of_failures for failure in failures)
+    parts: list[tuple[Json, type]] = [(document, RunEntry)]
+    parts += [(failure, Failure) for failure in document.get("failures", [])]
+    parts += [(failure, CheckFailure) for failure in document.get("check_failures", [])]
+    return all(part.keys() <= {each.name for each in fields(kind)} for part, kind in parts)
 
 
 def _day(path: str) -> dt.date:
@@ -234,6 +255,19 @@ def _from_json(document: Json) -> RunEntry:
         pid=document.get("pid"),
         kind=Kind(document.get("kind") or Kind.MATERIALIZE),
         replaced=int(document.get("replaced") or 0),
+        checks_passed=int(document.get("checks_passed") or 0),
+        check_failures=tuple(
+            CheckFailure(
+                each["asset"],
+                each["partition"],
+                each["check"],
+                each["severity"],
+                each["problem"],
+                int(each["version"]),
+                each["metadata"],
+            )
+            for each in document.get("check_failures") or ()
+        ),
     )
 
 

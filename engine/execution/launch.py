@@ -9,6 +9,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted
 from deltaworks.engine.execution.executor import ThreadExecutor
@@ -61,15 +62,18 @@ def launch(
         StorageError: the lake cannot be written.
     """
     resources = _resources(definitions, graph, plan, environ)
+    readers = [each for key in plan.planned for each in _readers(graph.nodes[key])]
     for key in plan.planned:
         verify_fit(graph.nodes[key], tables[key])
-        verify_upstreams(graph, graph.nodes[key], tables)
-    for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
+    for reader in readers:
+        verify_upstreams(graph, reader, tables)
+    for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
     entry = begin_entry(command, now())
     stager = Stager(store, {str(key): graph.nodes[key] for key in plan.planned}, resources, keep=Keep(store))
     executor = ThreadExecutor(stager.stage, workers)
-    report = Run(graph, plan, tables, executor, entry, now, tell).carry_out(store, stop)
+    checker = Checker(store, resources)
+    report = Run(graph, plan, tables, executor, entry, now, tell, checker).carry_out(store, stop)
     for key in plan.planned:
         save_index_if_due(tables[key])
         try:
@@ -81,7 +85,7 @@ def launch(
 
 
 def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
-    """Return the resources that an asset and the views that it reads ask for, with their `EnvVar`s read.
+    """Return the resources that an asset, its checks and the views that they read ask for, with their `EnvVar`s read.
 
     Raises:
         InvalidSettings: a variable is not set, or a value does not fit.
@@ -91,8 +95,14 @@ def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str
             argument: definitions.resource(each.asset, argument, wanted).resolve(environ)
             for argument, wanted in each.asset.signature.resources.items()
         }
-        for each in (node, *node.views.values())
+        for reader in _readers(node)
+        for each in (reader, *reader.views.values())
     }
+
+
+def _readers(node: Node) -> tuple[Node, ...]:
+    """Return an asset and its checks, as what reads other assets."""
+    return node, *(each.node for each in node.checks)
 
 
 def _resources(

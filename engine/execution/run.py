@@ -9,13 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event as Flag
 
+from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.afterwards import Afterwards
 from deltaworks.engine.execution.agenda import Agenda, Blocked
-from deltaworks.engine.execution.batch import Batch, commit_batch, discard, refuse_misfits
+from deltaworks.engine.execution.attended import attended
+from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
+from deltaworks.engine.execution.check_pins import check_pins
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.events import (
     EventSink,
@@ -33,15 +38,18 @@ from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.pin import Members, lacking, pin
 from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken, Outcome, PinnedInput, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import Status, lake_status
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
+from deltaworks.io.commit import Committed
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.validation import RuleResult
 
 BATCH_PARTITIONS = 50
 """Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
@@ -77,18 +85,6 @@ class RunReport:
     """By asset and partition as a failure names them, what is known of those whose rows were judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class _TableThen:
-    """What a table was when it was decided to make a partition of it."""
-
-    table_id: str | None
-    version: int
-
-    @classmethod
-    def of(cls, table: Table) -> _TableThen:
-        return cls(table.table_id, table.version)
-
-
 @dataclass
 class _Progress:
     materialized: int = 0
@@ -111,15 +107,18 @@ class Run:
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
+        checker: Checker,
     ) -> None:
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
+        self._checker = checker
         self._agenda = Agenda(graph, plan)
-        as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
+        as_planned = {key: TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
         self._read: Members = {}
+        self._afterwards = Afterwards(graph, tables, entry.run_id)
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = _Progress()
         self._numbers = 0
@@ -141,6 +140,8 @@ class Run:
             raise
         finally:
             self._executor.close()
+        if self._afterwards.waiting:
+            self._tell(RunNoted(f"the run was stopped before {self._afterwards.waiting:,} commits were checked"))
         ended = self._ended(self._status(stop))
         self._note(store, ended)
         progress = self._progress
@@ -157,21 +158,28 @@ class Run:
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
-            at_rest = not self._running and (stopping or not self._agenda.has_ready)
+            at_rest = not self._running and (stopping or not self._has_ready)
             for key in list(self._batches):
                 if at_rest or self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
                     self._commit(key)
             self._beat(store)
-            if at_rest and (stopping or not (self._agenda.has_ready or self._retries.are_waiting)):
-                return
+            if at_rest and (stopping or not (self._has_ready or self._retries.are_waiting)):
+                if not self._batches:
+                    return
+                for key in list(self._batches):  # what these wait for is not made in this run any more
+                    self._commit(key, waits=False)
 
     def _gather(self) -> None:
         if self._running:
             for outcome in self._executor.wait(WAIT_S):
                 self._running -= 1
                 self._take_in(outcome)
-        elif self._retries.are_waiting and not self._agenda.has_ready:
+        elif self._retries.are_waiting and not self._has_ready:
             time.sleep(WAIT_S)
+
+    @property
+    def _has_ready(self) -> bool:
+        return self._agenda.has_ready or bool(self._afterwards.waiting)
 
     def _beat(self, store: Store) -> None:
         """Show that the run lives: whoever sees no heartbeat for 30 s takes it for lost."""
@@ -188,6 +196,10 @@ class Run:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
+        check = self._afterwards.take(self._numbers + 1)
+        if check is not None:
+            self._submit(check)
+            return True
         taken = self._agenda.take()
         if taken is None:
             return False
@@ -202,16 +214,20 @@ class Run:
                 edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last, self._read)
                 for edge in node.upstream
             }
+            checks = check_pins(self._graph, self._tables, node, range(first, last + 1), When.BEFORE, self._read)
         except DeltaworksError as error:
             for ordinal in range(first, last + 1):
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
             return True
-        self._numbers += 1
-        self._running += 1
         is_small = first == last and self._is_small(key, inputs)
         cut = cuts(self._graph, self._tables, node, range(first, last + 1))
-        self._executor.submit(Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut))
+        number = self._numbers + 1
+        self._submit(Task(self._entry.run_id, number, key, first, last, inputs, is_small, cut, checks))
         return True
+
+    def _submit(self, task: Task) -> None:
+        self._numbers, self._running = task.number, self._running + 1
+        self._executor.submit(task)
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
         """Settle the partitions of a call that lack an upstream; the others are ready as before."""
@@ -233,6 +249,9 @@ class Run:
     def _take_in(self, outcome: Outcome) -> None:
         key = outcome.task.asset
         node = self._graph.nodes[key]
+        if outcome.task.when is When.AFTER:
+            self._warn(key, self._afterwards.note(outcome))
+            return
         for ordinal, reason in outcome.failures.items():
             delay_s = None
             if outcome.may_pass_later:
@@ -244,21 +263,34 @@ class Run:
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
-            if each.not_passed:
-                self._tell(PartitionWarned(key, node.partitions.key(each.ordinal), tuple(map(str, each.not_passed))))
+            self._warn(key, ((each.ordinal, result) for result in each.not_passed))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
 
-    def _commit(self, key: AssetKey) -> None:
+    def _warn(self, key: AssetKey, results: Iterable[tuple[int, RuleResult]]) -> None:
+        found: dict[int, list[str]] = {}
+        for ordinal, result in results:
+            found.setdefault(ordinal, []).append(str(result))
+        for ordinal, texts in found.items():
+            self._tell(PartitionWarned(key, self._graph.nodes[key].partitions.key(ordinal), tuple(texts)))
+
+    def _commit(self, key: AssetKey, *, waits: bool = True) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
+        held = hold_back(node, batch, lambda ordinal: self._agenda.is_open(key, ordinal)) if waits else []
+        if held:
+            self._batches[key] = Batch(time.monotonic(), held)
         for ordinal, reason in refuse_misfits(table, node, batch).items():
             self._fail(key, ordinal, reason)
         if not batch.outcomes:
             return
         decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
-            committed = commit_batch(table, node, batch, decided_at, self._entry, self._now())
+            made = attended(
+                lambda: commit_batch(table, node, batch, decided_at, self._entry, self._now(), self._checker),
+                lambda: self._beat(self._checker.store),
+                HEARTBEAT_S,
+            )
         except DeltaworksError as error:
             for each in batch.staged:
                 # Only what surely no commit names may be deleted; the rest is left to `maintain`.
@@ -266,6 +298,12 @@ class Run:
                     discard(table, each.partition)
                 self._fail(key, each.ordinal, str(error))
             return
+        self._warn(key, ((ordinal, each) for ordinal, results in made.warned.items() for each in results))
+        self._settle(key, batch, made.committed)
+
+    def _settle(self, key: AssetKey, batch: Batch, committed: Committed) -> None:
+        """Take note of what became of a batch's partitions."""
+        table = self._tables[key]
         conflicts = {"".join(conflict.partitions): conflict for conflict in committed.conflicts}
         left_out = conflicts.keys() | committed.refused.keys()
         done = [each for each in batch.staged if each.partition.key not in left_out]
@@ -276,6 +314,7 @@ class Run:
             self._progress.commits += 1
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
+            self._warn(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:
             if each.partition.key in committed.refused:
                 discard(table, each.partition)
@@ -301,7 +340,7 @@ class Run:
         table = self._tables[key]
         for ordinal, conflict in conflicts.items():
             self._superseded[key, ordinal] += 1
-            self._decided_on[key, ordinal] = _TableThen.of(table)
+            self._decided_on[key, ordinal] = TableThen.of(table)
             if ordinal not in wanted:
                 partition = self._graph.nodes[key].partitions.key(ordinal)
                 skipped = PartitionSkipped(key, partition, conflict.version, str(table.writers[conflict.version]))
@@ -339,7 +378,8 @@ class Run:
     def _status(self, stop: Flag) -> RunStatus:
         if stop.is_set() and self._agenda.is_unsettled:
             return RunStatus.CANCELED
-        return RunStatus.FAILURE if self._progress.failures else RunStatus.SUCCESS
+        has_failed = self._progress.failures or self._afterwards.has_failed
+        return RunStatus.FAILURE if has_failed else RunStatus.SUCCESS
 
     def _ended(self, status: RunStatus) -> RunEntry:
         progress = self._progress
@@ -352,4 +392,6 @@ class Run:
             skipped=self._plan.left_out_count + len(progress.blocked) + len(progress.skipped),
             commits=progress.commits,
             failures=tuple(sorted(progress.failures, key=lambda each: (each.asset, each.partition or ""))),
+            checks_passed=self._afterwards.passed,
+            check_failures=tuple(self._afterwards.failures),
         )

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
+from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
@@ -42,6 +43,7 @@ def materialize(
     partition: str | Sequence[str] | None = None,
     resources: Mapping[str, Resource] | None = None,
     workers: int = 2,
+    checks: Sequence[AssetCheck] = (),
 ) -> RunReport:
     """Make assets now, whatever their status, and return how it went; sources among them are observed first.
 
@@ -51,12 +53,13 @@ def materialize(
         partition: the keys to make; none: every partition.
         resources: by name, for the assets that ask for them.
         workers: how many calls run at once.
+        checks: what judges the partitions.
 
     Raises:
         RunError: a partition failed or a source could not be observed; the others are committed.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
-    definitions = Definitions(assets, resources)
+    definitions = Definitions(assets, resources, checks)
     store = Store.at(str(lake))
     refuse_own_tables(definitions, store)
     graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
