@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.failures import SHOWN_FAILURES, failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
@@ -153,6 +154,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             }
             for skipped in report.skipped
         ],
+        "checks": checks_json(entry),
         "left_out": left_out_json(decision.plan, project.graph),
         "without": without_json(decision.asked.request, project.graph),
     }
@@ -167,6 +169,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             *observed_lines(seen, project.graph),
             *failure_lines(report, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
+            *check_lines(entry),
             *_left_out_lines(project, decision),
             Cell(summary, tone),
             *_next_lines(status),

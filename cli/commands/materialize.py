@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
@@ -55,7 +57,16 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
     node = project.graph.node(select[0])
-    done = readmit(project.graph, node, project.store, keys, command=command, now=session.now)
+    done = readmit(
+        project.definitions,
+        project.graph,
+        node,
+        project.store,
+        keys,
+        command=command,
+        environ=os.environ,
+        now=session.now,
+    )
     assert done.entry is not None, "rejects that are judged again are a run"
     entry = done.entry
     document = {
@@ -71,11 +82,14 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
             {"asset": failure.asset, "partition": failure.partition, "error": failure.error}
             for failure in entry.failures
         ],
+        "checks": checks_json(entry),
     }
     failed = [Cell(f"failed: {failure.error}", "bad") for failure in entry.failures]
     summary = f"{node.key}: the rejects of {counted(entry.materialized, 'partition')} judged again (run {entry.run_id})"
-    session.output.show(View(document, (*failed, Cell(summary, "bad" if failed else "good"))))
-    return ExitCode.FAILED if failed else ExitCode.DONE
+    has_failed = entry.status != "success"
+    lines = (*failed, *check_lines(entry), Cell(summary, "bad" if has_failed else "good"))
+    session.output.show(View(document, lines))
+    return ExitCode.FAILED if has_failed else ExitCode.DONE
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
+from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
@@ -95,8 +96,13 @@ def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Se
     facts = Table(("run", run.run_id), [(name, value) for name, value in _facts(run, now)])
     kept_json = [_kept_json(each, store) for each in kept]
     return View(
-        _summary(run, now) | {"failures": failures, "kept": kept_json},
-        (facts, *_failures(run, by_partition), *_kept_lines(kept, store, session.output.width)),
+        _summary(run, now) | {"failures": failures, "kept": kept_json, "checks": checks_json(run)},
+        (
+            facts,
+            *_failures(run, by_partition),
+            *check_lines(run),
+            *_kept_lines(kept, store, session.output.width),
+        ),
     )
 
 

@@ -148,7 +148,7 @@ def commit_batch(
             engine=ENGINE,
             started_at=run.started_at,
             groups=tuple(_groups(node, chosen, table)),
-            checks=checks_of([_with(each, verdicts) for _, each in chosen]),
+            checks=checks_of([with_verdicts(each, verdicts) for _, each in chosen]),
         )
 
     committed = commit_partitions(
@@ -162,7 +162,7 @@ def commit_batch(
     )
     left_out = {*committed.refused, *("".join(conflict.partitions) for conflict in committed.conflicts)}
     staged = [each for each in batch.staged if each.partition.key not in left_out]
-    warned = {each.ordinal: _with(each, verdicts).not_passed[len(each.not_passed) :] for each in staged}
+    warned = {each.ordinal: with_verdicts(each, verdicts).not_passed[len(each.not_passed) :] for each in staged}
     return BatchCommit(committed, {ordinal: results for ordinal, results in warned.items() if results})
 
 
@@ -226,7 +226,8 @@ def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     return names if any(names) else None
 
 
-def _with(staged: StagedOutcome, verdicts: Verdicts) -> StagedOutcome:
+def with_verdicts(staged: StagedOutcome, verdicts: Verdicts) -> StagedOutcome:
+    """Add what was found about a partition when it was judged together with what its table holds."""
     more = verdicts.warned.get(staged.partition.key, ())
     found = replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
     return found.with_checks(verdicts.checked.get(staged.partition.key, {}))

@@ -7,7 +7,7 @@ said.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,7 +47,7 @@ class Checker:
             read: what the check reads beside them.
         """
         node, definition = check.node, check.check
-        where = f"{definition.asset} {node.partitions.key(ordinal)}".rstrip() + f": check {definition.name}"
+        where = _place(check, node.partitions.key(ordinal))
         inputs = dict(read.inputs)
         if definition.result is not None:
             inputs[definition.result] = judged
@@ -55,27 +55,40 @@ class Checker:
             name = edge.argument.argument
             if name in inputs and inputs[name].schema is None:
                 inputs[name] = replace(inputs[name], schema=judged.schema)  # there is no table yet
-        try:
+
+        def call() -> object:
             arguments = Given(inputs, read.cuts, self.store, self.resources).arguments(node, "", where)
             if definition.signature.partition is not None:
                 partition = Partition(node.partitions, ordinal, ordinal, node.partition_columns)
                 arguments[definition.signature.partition] = partition
-            return answered(definition, definition.function(**arguments))
-        except DeltaworksError as error:
-            return _not_judged(definition, str(error).removeprefix(f"{where}: "))
-        except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
-            _LOG.debug("%s raised", where, exc_info=True)
-            return _not_judged(definition, describe(error, definition.where.file))
+            return definition.function(**arguments)
+
+        return _asked(definition, where, call)
 
     def compare(
         self, check: CheckNode, judged: PartitionStatistics, trailing: Sequence[PartitionStatistics]
     ) -> Checked:
         """Judge a partition by its statistics and those of others, the latest last."""
-        assert check.check.comparison is not None, "a check of rows is called with rows"
-        return answered(check.check, check.check.comparison(judged, trailing))
+        comparison = check.check.comparison
+        assert comparison is not None, "a check of rows is called with rows"
+        return _asked(check.check, _place(check, judged.key), lambda: comparison(judged, trailing))
 
 
-def answered(check: AssetCheck, answer: object) -> Checked:
+def _place(check: CheckNode, key: str) -> str:
+    return f"{check.check.asset} {key}".rstrip() + f": check {check.check.name}"
+
+
+def _asked(check: AssetCheck, where: str, call: Callable[[], object]) -> Checked:
+    try:
+        return _answered(check, call())
+    except DeltaworksError as error:
+        return _not_judged(check, str(error).removeprefix(f"{where}: "))
+    except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
+        _LOG.debug("%s raised", where, exc_info=True)
+        return _not_judged(check, describe(error, check.where.file))
+
+
+def _answered(check: AssetCheck, answer: object) -> Checked:
     """Return what a check's answer means."""
     if isinstance(answer, bool):
         answer = CheckResult(answer)

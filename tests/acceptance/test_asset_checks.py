@@ -12,6 +12,7 @@ import pytest
 import deltaworks as dw
 from deltaworks import LazyFrame
 from tests.acceptance.checked import KEYS, Sale, Work, days, failures, height, sales
+from tests.acceptance.conftest import Here
 
 
 @dw.asset_check(sales, blocking=True)
@@ -150,7 +151,9 @@ def test_one_that_raises_forbids_the_commit_and_says_where(tmp_path: Path, block
     report = Work(tmp_path, [broken]).make(KEYS[0])
 
     (error,) = failures(report).values()
-    assert error.startswith(f"sales {KEYS[0]}: check broken could not be judged: LookupError: no such shop ({__file__}:")
+    assert error.startswith(
+        f"sales {KEYS[0]}: check broken could not be judged: LookupError: no such shop ({__file__}:"
+    )
     assert error.endswith("). Nothing was committed for it.")
 
 
@@ -354,3 +357,69 @@ def test_a_check_may_look_at_other_partitions_of_another_asset(tmp_path: Path) -
     Work(tmp_path, [looked], (sales, targets)).make()
 
     assert found == {key: [number, number + 1][number == 0 :] for number, key in enumerate(KEYS)}
+
+
+READINGS = """
+import pandera.polars as pa
+import polars as pl
+import deltaworks as dw
+from deltaworks import LazyFrame
+
+days = dw.DailyPartitions(start="2024-01-01", end="2024-01-04")
+
+
+class Reading(pa.DataFrameModel):
+    day: pl.Date
+    value: int = pa.Field(ge=5, metadata={"on_fail": "quarantine"})
+
+
+@dw.asset(partitions=days, partition_by="day")
+def readings(partition: dw.Partition) -> LazyFrame[Reading]:
+    values = [5, 7, -partition.start.day]
+    return pl.LazyFrame({"value": values}).select(day=pl.lit(partition.start), value="value")
+
+
+@dw.asset_check(readings, blocking=True)
+def steady(result: LazyFrame[Reading], before: dw.Committed[Reading], yesterday: dw.Previous[Reading]) -> bool:
+    lowest = result.select(pl.col("value").min()).collect().item()
+    return before.collect().is_empty() or lowest > -2
+
+
+@dw.asset_check(readings, when="after")
+def later(result: LazyFrame[Reading]) -> bool:
+    return result.collect().height == 2
+"""
+
+
+def test_rows_that_come_back_are_judged_by_checks_too(here: Here) -> None:
+    here.write("tables.py", READINGS)
+    first = here.run("backfill", "--json")
+    here.edit("tables.py", "ge=5", "ge=-5")
+
+    done = here.run("materialize", "readings", "--from-rejects", "--json")
+
+    assert first.code == 0, first.err
+    assert (done.code, done.json["totals"]["materialized"]) == (1, 1)
+    assert {each["partition"]: each["error"] for each in done.json["failures"]} == {
+        key: f"readings {key}: check steady failed. Nothing was committed for it." for key in KEYS[1:3]
+    }
+    assert pl.read_delta(str(here.lake / "readings")).group_by("day").len().sort("day")["len"].to_list() == [3, 2, 2]
+    (told,) = here.run("runs", "show", "--json").json["checks"]["failures"]
+    assert (told["check"], told["partition"], told["problem"]) == ("later", KEYS[0], "check later failed")
+
+
+def test_neither_a_rollback_nor_a_rerun_asks_a_check(here: Here) -> None:
+    here.write("tables.py", READINGS)
+    here.run("backfill")
+    here.edit("tables.py", "lowest > -2", "False")
+    here.edit("tables.py", "[5, 7,", "[5, 8,")
+
+    redone = here.run("materialize", "readings", "--json")
+    compared = here.run("rerun", "readings@v1", "--verify", "--json")
+    here.run("wipe", "readings", "--partition", KEYS[0])
+    back = here.run("rollback", "readings", "--to", "v1", "--partition", KEYS[0], "--json")
+
+    assert len(redone.json["failures"]) == 3
+    assert (compared.code, compared.json["failures"]) == (1, []), "other rows, but nothing failed"
+    assert back.code == 0
+    assert pl.read_delta(str(here.lake / "readings")).filter(value=7).height == 3

@@ -1,4 +1,4 @@
-"""Checks that hang on earlier partitions, and commits by others in between: verdicts are those of one after the other."""
+"""Checks that hang on earlier partitions, and commits by others in between: the verdicts are those of one by one."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
+import pandera.polars as pa
 import polars as pl
 import pytest
 
@@ -120,14 +121,12 @@ def test_a_window_of_earlier_days_is_read_like_the_day_before(tmp_path: Path) ->
 
 
 def test_the_unique_values_of_a_table_and_an_order_of_days_are_judged_together(tmp_path: Path) -> None:
-    import pandera.polars as pa
-
     class Numbered(pa.DataFrameModel):
         day: pl.Date
         number: int = pa.Field(unique=True)
 
         class Config:
-            metadata = {"unique_scope": "table"}
+            metadata: ClassVar = {"unique_scope": "table"}
 
     numbers = dict(zip(KEYS, [[1, 2], [3], [3, 4], [5, 6], [6, 7], [8, 9]], strict=True))
 
@@ -217,9 +216,7 @@ def test_a_commit_to_the_day_itself_in_between_is_not_overwritten_by_what_was_co
     decided = work.make(KEYS[0], only=frozenset({Only.EXTERNAL}))
 
     assert "changed at version 2 while this run worked from version 1" in failures(told)[KEYS[0]]
-    assert failures(decided) == {
-        KEYS[0]: f"sales {KEYS[0]}: check not_fewer failed. Nothing was committed for it."
-    }
+    assert failures(decided) == {KEYS[0]: f"sales {KEYS[0]}: check not_fewer failed. Nothing was committed for it."}
     assert work.heights()[KEYS[0]] == 5
 
 
