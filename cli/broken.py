@@ -47,7 +47,7 @@ def broken_lines(alike: Sequence[BrokenPartition], kept_for: str, width: int) ->
     together = [tuple(each.rules[place] for each in alike) for place in range(len(alike[0].rules))]
     counts = [_counts(rules) for rules in together]
     room = max(20, width - 2 - sum(len(heading.rstrip("#")) + 2 for heading in _HEADINGS[1:]))
-    names = [textwrap.wrap(f"{rules[0]['column'] or 'table'}: {rules[0]['rule']}", room) for rules in together]
+    names = [textwrap.wrap(_named(rules[0]), room) for rules in together]
     rows = [(name[0], rules[0]["severity"], *count) for name, rules, count in zip(names, together, counts, strict=True)]
     headings, *lines = aligned(Table(_HEADINGS, rows))
     yield Cell(f"  {headings}", "strong")
@@ -63,6 +63,11 @@ def near(path: str) -> str:
     """Return a path as it is shortest to write from here."""
     here = Path.cwd()
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
+
+
+def _named(rule: Mapping[str, Any]) -> str:
+    subject = "check" if rule.get("is_check") else rule["column"] or "table"
+    return f"{subject}: {rule['rule']}"
 
 
 def _counts(rules: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

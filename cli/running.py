@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.failures import SHOWN_FAILURES, failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.executor_kind import ExecutorKind
-    from deltaworks.engine.execution.run import RunReport
+    from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.execution.stop import Stop
     from deltaworks.engine.workspace.project import Project
@@ -249,6 +250,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             }
             for skipped in report.skipped
         ],
+        "checks": checks_json(entry),
         "left_out": left_out_json(decision.plan, project.graph),
         "migrations": migrations_json(decision),
         "without": without_json(decision.asked.request, project.graph),
@@ -265,6 +267,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             *_fault_lines(decision),
             *failure_lines(entry.failures, report.broken, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
+            *check_lines(entry),
             *_left_out_lines(project, decision),
             *_rows_left_out(report),
             Cell(summary, tone),

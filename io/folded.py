@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 from collections.abc import Iterator, Mapping
 
 import polars as pl
@@ -53,6 +54,19 @@ _ATTEMPT = pl.Struct(
     }
 )
 
+_CHECK_FAILURE = pl.Struct(
+    {
+        "asset": pl.String(),
+        "partition": pl.String(),
+        "check": pl.String(),
+        "severity": pl.String(),
+        "problem": pl.String(),
+        "version": pl.Int64(),
+        "metadata": pl.String(),
+    }
+)
+"""The metadata is JSON: its values are of several types."""
+
 SCHEMA = pl.Schema(
     {
         "run_id": pl.String(),
@@ -83,6 +97,8 @@ SCHEMA = pl.Schema(
         "attempt_started_at": _INSTANT,
         "steps": pl.List(_STEP),
         "earlier": pl.List(_ATTEMPT),
+        "checks_passed": pl.Int64(),
+        "check_failures": pl.List(_CHECK_FAILURE),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC."""
@@ -102,7 +118,8 @@ def fold(store: Store, runs: Mapping[str, Json]) -> None:
     """
     months: dict[str, list[Json]] = {}
     for document in runs.values():
-        row = document | {name: _instant(document.get(name)) for name in _INSTANTS}
+        checks = [each | {"metadata": json.dumps(each["metadata"])} for each in document.get("check_failures") or ()]
+        row = document | {name: _instant(document.get(name)) for name in _INSTANTS} | {"check_failures": checks}
         months.setdefault(f"{row['started_at']:%Y-%m}", []).append(row)
     for month, rows in sorted(months.items()):
         path = f"{FOLDER}/{month}.parquet"
@@ -127,8 +144,12 @@ def read_fold(store: Store, path: str) -> list[Json]:
         StorageError: it is damaged.
     """
     df = _read(store, path)
-    rows = [] if df is None else df.to_dicts()
-    return [row | {name: None if row[name] is None else row[name].isoformat() for name in _INSTANTS} for row in rows]
+    rows: list[Json] = [] if df is None else df.to_dicts()
+    for row in rows:
+        row |= {name: None if row[name] is None else row[name].isoformat() for name in _INSTANTS}
+        checks: list[Json] = row["check_failures"] or []
+        row["check_failures"] = [each | {"metadata": json.loads(each["metadata"])} for each in checks]
+    return rows
 
 
 def _read(store: Store, path: str) -> pl.DataFrame | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from enum import StrEnum
@@ -91,6 +91,22 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFailure:
+    """A check after the commit that a partition did not pass; the commit stands."""
+
+    asset: str
+    partition: str | None
+    """None: the asset is not partitioned."""
+    check: str
+    severity: str
+    """`fail` or `warn`."""
+    problem: str
+    version: int
+    """Of the table, that was judged."""
+    metadata: Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
 class RunEntry:
     """A run as the ledger keeps it: its latest attempt, and in few words those before it."""
 
@@ -144,6 +160,11 @@ class RunEntry:
     def process(self) -> Process | None:
         """Its coordinator; none: an older engine did not say."""
         return None if self.host is None or self.pid is None else Process(self.host, self.pid, self.born)
+
+    checks_passed: int = 0
+    """How many times a check after a commit passed."""
+    check_failures: tuple[CheckFailure, ...] = ()
+    """What did not pass of these."""
 
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent before its end is lost.
@@ -245,13 +266,13 @@ def _is_over(store: Store, path: str, entry: RunEntry) -> bool:
     if not entry.status.is_over:
         return False
     document: Json = json.loads(store.read(path) or b"{}")
-    parts = {"failures": Failure, "steps": AssetOutcome, "earlier": Attempt}
+    parts = {"failures": Failure, "steps": AssetOutcome, "earlier": Attempt, "check_failures": CheckFailure}
     return document.keys() <= _names(RunEntry) and all(
         each.keys() <= _names(kind) for name, kind in parts.items() for each in document.get(name) or ()
     )
 
 
-def _names(kind: type[RunEntry | Failure | AssetOutcome | Attempt]) -> set[str]:
+def _names(kind: type[RunEntry | Failure | AssetOutcome | Attempt | CheckFailure]) -> set[str]:
     return {each.name for each in fields(kind)}
 
 
@@ -344,10 +365,14 @@ def _from_json(document: Json) -> RunEntry:
             Attempt(**(_known(each, Attempt) | {"status": RunStatus(each["status"])}))
             for each in document.get("earlier") or ()
         ),
+        checks_passed=int(document.get("checks_passed") or 0),
+        check_failures=tuple(
+            CheckFailure(**_known(each, CheckFailure)) for each in document.get("check_failures") or ()
+        ),
     )
 
 
-def _known(document: Json, kind: type[AssetOutcome | Attempt]) -> Json:
+def _known(document: Json, kind: type[AssetOutcome | Attempt | CheckFailure]) -> Json:
     return {name: value for name, value in document.items() if name in _names(kind)}
 
 

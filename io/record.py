@@ -88,6 +88,8 @@ class Group:
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     """By Delta table id: what can make the partitions stale."""
+    reads: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
+    """The same of what only checks read: no cause of anything."""
     restored_from: Restored | None = None
     """Where a rollback took their content from."""
     columns: Mapping[str, str] | None = None
@@ -186,7 +188,7 @@ def _group_to_json(group: Group) -> Json:
         },
         "config_hash": None,
         "inputs": {table_id: _pin_to_json(pin) for table_id, pin in group.inputs.items()},
-        "reads": {},
+        "reads": {table_id: _pin_to_json(pin) for table_id, pin in group.reads.items()},
         "rejects": None if group.rejects is None else list(group.rejects),
         "restored_from": None if group.restored_from is None else asdict(group.restored_from),
         **external,
@@ -203,6 +205,7 @@ def _group_from_json(document: Json) -> Group:
     if len(rows) != (1 if keys is None else len(keys)):
         raise ValueError(f"{len(rows)} row counts do not fit its keys")
     inputs: dict[str, Json] = document.get("inputs") or {}
+    reads: dict[str, Json] = document.get("reads") or {}
     restored, rejects = document.get("restored_from"), document.get("rejects")
     return Group(
         keys=None if keys is None else tuple(keys),
@@ -211,6 +214,7 @@ def _group_from_json(document: Json) -> Group:
         override=code.get("override"),
         columns=code.get("columns"),
         inputs={table_id: _pin_from_json(pin) for table_id, pin in inputs.items()},
+        reads={table_id: _pin_from_json(pin) for table_id, pin in reads.items()},
         restored_from=None if restored is None else Restored(int(restored["version"]), restored.get("run_id")),
         rejects=None if rejects is None else tuple(rejects),
         is_external=bool(document.get("external")),

@@ -9,7 +9,7 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypedDict
+from typing import NotRequired, TypeAlias, TypedDict
 
 import polars as pl
 
@@ -38,6 +38,7 @@ class BrokenRuleJson(TypedDict):
     rows: int
     note: str | None
     samples: list[PlainRow]
+    is_check: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class BrokenRule:
     def to_json(self) -> BrokenRuleJson:
         """Return it for programs; `note` is what more there is to say, such as why it could not be checked."""
         result = self.result
-        return {
+        found: BrokenRuleJson = {
             "rule": result.rule,
             "column": result.column,
             "severity": result.severity.value,
@@ -62,6 +63,9 @@ class BrokenRule:
             "note": result.note if result.problem is None else f"could not be checked: {result.problem}",
             "samples": list(self.samples),
         }
+        if result.is_check:
+            found["is_check"] = True
+        return found
 
 
 def broken_rules(

@@ -6,7 +6,7 @@ Plain values that pickle. A verdict knows nothing of how its rules were evaluate
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from deltaworks.validation.on_fail import Severity
 
@@ -18,6 +18,7 @@ class RuleRecord(TypedDict):
     severity: str
     failed_rows: int | None
     column: str | None
+    is_check: NotRequired[bool]
 
 
 _FATE = {Severity.DROP: "which were dropped", Severity.QUARANTINE: "which were quarantined"}
@@ -43,8 +44,12 @@ class RuleResult:
     """Why the rule could not be evaluated, if that is how it failed."""
     note: str | None = None
     """What more there is to say, at the end of the sentence."""
+    is_check: bool = False
+    """Whether it is an asset check, a function of the author's that judged the rows as a whole."""
 
     def __str__(self) -> str:
+        if self.is_check:
+            return self._check_text()
         subject = f"{self.column or 'table'}: {self.rule}"
         if self.problem is not None:
             return f"{subject} could not be checked: {self.problem}"
@@ -56,12 +61,20 @@ class RuleResult:
 
     def to_json(self) -> RuleRecord:
         """Return what a commit may record: no values of rows, hence no samples and no problem."""
-        return {
+        record: RuleRecord = {
             "rule": self.rule,
             "severity": self.severity.value,
             "failed_rows": self.failed_rows,
             "column": self.column,
         }
+        if self.is_check:
+            record["is_check"] = True
+        return record
+
+    def _check_text(self) -> str:
+        if self.problem is not None:
+            return f"check {self.rule} could not be judged: {self.problem}"
+        return f"check {self.rule} failed{f': {self.note}' if self.note else ''}"
 
     def _shown_samples(self) -> str:
         if not self.samples:

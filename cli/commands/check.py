@@ -61,7 +61,8 @@ def check(
         session.output.show(_view([_as_problem(error)], [], _functions(None, set()), 0))
         return ExitCode.REFUSED
     selected = selection.select_every(project.graph, select or ())
-    chosen = set(map(str, selected))
+    checks = (str(each.check.key) for key in selected for each in project.graph.every[key].checks)
+    chosen = {*map(str, selected), *checks}
     findings = check_contracts(project.graph)
     problems = [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
     problems += [
@@ -77,7 +78,7 @@ def check(
         if str(node.key) in chosen
         for value in unseen_values(node.asset)
     ]
-    session.output.show(_view(problems, notes, _functions(findings, chosen), len(chosen)))
+    session.output.show(_view(problems, notes, _functions(findings, chosen), len(selected)))
     return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
@@ -125,7 +126,7 @@ def _functions(findings: Findings | None, chosen: set[str]) -> dict[str, list[An
     if findings is None:
         return {"proved": [], "opaque": []}
     wrong = {problem.asset for problem in findings.problems}
-    proved = [str(key) for key in findings.results]
+    proved = [str(key) for key in (*findings.results, *findings.checked)]
     left = {str(key): reason for key, reason in findings.left.items()}
     return {
         "proved": [asset for asset in proved if asset in chosen and asset not in wrong],

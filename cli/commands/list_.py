@@ -49,6 +49,7 @@ def _assets(project: Project, select: Sequence[str]) -> View:
     chosen = selection.select_every(project.graph, select, lambda: observe(project.graph, project.store).status)
     nodes = [project.graph.every[key] for key in chosen]
     kinds = {node.asset.kind for node in project.graph.every.values()}
+    has_checks = any(node.checks for node in nodes)
     rows = [
         (
             Cell(str(node.key), "strong"),
@@ -56,12 +57,14 @@ def _assets(project: Project, select: Sequence[str]) -> View:
             node.asset.group,
             str(node.partitions),
             ", ".join(str(edge.upstream) for edge in node.reads) or Cell("-", "quiet"),
+            *((f"{len(node.checks):,}" if node.checks else Cell("-", "quiet"),) if has_checks else ()),
             Cell(_first_line(node), "quiet"),
         )
         for node in nodes
     ]
     kind = ("kind",) if len(kinds) > 1 else ()
-    table = Table(("asset", *kind, "group", "partitions", "made from", "description"), rows)
+    checks = ("checks#",) if has_checks else ()
+    table = Table(("asset", *kind, "group", "partitions", "made from", *checks, "description"), rows)
     return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
 
 
@@ -84,6 +87,17 @@ def _asset_json(node: Node) -> dict[str, Any]:
         "description": asset.description,
         "code_version": node.code,
         "location": asset.location,
+        "checks": [
+            {
+                "check": each.check.name,
+                "blocking": each.check.blocking,
+                "when": each.check.when.value,
+                "description": each.check.description,
+                "file": each.check.where.file,
+                "line": each.check.where.line,
+            }
+            for each in node.checks
+        ],
         "file": asset.where.file,
         "line": asset.where.line,
     }

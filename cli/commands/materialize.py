@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.migrating import run_migration
@@ -94,7 +96,16 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
     node = project.graph.node(select[0])
-    found = readmit(project.graph, node, project.store, keys, command=command, now=session.now)
+    found = readmit(
+        project.definitions,
+        project.graph,
+        node,
+        project.store,
+        keys,
+        command=command,
+        environ=os.environ,
+        now=session.now,
+    )
     entry = found.entry
     document = {
         "run_id": entry.run_id,
@@ -106,11 +117,13 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
         },
         "failures": failures_json(entry.failures, found.broken, project.store),
         "warnings": warnings_json(found.warned),
+        "checks": checks_json(entry),
     }
     width = session.output.width
     told = [
         *warning_lines(node, found.warned),
         *failure_lines(entry.failures, found.broken, project.graph, project.store, width),
+        *check_lines(entry),
     ]
     if not entry.materialized:
         nothing = f"{node.key}: nothing was committed (run {entry.run_id})"
@@ -124,8 +137,9 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     newly_out = entry.dropped + entry.quarantined - found.still_rejected
     were = "was" if newly_out == 1 else "were"
     more = [Cell(f"left out now: {counted(newly_out, 'row')} that {were} in the table", "stale")] if newly_out else []
-    session.output.show(View(document, (*told, *more, Cell(summary, "bad" if entry.failures else "good"))))
-    return ExitCode.FAILED if entry.failures else ExitCode.DONE
+    is_well = entry.status == "success"
+    session.output.show(View(document, (*told, *more, Cell(summary, "good" if is_well else "bad"))))
+    return ExitCode.DONE if is_well else ExitCode.FAILED
 
 
 def add_to(app: typer.Typer) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
+from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
@@ -103,10 +104,17 @@ def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Se
         | {
             "failures": failures,
             "kept": kept_json,
+            "checks": checks_json(run),
             "steps": [asdict(each) for each in run.steps],
             "earlier": [asdict(each) for each in run.earlier],
         },
-        (facts, *_steps(run), *_failures(run, by_partition), *_kept_lines(kept, store, session.output.width)),
+        (
+            facts,
+            *_steps(run),
+            *_failures(run, by_partition),
+            *check_lines(run),
+            *_kept_lines(kept, store, session.output.width),
+        ),
     )
 
 

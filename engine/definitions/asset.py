@@ -44,6 +44,8 @@ class AssetKind(StrEnum):
     """Data that is no table: only which version there is of it is kept."""
     VIEW = "view"
     """A function, which is called by whoever reads it; nothing is stored."""
+    CHECK = "asset check"
+    """A function, which judges what runs make of another asset; it is none itself."""
 
     @property
     def is_made(self) -> bool:
@@ -69,6 +71,7 @@ class AssetKind(StrEnum):
             AssetKind.EXTERNAL: "others write it",
             AssetKind.SOURCE: "it is observed",
             AssetKind.VIEW: "it is computed when it is read",
+            AssetKind.CHECK: "it judges another asset",
         }[self]
 
 

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
+from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.keys import CheckKey
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.definitions.signature import place_of
 from deltaworks.errors import InvalidDefinition
 
 
 class Definitions:
-    """Assets, views among them, and the resources that they use.
+    """Assets, views among them, the checks of assets, and the resources that they use.
 
     Raises:
-        InvalidDefinition: something given is no asset or no resource, two assets share a key or a folder, or one's
-            folder lies inside another's.
+        InvalidDefinition: something given is no asset, no check or no resource, two assets share a key or a folder,
+            one's folder lies inside another's, or two checks of an asset have the same name.
     """
 
-    def __init__(self, assets: Iterable[Asset[..., Any]] = (), resources: Mapping[str, Resource] | None = None) -> None:
+    def __init__(
+        self,
+        assets: Iterable[Asset[..., Any]] = (),
+        resources: Mapping[str, Resource] | None = None,
+        checks: Iterable[AssetCheck] = (),
+    ) -> None:
         self.assets = tuple({id(asset): asset for asset in assets}.values())
+        self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
-        _refuse_others(self.assets, self.resources)
+        _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
+        _refuse_shared_names(self.checks)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect the assets that stand in a module's namespace, and its resources by the names they have there."""
+        """Collect what stands in a module's namespace: assets, checks, also in lists, and resources by their names."""
         values: dict[str, Any] = vars(module)
         assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        return cls(assets, named | dict(resources or {}))
+        return cls(assets, named | dict(resources or {}), _checks_among(values.values()))
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -43,19 +52,21 @@ class Definitions:
             for name, resource in unit.resources.items():
                 if resources.setdefault(name, resource) != resource:
                     raise InvalidDefinition(f"resource {name!r} is defined twice, with different values")
-        return cls((asset for unit in units for asset in unit.assets), resources)
+        checks = (check for unit in units for check in unit.checks)
+        return cls((asset for unit in units for asset in unit.assets), resources, checks)
 
     def refuse_missing_resources(self) -> None:
-        """Check that every asset gets its resources. Only the whole project can say: modules may share them.
+        """Check that all get their resources. Only the whole project can say: modules may share them.
 
         Raises:
-            InvalidDefinition: a resource that an asset asks for is not given.
+            InvalidDefinition: a resource that an asset or a check asks for is not given.
         """
-        for asset in self.assets:
-            for argument, wanted in asset.signature.resources.items():
-                self.resource(asset, argument, wanted)
+        everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*self.assets, *self.checks)
+        for each in everyone:
+            for argument, wanted in each.signature.resources.items():
+                self.resource(each, argument, wanted)
 
-    def resource(self, asset: Asset[..., Any], argument: str, wanted: type[Resource]) -> Resource:
+    def resource(self, asset: Asset[..., Any] | AssetCheck, argument: str, wanted: type[Resource]) -> Resource:
         """Return the resource for an argument: the one of its type, and of its name where several have the type.
 
         Raises:
@@ -71,19 +82,36 @@ class Definitions:
             if fitting
             else f"there is none; give Definitions(resources={{{argument!r}: {wanted.__name__}(...)}})"
         )
+        is_check = isinstance(asset, AssetCheck) or asset.kind is AssetKind.CHECK
+        whose = f"{AssetKind.CHECK if is_check else 'asset'} {str(asset.key)!r}"
         raise InvalidDefinition(
-            f"asset {str(asset.key)!r} asks for a {wanted.__name__} as {argument!r}, but {problem}",
+            f"{whose} asks for a {wanted.__name__} as {argument!r}, but {problem}",
             where=asset.where,
             asset=str(asset.key),
         )
 
 
-def _refuse_others(assets: Iterable[object], resources: Mapping[str, object]) -> None:
+def _checks_among(values: Iterable[object]) -> Iterator[AssetCheck]:
+    for value in values:
+        if isinstance(value, AssetCheck):
+            yield value
+        elif isinstance(value, list | tuple):
+            members = cast("Iterable[object]", value)
+            yield from (each for each in members if isinstance(each, AssetCheck))
+
+
+def _refuse_others(assets: Iterable[object], checks: Iterable[object], resources: Mapping[str, object]) -> None:
     for asset in assets:
         if not isinstance(asset, Asset):
             where = place_of(asset) if inspect.isfunction(asset) else None
             raise InvalidDefinition(
                 f"{asset!r} among the assets is none; decorate its function with @asset", where=where
+            )
+    for check in checks:
+        if not isinstance(check, AssetCheck):
+            where = place_of(check) if inspect.isfunction(check) else None
+            raise InvalidDefinition(
+                f"{check!r} among the checks is none; decorate its function with @asset_check", where=where
             )
     for name, resource in resources.items():
         if not isinstance(resource, Resource):
@@ -124,6 +152,19 @@ def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
                     f"would lie inside the table of {outer.key.path!r} ({outer.where}); a vacuum of that table would "
                     "delete it, so give one of them another name or location",
                 )
+
+
+def _refuse_shared_names(checks: tuple[AssetCheck, ...]) -> None:
+    by_key: dict[CheckKey, AssetCheck] = {}
+    for check in checks:
+        other = by_key.setdefault(check.key, check)
+        if other is not check:
+            raise InvalidDefinition(
+                f"asset check {str(check.key)!r} is defined twice; the other definition is at {other.where}. Give one "
+                "of them another name",
+                where=check.where,
+                asset=str(check.asset),
+            )
 
 
 def _clash(asset: Asset[..., Any], problem: str) -> InvalidDefinition:

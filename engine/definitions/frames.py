@@ -23,6 +23,9 @@ LazyFrame = TypeAliasType("LazyFrame", pl.LazyFrame, type_params=(Model,))
 Previous = TypeAliasType("Previous", pl.LazyFrame, type_params=(Model,))
 """The asset's own rows of the preceding partition, as a lazy frame; none of them for the first partition."""
 
+Committed = TypeAliasType("Committed", pl.LazyFrame, type_params=(Model,))
+"""For asset checks: the rows that the judged partition has until the commit, as a lazy frame; at first none."""
+
 DataFrame = TypeAliasType("DataFrame", pl.DataFrame, type_params=(Model,))
 """An eager frame whose rows fit a pandera model."""
 
@@ -36,6 +39,8 @@ class FrameType:
     is_lazy: bool
     is_previous: bool = False
     """Whether it is the asset's own preceding partition."""
+    is_committed: bool = False
+    """Whether it is the visible content of the partition that a check judges."""
 
 
 def read_frame_type(annotation: object) -> FrameType | None:
@@ -49,6 +54,8 @@ def read_frame_type(annotation: object) -> FrameType | None:
         return FrameType(_model(annotation), is_lazy=True)
     if origin is Previous:
         return FrameType(_model(annotation), is_lazy=True, is_previous=True)
+    if origin is Committed:
+        return FrameType(_model(annotation), is_lazy=True, is_committed=True)
     if origin is DataFrame or _is_subclass(origin, pl.DataFrame):
         return FrameType(_model(annotation), is_lazy=False)
     return None

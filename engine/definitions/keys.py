@@ -36,6 +36,24 @@ class AssetKey:
         return self.path
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class CheckKey(AssetKey):
+    """The name of an asset check: its asset's and its own, `flights:not_half_empty`. It is the key of no asset."""
+
+    def __post_init__(self) -> None:
+        """Take the name as it is: no folder is called so."""
+
+
+def name_problem(name: object) -> str | None:
+    """Say why an asset check cannot have a name, or none if it can."""
+    if isinstance(name, str) and _PART.fullmatch(name):
+        return None
+    return (
+        f"name={name!r} must start with a letter or a digit and have only letters, digits, '_', '-' and '.', at most "
+        "100 of them"
+    )
+
+
 def location_problem(location: str) -> str | None:
     """Say why a table cannot lie in a folder, or none if it can."""
     if "://" in location or location.startswith(("/", "~")):

@@ -1,22 +1,33 @@
-"""Registry: the assets that are defined while a module is loaded, those included that a later name hides."""
+"""Registry: the assets and checks that are defined while a module is loaded, also those that a later name hides."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset
+    from deltaworks.engine.definitions.asset_check import AssetCheck
 
-_defined: ContextVar[list[Asset[..., Any]] | None] = ContextVar("deltaworks_defined", default=None)
+
+@dataclass
+class Defined:
+    """What was defined so far, in its order."""
+
+    assets: list[Asset[..., Any]] = field(default_factory=list["Asset[..., Any]"])
+    checks: list[AssetCheck] = field(default_factory=list["AssetCheck"])
+
+
+_defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=None)
 
 
 @contextmanager
-def collecting() -> Generator[list[Asset[..., Any]]]:
-    """Yield a list that receives every asset as it is defined."""
-    defined: list[Asset[..., Any]] = []
+def collecting() -> Generator[Defined]:
+    """Yield what receives every asset and check as it is defined."""
+    defined = Defined()
     token = _defined.set(defined)
     try:
         yield defined
@@ -25,7 +36,14 @@ def collecting() -> Generator[list[Asset[..., Any]]]:
 
 
 def note(asset: Asset[..., Any]) -> None:
-    """Add an asset to the list of whoever is collecting."""
+    """Tell an asset to whoever is collecting."""
     defined = _defined.get()
     if defined is not None:
-        defined.append(asset)
+        defined.assets.append(asset)
+
+
+def note_check(check: AssetCheck) -> None:
+    """Tell a check to whoever is collecting."""
+    defined = _defined.get()
+    if defined is not None:
+        defined.checks.append(check)

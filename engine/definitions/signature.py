@@ -20,6 +20,7 @@ from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
 
 _INJECTED = (Partition, Logger)
+_PREVIOUS = "Previous, the asset's own preceding partition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def read_signature(
     local_names: Mapping[str, Any],
     what: str = "asset",
     returns: FrameType | None = None,
+    judged: AssetKey | None = None,
 ) -> Signature:
     """Read a function's annotations.
 
@@ -82,12 +84,13 @@ def read_signature(
         local_names: those of the scope that defines the function: models and types may be local to it.
         what: what it defines, for messages.
         returns: the rows of its table, where the function returns something else.
+        judged: the asset whose rows it judges, if it is an asset check.
 
     Raises:
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
     try:
-        return _read(function, _hints(function, local_names), name, returns)
+        return _read(function, _hints(function, local_names), name, returns, judged)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
@@ -107,7 +110,13 @@ def _hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict
         raise InvalidDefinition(f"an annotation cannot be read: {error}") from error
 
 
-def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str, returns: FrameType | None) -> Signature:
+def _read(
+    function: Callable[..., Any],
+    hints: Mapping[str, Any],
+    name: str,
+    returns: FrameType | None,
+    judged: AssetKey | None,
+) -> Signature:
     upstreams: list[Upstream] = []
     resources: dict[str, type[Resource]] = {}
     injected: dict[type, str] = {}
@@ -122,7 +131,7 @@ def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str, ret
         annotation, declared = _split(argument, hints[argument])
         frame = _frame(f"argument {argument!r}", annotation)
         if frame is not None:
-            upstreams.append(_upstream(argument, frame, declared or Input(), name))
+            upstreams.append(_upstream(argument, frame, declared or Input(), name, judged))
         elif declared is not None:
             raise InvalidDefinition(
                 f"argument {argument!r} has an Input, but is a {_spelled(annotation)}; only frames are read from an "
@@ -144,14 +153,21 @@ def _read(function: Callable[..., Any], hints: Mapping[str, Any], name: str, ret
     return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), rows)
 
 
-def _upstream(argument: str, frame: FrameType, declared: Input, name: str) -> Upstream:
-    if frame.is_previous:
-        if declared.asset is not None or declared.mapping is not None:
+def _upstream(argument: str, frame: FrameType, declared: Input, name: str, judged: AssetKey | None) -> Upstream:
+    if frame.is_previous or frame.is_committed:
+        if frame.is_committed and judged is None:
             raise InvalidDefinition(
-                f"argument {argument!r} is Previous, the asset's own preceding partition, so its Input has neither "
-                "asset nor mapping; for others write LazyFrame[Model]"
+                f"argument {argument!r} is Committed, which only asset checks are given; an asset reads its own "
+                "preceding partition by Previous[Model]"
             )
-        return Upstream(argument, as_key(name), frame, TimeWindowMapping(-1, -1), declared.allow_missing)
+        if declared.asset is not None or declared.mapping is not None:
+            named = "Committed, the partition's own content" if frame.is_committed else _PREVIOUS
+            raise InvalidDefinition(
+                f"argument {argument!r} is {named}, so its Input has neither asset nor mapping; for others write "
+                "LazyFrame[Model]"
+            )
+        own = None if frame.is_committed else TimeWindowMapping(-1, -1)
+        return Upstream(argument, judged or as_key(name), frame, own, declared.allow_missing)
     try:
         key = as_key(argument if declared.asset is None else declared.asset)
         mapping = None if declared.mapping is None else as_mapping(declared.mapping)

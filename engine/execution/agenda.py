@@ -21,6 +21,7 @@ from deltaworks.engine.definitions.mappings.correspondence import Correspondence
 from deltaworks.engine.definitions.mappings.product import Grid
 from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals, Segments, count_to
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.check_nodes import awaited_by_checks
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Plan
 
@@ -65,9 +66,11 @@ class Agenda:
         """Of the assets that wait for all of their partitions: those that could be made by themselves."""
         self._calls: deque[tuple[AssetKey, int, int]] = deque()
         """What is to be made next, by calls of exactly these partitions."""
+        self._leaving: dict[AssetKey, list[Edge]] = {key: [] for key in plan.planned}
         for key in plan.planned:
-            for edge in graph.nodes[key].upstream:
+            for edge in (*graph.nodes[key].upstream, *awaited_by_checks(graph, key)):
                 if edge.upstream in plan.planned:
+                    self._leaving[edge.upstream].append(edge)
                     self._wait_for(edge, plan)
         for key, waits in self._waits.items():
             for ordinal, count in waits.items():
@@ -106,6 +109,10 @@ class Agenda:
         """Whether anything of the plan was neither made nor found impossible."""
         return any(self._waits.values())
 
+    def is_open(self, key: AssetKey, ordinal: int) -> bool:
+        """Whether a partition is planned and neither committed nor given up."""
+        return ordinal in self._waits.get(key, {})
+
     def again(self, key: AssetKey, ordinal: int) -> None:
         """Make a partition that was taken ready once more."""
         self._make_ready(key, ordinal)
@@ -117,7 +124,7 @@ class Agenda:
     def committed(self, key: AssetKey, ordinal: int) -> None:
         """Note that a partition is made, which may make others ready."""
         self._settle(key, ordinal)
-        for edge in self._planned_downstream(key):
+        for edge in self._leaving[key]:
             self._pass(edge, ordinal)
 
     def failed(self, key: AssetKey, ordinal: int) -> Iterator[Blocked]:
@@ -130,7 +137,7 @@ class Agenda:
         failed = [(key, ordinal)]
         while failed:
             upstream, upstream_ordinal = failed.pop()
-            for edge in self._planned_downstream(upstream):
+            for edge in self._leaving[upstream]:
                 if edge.argument.allow_missing:
                     self._pass(edge, upstream_ordinal)
                     continue
@@ -167,9 +174,6 @@ class Agenda:
         """Return what depends on an upstream partition that failed, the first time that this holds for it."""
         gates = self._gates.get(_name(edge))
         return edge.correspondence.downstream_of(ordinal) if gates is None or gates.close(ordinal) else ()
-
-    def _planned_downstream(self, key: AssetKey) -> Iterator[Edge]:
-        return (edge for edge in self._graph.downstream[key] if edge.downstream in self._waits)
 
     def _release(self, key: AssetKey, ordinals: Ordinals) -> None:
         waits = self._waits[key]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeAlias
 
 import polars as pl
 
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.described import description_of
+from deltaworks.engine.execution.in_order import CommitJudge, earlier_ordinals
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.migration import addable, migration_to
 from deltaworks.engine.execution.table_scope import TableScope
-from deltaworks.engine.execution.task import Outcome, StagedOutcome
+from deltaworks.engine.execution.task import ChecksRead, Outcome, StagedOutcome
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import TableMismatch
 from deltaworks.io.commit import Committed, commit_partitions
@@ -26,7 +29,6 @@ from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
-from deltaworks.validation import RuleResult
 
 ENGINE = "deltaworks"
 
@@ -50,6 +52,29 @@ class Batch:
     def is_due(self, partitions: int, age_s: float, now_s: float) -> bool:
         """Return whether the batch is large or old enough to be committed."""
         return now_s - self.since_s >= age_s or sum(len(outcome.staged) for outcome in self.outcomes) >= partitions
+
+
+def hold_back(node: Node, batch: Batch, is_open: Callable[[int], bool]) -> list[Outcome]:
+    """Take out of a batch what has to wait for the fate of earlier partitions, and return it.
+
+    Args:
+        node: the asset.
+        batch: what is staged of it; each of these waits for no partition but such as are neither here nor settled.
+        is_open: whether a partition is yet to be made, committed or given up.
+    """
+    going: set[int] = set()
+    for each in batch.staged:
+        if all(earlier in going or not is_open(earlier) for earlier in earlier_ordinals(node, each.ordinal)):
+            going.add(each.ordinal)
+    held: list[Outcome] = []
+    going_outcomes: list[Outcome] = []
+    for outcome in batch.outcomes:
+        for outcomes, is_going in ((going_outcomes, True), (held, False)):
+            part = tuple(each for each in outcome.staged if (each.ordinal in going) is is_going)
+            if part:
+                outcomes.append(replace(outcome, staged=part))
+    batch.outcomes[:] = going_outcomes
+    return held
 
 
 def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
@@ -105,7 +130,8 @@ def commit_batch(
     run: RunEntry,
     now: dt.datetime,
     keep: Keep | None,
-) -> tuple[Committed, TableScope]:
+    checker: Checker,
+) -> tuple[Committed, CommitJudge]:
     """Commit a batch without misfits, creating its table first if there is none.
 
     Columns that the table lacks are added by the same commit, by whatever of the batch is committed then.
@@ -123,8 +149,7 @@ def commit_batch(
         create_table(table, schema, node.partition_columns, description_of(node), node.scheme)
         verify(table)
     by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
-
-    scope = TableScope(node, schema, keep, kept_files(batch.outcomes))
+    judge = judge_of(node, schema, batch, keep, checker)
 
     def describe(table: Table, partitions: Sequence[StagedPartition]) -> Json | None:
         wanted = {name for partition in partitions for name in _schema(by_key[partition.key][0])}
@@ -137,8 +162,8 @@ def commit_batch(
             asset=str(node.key),
             engine=ENGINE,
             started_at=run.started_at,
-            groups=tuple(groups_of(node, chosen)),
-            checks=checks_of([with_warned(each, scope.warned) for _, each in chosen]),
+            groups=tuple(groups_of(node, chosen, table)),
+            checks=checks_of([judge.told(each) for _, each in chosen]),
         )
 
     committed = commit_partitions(
@@ -149,9 +174,15 @@ def commit_batch(
         verify,
         int(now.timestamp() * 1000),
         describe,
-        judge=scope.refuse,
+        judge=judge.refuse,
     )
-    return committed, scope
+    return committed, judge
+
+
+def judge_of(node: Node, schema: pl.Schema, batch: Batch, keep: Keep | None, checker: Checker) -> CommitJudge:
+    """Return what judges a batch together with what its table holds."""
+    by_key = {each.partition.key: (outcome, each) for outcome in batch.outcomes for each in outcome.staged}
+    return CommitJudge(TableScope(node, schema, keep, kept_files(batch.outcomes)), by_key, checker)
 
 
 def kept_files(outcomes: Iterable[Outcome]) -> dict[str, KeptFile]:
@@ -177,9 +208,12 @@ def discard(table: Table, partition: StagedPartition) -> None:
         drop_rejects(table.store, partition.rejects)
 
 
-def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Iterator[Group]:
-    """Yield one group for each set of upstream versions that partitions were made from."""
-    by_inputs: dict[tuple[tuple[str, Pin], ...], list[StagedOutcome]] = {}
+_Pins: TypeAlias = tuple[tuple[str, Pin], ...]
+
+
+def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]], table: Table) -> Iterator[Group]:
+    """Yield one group for each set of upstream versions that partitions were made from and checked against."""
+    by_inputs: dict[tuple[_Pins, _Pins], list[StagedOutcome]] = {}
     for outcome, each in chosen:
         pins: dict[str, Pin] = {}
         place = each.ordinal - outcome.task.first
@@ -188,8 +222,9 @@ def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> It
                 known = pins.get(pinned.table_id, Pin(str(pinned.asset), pinned.version))
                 members = tuple((argument, told) for told in pinned.members[place : place + 1])
                 pins[pinned.table_id] = replace(known, members=(*known.members, *members))
-        by_inputs.setdefault(tuple(pins.items()), []).append(each)
-    for inputs, made in by_inputs.items():
+        reads = tuple(reads_of(node, outcome.task.checks.get(each.ordinal, {}), table).items())
+        by_inputs.setdefault((tuple(pins.items()), reads), []).append(each)
+    for (inputs, reads), made in by_inputs.items():
         yield Group(
             keys=tuple(each.partition.key for each in made) if node.partition_columns else None,
             rows=tuple(each.partition.rows for each in made),
@@ -198,7 +233,26 @@ def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> It
             override=node.asset.code_version,
             columns=next((outcome.fingerprints for outcome, _ in chosen if outcome.fingerprints), None),
             inputs=dict(inputs),
+            reads=dict(reads),
         )
+
+
+def reads_of(node: Node, checks: ChecksRead, table: Table) -> dict[str, Pin]:
+    """Return what the checks of a partition read, by table id; of its own table the version that is committed on.
+
+    That is what they were judged by: whatever somebody changed since was looked at again, or left the partition out.
+    """
+    found = {
+        pinned.table_id: Pin(str(pinned.asset), pinned.version)
+        for read in checks.values()
+        for pinned in read.inputs.values()
+        if pinned.table_id is not None and pinned.asset != node.key
+    }
+    if table.table_id is not None and any(
+        each.committed or each.earlier for each in node.checks if each.check.name in checks
+    ):
+        found[table.table_id] = Pin(str(node.key), table.version)
+    return found
 
 
 def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
@@ -206,20 +260,23 @@ def _rejects(made: Sequence[StagedOutcome]) -> tuple[str | None, ...] | None:
     return names if any(names) else None
 
 
-def with_warned(staged: StagedOutcome, warned: Mapping[str, tuple[RuleResult, ...]]) -> StagedOutcome:
-    """Return what came of a partition with what does not pass only together with the rest of the table."""
-    more = warned.get(staged.partition.key, ())
-    return replace(staged, passed=staged.passed - len(more), not_passed=(*staged.not_passed, *more))
-
-
 def checks_of(staged: Sequence[StagedOutcome]) -> Mapping[str, Json]:
-    """Return what a record says of the checks of partitions: only what did not pass in detail, and rows left out."""
+    """Return what a record says of the checks of partitions, and how many rows are left out.
+
+    In detail it says what did not pass, and what checks want to be remembered.
+    """
     not_passed = [
         {**result.to_json(), "partition": each.partition.key or None} for each in staged for result in each.not_passed
     ]
-    return {
+    metadata = [
+        {"check": check, "partition": each.partition.key or None, "values": dict(values)}
+        for each in staged
+        for check, values in each.metadata.items()
+    ]
+    found: dict[str, Json] = {
         "passed": sum(each.passed for each in staged),
         "not_passed": not_passed,
         "dropped": sum(each.left_out.dropped for each in staged),
         "quarantined": sum(each.left_out.quarantined for each in staged),
     }
+    return {**found, "metadata": metadata} if metadata else found

@@ -11,7 +11,7 @@ from threading import Lock
 
 import polars as pl
 
-from deltaworks.engine.execution.call import Result
+from deltaworks.engine.execution.call import Call, Result
 from deltaworks.engine.execution.task import Broken, Kept
 from deltaworks.errors import StorageError
 from deltaworks.io.kept import KeptFile, keep_rows
@@ -100,9 +100,24 @@ def look_into(
     more = [each for each in others if (each.column, each.rule) not in known]
     columns = node.partition_columns
     rules = (*contract.broken(judged, results, columns), *contract.broken(made, more, columns))
+    return keep_broken(result.call, ordinal, made, staging.size_bytes(values), rules, keep)
+
+
+def keep_broken(
+    call: Call, ordinal: int, lf: pl.LazyFrame, size_bytes: int, rules: tuple[BrokenRule, ...], keep: Keep | None
+) -> Broken:
+    """Return what is to be told of a partition, and keep its rows.
+
+    Args:
+        call: what made it.
+        ordinal: the partition.
+        lf: its rows.
+        size_bytes: how large they are, staged.
+        rules: what was wrong with them.
+        keep: where they go, if anywhere.
+    """
     if keep is None:
         return Broken(rules, Kept(None))
-    task = result.call.task
+    node, task = call.node, call.task
     file = KeptFile(str(node.key), task.run_id, f"{task.number}-{ordinal}.parquet")
-    size_bytes = staging.size_bytes(values)
-    return Broken(rules, keep.keep(file, made, size_bytes, node.partitions.key(ordinal) or None, rules))
+    return Broken(rules, keep.keep(file, lf, size_bytes, node.partitions.key(ordinal) or None, rules))

@@ -14,6 +14,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.again import DecideAgain, decide_again
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunEnded, RunNoted
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
@@ -21,7 +22,8 @@ from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
-from deltaworks.engine.execution.run import Run, RunReport
+from deltaworks.engine.execution.report import RunReport
+from deltaworks.engine.execution.run import Run
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.sharing import Sharing
@@ -29,6 +31,7 @@ from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.turn import Waiting, turn
 from deltaworks.engine.execution.workers import Workers, stager_of, start
+from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
@@ -88,11 +91,12 @@ def launch(
         StorageError: the lake cannot be written.
     """
     stager = stager_of(definitions, graph, store, tuple(plan.planned), environ)
-    for key in plan.planned:
-        if swap is None:
-            verify_fit(graph.nodes[key], tables[key])
-        verify_upstreams(graph, graph.nodes[key], tables)
-    for key in {edge.upstream for planned in plan.planned for edge in graph.nodes[planned].upstream}:
+    readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
+    for key in plan.planned if swap is None else ():
+        verify_fit(graph.nodes[key], tables[key])
+    for reader in readers:
+        verify_upstreams(graph, reader, tables)
+    for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
     entry = entry or begin_entry(command, now())
     log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(stager.resources), tell)
@@ -116,7 +120,8 @@ def launch(
                 sharing or Sharing(),
                 {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)},
             )
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, stager.keep, swap)
+            checker = Checker(store, stager.resources)
+            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
     except BaseException:

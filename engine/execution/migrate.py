@@ -10,6 +10,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.batch import Batch
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink
 from deltaworks.engine.execution.fit import verify_form
@@ -18,7 +19,7 @@ from deltaworks.engine.execution.migration import find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap, cannot_carry
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -133,7 +134,7 @@ def _alone(node: Node, table: Table, swap: Swap, entry: RunEntry, now: Callable[
     """Migrate a table of which nothing is to be made."""
     write_run(table.store, entry)
     try:
-        swap.commit(table, node, Batch(0.0), {}, entry, now(), None)
+        swap.commit(table, node, Batch(0.0), {}, entry, now(), None, Checker(table.store, {}))
     except BaseException:
         write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
         raise

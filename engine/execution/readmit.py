@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from deltaworks.engine.execution.batch import checks_of, discard, kept_files, with_warned
+from deltaworks.engine.definitions.asset_check import When
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.afterwards import Afterwards
+from deltaworks.engine.execution.batch import Batch, checks_of, discard, judge_of, reads_of
 from deltaworks.engine.execution.call import Call
+from deltaworks.engine.execution.check_pins import check_pins
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.keep import Keep
-from deltaworks.engine.execution.opening import refuse_external
+from deltaworks.engine.execution.in_order import CommitJudge
+from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, carry_out
 from deltaworks.engine.execution.stage import Stager
-from deltaworks.engine.execution.table_scope import TableScope
 from deltaworks.engine.execution.task import Broken, Outcome, Task
+from deltaworks.engine.execution.workers import stager_of
 from deltaworks.engine.planning.code_version import differ_by_rules_only
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import verify_table
 from deltaworks.io.dtypes import Json
 from deltaworks.io.index import load_table
-from deltaworks.io.ledger import Failure, RunEntry
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.record import Group
 from deltaworks.io.rejects import Rejected, count_rejects, current_rejects, scan_rejects
 from deltaworks.io.scan import scan_table
@@ -59,20 +65,30 @@ class Readmission:
 
 
 def readmit(
-    graph: AssetGraph, node: Node, store: Store, keys: Keys, *, command: str, now: Callable[[], dt.datetime]
+    definitions: Definitions,
+    graph: AssetGraph,
+    node: Node,
+    store: Store,
+    keys: Keys,
+    *,
+    command: str,
+    environ: Mapping[str, str],
+    now: Callable[[], dt.datetime],
 ) -> Readmission:
     """Judge the rejected rows of some partitions again, each together with the rows that are there, in one commit.
 
     The record keeps what the partitions were made from, so a change of an upstream still makes them stale. They count
     as made by the present code, unless rows were dropped as well, which cannot come back. Those that others have
-    changed stay external: what others wrote is judged with the rest and kept.
+    changed stay external: what others wrote is judged with the rest and kept. Checks judge them too.
 
     Args:
+        definitions: the resources that checks ask for.
         graph: the assets.
         node: the asset.
         store: the lake.
         keys: which partitions; none: every one that has rejects.
         command: what started this, for the ledger.
+        environ: where resources find their `EnvVar`s.
         now: the clock.
 
     Raises:
@@ -88,24 +104,34 @@ def readmit(
     rejected = _judgeable(node, table, asked, keys)
     _refuse_other_code(node, rejected.values())
     verify_table(table, table.schema(), node.partition_columns, node.scheme)
+    stager = stager_of(definitions, graph, store, (node.key,), environ)
+    checker = Checker(store, stager.resources)
+    ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
+    tables = _read_by_checks(graph, node, table)
+    reads = check_pins(graph, tables, node, ordinals.values(), When.BEFORE)
     entry = begin_entry(command, now())
-    keep = Keep(store)
-    stager = Stager(store, {str(node.key): node}, {}, keep=keep)
     outcomes = [
-        _stage(stager, table, Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False), each)
-        for number, each in enumerate(rejected.values(), start=1)
-        if (ordinal := node.partitions.ordinal(each.key)) is not None
+        _stage(
+            stager,
+            table,
+            Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False, checks=reads),
+            rejected[key],
+        )
+        for number, (key, ordinal) in enumerate(ordinals.items(), start=1)
     ]
-    staged = {made.partition.key: made for outcome in outcomes for made in outcome.staged}
+    batch = Batch(0.0, outcomes)
+    staged = {made.partition.key: made for made in batch.staged}
     readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
     schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
-    scope = TableScope(node, schema, keep, kept_files(outcomes))
+    judge = judge_of(node, schema, batch, stager.keep, checker)
 
     def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
-        return (_group(node, part, rejected[part.key]) for part in parts)
+        for part in parts:
+            group = _group(node, part, rejected[part.key])
+            yield replace(group, reads=reads_of(node, reads.get(ordinals[part.key], {}), table))
 
     def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
-        found = checks_of([with_warned(staged[part.key], scope.warned) for part in parts])
+        found = checks_of([judge.told(staged[part.key]) for part in parts])
         # What was dropped once stays dropped, so no later readmission may take the content for whole.
         lost = [entry for part in parts for entry in rejected[part.key].dropped]
         return {**found, "not_passed": [*found["not_passed"], *lost]}
@@ -119,7 +145,7 @@ def readmit(
         now,
         lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
         checks_of=checks,
-        scope=scope,
+        scope=judge,
         failures=tuple(_failures(node, table, outcomes)),
     )
     assert done.entry is not None, "rejects that are judged again are a run"
@@ -128,12 +154,13 @@ def readmit(
         if each.partition.key in failed:
             discard(table, each.partition)
     committed = {key: counts for key, counts in readmitted.items() if key not in failed}
-    told = {key: with_warned(staged[key], scope.warned).not_passed for key in committed}
+    told = {key: judge.told(staged[key]).not_passed for key in committed}
+    made = [ordinals[key] for key in (*done.changed, *done.emptied)]
     return Readmission(
-        done.entry,
+        _judged_afterwards(done.entry, Afterwards(graph, tables, entry.run_id), stager, node, made),
         sum(back for back, _ in committed.values()),
         sum(left for _, left in committed.values()),
-        _broken(node, outcomes, scope),
+        _broken(node, outcomes, judge),
         {key: tuple(map(str, results)) for key, results in told.items() if results},
     )
 
@@ -155,6 +182,31 @@ def _judgeable(node: Node, table: Table, asked: Sequence[str], keys: Keys) -> di
             "first."
         )
     return rejected
+
+
+def _read_by_checks(graph: AssetGraph, node: Node, table: Table) -> dict[AssetKey, Table]:
+    """Return the table of an asset and those that its checks read."""
+    others = {edge.upstream for each in node.checks for edge in each.others if edge.upstream != node.key}
+    return {node.key: table} | {key: open_latest(table.store, graph.nodes[key].asset) for key in others}
+
+
+def _judged_afterwards(
+    entry: RunEntry, afterwards: Afterwards, stager: Stager, node: Node, made: Sequence[int]
+) -> RunEntry:
+    """Call the checks of what is committed now, and add what they said to the run's entry."""
+    told, number = [*afterwards.committed(node.key, made)], len(made)
+    while (task := afterwards.take(number := number + 1)) is not None:
+        told += afterwards.note(stager.stage(task))
+    if not told and not afterwards.passed:
+        return entry
+    entry = replace(
+        entry,
+        status=RunStatus.FAILURE if afterwards.has_failed else entry.status,
+        checks_passed=afterwards.passed,
+        check_failures=tuple(afterwards.failures),
+    )
+    write_run(stager.store, entry)
+    return entry
 
 
 def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
@@ -199,9 +251,9 @@ def _failures(node: Node, table: Table, outcomes: Sequence[Outcome]) -> Iterator
             yield Failure(str(node.key), key, reason, table.version, table.table_id)
 
 
-def _broken(node: Node, outcomes: Sequence[Outcome], scope: TableScope) -> Mapping[tuple[str, str | None], Broken]:
+def _broken(node: Node, outcomes: Sequence[Outcome], judge: CommitJudge) -> Mapping[tuple[str, str | None], Broken]:
     staged = {node.partitions.key(ordinal): each for outcome in outcomes for ordinal, each in outcome.broken.items()}
-    return {(str(node.key), key or None): each for key, each in (staged | scope.broken).items()}
+    return {(str(node.key), key or None): each for key, each in {**staged, **judge.broken}.items()}
 
 
 def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:

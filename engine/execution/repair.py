@@ -14,6 +14,7 @@ from typing import TypeVar
 import polars as pl
 
 from deltaworks.engine.execution.batch import ENGINE
+from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.table_scope import Part, TableScope
 from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -105,7 +106,7 @@ def carry_out(
     describe: Callable[[Table, Sequence[P]], Json] | None = None,
     checks_of: Callable[[Sequence[P]], Mapping[str, Json]] = lambda _: {},
     failures: Sequence[Failure] = (),
-    scope: TableScope | None = None,
+    scope: TableScope | CommitJudge | None = None,
 ) -> Repair:
     """Commit the new content of partitions, with the ledger's entry before and after.
 

@@ -10,22 +10,21 @@ import datetime as dt
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
+from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.afterwards import Afterwards
 from deltaworks.engine.execution.agenda import Agenda, Blocked
-from deltaworks.engine.execution.batch import Batch, commit_batch, discard, refuse_misfits
-from deltaworks.engine.execution.cuts import cuts
+from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import calls_before
 from deltaworks.engine.execution.events import (
     EventSink,
-    PartitionBlocked,
-    PartitionFailed,
     PartitionRetried,
     PartitionsCommitted,
     PartitionSkipped,
-    PartitionWarned,
     RunEnded,
     RunNoted,
     RunStarted,
@@ -34,28 +33,32 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
-from deltaworks.engine.execution.look import Observed
-from deltaworks.engine.execution.pin import Members, lacking, pin
+from deltaworks.engine.execution.pin import Members, lacking
+from deltaworks.engine.execution.pinned_task import pinned_task
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.retries import Retries
-from deltaworks.engine.execution.sizes import Sizes, is_small_call
+from deltaworks.engine.execution.sizes import Sizes
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
+from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken, Outcome, Task
+from deltaworks.engine.execution.teller import Teller
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Only, Plan, matching
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import Status, lake_status
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.commit import Committed
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-from deltaworks.validation import RuleResult
 
 BATCH_PARTITIONS = 50
 """Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
@@ -68,38 +71,6 @@ WAIT_S = 0.1
 
 MAX_TRIES = 3
 """How often a partition is made that others change each time meanwhile."""
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """How a run ended."""
-
-    entry: RunEntry
-    """As the ledger keeps it."""
-    blocked: tuple[PartitionBlocked, ...]
-    """What was not tried, since something that it is made from failed or is not there any more."""
-    skipped: tuple[PartitionSkipped, ...]
-    """What somebody else made meanwhile."""
-    observed: tuple[Observed, ...] = ()
-    """What came of the sources that were observed before it was planned."""
-    broken: Mapping[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
-    """By asset and partition as a failure names them, what is known of those whose rows were judged."""
-    left_out: Mapping[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
-    """How many rows the commits left out."""
-    left_calls: int = 0
-    """How many calls still ran when the run was canceled and went without them; they end with the process."""
-
-
-@dataclass(frozen=True, slots=True)
-class _TableThen:
-    """What a table was when it was decided to make a partition of it."""
-
-    table_id: str | None
-    version: int
-
-    @classmethod
-    def of(cls, table: Table) -> _TableThen:
-        return cls(table.table_id, table.version)
 
 
 class Run:
@@ -115,6 +86,7 @@ class Run:
         now: Callable[[], dt.datetime],
         tell: EventSink,
         pools: Pools,
+        checker: Checker,
         keep: Keep | None = None,
         swap: Swap | None = None,
     ) -> None:
@@ -123,25 +95,25 @@ class Run:
         """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
-        self._keep = keep
+        self._keep, self._checker = keep, checker
         self._sizes = Sizes(tables)
         self._agenda = Agenda(graph, plan, self._sizes.of)
-        as_planned = {key: _TableThen.of(tables[key]) for key in plan.planned}
+        as_planned = {key: TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
         self._halves: set[tuple[AssetKey, int, int]] = set()
         self._read: Members = {}
+        self._afterwards = Afterwards(graph, tables, entry.run_id)
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
+        self._teller = Teller(graph, self._progress, tell)
         self._numbers = calls_before(entry)
         self._running = 0
 
     def skip(self, made_by_others: Sequence[PartitionSkipped]) -> None:
         """Note what is not planned any more, since others have made it."""
-        for skipped in made_by_others:
-            self._progress.skipped.append(skipped)
-            self._tell(skipped)
+        self._teller.skipped(made_by_others)
 
     def carry_out(self, store: Store, stop: Stop, also: Callable[[], None] = lambda: None) -> RunReport:
         """Make everything that can be made, until `stop` asks for an end; what is committed by then stays.
@@ -165,6 +137,8 @@ class Run:
                 self._executor.abandon()
             else:
                 self._executor.close()
+        if self._afterwards.waiting:
+            self._tell(RunNoted(f"the run was stopped before {self._afterwards.waiting:,} commits were checked"))
         ended = self._entry_now(self._status(stop))
         if ended.status is RunStatus.CANCELED:
             ended = replace(ended, reason=stop.reason)
@@ -192,22 +166,29 @@ class Run:
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
-            is_idle = not (self._agenda.has_ready or self._pools.hold_any)
+            is_idle = not (self._has_ready or self._pools.hold_any)
             at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
             for key in list(self._batches):
                 batch = self._batches[key]
                 if at_rest or (not self._swap and batch.is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic())):
                     self._commit(key)
-            if at_rest and (stopping or not (self._agenda.has_ready or self._retries.are_waiting)):
-                return
+            if at_rest and (stopping or not (self._has_ready or self._retries.are_waiting)):
+                if not self._batches:
+                    return
+                for key in list(self._batches):  # what these wait for is not made in this run any more
+                    self._commit(key, waits=False)
 
     def _gather(self) -> None:
         if self._running:
             for outcome in self._executor.wait(WAIT_S):
                 self._running -= 1
                 self._take_in(outcome)
-        elif (self._retries.are_waiting or self._pools.hold_any) and not self._agenda.has_ready:
+        elif (self._retries.are_waiting or self._pools.hold_any) and not self._has_ready:
             time.sleep(WAIT_S)
+
+    @property
+    def _has_ready(self) -> bool:
+        return self._agenda.has_ready or bool(self._afterwards.waiting)
 
     def _end(self, store: Store, entry: RunEntry) -> None:
         """Write the run's last entry; what is committed stands, whether or not the ledger can say so."""
@@ -219,6 +200,10 @@ class Run:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
+        check = self._afterwards.take(self._numbers + 1)
+        if check is not None:
+            self._submit(check)
+            return True
         taken = self._pools.take(self._agenda.take)
         if taken is None:
             return False
@@ -234,29 +219,27 @@ class Run:
             self._set_apart(key, first, last, lacks)
             return False
         try:
-            inputs = {
-                edge.argument.argument: pin(self._graph, self._tables[edge.upstream], edge, first, last, self._read)
-                for edge in node.upstream
-            }
+            number, run_id = self._numbers + 1, self._entry.run_id
+            task = pinned_task(
+                self._graph, self._tables, key, first, last, read=self._read, run_id=run_id, number=number
+            )
         except DeltaworksError as error:
             for ordinal in range(first, last + 1):
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
             return False
-        self._numbers += 1
-        self._running += 1
-        is_small = first == last and is_small_call(self._tables[key], key, inputs)
-        cut = cuts(self._graph, self._tables, node, range(first, last + 1))
-        keys = node.partitions.key(first), node.partitions.key(last)
-        task = Task(self._entry.run_id, self._numbers, key, first, last, inputs, is_small, cut, keys, node.code)
         self._tell(StepStarted(task.where, task.number))
-        self._executor.submit(task)
+        self._submit(task)
         return True
+
+    def _submit(self, task: Task) -> None:
+        self._numbers, self._running = task.number, self._running + 1
+        self._executor.submit(task)
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
         """Settle the partitions of a call that lack an upstream; the others are ready as before."""
         for ordinal in range(first, last + 1):
             if ordinal in lacks:
-                self._note_blocked(lacks[ordinal], is_gone=True)
+                self._teller.blocked(lacks[ordinal], is_gone=True)
                 self._block(key, ordinal)
             else:
                 self._agenda.again(key, ordinal)
@@ -265,6 +248,9 @@ class Run:
         key = outcome.task.asset
         node = self._graph.nodes[key]
         task = outcome.task
+        if task.when is When.AFTER:
+            self._teller.warned(key, self._afterwards.note(outcome))
+            return
         self._pools.release((key, task.first, task.last))
         self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
         self._sizes.learn(outcome)
@@ -280,7 +266,7 @@ class Run:
             else:
                 self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
-            self._warn(key, each.ordinal, each.not_passed)
+            self._teller.warned(key, ((each.ordinal, result) for result in each.not_passed))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
@@ -298,8 +284,11 @@ class Run:
             self._halves.add(half)
             self._agenda.call_again(*half)
 
-    def _commit(self, key: AssetKey) -> None:
+    def _commit(self, key: AssetKey, *, waits: bool = True) -> None:
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
+        held = hold_back(node, batch, lambda ordinal: self._agenda.is_open(key, ordinal)) if waits else []
+        if held:
+            self._batches[key] = Batch(time.monotonic(), held)
         misfits = {} if self._swap else refuse_misfits(table, node, batch)
         for ordinal, reason in misfits.items():
             self._fail(key, ordinal, reason)
@@ -308,7 +297,9 @@ class Run:
         decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
         try:
             commit = commit_batch if self._swap is None else self._swap.commit
-            committed, scope = commit(table, node, batch, decided_at, self._entry, self._now(), self._keep)
+            committed, judge = commit(
+                table, node, batch, decided_at, self._entry, self._now(), self._keep, self._checker
+            )
         except DeltaworksError as error:
             for each in batch.staged:
                 # Only what surely no commit names may be deleted; the rest is left to `maintain`.
@@ -316,22 +307,30 @@ class Run:
                     discard(table, each.partition)
                 self._fail(key, each.ordinal, str(error))
             return
+        self._settle(key, batch, committed, judge)
+
+    def _settle(self, key: AssetKey, batch: Batch, committed: Committed, judge: CommitJudge) -> None:
+        """Take note of what became of a batch's partitions."""
+        table, warned = self._tables[key], judge.warned
         conflicts = {"".join(conflict.partitions): conflict for conflict in committed.conflicts}
         left_out = conflicts.keys() | committed.refused.keys()
         done = [each for each in batch.staged if each.partition.key not in left_out]
         for each in done:
             self._agenda.committed(key, each.ordinal)
-            self._warn(key, each.ordinal, scope.warned.get(each.partition.key, ()))
+        self._teller.warned(
+            key, ((each.ordinal, found) for each in done for found in warned.get(each.partition.key, ()))
+        )
         if committed.version is not None:
             rejected = sum((each.left_out for each in done), LeftOut())
             self._progress.commit(key, [each.partition.key for each in done], rejected)
             rows = sum(each.partition.rows for each in done)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
+            self._teller.warned(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:
             if each.partition.key in committed.refused:
                 discard(table, each.partition)
                 reason = committed.refused[each.partition.key]
-                self._fail(key, each.ordinal, reason, scope.broken.get(each.partition.key))
+                self._fail(key, each.ordinal, reason, judge.broken.get(each.partition.key))
         superseded = [each for each in batch.staged if each.partition.key in conflicts]
         for each in superseded:
             discard(table, each.partition)
@@ -360,7 +359,7 @@ class Run:
         table = self._tables[key]
         for ordinal, conflict in conflicts.items():
             self._superseded[key, ordinal] += 1
-            self._decided_on[key, ordinal] = _TableThen.of(table)
+            self._decided_on[key, ordinal] = TableThen.of(table)
             if ordinal not in wanted:
                 self._skip(key, ordinal, conflict.version)
                 if Status(status.status[ordinal]) is Status.MISSING:
@@ -372,44 +371,32 @@ class Run:
             else:
                 self._fail(key, ordinal, str(conflict))
 
-    def _warn(self, key: AssetKey, ordinal: int, results: Sequence[RuleResult]) -> None:
-        if results:
-            partition = self._graph.nodes[key].partitions.key(ordinal)
-            self._tell(PartitionWarned(key, partition, tuple(map(str, results))))
-
     def _is_own(self, key: AssetKey, conflict: CommitConflict) -> bool:
         return self._tables[key].writers[conflict.version].run_id == self._entry.run_id
 
     def _skip(self, key: AssetKey, ordinal: int, version: int) -> None:
         partition, writer = self._graph.nodes[key].partitions.key(ordinal), self._tables[key].writers[version]
-        self.skip([PartitionSkipped(key, partition, version, str(writer))])
+        self._teller.skipped([PartitionSkipped(key, partition, version, str(writer))])
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str, broken: Broken | None = None) -> None:
-        partition = self._graph.nodes[key].partitions.key(ordinal)
-        if broken is not None:
-            self._progress.broken[str(key), partition or None] = broken
-        then = self._decided_on[key, ordinal]
-        self._progress.fail(Failure(str(key), partition or None, reason, then.version, then.table_id))
-        self._tell(PartitionFailed(key, partition, reason))
+        self._teller.failed(key, ordinal, reason, self._decided_on[key, ordinal], broken)
         self._block(key, ordinal)
 
     def _block(self, key: AssetKey, ordinal: int, *, is_gone: bool = False) -> None:
         """Settle what is made from a partition that this run does not make, since others deleted it or it failed."""
         for blocked in self._agenda.failed(key, ordinal):
             is_direct = (blocked.upstream, blocked.upstream_ordinal) == (key, ordinal)
-            self._note_blocked(blocked, is_gone=is_gone and is_direct)
-
-    def _note_blocked(self, blocked: Blocked, *, is_gone: bool) -> None:
-        nodes = self._graph.nodes
-        because = f"{blocked.upstream} {nodes[blocked.upstream].partitions.key(blocked.upstream_ordinal)}".rstrip()
-        event = PartitionBlocked(blocked.asset, nodes[blocked.asset].partitions.key(blocked.ordinal), because, is_gone)
-        self._progress.blocked.append(event)
-        self._tell(event)
+            self._teller.blocked(blocked, is_gone=is_gone and is_direct)
 
     def _status(self, stop: Stop) -> RunStatus:
         if stop.is_asked and self._agenda.is_unsettled:
             return RunStatus.CANCELED
-        return RunStatus.FAILURE if self._progress.failures else RunStatus.SUCCESS
+        has_failed = self._progress.failures or self._afterwards.has_failed
+        return RunStatus.FAILURE if has_failed else RunStatus.SUCCESS
 
     def _entry_now(self, status: RunStatus) -> RunEntry:
-        return self._progress.entry(self._entry, status, self._now().isoformat())
+        return replace(
+            self._progress.entry(self._entry, status, self._now().isoformat()),
+            checks_passed=self._afterwards.passed,
+            check_failures=tuple(self._afterwards.failures),
+        )

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.check_pins import CONTENT
+from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Resources, describe
-from deltaworks.engine.execution.keep import Keep, look_into
+from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
 from deltaworks.engine.execution.sift import aggregates, measure, sift
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
@@ -24,7 +27,8 @@ from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.parquet import Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
-from deltaworks.io.rejects import LeftOut
+from deltaworks.io.rejects import LeftOut, drop_rejects
+from deltaworks.io.scan import scan_files
 from deltaworks.io.staged import RejectsFile, StagedFile, StagedPartition
 from deltaworks.io.store import Store
 from deltaworks.validation import ROWS, BrokenRule, Contract, RuleResult
@@ -54,6 +58,8 @@ class Stager:
         call = Call(self.nodes[str(task.asset)], task)
         if call.stranger is not None:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
+        if task.when is When.AFTER:
+            return self._check(call)
         return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
 
     def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
@@ -67,7 +73,7 @@ class Stager:
             lf = make()
             result = guard(call, lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
-            outcome = _judge(result, staging, written, lake, self.keep)
+            outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
             return replace(outcome, fingerprints=self._fingerprints(call, lf))
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
@@ -84,6 +90,19 @@ class Stager:
                 _drop(result, staging, ordinal)
         reasons = dict.fromkeys(task.ordinals, reason)
         return Outcome(task, failures=reasons, may_pass_later=may_pass_later, error_names=names)
+
+    def _check(self, call: Call) -> Outcome:
+        """Judge what is committed of a task's partitions."""
+        checker = Checker(self.store, self.resources)
+        checked = {
+            ordinal: {
+                each.check.name: checker.judge(each, ordinal, read.inputs[CONTENT], read)
+                for each in call.node.checks
+                if (read := reads.get(each.check.name)) is not None
+            }
+            for ordinal, reads in call.task.checks.items()
+        }
+        return Outcome(call.task, checked=checked)
 
     def _fingerprints(self, call: Call, lf: pl.LazyFrame) -> Mapping[str, str] | None:
         """Return what the plan makes each column of, where it can be had again without data; once an asset and run."""
@@ -201,12 +220,16 @@ class _Refused:
     broken: Broken
 
 
-def _judge(result: Result, staging: Staging, written: _Written, lake: Store, keep: Keep | None) -> Outcome:
+def _judge(
+    result: Result, staging: Staging, written: _Written, lake: Store, keep: Keep | None, checker: Checker
+) -> Outcome:
     task = result.call.task
     staged: list[StagedOutcome] = []
     refused: dict[int, _Refused] = {}
     for ordinal in task.ordinals:
         judged = _judge_one(result, staging, ordinal, written, lake, keep)
+        if isinstance(judged, StagedOutcome):
+            judged = _judge_by_checks(result, judged, checker, keep)
         if isinstance(judged, _Refused):
             _drop(result, staging, ordinal)
             refused[ordinal] = judged
@@ -254,6 +277,30 @@ def _judge_one(
         staging.drop(values)
     partition = StagedPartition(key, values, verdict.rows, files, rejects)
     return StagedOutcome(ordinal, partition, verdict.passed, (*taken_out, *verdict.warned), left_out)
+
+
+def _judge_by_checks(
+    result: Result, staged: StagedOutcome, checker: Checker, keep: Keep | None
+) -> StagedOutcome | _Refused:
+    """Call the checks of a partition that kept its contract, but for those that hang on what comes before it."""
+    node, ordinal, partition = result.call.node, staged.ordinal, staged.partition
+    reads = result.call.task.checks.get(ordinal, {})
+    checks = [each for each in node.checks if each.check.name in reads and not each.goes_by_order]
+    if not checks:
+        return staged
+    judged = staged_pin(node, partition, result.schema)
+    made = {each.check.name: checker.judge(each, ordinal, judged, reads[each.check.name]) for each in checks}
+    refused = refusals_of(made)
+    if not refused:
+        return staged.with_checks(made)
+    if partition.rejects is not None:
+        drop_rejects(checker.store, partition.rejects)
+    others = (each.result for each in made.values() if each.result is not None and each.result not in refused)
+    rules = tuple(BrokenRule(each, partition.rows) for each in (*refused, *others))
+    lf = scan_files(checker.store, judged.table, judged.files, result.schema, node.partition_columns)
+    size_bytes = sum(file.size_bytes for file in judged.files)
+    broken = keep_broken(result.call, ordinal, lf, size_bytes, rules, keep if partition.rows else None)
+    return _Refused(_reason(node, partition.key, refused), broken)
 
 
 def _reason(node: Node, key: str, results: Sequence[RuleResult]) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaworks.engine.execution.batch import ENGINE, Batch, checks_of, discard, groups_of, kept_files, with_warned
+from deltaworks.engine.execution.batch import ENGINE, Batch, checks_of, discard, groups_of, judge_of
+from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.described import description_of
+from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.migration import addable, expected_schema, migration_to
-from deltaworks.engine.execution.table_scope import Part, TableScope
+from deltaworks.engine.execution.table_scope import Part
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import CommitConflict, RunError, TableMismatch
 from deltaworks.io.carry import carry
@@ -49,7 +51,8 @@ class Swap:
         run: RunEntry,
         now: dt.datetime,
         keep: Keep | None,
-    ) -> tuple[Committed, TableScope]:
+        checker: Checker,
+    ) -> tuple[Committed, CommitJudge]:
         """Commit everything, or drop what was staged.
 
         Returns:
@@ -63,7 +66,7 @@ class Swap:
         """
         carried: list[RestoredPartition] = []
         try:
-            return self._commit(table, node, batch, carried, run, int(now.timestamp() * 1000), keep)
+            return self._commit(table, node, batch, carried, run, int(now.timestamp() * 1000), keep, checker)
         except (RunError, CommitConflict, TableMismatch):  # of nothing else it is sure that no commit names the files
             for each in batch.staged:
                 discard(table, each.partition)
@@ -80,7 +83,8 @@ class Swap:
         run: RunEntry,
         now_ms: int,
         keep: Keep | None,
-    ) -> tuple[Committed, TableScope]:
+        checker: Checker,
+    ) -> tuple[Committed, CommitJudge]:
         staged = batch.staged
         if len(staged) < self.made:
             failed = self.made - len(staged)
@@ -89,20 +93,20 @@ class Swap:
         migration = migration_to(node, table, schema)
         if self.carried and migration is not None and not migration.is_mechanical:
             raise cannot_carry(migration.asset, self.carried)
-        scope = TableScope(node, schema, keep, kept_files(batch.outcomes))
-        refused = scope.refuse(table, [each.partition for each in staged])
+        judge = judge_of(node, schema, batch, keep, checker)
+        refused = judge.refuse(table, [each.partition for each in staged])
         if refused:
             raise RunError(f"its table stays as it is: {next(iter(refused.values()))}")
         carried += carry(table, self.carried, schema, run.run_id, now_ms)
         by_partition = {id(each): outcome for outcome in batch.outcomes for each in outcome.staged}
-        groups = groups_of(node, [(by_partition[id(each)], each) for each in staged])
+        groups = groups_of(node, [(by_partition[id(each)], each) for each in staged], table)
         record = Record(
             run_id=run.run_id,
             asset=str(node.key),
             engine=ENGINE,
             started_at=run.started_at,
             groups=(*groups, *restored_groups(carried, is_partitioned=bool(node.partition_columns))),
-            checks=checks_of([with_warned(each, scope.warned) for each in staged]),
+            checks=checks_of([judge.told(each) for each in staged]),
             metadata={"migration": [] if migration is None else [str(change) for change in migration.changes]},
         )
         metadata = described_anew(table, schema, description_of(node))
@@ -112,7 +116,7 @@ class Swap:
             "configuration": {**(metadata.get("configuration") or {}), **scheme},
         }
         parts: list[Part] = [*(each.partition for each in staged), *carried]
-        return Committed(commit_whole(table, parts, record, metadata, verify_writable, now_ms), ()), scope
+        return Committed(commit_whole(table, parts, record, metadata, verify_writable, now_ms), ()), judge
 
 
 def cannot_carry(asset: str, keys: Sequence[str]) -> TableMismatch:

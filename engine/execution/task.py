@@ -6,11 +6,13 @@ Both are plain values that pickle: names, ordinals, pins and file names, never f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset_check import When
+from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
@@ -51,6 +53,19 @@ class PinnedInput:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRead:
+    """What one asset check reads of one partition, beside what it judges."""
+
+    inputs: Mapping[str, PinnedInput]
+    """By path of arguments."""
+    cuts: Cuts
+
+
+ChecksRead: TypeAlias = Mapping[str, CheckRead]
+"""By the name of a check."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Consecutive partitions of one asset that one call makes."""
 
@@ -70,6 +85,10 @@ class Task:
     """The first and the last key, as the coordinator names them; none: whoever carries it out has the same graph."""
     code: str | None = None
     """The code version that the coordinator knows of the asset; likewise."""
+    checks: Mapping[int, ChecksRead] = field(default_factory=dict[int, "ChecksRead"])
+    """What the checks of each partition read; a partition that is not in it is not judged by any."""
+    when: When = When.BEFORE
+    """After: nothing is made, but what is committed of the partitions is judged."""
 
     @property
     def where(self) -> str:
@@ -88,6 +107,19 @@ def where_of(asset: AssetKey, first: str, last: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What an asset check said of one partition."""
+
+    result: RuleResult | None
+    """None: it passed."""
+    metadata: Mapping[str, Fact]
+
+
+ChecksMade: TypeAlias = Mapping[str, Checked]
+"""By the name of a check."""
+
+
+@dataclass(frozen=True, slots=True)
 class StagedOutcome:
     """A partition that passed its checks and lies staged."""
 
@@ -99,6 +131,19 @@ class StagedOutcome:
     """What did not pass and does not keep it from being committed."""
     left_out: LeftOut = field(default_factory=LeftOut)
     """How many rows of it are not to be committed."""
+    metadata: Mapping[str, Mapping[str, Fact]] = field(default_factory=dict[str, Mapping[str, "Fact"]])
+    """What checks want to be remembered, by their names."""
+
+    def with_checks(self, made: ChecksMade) -> StagedOutcome:
+        """Add what checks said that do not keep it from being committed."""
+        found = tuple(each.result for each in made.values() if each.result is not None)
+        metadata = {name: each.metadata for name, each in made.items() if each.metadata}
+        return replace(
+            self,
+            passed=self.passed + len(made) - len(found),
+            not_passed=(*self.not_passed, *found),
+            metadata={**self.metadata, **metadata},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +183,5 @@ class Outcome:
     """By which names retry policies know what the call failed with; see `error_names`."""
     fingerprints: Mapping[str, str] | None = None
     """What its plan makes each column of, in a hash; none: nothing could be compared with that."""
+    checked: Mapping[int, ChecksMade] = field(default_factory=dict[int, "ChecksMade"])
+    """By ordinal, what the checks after the commit said."""

@@ -15,6 +15,7 @@ from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError
 from deltaworks.io.store import Store
@@ -80,7 +81,7 @@ def stager_of(
 
 
 def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
-    """Return the resources that an asset and the views that it reads ask for, with their `EnvVar`s read.
+    """Return the resources that an asset, its checks and the views that they read ask for, with their `EnvVar`s read.
 
     Raises:
         InvalidSettings: a variable is not set, or a value does not fit.
@@ -90,7 +91,8 @@ def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str
             argument: definitions.resource(each.asset, argument, wanted).resolve(environ)
             for argument, wanted in each.asset.signature.resources.items()
         }
-        for each in (node, *node.views.values())
+        for reader in readers_of(node)
+        for each in (reader, *reader.views.values())
     }
 
 

@@ -14,8 +14,9 @@ from enum import StrEnum
 import polars as pl
 
 from deltaworks.engine.definitions.asset import AssetKind
-from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.planning.empty_call import EmptyCall, call_on_empty, declared_schema
+from deltaworks.engine.definitions.keys import AssetKey, CheckKey
+from deltaworks.engine.planning.check_nodes import CheckNode
+from deltaworks.engine.planning.empty_call import EmptyCall, Fault, ask_on_empty, call_on_empty, declared_schema
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.errors import Place
@@ -71,7 +72,12 @@ class Findings:
     results: Mapping[AssetKey, pl.Schema]
     """The columns that functions were seen to return, if they were called to the end."""
     left: Mapping[AssetKey, str]
-    """The functions that are found out about only when they run, and why; the text goes on after the asset's name."""
+    """The functions that are found out about only when they run, and why; the text goes on after the asset's name.
+
+    Asset checks are in it, and in `checked` if they were called to the end, by their own keys.
+    """
+    checked: tuple[CheckKey, ...] = ()
+    """The asset checks that were called to the end."""
 
 
 def check_contracts(graph: AssetGraph) -> Findings:
@@ -99,7 +105,26 @@ def check_contracts(graph: AssetGraph) -> Findings:
                 results[key] = found.schema
             if found.left is not None:
                 left[key] = found.left
-    return Findings(tuple(problems), results, left)
+    checked: list[CheckKey] = []
+    for check in (each for node in graph.nodes.values() for each in node.checks):
+        problems += [
+            problem for edge in check.node.reads for problem in _edge_problems(graph, check.node, edge, schemas)
+        ]
+        asked = ask_on_empty(check, schemas)
+        if asked.fault is not None:
+            problems.append(_check_problem(graph, check, asked.fault))
+        elif asked.left is not None:
+            left[check.check.key] = asked.left
+        else:
+            checked.append(check.check.key)
+    return Findings(tuple(problems), results, left, tuple(checked))
+
+
+def _check_problem(graph: AssetGraph, check: CheckNode, fault: Fault) -> Problem:
+    reads = check.node.reads if fault.is_of_upstreams else ()
+    reading = _reading({edge.upstream: _place_of(graph, edge.upstream) for edge in reads})
+    message = f"asset check {check.check.key} {fault.problem}{reading}"
+    return Problem(ProblemKind.FUNCTION, str(check.check.key), message, fault.where.file, fault.where.line)
 
 
 def _call(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCall:

@@ -15,10 +15,12 @@ import polars as pl
 
 from deltaworks import errors
 from deltaworks.engine.definitions.asset import AssetKind
+from deltaworks.engine.definitions.check_result import CheckResult
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
+from deltaworks.engine.planning.check_nodes import CheckNode
 from deltaworks.engine.planning.graph import Node
 from deltaworks.engine.planning.own import is_authors_file
 from deltaworks.engine.planning.rehearsal import Refused, computing_everything, rehearsal
@@ -116,6 +118,36 @@ def _fault_of_a_row(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> Fault 
 def no_rows(schema: pl.Schema) -> pl.DataFrame:
     """Return an empty frame, its columns made anew."""
     return pl.DataFrame(schema=schema)
+
+
+def ask_on_empty(check: CheckNode, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCall:
+    """Call a check on empty frames that have the columns of what it judges and reads; a schema means nothing here."""
+    node = check.node
+    if check.check.comparison is not None:
+        return EmptyCall()
+    left = _left(node, schemas)
+    if left is not None:
+        return EmptyCall(left=left)
+    with rehearsal() as seen, computing_everything(no_rows):
+        try:
+            arguments = arguments_of(with_a_key(node), lambda key: pl.LazyFrame(schema=schemas[key]))
+            answer = check.check.function(**arguments)
+        except Refused as refused:
+            return EmptyCall(left=f"does what is not to be rehearsed ({refused.what})")
+        except _FOR_WANT_OF_ROWS as error:
+            return EmptyCall(left=_without_rows(error))
+        except pl.exceptions.PolarsError as error:
+            if seen.has_taken_rows:
+                return EmptyCall(left=_TAKES_ROWS)
+            return EmptyCall(fault=_fault(node, error))
+        except OSError as error:
+            return EmptyCall(left=f"reads what is not there: {_spelled(error)}")
+        except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
+            return EmptyCall(left=_without_rows(error))
+    if isinstance(answer, bool | CheckResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return EmptyCall()
+    problem = f"returned {type(answer).__name__}, expected a CheckResult or a Boolean"
+    return EmptyCall(fault=Fault(problem, node.asset.where, is_of_upstreams=False))
 
 
 def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema], *, lazily: bool = False) -> pl.LazyFrame | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -29,6 +29,7 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dyn
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.definitions.signature import Upstream
 from deltaworks.engine.planning import views
+from deltaworks.engine.planning.check_nodes import CheckNode, check_node, read_by
 from deltaworks.engine.planning.code_version import code_version, with_views
 from deltaworks.errors import InvalidDefinition, RequestError, UnknownAsset, UnknownUpstream, did_you_mean
 
@@ -99,6 +100,8 @@ class Node:
     """The arguments of its function that are assets or views."""
     upstream: tuple[Edge, ...]
     """The tables that it is made from: what it reads, and in place of views what they are made from."""
+    checks: tuple[CheckNode, ...] = ()
+    """What judges its partitions."""
 
     @property
     def key(self) -> AssetKey:
@@ -254,7 +257,7 @@ def build_graph(definitions: Definitions, now: dt.datetime, keys: DynamicKeys | 
     Raises:
         UnknownUpstream: an argument names no asset.
         InvalidDefinition: assets are made from each other in a circle, a mapping does not fit its two assets, dynamic
-            partitions follow what is no partition column, or an asset's resource is missing.
+            partitions follow what is no partition column, a check judges what no run makes, or a resource is missing.
     """
     assets = {asset.key: asset for asset in definitions.assets}
     for asset in assets.values():
@@ -270,8 +273,11 @@ def build_graph(definitions: Definitions, now: dt.datetime, keys: DynamicKeys | 
     definitions.refuse_missing_resources()
     _refuse_unknown_keys(assets)
     found: dict[AssetKey, Node] = {}
-    for key in _upstream_first(assets):
+    for key in _upstream_first(assets, read_by(assets, definitions.checks)):
         found[key] = _node(assets[key], found, now, keys or {})
+    for check in definitions.checks:
+        checked = check_node(check, found, lambda asset, partitions: _edges(asset, partitions, found))
+        found[check.asset] = replace(found[check.asset], checks=(*found[check.asset].checks, checked))
     return AssetGraph(
         {key: node for key, node in found.items() if node.asset.kind is not AssetKind.VIEW},
         {key: node for key, node in found.items() if node.asset.kind is AssetKind.VIEW},
@@ -333,13 +339,10 @@ def _source_problem(
     return None
 
 
-def _upstream_first(assets: Mapping[AssetKey, Asset[..., Any]]) -> Iterable[AssetKey]:
-    sorter = TopologicalSorter(
-        {
-            key: [upstream.key for upstream in asset.signature.upstreams if upstream.key != key]
-            for key, asset in assets.items()
-        }
-    )
+def _upstream_first(
+    assets: Mapping[AssetKey, Asset[..., Any]], read: Mapping[AssetKey, Iterable[AssetKey]]
+) -> Iterable[AssetKey]:
+    sorter = TopologicalSorter(read)
     try:
         return list(sorter.static_order())
     except CycleError as error:
@@ -389,5 +392,5 @@ def _dimension_names(partitions: Partitions, single: str) -> tuple[str, ...]:
 
 
 def _refusal(asset: Asset[..., Any], problem: str) -> InvalidDefinition:
-    word = AssetKind.VIEW if asset.kind is AssetKind.VIEW else AssetKind.FUNCTION
+    word = asset.kind if asset.kind in (AssetKind.VIEW, AssetKind.CHECK) else AssetKind.FUNCTION
     return InvalidDefinition(f"{word} {str(asset.key)!r}: {problem}", where=asset.where, asset=str(asset.key))

@@ -16,6 +16,7 @@ from deltaworks.engine.planning.selection_syntax import And, Attribute, Expressi
 from deltaworks.engine.planning.status import LakeStatus, Status
 from deltaworks.errors import RequestError, UnknownAsset, did_you_mean
 
+_KINDS = tuple(kind for kind in AssetKind if kind is not AssetKind.CHECK)
 _STATUSES = (*(status.word for status in Status), "failed")
 _NOBODY = {
     Attribute.GROUP: "No asset is in group",
@@ -99,7 +100,7 @@ class _Meaning:
         return chosen
 
     def _having(self, attribute: Attribute, value: str) -> frozenset[AssetKey]:
-        known = {Attribute.KIND: tuple(AssetKind), Attribute.STATUS: _STATUSES}.get(attribute)
+        known = {Attribute.KIND: _KINDS, Attribute.STATUS: _STATUSES}.get(attribute)
         if known is not None and value not in known:
             raise RequestError(f"There is no {attribute} {value!r}; known are {', '.join(known)}.")
         values = {key: self._values(attribute, node) for key, node in self._graph.every.items()}

@@ -13,13 +13,14 @@ from typing import Any
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
+from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.opening import refuse_own_tables
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sources import observe_sources
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
@@ -43,6 +44,7 @@ def materialize(
     partition: str | Sequence[str] | None = None,
     resources: Mapping[str, Resource] | None = None,
     workers: int = 2,
+    checks: Sequence[AssetCheck] = (),
 ) -> RunReport:
     """Make assets now, whatever their status, and return how it went; sources among them are observed first.
 
@@ -52,13 +54,14 @@ def materialize(
         partition: the keys to make; none: every partition.
         resources: by name, for the assets that ask for them.
         workers: how many calls run at once.
+        checks: what judges the partitions.
 
     Raises:
         RunError: a partition failed, a source could not be observed or a table of others not read, or somebody
             canceled the run; what is committed stays.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
-    definitions = Definitions(assets, resources)
+    definitions = Definitions(assets, resources, checks)
     store = Store.at(str(lake))
     refuse_own_tables(definitions, store)
     graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))

@@ -15,6 +15,7 @@ from typing import Any
 
 from deltaworks import errors
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.registry import collecting
 from deltaworks.errors import DefinitionError, InvalidDefinition, ModuleNotLoaded, Place
@@ -69,8 +70,21 @@ def _loaded(name: str, run: Callable[[], ModuleType]) -> Definitions:
     if units:
         return units[0]
     definitions = Definitions.from_module(module)
-    _refuse_hidden(definitions, [asset for asset in defined if asset.function.__module__ == module.__name__])
+    _refuse_hidden(definitions, [asset for asset in defined.assets if asset.function.__module__ == module.__name__])
+    _refuse_lost(definitions, [check for check in defined.checks if check.module == module.__name__])
     return definitions
+
+
+def _refuse_lost(definitions: Definitions, defined: Iterable[AssetCheck]) -> None:
+    """Refuse a check that no name of the module holds, so that nobody would run it."""
+    for check in defined:
+        if check not in definitions.checks:
+            raise InvalidDefinition(
+                f"asset check {str(check.key)!r} is not held by any name of the module, or a later one hides it, so it "
+                "would never be run; give it a name of its own",
+                where=check.where,
+                asset=str(check.asset),
+            )
 
 
 def _refuse_hidden(definitions: Definitions, defined: Iterable[Asset[..., Any]]) -> None:

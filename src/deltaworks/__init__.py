@@ -9,10 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
+    from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
+    from deltaworks.engine.definitions.check_result import CheckResult
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
-    from deltaworks.engine.definitions.frames import DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
     from deltaworks.engine.definitions.mappings.declared import (
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.definitions.source import file_source, observable_source
     from deltaworks.engine.definitions.view import view
-    from deltaworks.engine.execution.run import RunReport
+    from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
 
@@ -49,9 +52,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AllPartitionsMapping",
     "Asset",
+    "AssetCheck",
     "AssetKey",
     "BackfillPolicy",
     "Backoff",
+    "CheckResult",
+    "Committed",
     "CronPartitions",
     "DailyPartitions",
     "DataFrame",
@@ -79,6 +85,8 @@ __all__ = [
     "TimeWindowMapping",
     "WeeklyPartitions",
     "asset",
+    "asset_check",
+    "checks",
     "diff",
     "external_asset",
     "file_source",
@@ -91,9 +99,11 @@ __all__ = [
 
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
+    "definitions.asset_check": ("AssetCheck", "asset_check"),
+    "definitions.check_result": ("CheckResult",),
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
-    "definitions.frames": ("DataFrame", "LazyFrame", "Previous"),
+    "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
     "definitions.mappings.declared": (
@@ -126,15 +136,19 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
+_MODULES = {"checks": "deltaworks.engine.definitions.checks"}
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         # Imported here: it takes longer than all else that `import deltaworks` does.
         return importlib.import_module("importlib.metadata").version("deltaworks")
-    if name not in _HOMES:
+    if name in _MODULES:
+        value = importlib.import_module(_MODULES[name])
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
         raise AttributeError(f"module 'deltaworks' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -10,7 +10,7 @@ from typing import Any
 import deltaworks as dw
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Plan, plan

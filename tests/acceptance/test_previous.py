@@ -18,7 +18,7 @@ from deltaworks import LazyFrame
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.explain import explain
 from deltaworks.engine.planning.graph import AssetGraph, build_graph

@@ -18,7 +18,7 @@ from deltaworks import LazyFrame
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.migrate import migrate
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request

@@ -36,8 +36,8 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.repair import Keys, Repair
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.rollback import roll_back
-from deltaworks.engine.execution.run import RunReport
 from deltaworks.engine.execution.upkeep import Care, maintain
 from deltaworks.engine.execution.wipe import wipe
 from deltaworks.engine.planning.graph import AssetGraph, build_graph

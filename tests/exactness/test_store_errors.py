@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.status import Status

@@ -35,7 +35,7 @@ def on_threads(work: Work) -> Executor:
 
 
 def in_processes(work: Work, limits: Limits | None = None) -> Executor:
-    children = Children(Given(work), os.environ, lambda _: limits or Limits(), count=2)
+    children = Children(Given(work), os.environ, lambda _: limits or Limits(), count=2, sink=lambda _: None)
     return ThreadExecutor(children.carry_out, 2, children.close)
 
 

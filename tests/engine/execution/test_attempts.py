@@ -16,7 +16,7 @@ import deltaworks as dw
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request

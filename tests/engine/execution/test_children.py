@@ -110,7 +110,7 @@ def test_closing_ends_what_runs_whether_it_wants_to_or_not(tmp_path: Path) -> No
 
 def test_a_project_that_does_not_load_in_time_fails_what_would_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children_module, "START_S", 0.5)
-    children = Children(carried_out.NeverMade(), os.environ, lambda _: Limits(), count=1)
+    children = Children(carried_out.NeverMade(), os.environ, lambda _: Limits(), count=1, sink=lambda _: None)
     executor = ThreadExecutor(children.carry_out, 1, children.close)
 
     executor.submit(task(1))
@@ -136,7 +136,7 @@ class _Unloadable:
     ],
 )
 def test_a_project_that_cannot_be_loaded_fails_what_would_have_run(error: BaseException, reason: str) -> None:
-    children = Children(_Unloadable(error), os.environ, lambda _: Limits(), count=1)
+    children = Children(_Unloadable(error), os.environ, lambda _: Limits(), count=1, sink=lambda _: None)
     executor = ThreadExecutor(children.carry_out, 1, children.close)
 
     executor.submit(task(1))

@@ -20,7 +20,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.events import PartitionBlocked
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.run import RunReport
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
 from deltaworks.engine.planning.request import request

@@ -1,0 +1,63 @@
+"""Teller: notes what becomes of partitions in a run's progress, and tells whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.agenda import Blocked
+from deltaworks.engine.execution.events import (
+    EventSink,
+    PartitionBlocked,
+    PartitionFailed,
+    PartitionSkipped,
+    PartitionWarned,
+)
+from deltaworks.engine.execution.progress import Progress
+from deltaworks.engine.execution.table_then import TableThen
+from deltaworks.engine.execution.task import Broken
+from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.io.ledger import Failure
+from deltaworks.validation import RuleResult
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Of one run."""
+
+    graph: AssetGraph
+    progress: Progress
+    tell: EventSink
+
+    def skipped(self, events: Iterable[PartitionSkipped]) -> None:
+        """Note what others have made."""
+        for event in events:
+            self.progress.skipped.append(event)
+            self.tell(event)
+
+    def warned(self, key: AssetKey, results: Iterable[tuple[int, RuleResult]]) -> None:
+        """Tell what did not pass in partitions of an asset and keeps nothing back."""
+        found: dict[int, list[str]] = {}
+        for ordinal, result in results:
+            found.setdefault(ordinal, []).append(str(result))
+        for ordinal, texts in found.items():
+            self.tell(PartitionWarned(key, self._key(key, ordinal), tuple(texts)))
+
+    def failed(self, key: AssetKey, ordinal: int, reason: str, then: TableThen, broken: Broken | None) -> None:
+        """Note that a partition could not be made."""
+        partition = self._key(key, ordinal)
+        if broken is not None:
+            self.progress.broken[str(key), partition or None] = broken
+        self.progress.fail(Failure(str(key), partition or None, reason, then.version, then.table_id))
+        self.tell(PartitionFailed(key, partition, reason))
+
+    def blocked(self, blocked: Blocked, *, is_gone: bool) -> None:
+        """Note that a partition is not tried, since another one failed or is gone."""
+        because = f"{blocked.upstream} {self._key(blocked.upstream, blocked.upstream_ordinal)}".rstrip()
+        event = PartitionBlocked(blocked.asset, self._key(blocked.asset, blocked.ordinal), because, is_gone)
+        self.progress.blocked.append(event)
+        self.tell(event)
+
+    def _key(self, key: AssetKey, ordinal: int) -> str:
+        return self.graph.nodes[key].partitions.key(ordinal)
