@@ -245,9 +245,8 @@ class Run:
                 self._agenda.again(key, ordinal)
 
     def _take_in(self, outcome: Outcome) -> None:
-        key = outcome.task.asset
+        task, key = outcome.task, outcome.task.asset
         node = self._graph.nodes[key]
-        task = outcome.task
         if task.when is When.AFTER:
             self._teller.warned(key, self._afterwards.note(outcome))
             return
@@ -317,9 +316,8 @@ class Run:
         done = [each for each in batch.staged if each.partition.key not in left_out]
         for each in done:
             self._agenda.committed(key, each.ordinal)
-        self._teller.warned(
-            key, ((each.ordinal, found) for each in done for found in warned.get(each.partition.key, ()))
-        )
+        found = [(each.ordinal, result) for each in done for result in warned.get(each.partition.key, ())]
+        self._teller.warned(key, found)
         if committed.version is not None:
             rejected = sum((each.left_out for each in done), LeftOut())
             self._progress.commit(key, [each.partition.key for each in done], rejected)
@@ -356,10 +354,9 @@ class Run:
             return
         status = lake_status(self._graph, lake_state(self._graph, self._tables, ()))[key]
         wanted = matching(status, self._plan.only)
-        table = self._tables[key]
         for ordinal, conflict in conflicts.items():
             self._superseded[key, ordinal] += 1
-            self._decided_on[key, ordinal] = TableThen.of(table)
+            self._decided_on[key, ordinal] = TableThen.of(self._tables[key])
             if ordinal not in wanted:
                 self._skip(key, ordinal, conflict.version)
                 if Status(status.status[ordinal]) is Status.MISSING:
