@@ -598,3 +598,19 @@ def test_who_runs_again_what_reads_a_source_is_told_what_is_not_kept(made_januar
     assert f"note: {sentence}" in made_january.run("why", "rides", "--partition", "2013-01-10").out
     read = [made_january.run("why", asset, "--json").json["sources_read"] for asset in ("rides", "trailing", "trips")]
     assert read == [["trips"], [], []]
+
+
+def test_nothing_is_told_twice_where_both_streams_are_one(service: Project) -> None:
+    service.write("api.json", "not json")
+    service.edit("tables.py", 'pl.LazyFrame({"n": [1]})', "1 / 0")
+    command = [sys.executable, "-m", "deltaworks", "backfill"]
+
+    both = subprocess.run(
+        command, cwd=service.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    apart = subprocess.run(command, cwd=service.folder, capture_output=True, text=True, check=False)
+
+    for sentence in ("JSONDecodeError", "ZeroDivisionError", "rates"):
+        assert both.stdout.count(sentence) == 1, both.stdout
+    for sentence in ("JSONDecodeError", "ZeroDivisionError"):
+        assert (apart.stdout.count(sentence), apart.stderr.count(sentence)) == (1, 1), "each stream is whole by itself"
