@@ -1,4 +1,4 @@
-"""Layout: how a table fits a window, without losing or breaking a name, a key or a run's id.
+"""Layout: how tables and sentences fit a window, without losing or breaking a name, a key or a run's id.
 
 The first column says what a row is about, so it stands whole beside all others. What does not fit gives way in this
 order: columns of zeros are left out, texts are wrapped between their words, the last columns go under their row.
@@ -6,6 +6,7 @@ order: columns of zeros are left out, texts are wrapped between their words, the
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,30 @@ def fit(
         if _total(found.values()) <= width:
             return Layout(found, tuple(shown[count:]))
     return Layout({0: widths[0]}, tuple(shown[1:]))
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a sentence that fit a window, those after the first set in; no word is broken.
+
+    A word that is longer than the window, such as a path, stands on a line of its own, whole.
+    """
+    if len(text) <= width:
+        return [text]
+    indent = text[: len(text) - len(text.lstrip())]
+    return [
+        line
+        for paragraph in text.splitlines()
+        for line in textwrap.wrap(
+            paragraph,
+            width,
+            subsequent_indent=indent + " " * 2 * GAP,
+            expand_tabs=False,
+            replace_whitespace=False,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
+    ]
 
 
 def _least(

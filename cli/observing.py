@@ -87,6 +87,8 @@ def observed_lines(seen: Observations, graph: AssetGraph) -> Iterator[Cell]:
         if each.version is not None:
             told = "; ".join(found) or "as it was before others wrote to its table"
             yield Cell(f"observed: {each.asset}: {told} (version {each.version})", "quiet")
+        if each.note is not None:
+            yield Cell(f"note: {each.asset}: {each.note}", "stale")
         if each.ignored:
             yield Cell(f"ignored: {each.asset}: {_ignored(each)}", "stale")
 
@@ -101,6 +103,7 @@ def observed_json(seen: Observations, graph: AssetGraph) -> list[dict[str, Any]]
             "gone": _json(graph.nodes[each.asset], each.gone),
             "ignored": {"count": len(each.ignored), "some": list(each.ignored[:SHOWN_IGNORED])},
             "error": each.error,
+            **({} if each.note is None else {"note": each.note}),
         }
         for each in seen.sources
     ]

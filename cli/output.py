@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from deltaworks.cli.layout import GAP, fit
+from deltaworks.cli.layout import GAP, fit, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -145,7 +145,7 @@ class TerminalFace:
 
         console = Console(file=self._stdout, highlight=False)
         for block in view.blocks:
-            for line in _drawn(block, console, self.width) if isinstance(block, Table) else [_toned(block)]:
+            for line in _lines(block, console, self.width):
                 console.print(line, soft_wrap=True)
 
     def error(self, message: str) -> None:
@@ -154,13 +154,28 @@ class TerminalFace:
         from rich.text import Text
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(Text("error: ", style="bold red") + Text(message))
+        lines = wrapped(f"error: {message}", self.width) if sys.stderr.isatty() else [f"error: {message}"]
+        first, *more = (Text(line) for line in lines)
+        first.stylize("bold red", 0, len("error: "))
+        for line in (first, *more):
+            console.print(line)
 
 
 def _toned(cell: str | Cell) -> RichText:
     from rich.text import Text
 
     return Text(cell) if isinstance(cell, str) else Text(cell.text, style=TONES.get(cell.tone, ""))
+
+
+def _lines(block: Table | Cell | str, console: Console, width: int) -> Iterator[RichText]:
+    """Yield the lines of a block; what is no table and no sentence, such as code, stays as it is."""
+    match block:
+        case Table():
+            yield from _drawn(block, console, width)
+        case Cell():
+            yield from (_toned(Cell(line, block.tone)) for line in wrapped(block.text, width))
+        case str():
+            yield _toned(block)
 
 
 def _drawn(table: Table, console: Console, width: int) -> Iterator[RichText]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deltaworks.cli.output import Output, write
+from deltaworks.cli.output import Output, PlainFace, write
 from deltaworks.cli.wording import counted, plain_reason
 
 if TYPE_CHECKING:
@@ -30,7 +31,28 @@ def progress(output: Output) -> Generator[Callable[[Event], None]]:
             yield tell
     else:
         with _logging(logger, logging.StreamHandler(sys.stderr)):
-            yield Lines()
+            yield _beside_report(Lines()) if isinstance(output, PlainFace) and _is_one_stream() else Lines()
+
+
+def _is_one_stream() -> bool:
+    """Return whether what goes to stdout and to stderr comes together in one place, as after `2>&1`."""
+    try:
+        # While a command runs, `sys.stdout` is stderr for what authors print.
+        return os.path.sameopenfile(sys.__stdout__.fileno(), sys.stderr.fileno())  # type: ignore[union-attr]
+    except (OSError, ValueError, AttributeError):
+        return False  # one of them is closed or no file
+
+
+def _beside_report(tell: Callable[[Event], None]) -> Callable[[Event], None]:
+    """Return what tells of a run only what its report at the end does not."""
+    # Imported here: events belong to the engine, which --help must not load.
+    from deltaworks.engine.execution import events
+
+    def tell_rest(event: Event) -> None:
+        if not isinstance(event, events.PartitionFailed | events.SourceObserved):
+            tell(event)
+
+    return tell_rest
 
 
 class Lines:

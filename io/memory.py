@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,7 +64,7 @@ def load_external(store: Store, name: str, external: External) -> Table:
     memory = _read(external)
     if memory is None:
         return Table.read(store, name, external=external)
-    goes_on, baseline = _continuation(store, name, memory.state)
+    goes_on, baseline = _continuation(store, name, memory)
     external = _in_epoch(external, memory, goes_on=goes_on)
     if not goes_on or memory.is_whole != external.is_whole:
         return Table.read(store, name, external=external)
@@ -84,7 +84,7 @@ def as_known(store: Store, name: str, external: External) -> External:
     memory = _read(external)
     if memory is None:
         return external
-    goes_on, _ = _continuation(store, name, memory.state)
+    goes_on, _ = _continuation(store, name, memory)
     return _in_epoch(external, memory, goes_on=goes_on)
 
 
@@ -138,13 +138,25 @@ def memory_problem(external: External) -> str | None:
     return f"{external.lake.uri(path)} cannot be read"
 
 
-def _continuation(store: Store, name: str, state: TableState) -> tuple[bool, Baseline | None]:
-    """Return whether a log goes on from what is remembered, and with which checkpoint where its commit is gone."""
+def _continuation(store: Store, name: str, memory: _Memory) -> tuple[bool, Baseline | None]:
+    """Return whether a log goes on from what is remembered, and with which checkpoint where its commit is gone.
+
+    A checkpoint of the very version that is remembered must have its files: another history of the same table may have
+    come as far.
+    """
+    state = memory.state
     content = store.read(commit_path(name, state.version))
     if content is not None:
         return digest(content) == state.digest, None
     baseline = find_baseline(store, name, since=state.version)
-    return baseline is not None and baseline.metadata.table_id == state.metadata.table_id, baseline
+    if baseline is None or baseline.metadata.table_id != state.metadata.table_id:
+        return False, baseline
+    is_same = baseline.version > state.version or _named(baseline.files) == _named(file for _, file in memory.live())
+    return is_same, baseline
+
+
+def _named(files: Iterable[LiveFile]) -> set[tuple[str, bool]]:
+    return {(file.path, file.has_deletion_vector) for file in files}
 
 
 def _in_epoch(external: External, memory: _Memory, *, goes_on: bool) -> External:

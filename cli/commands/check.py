@@ -19,7 +19,7 @@ from deltaworks.errors import DefinitionError, RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.contracts import Findings, Problem
-    from deltaworks.engine.planning.graph import Node
+    from deltaworks.engine.planning.graph import AssetGraph, Node
 
 _SHOWN = 5
 """How many assets are named in a line."""
@@ -58,7 +58,7 @@ def check(
     try:
         project = session.load(reads_lake=range_safe)
     except DefinitionError as error:
-        session.output.show(_view([_as_problem(error)], [], _functions(None, set()), 0))
+        session.output.show(_view([_as_problem(error)], [], _functions(None, set()), ""))
         return ExitCode.REFUSED
     selected = selection.select_every(project.graph, select or ())
     checks = (str(each.check.key) for key in selected for each in project.graph.every[key].checks)
@@ -78,7 +78,7 @@ def check(
         if str(node.key) in chosen
         for value in unseen_values(node.asset)
     ]
-    session.output.show(_view(problems, notes, _functions(findings, chosen), len(selected)))
+    session.output.show(_view(problems, notes, _functions(findings, chosen), _counted(project.graph, chosen)))
     return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
@@ -135,7 +135,7 @@ def _functions(findings: Findings | None, chosen: set[str]) -> dict[str, list[An
 
 
 def _view(
-    problems: list[dict[str, Any]], notes: list[dict[str, Any]], functions: Mapping[str, list[Any]], assets: int
+    problems: list[dict[str, Any]], notes: list[dict[str, Any]], functions: Mapping[str, list[Any]], checked: str
 ) -> View:
     document = {"ok": not problems, "problems": problems, "notes": notes, **functions}
     told = [Cell(_note_text(note), "stale") for note in notes]
@@ -143,7 +143,13 @@ def _view(
     told += [Cell(f"{_place(problem)}{problem['message']}", "bad") for problem in problems]
     if problems:
         return View(document, (*told, Cell(f"{counted(len(problems), 'problem')} found", "strong")))
-    return View(document, (*told, Cell(f"{counted(assets, 'asset')}: no problems found", "good")))
+    return View(document, (*told, Cell(f"{checked}: no problems found", "good")))
+
+
+def _counted(graph: AssetGraph, chosen: set[str]) -> str:
+    """Return how many assets were checked, those without a table apart."""
+    views = sum(str(key) in chosen for key in graph.views)
+    return counted(len(chosen) - views, "asset") + (f" and {counted(views, 'view')}" if views else "")
 
 
 def _function_texts(functions: Mapping[str, list[Any]]) -> Iterator[str]:

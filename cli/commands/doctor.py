@@ -35,10 +35,10 @@ def doctor(
     return ExitCode.FAILED if problems else ExitCode.DONE
 
 
-def _view(problems: Sequence[Problem], assets: int) -> View:
+def _view(problems: Sequence[Problem], tables: int) -> View:
     document = {"ok": not problems, "problems": [asdict(problem) for problem in problems]}
     if not problems:
-        return View(document, (Cell(f"{counted(assets, 'asset')}: no problems found", "good"),))
+        return View(document, (Cell(f"{counted(tables, 'table')}: no problems found", "good"),))
     lines = [
         line
         for problem in problems

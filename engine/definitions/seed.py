@@ -91,7 +91,7 @@ def _problem(file: Path, model: Any) -> str | None:
     if file.suffix.lower() not in _SUFFIXES:
         return f"{file} is neither .csv nor .parquet"
     if not file.is_file():
-        return f"there is no file {file}"
+        return f"there is no file {file}; put it back, or take the seed out of the code"
     if file.stat().st_size > MAX_BYTES:
         return (
             f"{file} has {file.stat().st_size:,} bytes, but a seed has at most {MAX_BYTES:,}; write an asset that "

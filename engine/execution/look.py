@@ -27,6 +27,8 @@ class Answer:
     """Columns: partition, path where it is a source of files, version; the key of a whole source is `WHOLE`."""
     ignored: tuple[str, ...]
     """The keys, or the paths of files without a key, that belong to no partition."""
+    note: str | None = None
+    """What is odd about it, though it may be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Observed:
     """What belongs to no partition: keys, or the paths of files without a key."""
     error: str | None = None
     """Why it could not be observed."""
+    note: str | None = None
+    """What is odd about what was found, though it may be right."""
 
 
 def look(node: Node, resources: Mapping[str, Resource]) -> Answer:
@@ -94,7 +98,8 @@ def _listed(node: Node, files: Files) -> Answer:
         else:
             rows.append((key, file.path, file.version))
     columns = {"partition": pl.String, "path": pl.String, "version": pl.String}
-    return Answer(pl.DataFrame(rows, schema=columns, orient="row"), tuple(ignored))
+    note = None if rows or ignored else f"no file matches {files.whole(files.below)}"
+    return Answer(pl.DataFrame(rows, schema=columns, orient="row"), tuple(ignored), note)
 
 
 def _key(node: Node, spelled: object) -> str | None:

@@ -185,11 +185,12 @@ def _observe(
             create_observed(table, _schema(node), node.scheme, description_of(node))
         found = compare(known(table, _schema(node)), recorded(table), answer.rows, now())
         if not found.keys and not is_disturbed(table):
-            return Observed(node.key, ignored=answer.ignored)
+            return Observed(node.key, ignored=answer.ignored, note=answer.note)
         committed = commit_observed(table, found.rows, staging, _record(node, entry, found), node.scheme, now())
         if committed.version is not None:
             save_index_if_due(table)
-            return Observed(node.key, committed.version, found.changed, found.gone, answer.ignored)
+            seen = (committed.version, found.changed, found.gone, answer.ignored)
+            return Observed(node.key, *seen, note=answer.note)
     problem = f"others observed it {MAX_TRIES} times in a row meanwhile, with another result each time"
     return Observed(node.key, error=f"{node.key}: {problem} ({node.asset.where})")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ class LeftOut:
     """Keys that they are made from and that are no partitions of the upstream."""
     fault: str | None = None
     """What keeps them from being made that is no fault of the request; none: they lack what is named."""
+    made: PartitionSet | None = None
+    """Those of them that have content, where that matters."""
 
     def reason(self, graph: AssetGraph) -> str:
         """Say why they cannot be made, and what would change that."""
@@ -47,7 +50,9 @@ class LeftOut:
             return f"{self.upstream} has no partition to make it from, its partitions are {upstream.partitions}"
         missing = upstream.spelled(self.upstream_partitions.ranges())
         if graph.is_source(self.upstream):
-            return f"it is made from {missing}, which was not there when it was last observed"
+            reason = f"it is made from {missing}, which was not there when it was last observed"
+            wipe = _wipe(graph.nodes[self.asset], self.made) if self.made else None
+            return reason if wipe is None else f"{reason}; `{wipe}` deletes what was made from it"
         if not upstream.asset.kind.is_made:
             return f"it is made from {missing}, which is missing; others write it at {upstream.asset.location}"
         if self.command is None:
@@ -83,7 +88,8 @@ def left_out(
         for part, can_be_made in _split(graph, node, lacks, status):
             needed = needed_upstream(edge, part, absent)
             command = remedy(graph, node, part, status) if can_be_made else None
-            yield LeftOut(node.key, part, edge.upstream, needed, command)
+            made = part - status[node.key].having(Status.MISSING)
+            yield LeftOut(node.key, part, edge.upstream, needed, command, made=made)
 
 
 def unobserved(graph: AssetGraph, status: LakeStatus) -> Iterator[AssetKey]:
@@ -115,6 +121,20 @@ def lacking_own(
                 needed = needed | (absent & edge.correspondence.upstream(part))
         command = remedy(graph, node, part, status) if can_be_made else None
         yield LeftOut(node.key, part, node.key, needed - partitions or needed, command)
+
+
+def _wipe(node: Node, partitions: PartitionSet) -> str | None:
+    """Return the command that deletes some partitions; none: no short one names just them."""
+    command = f"deltaworks wipe {node.key}"
+    if not node.is_partitioned:
+        return command
+    ranges = partitions.ranges()
+    first, last = (shlex.quote(node.partitions.key(ordinal)) for ordinal in (ranges[0][0], ranges[-1][1]))
+    if len(partitions) <= _SHOWN_KEYS:
+        keys = (f"--partition {shlex.quote(node.partitions.key(ordinal))}" for ordinal in partitions)
+        return " ".join([command, *keys])
+    is_range = len(ranges) == 1 and len(node.partitions.dimensions) == 1
+    return f"{command} --from {first} --to {last}" if is_range else None
 
 
 def _awaited(edge: Edge, partitions: PartitionSet) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ _NAMES = {
     "definitions.signature": ("Input",),
     "definitions.source": ("file_source", "observable_source"),
     "definitions.view": ("view",),
-    "execution.run": ("RunReport",),
+    "execution.report": ("RunReport",),
     "workspace.api": ("diff", "materialize", "read"),
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}

@@ -235,6 +235,31 @@ def test_a_table_that_was_put_back_and_went_on_otherwise_is_not_the_one_that_was
     assert shop.found()["daily"]["stale"] == days(1)
 
 
+@pytest.mark.parametrize("is_other", [False, True])
+def test_a_checkpoint_at_the_version_that_was_read_may_be_of_another_history(shop: Shop, *, is_other: bool) -> None:
+    backup = shutil.copytree(shop.orders, shop.theirs / "backup")
+    shop.order(3)
+    shop.backfill()
+    if is_other:
+        shutil.rmtree(shop.orders)
+        shutil.copytree(backup, shop.orders)
+        assert shop.order(4, amount=999.0) == 2
+    DeltaTable(shop.orders).create_checkpoint()
+    for number in shop.commits():
+        (Path(shop.orders) / "_delta_log" / f"{number:020d}.json").unlink()
+    shutil.rmtree(shop.project.lake / "_deltaworks" / "index")
+
+    found = shop.found()["daily"]
+
+    state = "stale" if is_other else "fresh"
+    assert found == {state: ["2024-01-01..2024-01-04"], "missing": days(5)}
+    if is_other:
+        replaced = f"data: the table of orders in {shop.orders} is not the one that was read"
+        assert shop.causes("daily") == [replaced]
+        assert shop.backfill()["materialized"] == 5
+        assert shop.found()["daily"] == {"fresh": ["2024-01-01..2024-01-04"], "missing": days(5)}
+
+
 def test_a_day_that_others_emptied_is_missing_and_what_was_made_from_it_stale(shop: Shop) -> None:
     shop.backfill()
 

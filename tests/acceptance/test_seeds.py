@@ -75,7 +75,7 @@ def test_a_seed_that_breaks_its_contract_is_never_visible(seeded: Any) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("data/regions.csv", "data/region.csv", "there is no file .*region.csv"),
+        ("data/regions.csv", "data/region.csv", "there is no file .*region.csv; put it back, or take the seed out of"),
         ("data/regions.csv", "tables.py", "is neither .csv nor .parquet"),
         ("model=Region", "model=int", "model must be a pandera.polars DataFrameModel"),
         ('dw.seed("regions"', 'dw.seed("../regions"', "asset key '../regions'"),

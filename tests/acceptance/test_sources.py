@@ -247,7 +247,7 @@ def test_a_deleted_file_is_missing_and_what_is_made_from_it_cannot_be_made(made_
     }
     assert left == {
         "rides": "it is made from trips 2013-01-10, 2013-02-01..2013-02-28, which was not there when it was last "
-        "observed",
+        "observed; `deltaworks wipe rides --partition 2013-01-10` deletes what was made from it",
         "trailing": "it is stale only for rides, which cannot be made now",
     }
     named = made_january.run("materialize", "rides", "--partition", "2013-01-10")
@@ -598,3 +598,45 @@ def test_who_runs_again_what_reads_a_source_is_told_what_is_not_kept(made_januar
     assert f"note: {sentence}" in made_january.run("why", "rides", "--partition", "2013-01-10").out
     read = [made_january.run("why", asset, "--json").json["sources_read"] for asset in ("rides", "trailing", "trips")]
     assert read == [["trips"], [], []]
+
+
+def test_nothing_is_told_twice_where_both_streams_are_one(service: Project) -> None:
+    service.write("api.json", "not json")
+    service.edit("tables.py", 'pl.LazyFrame({"n": [1]})', "1 / 0")
+    command = [sys.executable, "-m", "deltaworks", "backfill"]
+
+    both = subprocess.run(
+        command, cwd=service.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    apart = subprocess.run(command, cwd=service.folder, capture_output=True, text=True, check=False)
+
+    for sentence in ("JSONDecodeError", "ZeroDivisionError", "rates"):
+        assert both.stdout.count(sentence) == 1, both.stdout
+    for sentence in ("JSONDecodeError", "ZeroDivisionError"):
+        assert (apart.stdout.count(sentence), apart.stderr.count(sentence)) == (1, 1), "each stream is whole by itself"
+
+
+def test_what_was_made_from_files_that_are_gone_is_wiped_as_the_message_says(made_january: Project) -> None:
+    for number in range(5, 11):
+        put(made_january, f"2013-01-{number:02}", 0).unlink()
+
+    told = made_january.run("backfill", "rides").out
+    command = told.partition("`deltaworks ")[2].partition("`")[0]
+
+    assert command == "wipe rides --from 2013-01-05 --to 2013-01-10"
+    assert made_january.run(*command.split()).code == 0
+    assert counts(made_january, "rides") == (25, 0, 34)
+    assert "wipe" not in made_january.run("backfill", "rides").out, "there is nothing left to wipe"
+
+
+def test_a_pattern_that_matches_no_file_is_noted_and_no_failure(january: Project) -> None:
+    january.edit("tables.py", '"data/**/*.csv"', '"data/**/*.cvs"')
+
+    told = january.run("backfill")
+    noted = observed(january.run("materialize", "trips", "--json"))["trips"]
+
+    assert told.code == 0
+    assert told.out.count(f"note: trips: no file matches {january.folder}/data/**/*.cvs") == 1
+    assert (noted["error"], noted["note"]) == (None, f"no file matches {january.folder}/data/**/*.cvs")
+    january.edit("tables.py", "*.cvs", "*.csv")
+    assert "note" not in observed(january.run("materialize", "trips", "--json"))["trips"]

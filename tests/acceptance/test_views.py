@@ -320,3 +320,9 @@ def test_a_view_is_read_from_python_and_called_like_any_function(viewed: Any) ->
         dw.diff(tables["late_flights"], tables["flights"], lake=viewed.lake)
     with pytest.raises(RequestError, match="is computed when it is read, so it has no version 1"):
         dw.read(tables["late_flights"], lake=viewed.lake, version=1)
+
+
+def test_what_is_counted_is_said(viewed: Any) -> None:
+    assert viewed.run("check").out.splitlines()[-1] == "4 assets and 2 views: no problems found"
+    assert viewed.run("check", "late_flights").out.splitlines()[-1] == "0 assets and 1 view: no problems found"
+    assert viewed.run("doctor").out == "4 tables: no problems found\n"

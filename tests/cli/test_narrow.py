@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import pty
 import struct
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deltaworks.cli.layout import GAP, fit
+from deltaworks.cli.layout import GAP, fit, wrapped
 
 HEADINGS = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
 WIDTHS = [25, 7, 10, 5, 5, 7, 8, 6]
@@ -54,6 +55,31 @@ def made(shell: Any) -> Any:
     assert shell.run("backfill").code == 0
     shell.write_outside("2024-01-02")
     return shell
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_sentences_are_wrapped_between_their_words(made: Any, columns: int) -> None:
+    tables = made.folder / "tables.py"
+    tables.write_text(tables.read_text().replace('end="2024-01-04"', 'end="2024-03-04"'))
+
+    lines = drawn(made, columns, "plan", "twice_the_numbers_of_all_days")
+    plain = made.run("plan", "twice_the_numbers_of_all_days").out
+
+    (sentence,) = (line for line in plain.splitlines() if line.startswith("left out: "))
+    start = next(number for number, line in enumerate(lines) if line.startswith("left out: "))
+    parts = [lines[start], *itertools.takewhile(lambda line: line.startswith("    "), lines[start + 1 :])]
+    assert len(parts) > 1
+    assert " ".join(part.strip() for part in parts) == sentence, "no word is broken, and none is lost"
+    assert all(len(line) <= columns for line in parts)
+
+
+@given(st.text(st.sampled_from("ab -/`\n"), max_size=80), st.integers(20, 60), st.integers(0, 6))
+def test_wrapped_lines_hold_the_same_words_and_fit(text: str, width: int, indent: int) -> None:
+    lines = wrapped(" " * indent + text, width)
+
+    assert [word for line in lines for word in line.split()] == text.split()
+    for line in lines:
+        assert len(line) <= width or len(line.split()) == 1, "a word that fits nowhere is left whole"
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 120])
