@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 
@@ -80,8 +81,15 @@ def step_name(node: Node, first: int, last: int) -> str:
 
 def _document(event: Event) -> Json:
     """Return an event as the log has it: its name, as in `partitions_committed`, and its fields."""
-    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(event).__name__)
-    return {"event": name.lstrip("_"), **{each.name: getattr(event, each.name) for each in fields(event)}}
+    name, of_it = _names(type(event))
+    return {"event": name, **{each: getattr(event, each) for each in of_it}}
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of a kind of event, and those of its fields."""
+    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
+    return name.lstrip("_"), tuple(each.name for each in fields(kind))
 
 
 def _plain(value: Any, masked: Callable[[str], str]) -> Any:
