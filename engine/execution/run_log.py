@@ -81,15 +81,13 @@ def step_name(node: Node, first: int, last: int) -> str:
 
 def _document(event: Event) -> Json:
     """Return an event as the log has it: its name, as in `partitions_committed`, and its fields."""
-    name, of_it = _names(type(event))
-    return {"event": name, **{each: getattr(event, each) for each in of_it}}
+    found = {each.name: getattr(event, each.name) for each in fields(event)}
+    return {"event": _snake(type(event).__name__), **found}
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the name of a kind of event, and those of its fields."""
-    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
-    return name.lstrip("_"), tuple(each.name for each in fields(kind))
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _plain(value: Any, masked: Callable[[str], str]) -> Any:
