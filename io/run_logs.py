@@ -19,6 +19,8 @@ from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
 
 FOLDER: Final = f"{ENGINE_FOLDER}/logs"
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 OBJECT_BYTES = 1024 * 1024
 """How large an object becomes."""
 
@@ -36,7 +38,7 @@ class LogWriter:
 
     def write(self, document: Json) -> None:
         """Add a line; an object that is full is put at once, so that memory holds one at most."""
-        line = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        line = _ENCODER.encode(document).encode("utf-8", "replace") + b"\n"
         with self._lock:
             self._content += line
             self._is_new = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 
@@ -74,8 +75,13 @@ class RunLog:
 
 def _document(event: Event) -> Json:
     """Return an event as the log has it: its name, as in `partitions_committed`, and its fields."""
-    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in type(event).__name__)
-    return {"event": name.lstrip("_"), **{each.name: getattr(event, each.name) for each in fields(event)}}
+    found = {each.name: getattr(event, each.name) for each in fields(event)}
+    return {"event": _snake(type(event).__name__), **found}
+
+
+@cache
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _plain(value: Any, masked: Callable[[str], str]) -> Any:
