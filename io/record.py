@@ -88,14 +88,14 @@ class Group:
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     """By Delta table id: what can make the partitions stale."""
-    reads: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
-    """The same of what only checks read: no cause of anything."""
     restored_from: Restored | None = None
     """Where a rollback took their content from."""
     columns: Mapping[str, str] | None = None
     """What each column was made of, in a hash: it explains a change of code and decides nothing. None: unknown."""
     rejects: tuple[str | None, ...] | None = None
     """Below the asset's folder of rejects, the file with the rows that were kept out of each partition."""
+    reads: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
+    """By Delta table id: what only checks read, which is no cause of anything."""
 
     @property
     def is_gone(self) -> bool:
