@@ -88,8 +88,6 @@ class Group:
     """The code version that the author set instead."""
     inputs: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     """By Delta table id: what can make the partitions stale."""
-    reads: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
-    """The same of what only checks read: no cause of anything."""
     restored_from: Restored | None = None
     """Where a rollback took their content from."""
     columns: Mapping[str, str] | None = None
@@ -98,6 +96,8 @@ class Group:
     """Below the asset's folder of rejects, the file with the rows that were kept out of each partition."""
     is_external: bool = False
     """Whether somebody else chose part of their content, so that no code and no inputs tell it."""
+    reads: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
+    """By Delta table id: what only checks read, which is no cause of anything."""
 
     @property
     def is_gone(self) -> bool:

@@ -59,9 +59,11 @@ def hold_back(node: Node, batch: Batch, is_open: Callable[[int], bool]) -> list[
 
     Args:
         node: the asset.
-        batch: what is staged of it; each of these waits for no partition but such as are neither here nor settled.
+        batch: what is staged of it.
         is_open: whether a partition is yet to be made, committed or given up.
     """
+    if not any(check.goes_by_order for check in node.checks):
+        return []
     going: set[int] = set()
     for each in batch.staged:
         if all(earlier in going or not is_open(earlier) for earlier in earlier_ordinals(node, each.ordinal)):

@@ -8,7 +8,7 @@ from deltaworks.io.record import Group, Kind, Pin, Record, Restored, read_record
 def test_a_record_comes_back_as_it_was():
     groups = (
         Group(("2013-01-01", "2013-01-02"), (16, 0), "1:ab", None, {"id-1": Pin("flights", 364)}),
-        Group(("2013-01-03",), (3,), "1:ab", "v2", {}),
+        Group(("2013-01-03",), (3,), "1:ab", "v2", {}, reads={"id-2": Pin("carriers", 7)}),
         Group(("2013-01-04",), (4,), "1:ab", rejects=("run/1-3.parquet",), is_external=True),
     )
     checks = {"passed": 2, "not_passed": [{"rule": "unique", "severity": "warn"}]}
