@@ -78,7 +78,9 @@ def check(
         if str(node.key) in chosen
         for value in unseen_values(node.asset)
     ]
-    session.output.show(_view(problems, notes, _functions(findings, chosen), _counted(project.graph, {*map(str, selected)})))
+    session.output.show(
+        _view(problems, notes, _functions(findings, chosen), _counted(project.graph, {*map(str, selected)}))
+    )
     return ExitCode.REFUSED if problems else ExitCode.DONE
 
 
