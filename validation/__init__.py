@@ -12,6 +12,7 @@ wrong rows in silence under several of its options.
 
 from deltaworks.validation.broken import BrokenRule, BrokenRuleJson
 from deltaworks.validation.check import DeclaredCheck
+from deltaworks.validation.comparison import column_difference, model_difference
 from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
@@ -45,11 +46,13 @@ __all__ = [
     "Sieve",
     "UniqueScope",
     "Verdict",
+    "column_difference",
     "compile_contract",
     "conform",
     "declare",
     "impossible",
     "is_model",
+    "model_difference",
     "model_source",
     "observed_model",
 ]

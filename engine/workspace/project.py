@@ -10,6 +10,7 @@ from pathlib import Path
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
@@ -70,10 +71,12 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     """
     settings = load_settings(origin, environ)
     definitions = load_file(origin.file) if origin.file else load_modules(settings.modules, settings.folder)
-    if not definitions.assets:
+    if not definitions.assets and not definitions.jobs:
         where = origin.file or ", ".join(settings.modules)
         raise InvalidDefinition(f"{where} defines no assets; an asset is a function under @deltaworks.asset")
     store = open_lake(settings)
     refuse_own_tables(definitions, store)
     keys = read_dynamic_keys(definitions, store) if reads_lake else None
-    return Project(definitions, build_graph(definitions, now, keys), store, settings.executor)
+    graph = build_graph(definitions, now, keys)
+    refuse_unfit_jobs(definitions, graph)
+    return Project(definitions, graph, store, settings.executor)

@@ -1,0 +1,76 @@
+"""Jobs: run a job of the project, or of a test, by whatever it is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.ops.job import Job
+from deltaworks.engine.definitions.ops.job_result import JobResult
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, resolve
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.job_launch import JobRequest, launch_job
+from deltaworks.engine.execution.opening import refuse_own_tables
+from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.job_config import ConfigLayer
+from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
+from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.errors import RunError
+from deltaworks.io.store import Store
+
+
+def execute_in_process(
+    job: Job,
+    *,
+    lake: str | Path | None,
+    resources: Mapping[str, Resource],
+    config: Mapping[str, Any],
+    partition: str | None,
+    assets: Sequence[Asset[..., Any]],
+    workers: int,
+    retry_of: str | None,
+    raise_on_failure: bool,
+) -> JobResult:
+    """Run a job of ops in this process; see `Job.execute_in_process`."""
+    definitions = Definitions(assets, resources, [job])
+    store, now = None if lake is None else Store.at(str(lake)), _now()
+    keys: DynamicKeys = {}
+    if store is not None:
+        refuse_own_tables(definitions, store)
+        keys = read_dynamic_keys(definitions, store)
+    graph = build_graph(definitions, now, keys)
+    refuse_unfit_jobs(definitions, graph)
+    request = JobRequest(
+        job,
+        resolve(job.partitions, keys).until(now),
+        partition,
+        [ConfigLayer("config=", config)],
+        retry_of,
+        workers,
+    )
+    result = launch_job(
+        request,
+        definitions,
+        graph,
+        store,
+        command=f"{job.name}.execute_in_process",
+        environ=os.environ,
+        now=_now,
+        tell=lambda _: None,
+        stop=Flag(),
+    )
+    if raise_on_failure and result.failures:
+        step, reason = next(iter(result.failures.items()))
+        more = f" ({len(result.failures) - 1} more failed)" if len(result.failures) > 1 else ""
+        raise RunError(f"job {job.name!r}: step {step} failed: {reason}{more}")
+    return result
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
