@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from threading import Event as Flag
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,9 +37,15 @@ WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, 
 
 
 def run_plan(
-    session: Session, project: Project, seen: Observations, decision: Decision, workers: int | None, command: str
+    session: Session,
+    project: Project,
+    seen: Observations,
+    decision: Decision,
+    workers: int | None,
+    command: str,
+    ended: Callable[[RunReport], None] | None = None,
 ) -> ExitCode:
-    """Carry out a plan and show how it ended; `seen` is what it was decided on."""
+    """Carry out a plan and show how it ended; `seen` is what it was decided on, `ended` is told of the end first."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.launch import launch
 
@@ -47,7 +53,7 @@ def run_plan(
     if not plan.planned:
         session.output.show(_nothing_to_do(project, seen, decision))
         return ExitCode.FAILED if seen.faults else ExitCode.DONE
-    with _stoppable() as stop, progress(session.output) as tell:
+    with stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
             project.graph,
@@ -61,12 +67,14 @@ def run_plan(
             tell=tell,
             stop=stop,
         )
+    if ended is not None:
+        ended(report)
     session.output.show(_report(session, project, seen, decision, report))
     return ExitCode.DONE if report.entry.status == "success" and not seen.faults else ExitCode.FAILED
 
 
 @contextmanager
-def _stoppable() -> Generator[Flag]:
+def stoppable() -> Generator[Flag]:
     """Turn the first Ctrl-C into a request to stop; a second one ends the process at once."""
     stop = Flag()
 

@@ -13,7 +13,6 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
-from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.job_run import ENDINGS, JobRun
@@ -25,6 +24,7 @@ from deltaworks.engine.execution.step_values import StepValues
 from deltaworks.engine.execution.table_reads import TableReads, pin_tables
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.job_config import ConfigLayer, merged, resolve_config
+from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepGraph, StepId, resolve_steps
 from deltaworks.errors import RequestError, StorageError
@@ -110,7 +110,7 @@ def launch_job(
     earlier = _earlier(request, store, values, entry.run_id)
     layers = (ConfigLayer(f"run {request.retry_of}", earlier.config), *request.config)
     config = resolve_config(job, steps, layers)
-    partition = _partition(request, earlier.partition)
+    partition = job_partition(job.name, request.partitions, request.partition or earlier.partition)
     key = None if partition is None else partition.key
     reads = _reads(request, steps, definitions, graph, store, key, earlier.versions, environ)
     asked = definitions.resources_of(job)
@@ -220,25 +220,6 @@ def _earlier(request: JobRequest, store: Store | None, values: StepValues, run_i
         document["first_run_id"],
         read_journal(records, values),
     )
-
-
-def _partition(request: JobRequest, earlier: str | None) -> Partition | None:
-    """Return what the job runs for.
-
-    Raises:
-        RequestError: it is partitioned and no key is given, or the other way round.
-    """
-    partitions, name, key = request.partitions, request.job.name, request.partition or earlier
-    if not partitions.dimensions:
-        if key is None:
-            return None
-        raise RequestError(f"Job {name!r} has no partitions: leave out the partition key.")
-    if key is None:
-        raise RequestError(f"Job {name!r} runs for one partition: give --partition KEY; they are {partitions}.")
-    ordinal = partitions.ordinal(key)
-    if ordinal is None:
-        raise RequestError(f"Job {name!r} has no partition {key!r}: its partitions are {partitions}.")
-    return Partition(partitions, ordinal, ordinal)
 
 
 def _reads(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from deltaworks.engine.execution.step_values import StepValues
 from deltaworks.engine.planning.step_agenda import Fate, StepEnd
@@ -81,6 +80,7 @@ def _lacks(stored: Mapping[str, Json]) -> bool:
     return any("lost" in place for where in stored.values() for place in _places(where))
 
 
-def _places(where: Any) -> list[Json]:
+def _places(where: Json) -> list[Json]:
     """Return where an output is; of a dynamic one each key stands with where its value is."""
-    return [each[1] for each in where] if isinstance(where, list) else [where]
+    fan: list[list[Json]] = where if isinstance(where, list) else [[{}, where]]  # pyright: ignore[reportUnknownVariableType]
+    return [each[1] for each in fan]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.definitions import AnyJob, Definitions
+from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult
+from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, resolve
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.job_launch import JobRequest, launch_job
@@ -21,7 +24,8 @@ from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.errors import RunError
+from deltaworks.engine.workspace.project import Project
+from deltaworks.errors import RequestError, RunError, did_you_mean
 from deltaworks.io.store import Store
 
 
@@ -70,6 +74,34 @@ def execute_in_process(
         more = f" ({len(result.failures) - 1} more failed)" if len(result.failures) > 1 else ""
         raise RunError(f"job {job.name!r}: step {step} failed: {reason}{more}")
     return result
+
+
+def find_job(definitions: Definitions, name: str) -> AnyJob:
+    """Return a job by its name.
+
+    Raises:
+        RequestError: there is none.
+    """
+    if name in definitions.jobs:
+        return definitions.jobs[name]
+    hint = did_you_mean(name, definitions.jobs, otherwise=" `deltaworks job list` shows which there are.")
+    raise RequestError(f"There is no job {name!r}.{hint}")
+
+
+def partitions_of(project: Project, job: AnyJob, now: dt.datetime) -> Partitions:
+    """Return the partitions of a job as they are now."""
+    return resolve(job.partitions, read_dynamic_keys(project.definitions, project.store)).until(now)
+
+
+def with_retry(project: Project, job: AssetJob, now: dt.datetime) -> Project:
+    """Return a project whose assets are tried again as a job says, where they do not say so themselves."""
+    if job.retry is None:
+        return project
+    old = project.definitions
+    assets = [replace(each, retry=job.retry) if not each.retry.max_retries else each for each in old.assets]
+    definitions = Definitions(assets, old.resources, old.jobs.values())
+    graph = build_graph(definitions, now, read_dynamic_keys(definitions, project.store))
+    return replace(project, definitions=definitions, graph=graph)
 
 
 def _now() -> dt.datetime:

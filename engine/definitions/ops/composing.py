@@ -6,7 +6,7 @@ is called inside `.map(...)` belongs to the fan and is done for each of its keys
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -135,6 +135,8 @@ class Composer:
         """By input of the graph."""
         self.fans: Fans = ()
         """What is called now belongs to these."""
+        self._numbers: defaultdict[str, int] = defaultdict(lambda: 1)
+        """By name: the number that the latest of its invocations got."""
 
     @contextmanager
     def inside(self, fans: Fans) -> Generator[None]:
@@ -255,10 +257,10 @@ class Composer:
                     where=where,
                 )
             fans = longer
-        name, number = of.name, 1
+        name = of.name
         while name in self.invocations:
-            number += 1
-            name = f"{of.name}_{number}"
+            self._numbers[of.name] += 1
+            name = f"{of.name}_{self._numbers[of.name]}"
         return name, fans
 
 
