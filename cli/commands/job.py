@@ -36,12 +36,16 @@ ConfigOption = Annotated[
 
 def list_jobs(session: Session) -> ExitCode:
     """List jobs."""
-    project = session.load()
+    session.output.show(jobs_view(session.load()))
+    return ExitCode.DONE
+
+
+def jobs_view(project: Project) -> View:
+    """Return which jobs there are."""
     jobs = list(project.definitions.jobs.values())
     document = {"jobs": [_job_json(job) for job in jobs]}
     if not jobs:
-        session.output.show(View(document, (Cell("There are no jobs; @job and define_asset_job make some.", "quiet"),)))
-        return ExitCode.DONE
+        return View(document, (Cell("There are no jobs; @job and define_asset_job make some.", "quiet"),))
     rows = [
         (
             Cell(job.name, "strong"),
@@ -51,8 +55,7 @@ def list_jobs(session: Session) -> ExitCode:
         )
         for job in jobs
     ]
-    session.output.show(View(document, (Table(("job", "runs", "partitions", "description"), rows),)))
-    return ExitCode.DONE
+    return View(document, (Table(("job", "runs", "partitions", "description"), rows),))
 
 
 def print_job(session: Session, name: JobArgument) -> ExitCode:

@@ -61,6 +61,7 @@ def test_jobs_are_listed_and_shown(shop: Any) -> None:
         ("letter", ["addition"]),
         ("send", ["letter"]),
     ]
+    assert shop.run("list", "jobs", "--json").json["jobs"] == jobs
     assert shop.run("job", "print", "daily", "--json").json["assets"] == ["numbers", "doubled", "total"]
     assert shop.run("job", "run", "mial").sentence == "There is no job 'mial'. Did you mean 'mail'?"
 
