@@ -42,6 +42,7 @@ bench: $(venv)
 	@$(bin)/python bench/commits.py
 	@$(bin)/python bench/state.py
 	@$(bin)/python bench/contracts.py
+	@$(bin)/python bench/ops.py
 
 soak: $(venv)
 	@echo "== soak"

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,8 +93,22 @@ def run_plan(
     skipped: Sequence[PartitionSkipped] = (),
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
+    ended: Callable[[RunReport], None] | None = None,
 ) -> ExitCode:
-    """Carry out a plan and show how it ended; `seen` is what it was decided on, `entry` the run that it is part of.
+    """Carry out a plan and show how it ended.
+
+    Args:
+        session: the command's.
+        project: what is defined.
+        seen: what it was decided on.
+        decision: the plan.
+        workers: how many calls run at once; none: as the settings say.
+        command: what started this, for the ledger.
+        entry: the run that it is part of; none: a new one.
+        skipped: what others have made, so that it is not planned any more.
+        executor: where functions are called; none: as the settings say.
+        again: see `launch`.
+        ended: is told of the end before it is shown.
 
     Raises:
         TableMismatch: nothing of it can be made before a migration.
@@ -130,6 +144,8 @@ def run_plan(
             sharing=project.sharing,
             again=again,
         )
+    if ended is not None:
+        ended(report)
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not _faults(seen, decision)
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)

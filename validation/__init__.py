@@ -13,6 +13,7 @@ wrong rows in silence under several of its options.
 
 from deltaworks.validation.broken import BrokenRule, BrokenRuleJson
 from deltaworks.validation.check import DeclaredCheck
+from deltaworks.validation.comparison import column_difference, model_difference
 from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
@@ -47,12 +48,14 @@ __all__ = [
     "Sieve",
     "UniqueScope",
     "Verdict",
+    "column_difference",
     "compile_contract",
     "conform",
     "declare",
     "impossible",
     "is_about_dtypes",
     "is_model",
+    "model_difference",
     "model_source",
     "observed_model",
     "row_of_nulls",

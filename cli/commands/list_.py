@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import SELECT, ExitCode, Session, add
+from deltaworks.cli.commands.job import jobs_view
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.errors import RequestError
 
@@ -23,21 +24,28 @@ class Listed(StrEnum):
     """What can be listed."""
 
     ASSETS = "assets"
+    JOBS = "jobs"
     RESOURCES = "resources"
 
 
 def list_(
     session: Session,
-    words: Annotated[list[str] | None, typer.Argument(metavar="assets|resources|SELECT", help=SELECT)] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="assets|jobs|resources|SELECT", help=SELECT)] = None,
 ) -> ExitCode:
-    """List what is defined: assets, or resources."""
+    """List what is defined: assets, jobs or resources."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))
     if select and what is not Listed.ASSETS:
         raise RequestError(f"SELECT chooses assets: `deltaworks list assets {shlex.join(select)}`.")
     project = session.load()
-    session.output.show(_assets(project, select) if what is Listed.ASSETS else _resources(project))
+    match what:
+        case Listed.ASSETS:
+            session.output.show(_assets(project, select))
+        case Listed.JOBS:
+            session.output.show(jobs_view(project))
+        case Listed.RESOURCES:
+            session.output.show(_resources(project))
     return ExitCode.DONE
 
 

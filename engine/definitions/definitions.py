@@ -5,22 +5,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.keys import CheckKey
+from deltaworks.engine.definitions.ops.asset_job import AssetJob
+from deltaworks.engine.definitions.ops.graph import Graph
+from deltaworks.engine.definitions.ops.hooks import Hook
+from deltaworks.engine.definitions.ops.job import Job, ops_in
+from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.definitions.signature import place_of
-from deltaworks.errors import InvalidDefinition
+from deltaworks.errors import InvalidDefinition, Place
+
+AnyJob: TypeAlias = Job | AssetJob
 
 
 class Definitions:
-    """Assets, views among them, the checks of assets, and the resources that they use.
+    """Assets, views among them, the checks of assets, jobs, and the resources that they use.
 
     Raises:
-        InvalidDefinition: something given is no asset, no check or no resource, two assets share a key or a folder,
-            one's folder lies inside another's, or two checks of an asset have the same name.
+        InvalidDefinition: something given is no asset, no check, no job or no resource, two assets share a key or a
+            folder, one's folder lies inside another's, or two checks of an asset or two jobs have the same name.
     """
 
     def __init__(
@@ -28,21 +35,24 @@ class Definitions:
         assets: Iterable[Asset[..., Any]] = (),
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
+        jobs: Iterable[AnyJob] = (),
     ) -> None:
         self.assets = tuple({id(asset): asset for asset in assets}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
+        self.jobs = {job.name: job for job in _jobs(jobs)}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect what stands in a module's namespace: assets, checks, also in lists, and resources by their names."""
+        """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, and resources by name."""
         values: dict[str, Any] = vars(module)
+        jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
         assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        return cls(assets, named | dict(resources or {}), _checks_among(values.values()))
+        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs)
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -52,21 +62,54 @@ class Definitions:
             for name, resource in unit.resources.items():
                 if resources.setdefault(name, resource) != resource:
                     raise InvalidDefinition(f"resource {name!r} is defined twice, with different values")
-        checks = (check for unit in units for check in unit.checks)
-        return cls((asset for unit in units for asset in unit.assets), resources, checks)
+        return cls(
+            (asset for unit in units for asset in unit.assets),
+            resources,
+            (check for unit in units for check in unit.checks),
+            (job for unit in units for job in unit.jobs.values()),
+        )
 
     def refuse_missing_resources(self) -> None:
         """Check that all get their resources. Only the whole project can say: modules may share them.
 
         Raises:
-            InvalidDefinition: a resource that an asset or a check asks for is not given.
+            InvalidDefinition: a resource that an asset, a check, an op or a hook asks for is not given.
         """
         everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*self.assets, *self.checks)
         for each in everyone:
             for argument, wanted in each.signature.resources.items():
                 self.resource(each, argument, wanted)
+        for job in self.jobs.values():
+            self.resources_of(job)
+
+    def resources_of(self, job: AnyJob) -> dict[Op | Hook, dict[str, Resource]]:
+        """Return what the ops and hooks of a job ask for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        asking: dict[Op | Hook, Mapping[str, type[Resource]]] = {hook: hook.resources for hook in job.hooks}
+        for op in dict.fromkeys(op for _, op in ops_in(job.graph)) if isinstance(job, Job) else ():
+            asking |= {op: op.signature.resources} | {hook: hook.resources for hook in op.hooks}
+        return {
+            whose: {
+                argument: self.resource_for(
+                    f"{'op' if isinstance(whose, Op) else 'hook'} {whose.name!r}", whose.where, argument, wanted
+                )
+                for argument, wanted in asked.items()
+            }
+            for whose, asked in asking.items()
+        }
 
     def resource(self, asset: Asset[..., Any] | AssetCheck, argument: str, wanted: type[Resource]) -> Resource:
+        """Return the resource for an argument of an asset or a check, see `resource_for`."""
+        is_check = isinstance(asset, AssetCheck) or asset.kind is AssetKind.CHECK
+        whose = f"{AssetKind.CHECK if is_check else 'asset'} {str(asset.key)!r}"
+        return self.resource_for(whose, asset.where, argument, wanted, str(asset.key))
+
+    def resource_for(
+        self, whose: str, where: Place, argument: str, wanted: type[Resource], asset: str | None = None
+    ) -> Resource:
         """Return the resource for an argument: the one of its type, and of its name where several have the type.
 
         Raises:
@@ -82,12 +125,8 @@ class Definitions:
             if fitting
             else f"there is none; give Definitions(resources={{{argument!r}: {wanted.__name__}(...)}})"
         )
-        is_check = isinstance(asset, AssetCheck) or asset.kind is AssetKind.CHECK
-        whose = f"{AssetKind.CHECK if is_check else 'asset'} {str(asset.key)!r}"
         raise InvalidDefinition(
-            f"{whose} asks for a {wanted.__name__} as {argument!r}, but {problem}",
-            where=asset.where,
-            asset=str(asset.key),
+            f"{whose} asks for a {wanted.__name__} as {argument!r}, but {problem}", where=where, asset=asset
         )
 
 
@@ -98,6 +137,26 @@ def _checks_among(values: Iterable[object]) -> Iterator[AssetCheck]:
         elif isinstance(value, list | tuple):
             members = cast("Iterable[object]", value)
             yield from (each for each in members if isinstance(each, AssetCheck))
+
+
+def _jobs(jobs: Iterable[object]) -> Iterator[AnyJob]:
+    """Yield jobs, each once.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another.
+    """
+    known: dict[str, AnyJob] = {}
+    for job in jobs:
+        if isinstance(job, Graph):
+            raise InvalidDefinition(f"{job!r} among the jobs is none; give {job.name}.to_job()", where=job.where)
+        if not isinstance(job, Job | AssetJob):
+            raise InvalidDefinition(f"{job!r} among the jobs is none; decorate its function with @job")
+        other = known.setdefault(job.name, job)
+        if other is not job:
+            raise InvalidDefinition(
+                f"job {job.name!r} is defined twice; the other definition is at {other.where}", where=job.where
+            )
+    yield from known.values()
 
 
 def _refuse_others(assets: Iterable[object], checks: Iterable[object], resources: Mapping[str, object]) -> None:

@@ -90,7 +90,7 @@ def read_signature(
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
     try:
-        return _read(function, _hints(function, local_names), name, returns, judged)
+        return _read(function, read_hints(function, local_names), name, returns, judged)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
@@ -101,7 +101,12 @@ def place_of(function: Callable[..., Any]) -> Place:
     return Place(code.co_filename, code.co_firstlineno)
 
 
-def _hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict[str, Any]:
+def read_hints(function: Callable[..., Any], local_names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the annotations of a function, resolved, with what stands beside the types.
+
+    Raises:
+        InvalidDefinition: one of them cannot be read.
+    """
     try:
         return get_type_hints(function, localns=dict(local_names), include_extras=True)
     except NameError as error:

@@ -6,7 +6,6 @@ returns is compared with what it promises, and with what those ask for who read 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,10 +21,10 @@ from deltaworks.engine.planning.rehearsal import rehearsal
 from deltaworks.errors import Place
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import (
-    Declared,
     DeclaredColumn,
     ResidualCheck,
     Rule,
+    column_difference,
     compile_contract,
     declare,
     impossible,
@@ -151,7 +150,7 @@ def _edge_problems(
     returned = schemas.get(edge.upstream)
     for column in declare(wanted).columns:
         if offer is not None:
-            difference = _difference(column, offer)
+            difference = column_difference(column, offer)
         else:
             difference = None if returned is None else _returned_difference(column, returned)
         if difference:
@@ -163,20 +162,6 @@ def _edge_problems(
                 f"{'nullable ' if column.nullable else ''}{column.dtype}, but {source} {difference}"
             )
             yield _problem(node, ProblemKind.CONTRACT, message, upstream=where)
-
-
-def _difference(wanted: DeclaredColumn, offer: Declared) -> str | None:
-    """Say what a model offers instead of a column; none: the column, as it is wanted."""
-    named = (column for column in offer.columns if column.name == wanted.name)
-    matched = (column for column in offer.pattern_columns if re.fullmatch(column.name, wanted.name))
-    found = next(named, None) or next(matched, None)
-    if found is None:
-        return "does not have it" if wanted.required else None
-    if found.dtype != wanted.dtype:
-        return f"has it as {found.dtype}"
-    if wanted.required and not found.required:
-        return "does not always have it"
-    return "lets it be null" if found.nullable and not wanted.nullable else None
 
 
 def _returned_difference(wanted: DeclaredColumn, returned: pl.Schema) -> str | None:

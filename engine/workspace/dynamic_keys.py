@@ -32,8 +32,8 @@ def read_dynamic_keys(definitions: Definitions, store: Store) -> DynamicKeys:
     """
     assets = {asset.key: asset for asset in definitions.assets}
     keys: dict[DynamicPartitions, tuple[str, ...]] = {}
-    for asset in definitions.assets:
-        for dynamic in dynamic_dimensions(asset.partitions):
+    for partitioned in (*definitions.assets, *definitions.jobs.values()):
+        for dynamic in dynamic_dimensions(partitioned.partitions):
             if dynamic in keys:
                 continue
             if dynamic.name is not None:

@@ -1,0 +1,15 @@
+"""Calling: which line of the author's code called something of ours."""
+
+from __future__ import annotations
+
+import inspect
+
+from deltaworks.errors import Place
+
+
+def calling_place() -> Place | None:
+    """Return the innermost line that is being run and is not deltaworks' own; none: there is none."""
+    frame = inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "deltaworks":
+        frame = frame.f_back
+    return None if frame is None else Place(frame.f_code.co_filename, frame.f_lineno)

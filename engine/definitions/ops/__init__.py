@@ -1,0 +1,1 @@
+"""Ops, graphs and jobs: work that is not a table, and what puts it together."""

@@ -1,0 +1,138 @@
+"""JobConfig: what a run's config says to each op of a job, validated before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.job import Job
+from deltaworks.engine.definitions.ops.sources import Path
+from deltaworks.engine.planning.step_graph import StepGraph, StepNode
+from deltaworks.errors import RequestError, did_you_mean
+
+Values = Mapping[str, Any]
+
+SHARED = "job"
+"""What stands below this name goes to the config that a job gives to all of its ops."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigLayer:
+    """Config as somebody gave it."""
+
+    origin: str
+    """The file or the option, for messages."""
+    values: Values
+
+
+def resolve_config(job: Job, steps: StepGraph, given: Sequence[ConfigLayer]) -> dict[Path, Config]:
+    """Return the config of every op that takes one; later layers override earlier ones, and all what the job says.
+
+    Raises:
+        RequestError: a layer names no op or no field, a value does not fit, or one is missing.
+    """
+    layers = (ConfigLayer(f"job {job.name!r} ({job.where})", job.config), *given)
+    taking = {path: node for path, node in steps.nodes.items() if node.op.signature.config_model is not None}
+    shared = _shared(job, layers)
+    for layer in layers:
+        _refuse_unknown(job, layer, taking)
+    return {path: _of_op(job, node, shared, layers) for path, node in taking.items()}
+
+
+def merged(layers: Sequence[Values]) -> dict[str, Any]:
+    """Return nested values, of which later ones override earlier ones."""
+    found: dict[str, Any] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            before = found.get(name)
+            both = isinstance(before, Mapping) and isinstance(value, Mapping)
+            found[name] = merged([cast("Values", before), cast("Values", value)]) if both else value
+    return found
+
+
+def _shared(job: Job, layers: Sequence[ConfigLayer]) -> Config | None:
+    if job.shared_config is None:
+        return None
+    found = [_at(layer, (SHARED,)) for layer in layers]
+    if not any(found):
+        return job.shared_config
+    values = merged([job.shared_config.model_dump(), *found])
+    return _validated(type(job.shared_config), values, f"job {job.name!r}", (SHARED,), layers)
+
+
+def _of_op(job: Job, node: StepNode, shared: Config | None, layers: Sequence[ConfigLayer]) -> Config:
+    model = node.op.signature.config_model
+    assert model is not None, "only ops that take a config have one"
+    base = shared if isinstance(shared, model) else node.op.config
+    found = [_at(layer, node.path) for layer in layers]
+    if base is not None and not any(found):
+        return base
+    values = merged([{} if base is None else base.model_dump(), *found])
+    return _validated(model, values, f"op {'.'.join(node.path)!r} of job {job.name!r}", node.path, layers)
+
+
+def _at(layer: ConfigLayer, path: Path) -> Values:
+    """Return what a layer says below some names.
+
+    Raises:
+        RequestError: there is something else than fields.
+    """
+    found: Any = layer.values
+    for place, name in enumerate(path):
+        found = cast("Values", found).get(name, {})
+        if not isinstance(found, Mapping):
+            raise RequestError(f"{layer.origin}: {'.'.join(path[: place + 1])} must have fields, not be {found!r}.")
+    return cast("Values", found)
+
+
+def _refuse_unknown(job: Job, layer: ConfigLayer, taking: Mapping[Path, StepNode]) -> None:
+    """Refuse config for what takes none: it would be lost in silence."""
+    for path in _paths(layer.values, (), taking):
+        known = [".".join(each) for each in taking]
+        name, takes = (
+            ".".join(path),
+            f" Ops that take config are {', '.join(known)}." if known else " None takes config.",
+        )
+        if path == (SHARED,) and job.shared_config is not None:
+            continue
+        hint = did_you_mean(name, known, otherwise=takes)
+        raise RequestError(f"{layer.origin}: job {job.name!r} has no op {name!r} that takes config.{hint}")
+
+
+def _paths(values: Values, prefix: Path, taking: Mapping[Path, StepNode]) -> Iterator[Path]:
+    """Yield the names that lead to no op that takes config."""
+    for name, value in values.items():
+        path = (*prefix, name)
+        if path in taking:
+            continue
+        if isinstance(value, Mapping) and any(each[: len(path)] == path for each in taking):
+            yield from _paths(cast("Values", value), path, taking)
+        else:
+            yield path
+
+
+def _validated(model: type[Config], values: Values, whose: str, path: Path, layers: Sequence[ConfigLayer]) -> Config:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        name = ".".join((*path, *map(str, first["loc"])))
+        if first["type"] == "missing":
+            raise RequestError(
+                f"{whose}: config field {field!r} is missing; give it by --config {name}=..., or in a file."
+            ) from error
+        origin = next((layer.origin for layer in reversed(layers) if _says(layer, path, first["loc"])), whose)
+        if first["type"] == "extra_forbidden":
+            hint = did_you_mean(field, model.model_fields, otherwise=f" It has {', '.join(model.model_fields)}.")
+            raise RequestError(f"{origin}: {whose} has no config field {field!r}.{hint}") from error
+        raise RequestError(f"{origin}: config field {name}: {first['msg']}.") from error
+
+
+def _says(layer: ConfigLayer, path: Path, loc: Sequence[int | str]) -> bool:
+    """Return whether a layer gives the field that an error is about."""
+    return not loc or loc[0] in _at(layer, path)

@@ -1,0 +1,108 @@
+"""Jobs: run a job of the project, or of a test, by whatever it is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.definitions import AnyJob, Definitions
+from deltaworks.engine.definitions.ops.asset_job import AssetJob
+from deltaworks.engine.definitions.ops.job import Job
+from deltaworks.engine.definitions.ops.job_result import JobResult
+from deltaworks.engine.definitions.partitions.protocols import Partitions
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, resolve
+from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.job_launch import JobRequest, launch_job
+from deltaworks.engine.execution.opening import refuse_own_tables
+from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.job_config import ConfigLayer
+from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
+from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.engine.workspace.project import Project
+from deltaworks.errors import RequestError, RunError, did_you_mean
+from deltaworks.io.store import Store
+
+
+def execute_in_process(
+    job: Job,
+    *,
+    lake: str | Path | None,
+    resources: Mapping[str, Resource],
+    config: Mapping[str, Any],
+    partition: str | None,
+    assets: Sequence[Asset[..., Any]],
+    workers: int,
+    retry_of: str | None,
+    raise_on_failure: bool,
+) -> JobResult:
+    """Run a job of ops in this process; see `Job.execute_in_process`."""
+    definitions = Definitions(assets, resources, jobs=[job])
+    store, now = None if lake is None else Store.at(str(lake)), _now()
+    keys: DynamicKeys = {}
+    if store is not None:
+        refuse_own_tables(definitions, store)
+        keys = read_dynamic_keys(definitions, store)
+    graph = build_graph(definitions, now, keys)
+    refuse_unfit_jobs(definitions, graph)
+    request = JobRequest(
+        job,
+        resolve(job.partitions, keys).until(now),
+        partition,
+        [ConfigLayer("config=", config)],
+        retry_of,
+        workers,
+    )
+    result = launch_job(
+        request,
+        definitions,
+        graph,
+        store,
+        command=f"{job.name}.execute_in_process",
+        environ=os.environ,
+        now=_now,
+        tell=lambda _: None,
+        stop=Stop(),
+    )
+    if raise_on_failure and result.failures:
+        step, reason = next(iter(result.failures.items()))
+        more = f" ({len(result.failures) - 1} more failed)" if len(result.failures) > 1 else ""
+        raise RunError(f"job {job.name!r}: step {step} failed: {reason}{more}")
+    return result
+
+
+def find_job(definitions: Definitions, name: str) -> AnyJob:
+    """Return a job by its name.
+
+    Raises:
+        RequestError: there is none.
+    """
+    if name in definitions.jobs:
+        return definitions.jobs[name]
+    hint = did_you_mean(name, definitions.jobs, otherwise=" `deltaworks job list` shows which there are.")
+    raise RequestError(f"There is no job {name!r}.{hint}")
+
+
+def partitions_of(project: Project, job: AnyJob, now: dt.datetime) -> Partitions:
+    """Return the partitions of a job as they are now."""
+    return resolve(job.partitions, read_dynamic_keys(project.definitions, project.store)).until(now)
+
+
+def with_retry(project: Project, job: AssetJob, now: dt.datetime) -> Project:
+    """Return a project whose assets are tried again as a job says, where they do not say so themselves."""
+    if job.retry is None:
+        return project
+    old = project.definitions
+    assets = [replace(each, retry=job.retry) if not each.retry.max_retries else each for each in old.assets]
+    definitions = Definitions(assets, old.resources, old.checks, old.jobs.values())
+    graph = build_graph(definitions, now, read_dynamic_keys(definitions, project.store))
+    return replace(project, definitions=definitions, graph=graph)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
