@@ -85,6 +85,8 @@ def refuse_misfits(table: Table, node: Node, batch: Batch) -> dict[int, str]:
     A column that may be null is added to the table. One that is not there yet will have the columns of the batch's
     first partition, and those that others add.
     """
+    if not batch.outcomes:
+        return {}
     batch.outcomes.sort(key=lambda outcome: outcome.task.first)
     batch.schema = table.schema() if table.exists else _schema(batch.outcomes[0])
     refused: dict[int, str] = {}

@@ -284,6 +284,7 @@ class Run:
             self._agenda.call_again(*half)
 
     def _commit(self, key: AssetKey, *, waits: bool = True) -> None:
+        waits = waits and self._swap is None  # a swap judges all of a table at once
         batch, table, node = self._batches.pop(key), self._tables[key], self._graph.nodes[key]
         held = hold_back(node, batch, lambda ordinal: self._agenda.is_open(key, ordinal)) if waits else []
         if held:
