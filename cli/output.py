@@ -119,6 +119,13 @@ class PlainFace:
     def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
 
+    def shares(self, stream: TextIO) -> bool:
+        """Return whether what is shown and what goes to a stream come together in one place, as after `2>&1`."""
+        try:
+            return os.path.sameopenfile(self._stdout.fileno(), stream.fileno())
+        except (OSError, ValueError):
+            return False  # one of them is closed or no file
+
     def show(self, view: View) -> None:
         """Print the blocks."""
         for block in view.blocks:

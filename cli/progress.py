@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -31,16 +30,8 @@ def progress(output: Output) -> Generator[Callable[[Event], None]]:
             yield tell
     else:
         with _logging(logger, logging.StreamHandler(sys.stderr)):
-            yield _beside_report(Lines()) if isinstance(output, PlainFace) and _is_one_stream() else Lines()
-
-
-def _is_one_stream() -> bool:
-    """Return whether what goes to stdout and to stderr comes together in one place, as after `2>&1`."""
-    try:
-        # While a command runs, `sys.stdout` is stderr for what authors print.
-        return os.path.sameopenfile(sys.__stdout__.fileno(), sys.stderr.fileno())  # type: ignore[union-attr]
-    except (OSError, ValueError, AttributeError):
-        return False  # one of them is closed or no file
+            is_one = isinstance(output, PlainFace) and output.shares(sys.stderr)
+            yield _beside_report(Lines()) if is_one else Lines()
 
 
 def _beside_report(tell: Callable[[Event], None]) -> Callable[[Event], None]:

@@ -3,121 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from deltaworks.errors import RequestError
 from tests.acceptance.conftest import Here, Project
+from tests.acceptance.shop import OUTSIDE, TABLES, Shop, days, open_shop, snapshot
 from tests.acceptance.test_outside import read_only
-from tests.io.deletion import delete_rows
 
 pytestmark = pytest.mark.xdist_group("external")
-
-TABLES = """
-import polars as pl
-import deltaworks as dw
-
-days = dw.DailyPartitions(start="2024-01-01", end="2024-01-06")
-orders = dw.external_asset("orders", uri="../theirs/orders", partitions=days, partition_by="day", group="shop")
-rates = dw.external_asset("rates", uri="../theirs/rates")
-
-@dw.asset(partitions=days, partition_by="day")
-def daily(orders: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:
-    return orders.group_by("day").agg(pl.col("amount").sum()).join(rates.select("rate").head(1), how="cross")
-
-@dw.asset
-def total(daily: pl.LazyFrame) -> pl.LazyFrame:
-    return daily.select(pl.col("amount").sum())
-"""
-OUTSIDE = "by an outside writer (WRITE, delta-rs:py-"
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A project, and the tables of those who write what it reads."""
-
-    project: Project
-    theirs: Path
-
-    @property
-    def orders(self) -> str:
-        return str(self.theirs / "orders")
-
-    def order(self, *days: int, amount: float = 1.0) -> int:
-        """Append an order to each of some days of January 2024."""
-        df = pl.DataFrame({"day": [dt.date(2024, 1, day) for day in days], "amount": [amount] * len(days)})
-        write_deltalake(self.orders, df, mode="append", partition_by=["day"])
-        return DeltaTable(self.orders).version()
-
-    def rate(self, rate: float, mode: Any = "overwrite") -> None:
-        df = pl.DataFrame({"currency": ["eur"], "rate": [rate]})
-        write_deltalake(str(self.theirs / "rates"), df, mode=mode, partition_by=["currency"])
-
-    def clean(self) -> None:
-        """Delete the commits before the latest one, as retention does when they are old enough."""
-        table = DeltaTable(self.orders)
-        table.create_checkpoint()
-        long_ago = time.time() - 40 * 86_400
-        for each in (Path(self.orders) / "_delta_log").iterdir():
-            os.utime(each, (long_ago, long_ago))
-        table.cleanup_metadata()
-        assert sorted(self.commits()) == [table.version()]
-
-    def commits(self) -> list[int]:
-        return [int(each.stem) for each in (Path(self.orders) / "_delta_log").glob("*.json")]
-
-    def backfill(self) -> Any:
-        done = self.project.run("backfill", "--json")
-        assert done.code == 0, done.err
-        return done.json["totals"]
-
-    def found(self, *arguments: str) -> dict[str, dict[str, list[str]]]:
-        """The ranges of each asset by status, as `first..last`."""
-        return {
-            asset: {
-                word: [
-                    "..".join(dict.fromkeys(pair))
-                    for each in found["ranges"]
-                    if each["status"] == word
-                    for pair in each["partitions"]["ranges"]
-                ]
-                for word in dict.fromkeys(each["status"] for each in found["ranges"])
-            }
-            for asset, found in self.project.status("--partitions", *arguments).items()
-        }
-
-    def causes(self, asset: str) -> list[str]:
-        """The causes of what is stale of an asset."""
-        ranges = self.project.status("--partitions")[asset]["ranges"]
-        return [cause for each in ranges if each["status"] == "stale" for cause in each["causes"]]
 
 
 @pytest.fixture
 def shop(project: Project) -> Shop:
-    """Four of five days have orders; nothing is made of them yet."""
-    project.write("tables.py", TABLES)
-    shop = Shop(Here(project.folder), project.folder.parent / "theirs")
-    shop.order(1, 2, 3)
-    shop.order(2, 4)
-    shop.rate(1.5)
-    return shop
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file below a folder, with size and time."""
-    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
-
-
-def days(*numbers: int) -> list[str]:
-    return [f"2024-01-{number:02d}" for number in numbers]
+    return open_shop(project)
 
 
 def test_an_append_outside_makes_exactly_what_is_made_from_its_day_stale(shop: Shop) -> None:
@@ -522,128 +424,3 @@ def by_currency(rates: pl.LazyFrame) -> pl.LazyFrame:
     )
     assert shop.project.run("partitions", "list", "by_currency", "--json").code == 0
     assert shop.project.status()["by_currency"]["partitions"]["total"] == 1
-
-
-def test_hours_are_told_however_their_writer_spells_them(shop: Shop) -> None:
-    shop.project.write(
-        "tables.py",
-        """
-import polars as pl
-import deltaworks as dw
-
-hours = dw.HourlyPartitions(start="2024-03-31T00:00", end="2024-03-31T06:00", timezone="Europe/Berlin")
-events = dw.external_asset("events", uri="../theirs/events", partitions=hours, partition_by="hour")
-
-@dw.asset(partitions=hours, partition_by="hour")
-def counted(events: pl.LazyFrame) -> pl.LazyFrame:
-    return events.group_by("hour").agg(pl.len().cast(pl.Int64))
-""",
-    )
-    hours = [dt.datetime(2024, 3, 31, hour, tzinfo=dt.UTC) for hour in range(3)]
-    events = str(shop.theirs / "events")
-    write_deltalake(events, pl.DataFrame({"hour": hours, "n": [1, 2, 3]}), partition_by=["hour"])
-    assert shop.backfill()["materialized"] == 3
-
-    write_deltalake(events, pl.DataFrame({"hour": hours[:1], "n": [4]}), mode="append")
-
-    assert shop.found()["counted"]["stale"] == ["2024-03-31T01:00+01:00"]
-    assert shop.found()["counted"]["fresh"] == ["2024-03-31T03:00+02:00..2024-03-31T04:00+02:00"]
-
-
-def test_a_table_by_an_older_writer_is_an_upstream_by_each_of_its_dimensions(shop: Shop) -> None:
-    shutil.copytree(Path(__file__).parents[1] / "io" / "theirs" / "orders", shop.theirs / "old")
-    shop.project.write(
-        "tables.py",
-        """
-import polars as pl
-import deltaworks as dw
-
-cut = dw.MultiPartitions(
-    {
-        "day": dw.DailyPartitions(start="2024-01-01", end="2024-01-03"),
-        "city": dw.StaticPartitions(["São Paulo", "a b/c%20=d", "Ulm"]),
-    }
-)
-orders = dw.external_asset("orders", uri="../theirs/old", partitions=cut, partition_by=["day", "city"])
-
-@dw.asset(partitions=cut, partition_by=["day", "city"])
-def priced(orders: pl.LazyFrame) -> pl.LazyFrame:
-    return orders.select("day", "city", "id", "price", "seen_at")
-""",
-    )
-
-    assert shop.backfill()["materialized"] == 3
-
-    rows = pl.read_delta(str(shop.project.lake / "priced")).sort("id")
-    assert rows.select("city", "id").rows() == [("São Paulo", 2), ("a b/c%20=d", 3), ("Ulm", 5)]
-    assert shop.project.status()["orders"]["partitions"]["undefined"] == 1
-    shown = shop.project.run("show", "orders", "--sql", "SELECT labels, lines FROM orders WHERE id = 5", "--json")
-    assert shown.json["rows"] == [{"labels": {"k": "5"}, "lines": [{"sku": "s5", "n": 5}, {"sku": None, "n": None}]}]
-    shop.project.edit(
-        "tables.py",
-        'partitions=cut, partition_by=["day", "city"])\n\n',
-        "partitions=dw.MultiPartitions("
-        '{"city": dw.StaticPartitions(["Ulm"]), "day": dw.DailyPartitions(start="2024-01-01")}), '
-        'partition_by=["city", "day"])\n\n',
-    )
-    problem = shop.project.status()["orders"]["problem"]
-    assert "is partitioned by 'day', 'city', but its asset orders" in problem
-    assert "says partition_by 'city', 'day'" in problem
-
-
-def test_what_cannot_be_read_right_is_not_read(shop: Shop) -> None:
-    shop.backfill()
-    log = Path(shop.theirs) / "rates" / "_delta_log" / f"{0:020d}.json"
-    text = log.read_text(encoding="utf-8")
-    log.write_text(text.replace('"configuration":{}', '"configuration":{"delta.columnMapping.mode":"name"}'), "utf-8")
-
-    refused = shop.project.run("show", "rates")
-    done = shop.project.run("backfill", "--only", "all", "--json")
-
-    assert refused.code == 2
-    assert "table rates maps its columns to other names in its files" in refused.sentence
-    assert done.code == 1
-    assert [failure["asset"] for failure in done.json["failures"]] == ["rates"]
-    assert done.json["totals"]["materialized"] == 0
-
-
-def test_deleted_rows_are_gone_for_what_is_made_from_them(shop: Shop) -> None:
-    shop.backfill()
-
-    delete_rows(Path(shop.orders), "2024-01-03", [0])
-
-    assert shop.found()["daily"]["stale"] == days(3)
-    assert shop.project.run("backfill", "daily", "--partition", "2024-01-03").code == 0
-    left = pl.read_delta(str(shop.project.lake / "daily")).filter(pl.col("day") == dt.date(2024, 1, 3))
-    assert left.height == 0
-    assert shop.project.run("diff", "orders@v1", "orders", "--json").json["rows"]["only_a"] == 1
-
-
-def test_doctor_complains_of_what_cannot_be_read_and_not_of_others_properties(shop: Shop) -> None:
-    shop.backfill()
-    assert shop.project.run("doctor", "--json").json == {"ok": True, "problems": []}
-    next((Path(shop.orders) / "day=2024-01-03").glob("*.parquet")).unlink()
-
-    (problem,) = shop.project.run("doctor", "--json").json["problems"]
-
-    assert (problem["kind"], problem["asset"]) == ("missing_files", "orders")
-    assert problem["repair"] == f"ask those who write {shop.orders}"
-
-
-def test_read_and_materialize_from_python(shop: Shop) -> None:
-    import deltaworks as dw
-
-    outside = dw.external_asset("outside", uri=shop.orders)
-
-    @dw.asset
-    def summed(outside: pl.LazyFrame) -> pl.LazyFrame:
-        return outside.select(pl.col("amount").sum())
-
-    lake = shop.project.folder / "other-lake"
-    dw.materialize([outside, summed], lake=lake)
-
-    assert dw.read(summed, lake=lake).collect().item() == 5.0
-    assert dw.read(outside, lake=lake, version=0).collect().height == 3
-    with pytest.raises(RequestError, match="outside is not made by a function: others write it"):
-        outside()
-    assert dw.diff(outside, outside, lake=lake).is_equal

@@ -10,7 +10,7 @@ import pytest
 import deltaworks as dw
 from deltaworks.errors import RunError
 from tests.acceptance.conftest import Here, Project
-from tests.acceptance.test_external import TABLES, Shop
+from tests.acceptance.shop import TABLES, Shop
 
 pytestmark = pytest.mark.xdist_group("external")
 
