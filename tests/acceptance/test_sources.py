@@ -15,7 +15,7 @@ import pytest
 from deltalake import write_deltalake
 
 from tests.acceptance.conftest import Here, Project
-from tests.acceptance.observed import SETTINGS, answer, lay_out_files, lay_out_service, put
+from tests.acceptance.observed import FILES, SETTINGS, answer, lay_out_files, lay_out_service, put
 from tests.io.s3_server import Bucket, serve
 
 pytestmark = pytest.mark.xdist_group("sources")
