@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -44,21 +45,27 @@ EXPECTED = [
 ]
 
 
-@pytest.mark.parametrize("has_checkpoint", [False, True])
-@pytest.mark.parametrize("reader", ["duckdb", "clickhouse"])
-def test_another_engine_reads_nulls_where_a_column_was_not_yet(
-    reader: str, has_checkpoint: bool, lake: Path, readers_python: Path
-) -> None:
+# ClickHouse's own reader refuses commits with two schemas, whoever wrote them; a checkpoint holds only the last one.
+READERS = pytest.mark.parametrize(
+    ("reader", "has_checkpoint"), [("duckdb", False), ("duckdb", True), ("clickhouse", True)]
+)
+
+
+@pytest.fixture
+def table(lake: Path, tmp_path: Path, has_checkpoint: bool) -> Path:
+    table = Path(shutil.copytree(lake / "daily", tmp_path / "lake" / "daily"))
     if has_checkpoint:
-        DeltaTable(str(lake / "daily")).create_checkpoint()
-
-    found = read_elsewhere(readers_python, reader, lake / "daily", KINDS)
-
-    assert sorted(found, key=repr) == EXPECTED
+        DeltaTable(str(table)).create_checkpoint()
+    return table
 
 
-@pytest.mark.parametrize("reader", ["duckdb", "clickhouse"])
-def test_another_engine_filters_by_the_column_that_was_added(reader: str, lake: Path, readers_python: Path) -> None:
-    found = read_elsewhere(readers_python, reader, lake / "daily", {"n": "integer"}, where="word IS NULL")
+@READERS
+def test_another_engine_reads_nulls_where_a_column_was_not_yet(reader: str, table: Path, readers_python: Path) -> None:
+    assert sorted(read_elsewhere(readers_python, reader, table, KINDS), key=repr) == EXPECTED
+
+
+@READERS
+def test_another_engine_filters_by_the_column_that_was_added(reader: str, table: Path, readers_python: Path) -> None:
+    found = read_elsewhere(readers_python, reader, table, {"n": "integer"}, where="word IS NULL")
 
     assert sorted(found) == [(1,), (2,)]
