@@ -39,6 +39,11 @@ class Afterwards:
         """Whether a check failed that does not only warn."""
         return any(each.severity == Severity.FAIL for each in self.failures)
 
+    @property
+    def in_order(self) -> tuple[CheckFailure, ...]:
+        """The failures by asset, partition and check, in whichever order they were found."""
+        return tuple(sorted(self.failures, key=lambda each: (each.asset, each.partition or "", each.check)))
+
     def committed(self, key: AssetKey, ordinals: Iterable[int]) -> Iterator[tuple[int, RuleResult]]:
         """Note that partitions were committed just now; yield what keeps checks from being called on them."""
         node = self.graph.nodes[key]

@@ -203,7 +203,7 @@ def _judged_afterwards(
         entry,
         status=RunStatus.FAILURE if afterwards.has_failed else entry.status,
         checks_passed=afterwards.passed,
-        check_failures=tuple(afterwards.failures),
+        check_failures=afterwards.in_order,
     )
     write_run(stager.store, entry)
     return entry

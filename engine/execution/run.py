@@ -396,5 +396,5 @@ class Run:
         return replace(
             self._progress.entry(self._entry, status, self._now().isoformat()),
             checks_passed=self._afterwards.passed,
-            check_failures=tuple(self._afterwards.failures),
+            check_failures=self._afterwards.in_order,
         )

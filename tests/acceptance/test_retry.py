@@ -76,7 +76,8 @@ def test_only_what_failed_and_what_it_blocked_is_made_from_what_was_read_then(pr
     last = project.run("runs", "retry", first["run_id"][:18], "--json").json
     assert (last["status"], last["totals"]["materialized"]) == ("success", 2)
     at_first = [day for day in ALL if day not in ("2024-01-03", "2024-01-07")]
-    assert (project.folder / "calls").read_text().split() == [*at_first, "2024-01-03", "2024-01-07"]
+    called = (project.folder / "calls").read_text().split()
+    assert (sorted(called[:-2]), called[-2:]) == (at_first, ["2024-01-03", "2024-01-07"]), "two calls at a time"
     assert numbers(project, "middle") == numbers(project, "top") == dict.fromkeys(ALL, 1)
     assert set(writers(project, "middle")) == {first["run_id"]}
     run = project.run("runs", "show", first["run_id"], "--json").json
