@@ -87,7 +87,7 @@ def launch(
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
-        RequestError: calls would have to run in processes that cannot load them; nothing was written.
+        RequestError: calls would have to run in processes that cannot load them; no table was written.
         StorageError: the lake cannot be written.
     """
     stager = stager_of(definitions, graph, store, tuple(plan.planned), environ)
