@@ -91,6 +91,7 @@ class _StandIn:
 
     def __init__(self, name: str, stream: TextIO) -> None:
         self._name, self.stream = name, stream
+        self.users = 0
 
     def write(self, text: str) -> int:
         step = _CURRENT.get()
@@ -107,23 +108,17 @@ class _StandIn:
 
 
 class _Handler(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.users = 0
+
     def emit(self, record: logging.LogRecord) -> None:
         step = _CURRENT.get()
         if step is not None:
             step.log(record.levelname, self.format(record))
 
 
-@dataclass
-class _Installed:
-    """The stand-ins, while any step runs in this process."""
-
-    users: int = 0
-    stdout: _StandIn | None = None
-    stderr: _StandIn | None = None
-    handler: _Handler | None = None
-
-
-_INSTALLED = _Installed()
+_HANDLER = _Handler()
 _LOCK = threading.Lock()
 
 
@@ -151,33 +146,32 @@ def capture(step: str, sink: LineSink, limit_bytes: int = STEP_BYTES) -> Generat
 @contextmanager
 def capturing() -> Generator[None]:
     """Keep the stand-ins in place, so that steps in this context need not put them there one by one."""
+    logger = logging.getLogger("deltaworks")
     with _LOCK:
-        _INSTALLED.users += 1
-        if _INSTALLED.users == 1:
-            _install()
+        stand_ins = [_installed("stdout"), _installed("stderr")]
+        logger.addHandler(_HANDLER)
+        used: list[_StandIn | _Handler] = [*stand_ins, _HANDLER]
+        for each in used:
+            each.users += 1
     try:
         yield
     finally:
         with _LOCK:
-            _INSTALLED.users -= 1
-            if _INSTALLED.users == 0:
-                _uninstall()
+            for each in used:
+                each.users -= 1
+            for stand_in, name in zip(stand_ins, ("stdout", "stderr"), strict=True):
+                # Whoever has put another stream there meanwhile keeps it.
+                if stand_in.users == 0 and getattr(sys, name) is stand_in:
+                    setattr(sys, name, stand_in.stream)
+            if _HANDLER.users == 0:
+                logger.removeHandler(_HANDLER)
 
 
-def _install() -> None:
-    # typeshed has no type for what print() asks of a stream: `write` and `flush`.
-    out, err = _StandIn("stdout", sys.stdout), _StandIn("stderr", sys.stderr)
-    sys.stdout, sys.stderr = out, err  # pyright: ignore[reportAttributeAccessIssue]
-    _INSTALLED.stdout, _INSTALLED.stderr, _INSTALLED.handler = out, err, _Handler()
-    logging.getLogger("deltaworks").addHandler(_INSTALLED.handler)
-
-
-def _uninstall() -> None:
-    # Whoever has put another stream there meanwhile keeps it.
-    if _INSTALLED.stdout is not None and sys.stdout is _INSTALLED.stdout:
-        sys.stdout = _INSTALLED.stdout.stream
-    if _INSTALLED.stderr is not None and sys.stderr is _INSTALLED.stderr:
-        sys.stderr = _INSTALLED.stderr.stream
-    if _INSTALLED.handler is not None:
-        logging.getLogger("deltaworks").removeHandler(_INSTALLED.handler)
-    _INSTALLED.stdout = _INSTALLED.stderr = _INSTALLED.handler = None
+def _installed(name: str) -> _StandIn:
+    """The stand-in of a stream; a new one if whoever else runs here has put another stream there since."""
+    present = getattr(sys, name)
+    if isinstance(present, _StandIn):
+        return present
+    stand_in = _StandIn(name, present)
+    setattr(sys, name, stand_in)
+    return stand_in

@@ -7,11 +7,13 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from io import StringIO
 from threading import Barrier
 
 import pytest
 
-from deltaworks.engine.execution.capture import LINE_CHARACTERS, Line, capture, capturing
+from deltaworks.engine.execution.capture import LINE_CHARACTERS, Line, LineSink, capture, capturing
 
 
 def test_threads_that_print_at_once_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +63,26 @@ def test_the_streams_come_back_though_another_step_still_runs(capsys: pytest.Cap
 
     assert [(line.step, line.text) for line in lines] == [("inner", "in"), ("outer", "out")]
     assert sys.stdout is before
+
+
+def test_a_step_that_never_ends_does_not_keep_others_from_being_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    lines: list[Line] = []
+    abandoned = capture("abandoned", lines.append)
+
+    with redirect_stdout(StringIO()):
+        abandoned.__enter__()
+    before = sys.stdout
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_say, "b", lines.append).result()
+
+    assert lines == [Line("b", "stdout", "heard")]
+    assert sys.stdout is before
+    abandoned.__exit__(None, None, None)
+
+
+def _say(step: str, sink: LineSink) -> None:
+    with capture(step, sink):
+        print("heard")
 
 
 def test_messages_come_with_their_level() -> None:
