@@ -99,6 +99,10 @@ SCHEMA = pl.Schema(
         "earlier": pl.List(_ATTEMPT),
         "checks_passed": pl.Int64(),
         "check_failures": pl.List(_CHECK_FAILURE),
+        "job": pl.String(),
+        "job_partition": pl.String(),
+        "config": pl.String(),
+        "tick": pl.String(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC."""

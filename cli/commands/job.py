@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -158,6 +159,7 @@ def _run_assets(
     session: Session, project: Project, job: AssetJob, partition: str | None, workers: int | None, command: str
 ) -> ExitCode:
     from deltaworks.engine.execution.asset_hooks import call_asset_hooks
+    from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.planning.job_partition import job_partition
     from deltaworks.engine.planning.plan import Only
     from deltaworks.engine.workspace.jobs import partitions_of, with_retry
@@ -177,6 +179,7 @@ def _run_assets(
         decision,
         workers,
         command,
+        replace(begin_entry(command, session.now()), job=job.name, job_partition=key),
         ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
     )
 

@@ -161,6 +161,10 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     if run.attempt > 1:
         yield "attempt", f"{run.attempt}, after {', '.join(f'{each.number} ({each.status})' for each in run.earlier)}"
     yield "command", run.command
+    if run.job is not None:
+        yield "job", run.job if run.job_partition is None else f"{run.job} for {run.job_partition}"
+    if run.tick is not None:
+        yield "asked for by", run.tick
     if run.tags:
         yield "tags", ", ".join(run.tags)
     yield "started", f"{instant_text(run.started_at)} UTC"
@@ -224,7 +228,9 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "status": run.status_at(now).value,
         "started_at": instant_json(run.started_at),
         "ended_at": instant_json(run.ended_at),
-        "job": None,
+        "job": run.job,
+        "job_partition": run.job_partition,
+        "tick": run.tick,
         "kind": run.kind.value,
         "command": run.command,
         "duration_s": round(_duration(run, now).total_seconds(), 3),

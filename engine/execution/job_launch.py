@@ -138,6 +138,7 @@ def launch_job(
                 }
             )
         agenda = StepAgenda(steps, {step: end for step, (end, _) in earlier.ends.items()})
+        entry = replace(entry, job=job.name, job_partition=key)
         book = _Book(store, entry, job.name, now, tell)
         run = JobRun(
             agenda,

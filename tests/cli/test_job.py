@@ -93,8 +93,9 @@ def test_a_job_of_ops_runs_with_config_and_goes_on_from_its_failure(shop: Any) -
     assert "letter: writing bad sums" in failed.err
 
     run_id = failed.json["run_id"]
-    (entry,) = [run for run in shop.run("runs", "list", "--json").json if run["run_id"] == run_id]
-    assert entry["status"] == "failure"
+    entry, before = shop.run("runs", "list", "--json").json
+    assert (entry["run_id"], entry["status"], entry["job"]) == (run_id, "failure", "mail")
+    assert (before["job"], before["job_partition"]) == ("daily", "2024-01-01")
     again = shop.run("job", "run", "mail", "--retry-of", run_id, "--json")
     assert [(step["step"], step["kept"]) for step in again.json["steps"]] == [
         ("addition", True),
