@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
+    from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
+    from deltaworks.engine.definitions.automation.tick import Tick
     from deltaworks.engine.definitions.check_result import CheckResult
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
@@ -111,11 +113,14 @@ __all__ = [
     "RetryPolicy",
     "RunEnded",
     "RunReport",
+    "RunRequest",
     "RunWhen",
+    "SkipReason",
     "SpecificPartitionsMapping",
     "StaticMapping",
     "StaticPartitions",
     "StepEnded",
+    "Tick",
     "TimeWindowMapping",
     "WeeklyPartitions",
     "asset",
@@ -142,6 +147,8 @@ __all__ = [
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.asset_check": ("AssetCheck", "asset_check"),
+    "definitions.automation.run_request": ("RunRequest", "SkipReason"),
+    "definitions.automation.tick": ("Tick",),
     "definitions.check_result": ("CheckResult",),
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
