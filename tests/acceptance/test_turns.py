@@ -7,7 +7,9 @@ import signal
 from contextlib import ExitStack
 from functools import partial
 
-from tests.acceptance.conftest import Project
+import pytest
+
+from tests.acceptance.conftest import Here, Project
 from tests.acceptance.running import PATIENCE_S, of_module, reached, release, runs, started, wait_until
 
 CLAIMS = "_deltaworks/claims"
@@ -25,6 +27,12 @@ def slow(partition: dw.Partition) -> LazyFrame[Row]:
 def after(slow: LazyFrame[Row]) -> LazyFrame[Row]:
     return slow
 """
+
+
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Worked on in this process, beside those that the stories start."""
+    return here
 
 
 def calls(project: Project) -> list[str]:
