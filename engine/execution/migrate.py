@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.again import Again
 from deltaworks.engine.execution.batch import Batch
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
@@ -74,6 +76,33 @@ def migrate(
     refuse_external(node.asset, "migrated")
     if not node.asset.kind.is_made:
         raise RequestError(f"No run makes {node.key} ({node.asset.kind.origin}), so there is no table to make anew.")
+    decided = _decide(graph, node, store)
+    assert decided.swap is not None, "what a migration is about"
+    if not decided.swap.made:
+        return _alone(node, decided.tables[node.key], decided.swap, begin_entry(command, now()), now)
+    return launch(
+        definitions,
+        graph,
+        store,
+        decided.tables,
+        decided.plan,
+        workers=workers,
+        command=command,
+        environ=environ,
+        now=now,
+        tell=tell,
+        stop=stop,
+        swap=decided.swap,
+        again=partial(_decide, graph, node, store),
+    )
+
+
+def _decide(graph: AssetGraph, node: Node, store: Store) -> Again:
+    """Decide what the new table is to consist of, on the lake as it is now: once more if others had their turn first.
+
+    Raises:
+        RequestError, TableMismatch, StorageError: as `migrate`.
+    """
     seen = observe(graph, store)
     table = seen.tables[node.key]
     if not table.exists:
@@ -86,23 +115,8 @@ def migrate(
     migration = find_migration(node, table)
     if others and migration is not None and not migration.is_mechanical:
         raise cannot_carry(str(node.key), others)
-    swap = Swap(len(made), others)
-    if not made:
-        return _alone(node, table, swap, begin_entry(command, now()), now)
-    return launch(
-        definitions,
-        graph,
-        store,
-        seen.tables,
-        Plan((), (), {node.key: made}, frozenset({Only.ALL})),
-        workers=workers,
-        command=command,
-        environ=environ,
-        now=now,
-        tell=tell,
-        stop=stop,
-        swap=swap,
-    )
+    plan = Plan((), (), {node.key: made}, frozenset({Only.ALL}))
+    return Again(plan, seen.tables, (), Swap(len(made), others))
 
 
 def _refuse_upstreams(graph: AssetGraph, node: Node, seen: Observation, made: PartitionSet) -> None:
