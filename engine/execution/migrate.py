@@ -13,7 +13,6 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.again import Again
 from deltaworks.engine.execution.batch import Batch
 from deltaworks.engine.execution.checking import Checker
-from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink
 from deltaworks.engine.execution.fit import verify_form
 from deltaworks.engine.execution.launch import launch
@@ -22,8 +21,10 @@ from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys
 from deltaworks.engine.execution.report import RunReport
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap, cannot_carry
+from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import left_out
 from deltaworks.engine.planning.plan import Only, Plan
@@ -42,12 +43,13 @@ def migrate(
     node: Node,
     store: Store,
     *,
-    workers: int,
-    command: str,
+    workers: Workers | int,
+    entry: RunEntry,
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
     tell: EventSink,
     stop: Flag | Stop,
+    sharing: Sharing | None = None,
 ) -> RunReport:
     """Make every partition of a table that the engine made again, and put all of them in its place in one commit.
 
@@ -59,12 +61,13 @@ def migrate(
         graph: the assets.
         node: the asset.
         store: the lake.
-        workers: how many threads.
-        command: what started this, for the ledger.
+        workers: how many calls at once, and where; a number: on threads of this process.
+        entry: the run that begins.
         environ: where resources find their `EnvVar`s.
         now: the clock.
         tell: receives what happens.
         stop: set it to give up; the table stays as it is.
+        sharing: how much of what runs share they may have at a time; none: as much as they like.
 
     Raises:
         RequestError: there is no table, no run makes it, it reads itself, or it lacks what it is made from.
@@ -79,7 +82,7 @@ def migrate(
     decided = _decide(graph, node, store)
     assert decided.swap is not None, "what a migration is about"
     if not decided.swap.made:
-        return _alone(node, decided.tables[node.key], decided.swap, begin_entry(command, now()), now)
+        return _alone(node, decided.tables[node.key], decided.swap, entry, now)
     return launch(
         definitions,
         graph,
@@ -87,12 +90,14 @@ def migrate(
         decided.tables,
         decided.plan,
         workers=workers,
-        command=command,
+        command=entry.command,
         environ=environ,
         now=now,
         tell=tell,
         stop=stop,
         swap=decided.swap,
+        entry=entry,
+        sharing=sharing,
         again=partial(_decide, graph, node, store),
     )
 

@@ -15,6 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import Event, EventSink, RunNoted
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.migrate import migrate
@@ -95,7 +96,7 @@ def run(store: Store, tell: EventSink = lambda _: None) -> RunReport:
         GRAPH.node("daily"),
         store,
         workers=1,
-        command="a test",
+        entry=begin_entry("a test", NOW),
         environ={},
         now=lambda: NOW,
         tell=tell,
