@@ -13,7 +13,6 @@ from deltalake import DeltaTable, write_deltalake
 from tests.acceptance.conftest import Here
 from tests.acceptance.evolving import DROPPED, FIRST, FOURTH, MODULE, SECOND, THIRD, WIDER, change, commits, rows
 
-
 AFTERWARDS = """
 @dw.asset_check(numbers, when="after")
 def small(result: LazyFrame[Row]) -> dw.CheckResult:
@@ -195,6 +194,8 @@ def test_what_others_wrote_or_was_rolled_back_is_carried_over_where_it_fits(made
     history = made.run("history", "numbers", "--json").json
     assert history[0]["partitions"]["count"] == 4
     assert made.run("rerun", f"numbers@v{history[0]['version']}", "--verify").code == 0
+    found = made.run("doctor", "--json").json["problems"]
+    assert [each["kind"] for each in found] == ["beyond_definition"], "and no damage"
 
 
 def test_what_others_wrote_and_does_not_fit_stands_in_the_way_until_it_is_given_up(made: Here) -> None:
