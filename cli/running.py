@@ -285,9 +285,9 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             *_blocked_lines(report),
             *check_lines(entry),
             *_left_out_lines(project, decision),
-            *_rows_left_out(report),
+            *rows_left_out_lines(report),
             Cell(summary, tone),
-            *_next_lines(status),
+            *_next_lines(status, is_all_made=not failed),
         ),
     )
 
@@ -304,7 +304,7 @@ def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 
 
-def _rows_left_out(report: RunReport) -> Iterator[Cell]:
+def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
     """Say of each table how many rows its rules left out of what was committed."""
     for asset, left_out in report.left_out.items():
         if left_out:
@@ -313,8 +313,10 @@ def _rows_left_out(report: RunReport) -> Iterator[Cell]:
             yield Cell(f"rows left out of {asset}: {told}{hint}", "stale")
 
 
-def _next_lines(status: str) -> Iterator[Cell]:
-    if status == "failure":
+def _next_lines(status: str, *, is_all_made: bool) -> Iterator[Cell]:
+    if status == "failure" and is_all_made:
+        yield Cell("Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back.", "quiet")
+    elif status == "failure":
         yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
     elif status == "canceled":
         yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")

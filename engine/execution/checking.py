@@ -98,7 +98,7 @@ def _answered(check: AssetCheck, answer: object) -> Checked:
         return Checked(None, dict(answer.metadata))
     severity = Severity(answer.severity or (Severity.FAIL if check.blocking else Severity.WARN))
     facts = ", ".join(f"{name} {value}" for name, value in answer.metadata.items())
-    note = answer.message or facts or None
+    note = _on_a_line(answer.message or facts) or None
     return Checked(RuleResult(None, check.name, severity, None, note=note, is_check=True), dict(answer.metadata))
 
 
@@ -129,6 +129,11 @@ def refusals_of(made: Mapping[str, Checked]) -> tuple[RuleResult, ...]:
 
 def _not_judged(check: AssetCheck, problem: str) -> Checked:
     return Checked(RuleResult(None, check.name, Severity.FAIL, None, problem=problem, is_check=True), {})
+
+
+def _on_a_line(text: str) -> str:
+    """Return an author's text for a sentence: what would steer a terminal is spelled out."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
 
 
 def _shown(value: Any) -> str:

@@ -32,6 +32,7 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import verify_table
 from deltaworks.io.dtypes import Json
+from deltaworks.io.evolution import brought_under
 from deltaworks.io.index import load_table
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.record import Group
@@ -225,9 +226,12 @@ def _stage(stager: Stager, table: Table, task: Task, rejected: Rejected) -> Outc
 
 def _rows(node: Node, table: Table, rejected: Rejected) -> pl.LazyFrame:
     """Return the rows that a partition has and those that it left out; of these, `REJECTED_BY` is not null."""
-    columns = [name for name in table.schema() if name not in node.computed_columns]
-    there = scan_table(table, [rejected.key]).select(columns)
-    return pl.concat([there, scan_rejects(table.store, rejected.file).select(*columns, REJECTED_BY)], how="diagonal")
+    columns = {name: dtype for name, dtype in table.schema().items() if name not in node.computed_columns}
+    there = scan_table(table, [rejected.key]).select(*columns)
+    # Others may have come to the table since these were left out.
+    apart = scan_rejects(table.store, rejected.file)
+    apart = apart.select(*brought_under(columns, apart.collect_schema()), REJECTED_BY)
+    return pl.concat([there, apart], how="diagonal")
 
 
 def _count_readmitted(node: Node, table: Table, rejected: Rejected) -> tuple[int, int]:
