@@ -74,6 +74,10 @@ class AssetOutcome:
     materialized: int = 0
     failed: int = 0
     skipped: int = 0
+    calls: int = 0
+    """How many calls of its function gave partitions that could be committed."""
+    calls_s: float = 0.0
+    """How long these took together; several of them at a time may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ class Progress:
     """How many partitions of each asset are committed."""
     left_out: dict[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
     """How many rows of each asset the commits left out."""
+    calls: Counter[AssetKey] = field(default_factory=Counter[AssetKey])
+    """How many calls gave partitions of each asset that could be committed."""
+    calls_s: dict[AssetKey, float] = field(default_factory=dict[AssetKey, float])
+    """How long these took together."""
     commits: int = 0
     skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
     failures: list[Failure] = field(default_factory=list[Failure])
@@ -35,6 +39,13 @@ class Progress:
         """Name every asset at once: a dict that grows cannot be looked through by another thread."""
         self.made.update(dict.fromkeys(self.plan.planned, 0))
         self.left_out.update(dict.fromkeys(self.plan.planned, LeftOut()))
+        self.calls.update(dict.fromkeys(self.plan.planned, 0))
+        self.calls_s.update(dict.fromkeys(self.plan.planned, 0.0))
+
+    def called(self, key: AssetKey, took_s: float) -> None:
+        """Note that a call has staged partitions of an asset."""
+        self.calls[key] += 1
+        self.calls_s[key] += took_s
 
     def commit(self, key: AssetKey, partitions: Sequence[str], left_out: LeftOut) -> None:
         """Note that a commit has made partitions of an asset visible, and how many rows it left out."""
@@ -77,6 +88,14 @@ class Progress:
         skipped.update(str(each.asset) for each in self.skipped)
         planned: Mapping[AssetKey, int] = {key: len(part) for key, part in self.plan.planned.items()}
         return [
-            AssetOutcome(str(key), count, self.made[key], failed[str(key)], skipped[str(key)])
+            AssetOutcome(
+                str(key),
+                count,
+                self.made[key],
+                failed[str(key)],
+                skipped[str(key)],
+                self.calls[key],
+                round(self.calls_s[key], 6),
+            )
             for key, count in planned.items()
         ]

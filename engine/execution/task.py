@@ -185,3 +185,5 @@ class Outcome:
     """What its plan makes each column of, in a hash; none: nothing could be compared with that."""
     checked: Mapping[int, ChecksMade] = field(default_factory=dict[int, "ChecksMade"])
     """By ordinal, what the checks after the commit said."""
+    took_s: float = 0.0
+    """How long it took to carry the task out, once it had begun."""
