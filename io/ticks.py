@@ -38,6 +38,7 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{4}Z")
 _NUMBER_DIGITS = 12
 _GROUP_DIGITS = 9
 """Numbered ticks lie in folders of a thousand."""
+_NOTE = ".note"
 
 
 class TickKind(StrEnum):
@@ -75,6 +76,8 @@ class AskedRun:
     answered_by: str | None = None
     """The earlier tick that asked with the same run key, so that this run is not started; none: there is none, or this
     has not been looked for yet."""
+    error: str | None = None
+    """Why it could not begin; none: it has begun, or has not been tried yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +102,13 @@ class TickEntry:
     error: str | None = None
     cursor: str | None = None
     """What it leaves for the next tick."""
+    is_decided: bool = True
+    """Whether nothing changes any more what it asks for. What is not decided is a note: an attempt that failed and is
+    tried again, or a sensor that found nothing and is asked the same again later."""
     retry_at: str | None = None
-    """When it is tried again; none: it is not."""
+    """When a failed attempt is tried again."""
     is_catchup: bool = False
     """Whether it was due while no daemon ran."""
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether nothing changes any more what it asks for."""
-        return self.retry_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +197,14 @@ def decide_tick(store: Store, entry: TickEntry) -> TickEntry:
 
 
 def note_tick(store: Store, entry: TickEntry) -> None:
-    """Write what has come of a tick: how far its runs are, or how an attempt failed that is not the last.
+    """Write what has come of a tick: how far its runs are, or what is no decision.
 
     The requests and the cursor of a decision stay as they are; only who has the decision from the lake may note it.
 
     Raises:
         StorageError: the lake cannot be written.
     """
-    store.put(_path(entry.name, entry.tick_id, "" if entry.is_decided else ".failed"), _content(entry))
+    store.put(_path(entry.name, entry.tick_id, "" if entry.is_decided else _NOTE), _content(entry))
 
 
 def read_tick(store: Store, name: str, tick_id: str) -> TickEntry | None:
@@ -215,17 +216,17 @@ def read_tick(store: Store, name: str, tick_id: str) -> TickEntry | None:
     return _read(store, _path(name, tick_id))
 
 
-def read_failure(store: Store, name: str, tick_id: str) -> TickEntry | None:
-    """Return how the last attempt at a tick failed that is tried again; none if none did.
+def read_note(store: Store, name: str, tick_id: str) -> TickEntry | None:
+    """Return what was noted last of a tick before it was decided; none if nothing was.
 
     Raises:
         StorageError: it is damaged.
     """
-    return _read(store, _path(name, tick_id, ".failed"))
+    return _read(store, _path(name, tick_id, _NOTE))
 
 
 def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEntry]:
-    """Return the ticks of a name, the latest first; of one that failed and was decided later, the decision.
+    """Return the ticks of a name, the latest first; of one that was noted before it was decided, the decision.
 
     Raises:
         StorageError: one of them is damaged.
@@ -234,9 +235,9 @@ def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEnt
     latest: dict[str, str] = {}
     for path in paths:
         tick_id = path.rpartition("/")[2].removesuffix(".json")
-        undecided = tick_id.removesuffix(".failed")
-        if tick_id == undecided or undecided not in latest:
-            latest[undecided] = path
+        plain = tick_id.removesuffix(_NOTE)
+        if tick_id == plain or plain not in latest:
+            latest[plain] = path
     found = (_read(store, path) for path in latest.values())
     return list(islice((entry for entry in found if entry is not None), most))
 
@@ -261,7 +262,8 @@ def _read(store: Store, path: str) -> TickEntry | None:
         values["requests"] = tuple(
             AskedRun(**{name: value for name, value in each.items() if name in names}) for each in document["requests"]
         )
-        values["new_keys"] = {name: tuple(keys) for name, keys in (document.get("new_keys") or {}).items()}
+        new_keys: dict[str, list[str]] = document.get("new_keys") or {}
+        values["new_keys"] = {name: tuple(keys) for name, keys in new_keys.items()}
         values |= {"kind": TickKind(document["kind"]), "outcome": TickOutcome(document["outcome"])}
         return TickEntry(**values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -88,9 +88,10 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
     if isinstance(answer, RunRequest | SkipReason):
         yield answer
         return
-    if isinstance(answer, str | bytes | Mapping) or not isinstance(answer, Iterable):
+    if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
         raise InvalidDefinition(
-            f"{whose} answered {_shown(answer)}; expected RunRequest, SkipReason, None or several RunRequests"
+            f"{whose} answered {_shown(cast('object', answer))}; expected RunRequest, SkipReason, None or several "
+            "RunRequests"
         )
     yield from cast("Iterable[object]", answer)
 
@@ -149,9 +150,11 @@ def _refuse_doubles(whose: str, requests: Iterable[RunRequest]) -> None:
     for request in requests:
         if request.run_key is not None and request.run_key in seen:
             raise InvalidDefinition(
-                f"{whose} asks twice for a run with the run key {request.run_key!r} at one tick; run keys tell runs apart"
+                f"{whose} asks twice for a run with the run key {request.run_key!r} at one tick; run keys tell runs "
+                "apart"
             )
-        seen |= {request.run_key} if request.run_key is not None else set()
+        if request.run_key is not None:
+            seen.add(request.run_key)
 
 
 def _shown(value: object) -> str:

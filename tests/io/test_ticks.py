@@ -28,7 +28,7 @@ from deltaworks.io.ticks import (
     note_tick,
     number_id,
     open_ticks,
-    read_failure,
+    read_note,
     read_tick,
     read_ticks,
     tick_run_id,
@@ -94,11 +94,11 @@ def test_a_claim_that_cannot_be_read_is_nobodys(lake):
 
 
 def test_a_failed_attempt_is_no_decision(lake):
-    failed = entry(requests=(), outcome=TickOutcome.FAILED, error="boom", retry_at=SIX.isoformat())
+    failed = entry(requests=(), outcome=TickOutcome.FAILED, error="boom", is_decided=False, retry_at=SIX.isoformat())
     note_tick(lake.store, failed)
 
     assert read_tick(lake.store, "morning", TICK) is None
-    assert read_failure(lake.store, "morning", TICK) == failed
+    assert read_note(lake.store, "morning", TICK) == failed
     assert read_ticks(lake.store, "morning") == [failed]
     decided = decide_tick(lake.store, entry(attempt=2))
     assert read_ticks(lake.store, "morning") == [decided]
