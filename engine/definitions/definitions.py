@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.automation.sensor import Sensor
 from deltaworks.engine.definitions.keys import CheckKey
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.graph import Graph
@@ -23,11 +24,12 @@ AnyJob: TypeAlias = Job | AssetJob
 
 
 class Definitions:
-    """Assets, views among them, the checks of assets, jobs, and the resources that they use.
+    """Assets, views among them, the checks of assets, jobs, sensors, and the resources that they use.
 
     Raises:
-        InvalidDefinition: something given is no asset, no check, no job or no resource, two assets share a key or a
-            folder, one's folder lies inside another's, or two checks of an asset or two jobs have the same name.
+        InvalidDefinition: something given is no asset, no check, no job, no sensor or no resource, two assets share a
+            key or a folder, one's folder lies inside another's, or two checks of an asset, two jobs or two sensors
+            have the same name.
     """
 
     def __init__(
@@ -36,23 +38,26 @@ class Definitions:
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
         jobs: Iterable[AnyJob] = (),
+        sensors: Iterable[Sensor] = (),
     ) -> None:
         self.assets = tuple({id(asset): asset for asset in assets}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
         self.jobs = {job.name: job for job in _jobs(jobs)}
+        self.sensors = {sensor.name: sensor for sensor in _sensors(sensors)}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, and resources by name."""
+        """Collect what a module names: assets, jobs, sensors and checks, also in lists, and resources by name."""
         values: dict[str, Any] = vars(module)
         jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
         assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs)
+        sensors = [value for value in values.values() if isinstance(value, Sensor)]
+        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs, sensors)
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -67,13 +72,14 @@ class Definitions:
             resources,
             (check for unit in units for check in unit.checks),
             (job for unit in units for job in unit.jobs.values()),
+            (sensor for unit in units for sensor in unit.sensors.values()),
         )
 
     def refuse_missing_resources(self) -> None:
         """Check that all get their resources. Only the whole project can say: modules may share them.
 
         Raises:
-            InvalidDefinition: a resource that an asset, a check, an op or a hook asks for is not given.
+            InvalidDefinition: a resource that an asset, a check, an op, a hook or a sensor asks for is not given.
         """
         everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*self.assets, *self.checks)
         for each in everyone:
@@ -81,6 +87,20 @@ class Definitions:
                 self.resource(each, argument, wanted)
         for job in self.jobs.values():
             self.resources_of(job)
+        for sensor in self.sensors.values():
+            self.resources_of_sensor(sensor)
+
+    def resources_of_sensor(self, sensor: Sensor) -> dict[str, Resource]:
+        """Return what a sensor asks for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        whose = f"sensor {sensor.name!r}"
+        return {
+            argument: self.resource_for(whose, sensor.where, argument, wanted)
+            for argument, wanted in sensor.resources.items()
+        }
 
     def resources_of(self, job: AnyJob) -> dict[Op | Hook, dict[str, Resource]]:
         """Return what the ops and hooks of a job ask for, by argument.
@@ -155,6 +175,27 @@ def _jobs(jobs: Iterable[object]) -> Iterator[AnyJob]:
         if other is not job:
             raise InvalidDefinition(
                 f"job {job.name!r} is defined twice; the other definition is at {other.where}", where=job.where
+            )
+    yield from known.values()
+
+
+def _sensors(sensors: Iterable[object]) -> Iterator[Sensor]:
+    """Yield sensors, each once.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another.
+    """
+    known: dict[str, Sensor] = {}
+    for sensor in sensors:
+        if not isinstance(sensor, Sensor):
+            where = place_of(sensor) if inspect.isfunction(sensor) else None
+            raise InvalidDefinition(
+                f"{sensor!r} among the sensors is none; decorate its function with @sensor or the like", where=where
+            )
+        other = known.setdefault(sensor.name, sensor)
+        if other is not sensor:
+            raise InvalidDefinition(
+                f"sensor {sensor.name!r} is defined twice; the other definition is at {other.where}", where=sensor.where
             )
     yield from known.values()
 

@@ -1,4 +1,4 @@
-"""Registry: the assets and checks that are defined while a module is loaded, also those that a later name hides."""
+"""Registry: the assets, checks and sensors that are defined while a module is loaded, also those that a name hides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset
     from deltaworks.engine.definitions.asset_check import AssetCheck
+    from deltaworks.engine.definitions.automation.sensor import Sensor
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Defined:
 
     assets: list[Asset[..., Any]] = field(default_factory=list["Asset[..., Any]"])
     checks: list[AssetCheck] = field(default_factory=list["AssetCheck"])
+    sensors: list[Sensor] = field(default_factory=list["Sensor"])
 
 
 _defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=None)
@@ -26,7 +28,7 @@ _defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=
 
 @contextmanager
 def collecting() -> Generator[Defined]:
-    """Yield what receives every asset and check as it is defined."""
+    """Yield what receives every asset, check and sensor as it is defined."""
     defined = Defined()
     token = _defined.set(defined)
     try:
@@ -47,3 +49,10 @@ def note_check(check: AssetCheck) -> None:
     defined = _defined.get()
     if defined is not None:
         defined.checks.append(check)
+
+
+def note_sensor(sensor: Sensor) -> None:
+    """Tell a sensor to whoever is collecting."""
+    defined = _defined.get()
+    if defined is not None:
+        defined.sensors.append(sensor)

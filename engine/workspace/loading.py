@@ -16,6 +16,7 @@ from typing import Any
 from deltaworks import errors
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.automation.sensor import Sensor
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.registry import collecting
 from deltaworks.errors import DefinitionError, InvalidDefinition, ModuleNotLoaded, Place
@@ -72,6 +73,7 @@ def _loaded(name: str, run: Callable[[], ModuleType]) -> Definitions:
     definitions = Definitions.from_module(module)
     _refuse_hidden(definitions, [asset for asset in defined.assets if asset.function.__module__ == module.__name__])
     _refuse_lost(definitions, [check for check in defined.checks if check.module == module.__name__])
+    _refuse_lost_sensors(definitions, [sensor for sensor in defined.sensors if sensor.module == module.__name__])
     return definitions
 
 
@@ -84,6 +86,17 @@ def _refuse_lost(definitions: Definitions, defined: Iterable[AssetCheck]) -> Non
                 "would never be run; give it a name of its own",
                 where=check.where,
                 asset=str(check.asset),
+            )
+
+
+def _refuse_lost_sensors(definitions: Definitions, defined: Iterable[Sensor]) -> None:
+    """Refuse a sensor that no name of the module holds, so that nobody would ask it."""
+    for sensor in defined:
+        if definitions.sensors.get(sensor.name) is not sensor:
+            raise InvalidDefinition(
+                f"sensor {sensor.name!r} is not held by any name of the module, or a later one hides it, so it would "
+                "never be asked; give it a name of its own",
+                where=sensor.where,
             )
 
 

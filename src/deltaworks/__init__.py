@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
+    from deltaworks.engine.definitions.automation.arrivals import Arrival, Arrivals
+    from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
+    from deltaworks.engine.definitions.automation.run import Run
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
+    from deltaworks.engine.definitions.automation.sensor import Sensor
+    from deltaworks.engine.definitions.automation.sensor_result import SensorResult
+    from deltaworks.engine.definitions.automation.sensors import (
+        asset_sensor,
+        file_sensor,
+        multi_asset_sensor,
+        run_failure_sensor,
+        run_status_sensor,
+        sensor,
+    )
     from deltaworks.engine.definitions.automation.tick import Tick
     from deltaworks.engine.definitions.check_result import CheckResult
     from deltaworks.engine.definitions.definitions import Definitions
@@ -65,11 +78,14 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
+    from deltaworks.io.ledger import RunStatus
 
     __version__: str
 
 __all__ = [
     "AllPartitionsMapping",
+    "Arrival",
+    "Arrivals",
     "Asset",
     "AssetCheck",
     "AssetJob",
@@ -78,6 +94,8 @@ __all__ = [
     "BackfillPolicy",
     "Backoff",
     "CheckResult",
+    "CommitEvent",
+    "Commits",
     "Committed",
     "Config",
     "CronPartitions",
@@ -105,16 +123,21 @@ __all__ = [
     "MultiPartitions",
     "Nothing",
     "Op",
+    "Operation",
     "Out",
     "Output",
     "Partition",
     "Previous",
     "Resource",
     "RetryPolicy",
+    "Run",
     "RunEnded",
     "RunReport",
     "RunRequest",
+    "RunStatus",
     "RunWhen",
+    "Sensor",
+    "SensorResult",
     "SkipReason",
     "SpecificPartitionsMapping",
     "StaticMapping",
@@ -123,22 +146,29 @@ __all__ = [
     "Tick",
     "TimeWindowMapping",
     "WeeklyPartitions",
+    "WrittenBy",
     "asset",
     "asset_check",
+    "asset_sensor",
     "cancel_hook",
     "checks",
     "define_asset_job",
     "diff",
     "external_asset",
     "failure_hook",
+    "file_sensor",
     "file_source",
     "graph",
     "job",
     "materialize",
+    "multi_asset_sensor",
     "observable_source",
     "op",
     "read",
+    "run_failure_sensor",
+    "run_status_sensor",
     "seed",
+    "sensor",
     "skip_hook",
     "success_hook",
     "view",
@@ -147,7 +177,20 @@ __all__ = [
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.asset_check": ("AssetCheck", "asset_check"),
+    "definitions.automation.arrivals": ("Arrival", "Arrivals"),
+    "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
+    "definitions.automation.run": ("Run",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
+    "definitions.automation.sensor": ("Sensor",),
+    "definitions.automation.sensor_result": ("SensorResult",),
+    "definitions.automation.sensors": (
+        "asset_sensor",
+        "file_sensor",
+        "multi_asset_sensor",
+        "run_failure_sensor",
+        "run_status_sensor",
+        "sensor",
+    ),
     "definitions.automation.tick": ("Tick",),
     "definitions.check_result": ("CheckResult",),
     "definitions.definitions": ("Definitions",),
@@ -202,6 +245,7 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
+_HOMES["RunStatus"] = "deltaworks.io.ledger"
 _MODULES = {"checks": "deltaworks.engine.definitions.checks"}
 
 
