@@ -21,6 +21,7 @@ from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.check_pins import check_pins
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.given import Produced
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, carry_out
@@ -221,7 +222,7 @@ def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
 
 def _stage(stager: Stager, table: Table, task: Task, rejected: Rejected) -> Outcome:
     call = Call(stager.nodes[str(task.asset)], task)
-    return stager.stage_rows(call, lambda: _rows(call.node, table, rejected).drop(REJECTED_BY))
+    return stager.stage_rows(call, lambda: Produced(_rows(call.node, table, rejected).drop(REJECTED_BY)))
 
 
 def _rows(node: Node, table: Table, rejected: Rejected) -> pl.LazyFrame:

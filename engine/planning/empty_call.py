@@ -18,6 +18,7 @@ from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.check_result import CheckResult
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
+from deltaworks.engine.definitions.materialize_result import frame_of
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.planning.check_nodes import CheckNode
@@ -69,7 +70,7 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
     with rehearsal() as seen, computing_everything(no_rows):
         seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.reads)
         try:
-            result = node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key])))
+            result = frame_of(node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key]))))
             if seen.has_taken_rows:
                 return EmptyCall(left=_TAKES_ROWS)
             if not isinstance(result, pl.LazyFrame | pl.DataFrame):
@@ -108,7 +109,7 @@ def _fault_of_a_row(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> Fault 
     with rehearsal() as seen, computing_everything(row_of_nulls):
         try:
             arguments = arguments_of(node, lambda key: row_of_nulls(schemas[key]).lazy())
-            conform(node.asset.model, node.asset.function(**arguments).lazy()).collect()
+            conform(node.asset.model, frame_of(node.asset.function(**arguments)).lazy()).collect()
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
             if is_about_dtypes(error) and not seen.has_taken_rows:
                 return _fault(node, error)
@@ -222,7 +223,7 @@ def _called(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame |
             if lf is None:
                 return None
             arguments[edge.argument.argument] = lf
-    result = node.asset.function(**arguments)
+    result = frame_of(node.asset.function(**arguments))
     return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         StaticMapping,
         TimeWindowMapping,
     )
+    from deltaworks.engine.definitions.materialize_result import MaterializeResult
     from deltaworks.engine.definitions.ops.asset_job import AssetJob, define_asset_job
     from deltaworks.engine.definitions.ops.attempt import Attempt
     from deltaworks.engine.definitions.ops.config import Config
@@ -118,6 +119,7 @@ __all__ = [
     "LastPartitionMapping",
     "LazyFrame",
     "Logger",
+    "MaterializeResult",
     "MonthlyPartitions",
     "MultiMapping",
     "MultiPartitions",
@@ -207,6 +209,7 @@ _NAMES = {
         "StaticMapping",
         "TimeWindowMapping",
     ),
+    "definitions.materialize_result": ("MaterializeResult",),
     "definitions.ops.asset_job": ("AssetJob", "define_asset_job"),
     "definitions.ops.attempt": ("Attempt",),
     "definitions.ops.config": ("Config",),
