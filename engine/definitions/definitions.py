@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
@@ -68,6 +69,12 @@ class Definitions:
             (check for unit in units for check in unit.checks),
             (job for unit in units for job in unit.jobs.values()),
         )
+
+    def with_resources(self, resources: Mapping[str, Resource]) -> Definitions:
+        """Return the same definitions with other resources."""
+        changed = copy(self)
+        changed.resources = dict(resources)
+        return changed
 
     def refuse_missing_resources(self) -> None:
         """Check that all get their resources. Only the whole project can say: modules may share them.

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretBytes, SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -44,6 +46,18 @@ class EnvVar:
 
     def __repr__(self) -> str:
         return f"EnvVar({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownValue:
+    """A field of a resource as people may see it."""
+
+    name: str
+    shown: str
+    variable: str | None
+    """The environment variable that it is read from."""
+    is_given: bool
+    """Whether anybody said what it is; else it is the field's default."""
 
 
 class Resource(BaseModel):
@@ -115,15 +129,33 @@ class Resource(BaseModel):
     def hidden(self) -> Iterator[tuple[str, str]]:
         """Yield what must not be written down, each with what stands for it, those of the resources in fields too.
 
-        That is what was read from the environment, for which the variable stands, and the values of `SecretStr`.
+        That is what was read from the environment, for which the variable stands, the values of `SecretStr`, and the
+        passwords of URLs.
         """
         for field, value in self.__dict__.items():
             if isinstance(value, Resource):
                 yield from value.hidden()
             elif field in self._variables:
-                yield _text(value), f"${self._variables[field]}"
+                shown = f"${self._variables[field]}"
+                yield from ((secret, shown) for secret in (_text(value), *_passwords(_text(value))))
             else:
                 yield from ((secret, MASK) for secret in _secrets_in(value))
+
+    def shown(self) -> Iterator[ShownValue]:
+        """Yield the fields as people may see them: without secrets, and `EnvVar`s by their names."""
+        for name in type(self).model_fields:
+            value = self.__dict__.get(name, type(self).model_fields[name].default)
+            variable = value.name if isinstance(value, EnvVar) else self._variables.get(name)
+            match value:
+                case _ if variable is not None:
+                    text = f"${variable}"
+                case Resource():
+                    text = type(value).__name__
+                case _:
+                    text = str(value)
+                    for secret in _secrets_in(value):
+                        text = text.replace(secret, MASK)
+            yield ShownValue(name, text, variable, name in self.model_fields_set)
 
     @classmethod
     def _refuse_misfits(cls, values: Mapping[str, Any]) -> None:
@@ -134,7 +166,9 @@ class Resource(BaseModel):
         """
         known = {field: value for field, value in values.items() if not isinstance(value, EnvVar)}
         awaited = values.keys() - known.keys()
-        found = [(field, "extra_forbidden", _EXTRA) for field in sorted(awaited - cls.model_fields.keys())]
+        found: list[tuple[str, Any, Any]] = [
+            (field, "extra_forbidden", _EXTRA) for field in sorted(awaited - cls.model_fields.keys())
+        ]
         try:
             cls.__pydantic_validator__.validate_python(known)
         except ValidationError as error:
@@ -187,7 +221,9 @@ def _default_resources(resource: type[Resource]) -> dict[str, Resource]:
 def _secrets_in(value: object) -> Iterator[str]:
     match value:
         case SecretStr() | SecretBytes():
-            yield _text(value)
+            yield from (_text(value), *_passwords(_text(value)))
+        case str():
+            yield from _passwords(value)
         case BaseModel():
             for each in vars(value).values():
                 yield from _secrets_in(each)
@@ -203,3 +239,14 @@ def _text(value: object) -> str:
             return value.get_secret_value().decode("utf-8", "replace")
         case _:
             return str(value)
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Yield the password of a URL, as it stands there and as it is: a driver may quote it alone."""
+    try:
+        password = urlsplit(text).password if "://" in text else None
+    except ValueError:
+        return  # it is no URL
+    if password:
+        yield password
+        yield unquote(password)

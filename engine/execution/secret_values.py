@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
 from deltaworks.engine.definitions.resources import Resource
 
@@ -21,14 +20,9 @@ class SecretValues:
 
     @classmethod
     def of(cls, resources: Iterable[Resource]) -> SecretValues:
-        """Find what was read from the environment, and the values of secret fields; of a URL its password, too."""
-        found = {
-            part: shown
-            for resource in resources
-            for value, shown in resource.hidden()
-            for part in (value, *_passwords(value))
-            if len(part) >= SHORTEST
-        }
+        """Find what was read from the environment, and the values of secret fields."""
+        hidden = (each for resource in resources for each in resource.hidden())
+        found = {value: shown for value, shown in hidden if len(value) >= SHORTEST}
         return cls(tuple(sorted(found.items(), key=lambda each: len(each[0]), reverse=True)))
 
     def masked(self, text: str) -> str:
@@ -44,14 +38,3 @@ class SecretValues:
             seen.add(id(error))
             error.args = tuple(self.masked(each) if isinstance(each, str) else each for each in error.args)
             error = error.__cause__ or error.__context__ or error
-
-
-def _passwords(value: str) -> Iterator[str]:
-    """Yield the password of a URL, as it stands there and as it is: a driver may quote it alone."""
-    try:
-        password = urlsplit(value).password if "://" in value else None
-    except ValueError:
-        return  # it is no URL
-    if password:
-        yield password
-        yield unquote(password)
