@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
@@ -74,6 +75,12 @@ class Definitions:
             (job for unit in units for job in unit.jobs.values()),
             (sensor for unit in units for sensor in unit.sensors.values()),
         )
+
+    def with_resources(self, resources: Mapping[str, Resource]) -> Definitions:
+        """Return the same definitions with other resources."""
+        changed = copy(self)
+        changed.resources = dict(resources)
+        return changed
 
     def refuse_missing_resources(self) -> None:
         """Check that all get their resources. Only the whole project can say: modules may share them.

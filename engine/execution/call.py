@@ -8,7 +8,8 @@ from typing import TypeAlias
 import polars as pl
 
 from deltaworks.engine.definitions.partitions.partition import Partition
-from deltaworks.engine.execution.given import Given, Produced, Resources, called, describe
+from deltaworks.engine.execution.asset_resources import AssetResources
+from deltaworks.engine.execution.given import Given, Produced, called, describe
 from deltaworks.engine.execution.task import Task, where_of
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
@@ -90,7 +91,7 @@ class Result:
         return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
-def call_function(call: Call, store: Store, resources: Resources) -> Produced:
+def call_function(call: Call, store: Store, resources: AssetResources) -> Produced:
     """Call the function, and those of the views that it reads, and return its result, lazily.
 
     Raises:

@@ -83,6 +83,7 @@ class _Step:
                 self._sink(Line(self._name, stream, part, level))
 
 
+_MASKED: contextvars.ContextVar[Callable[[str], str] | None] = contextvars.ContextVar("deltaworks_masked", default=None)
 _CURRENT: contextvars.ContextVar[_Step | None] = contextvars.ContextVar("deltaworks_step", default=None)
 
 
@@ -97,7 +98,9 @@ class _StandIn:
         step = _CURRENT.get()
         if step is not None:
             step.write(self._name, text)
-        return self.stream.write(text)
+        masked = _MASKED.get()
+        self.stream.write(text if masked is None else masked(text))
+        return len(text)
 
     def writelines(self, lines: list[str]) -> None:
         for line in lines:
@@ -141,6 +144,20 @@ def capture(step: str, sink: LineSink, limit_bytes: int = STEP_BYTES) -> Generat
         finally:
             _CURRENT.reset(token)
             current.end()
+
+
+@contextmanager
+def masking(masked: Callable[[str], str]) -> Generator[None]:
+    """Take secrets out of what the code in this context prints or logs, before the terminal shows it.
+
+    A secret that is printed in several pieces gets out.
+    """
+    with capturing():
+        token = _MASKED.set(masked)
+        try:
+            yield
+        finally:
+            _MASKED.reset(token)
 
 
 @contextmanager

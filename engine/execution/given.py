@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import polars as pl
 
@@ -15,7 +15,7 @@ from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.materialize_result import MaterializeResult, frame_of, metadata_problem
 from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
-from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.cuts import path_of
 from deltaworks.engine.execution.task import Cuts, PinnedInput, Ranges
 from deltaworks.engine.planning.fingerprint import cut
@@ -25,9 +25,6 @@ from deltaworks.io.dtypes import Json
 from deltaworks.io.scan import of_keys, scan_files
 from deltaworks.io.store import Store
 from deltaworks.validation import compile_contract, conform, declare
-
-Resources: TypeAlias = Mapping[str, Mapping[str, Resource]]
-"""By the key of an asset or a view, and argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +44,17 @@ class Given:
     """By path of arguments."""
     cuts: Cuts
     store: Store
-    resources: Resources
+    resources: AssetResources
 
     def arguments(self, node: Node, path: str, where: str) -> dict[str, Any]:
         """Return the arguments of a function that stands at a path, but for a `Partition`.
 
         Raises:
-            RunError: the function of a view raised, or did not return a frame.
+            RunError: the function of a view raised, or did not return a frame; a resource could not be made ready.
             ValidationFailed: the columns of a view are not those that its model declares.
         """
         signature = node.asset.signature
-        arguments: dict[str, Any] = dict(self.resources.get(str(node.key), {}))
+        arguments: dict[str, Any] = self.resources.arguments(str(node.key))
         for edge in node.reads:
             argument, frame = edge.argument.argument, edge.argument.frame
             place = path_of(path, argument)

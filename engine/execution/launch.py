@@ -25,8 +25,8 @@ from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.run import Run
 from deltaworks.engine.execution.run_log import RunLog
-from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.turn import Waiting, turn
@@ -34,7 +34,7 @@ from deltaworks.engine.execution.workers import Workers, stager_of, start
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.errors import StorageError
+from deltaworks.errors import RunError, StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
@@ -99,7 +99,7 @@ def launch(
     for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
     entry = entry or begin_entry(command, now())
-    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(stager.resources), tell)
+    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
     write_run(store, replace(entry, status=RunStatus.QUEUED))
@@ -129,6 +129,7 @@ def launch(
         _end_unbegun(store, entry, now)
         raise
     finally:
+        _put_away(stager, log)
         log.flush()
     for key in plan.planned:
         save_index_if_due(tables[key])
@@ -138,6 +139,14 @@ def launch(
             # The run is over and its commits stand; a checkpoint only spares other readers work.
             tell(RunNoted(f"no checkpoint was written: {error}"))
     return report
+
+
+def _put_away(stager: Stager, log: RunLog) -> None:
+    """Put away the resources of a run that is over; what it committed stands, whatever they say."""
+    try:
+        stager.resources.scope.close()
+    except RunError as error:
+        log.tell(RunNoted(str(error)))
 
 
 def _wait(

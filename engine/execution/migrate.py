@@ -11,6 +11,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.again import Again
+from deltaworks.engine.execution.asset_resources import NO_RESOURCES
 from deltaworks.engine.execution.batch import Batch
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.events import EventSink
@@ -153,7 +154,7 @@ def _alone(node: Node, table: Table, swap: Swap, entry: RunEntry, now: Callable[
     """Migrate a table of which nothing is to be made."""
     write_run(table.store, entry)
     try:
-        swap.commit(table, node, Batch(0.0), {}, entry, now(), None, Checker(table.store, {}))
+        swap.commit(table, node, Batch(0.0), {}, entry, now(), None, Checker(table.store, NO_RESOURCES))
     except BaseException:
         write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -107,64 +108,65 @@ def readmit(
     _refuse_other_code(node, rejected.values())
     verify_table(table, table.schema(), node.partition_columns, node.scheme)
     stager = stager_of(definitions, graph, store, (node.key,), environ)
-    checker = Checker(store, stager.resources)
-    ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
-    tables = _read_by_checks(graph, node, table)
-    reads = check_pins(graph, tables, node, ordinals.values(), When.BEFORE)
-    entry = begin_entry(command, now())
-    outcomes = [
-        _stage(
-            stager,
+    with closing(stager.resources.scope):
+        checker = Checker(store, stager.resources)
+        ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
+        tables = _read_by_checks(graph, node, table)
+        reads = check_pins(graph, tables, node, ordinals.values(), When.BEFORE)
+        entry = begin_entry(command, now())
+        outcomes = [
+            _stage(
+                stager,
+                table,
+                Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False, checks=reads),
+                rejected[key],
+            )
+            for number, (key, ordinal) in enumerate(ordinals.items(), start=1)
+        ]
+        batch = Batch(0.0, outcomes)
+        staged = {made.partition.key: made for made in batch.staged}
+        readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
+        schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
+        judge = judge_of(node, schema, batch, stager.keep, checker)
+
+        def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
+            for part in parts:
+                group = _group(node, part, rejected[part.key])
+                yield replace(group, reads=reads_of(node, reads.get(ordinals[part.key], {}), table))
+
+        def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
+            found = checks_of([judge.told(staged[part.key]) for part in parts])
+            # What was dropped once stays dropped, so no later readmission may take the content for whole.
+            lost = [entry for part in parts for entry in rejected[part.key].dropped]
+            return {**found, "not_passed": [*found["not_passed"], *lost]}
+
+        done = carry_out(
             table,
-            Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False, checks=reads),
-            rejected[key],
+            node,
+            [each.partition for each in staged.values()],
+            groups_of,
+            entry,
+            now,
+            lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
+            checks_of=checks,
+            scope=judge,
+            failures=tuple(_failures(node, table, outcomes)),
         )
-        for number, (key, ordinal) in enumerate(ordinals.items(), start=1)
-    ]
-    batch = Batch(0.0, outcomes)
-    staged = {made.partition.key: made for made in batch.staged}
-    readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
-    schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
-    judge = judge_of(node, schema, batch, stager.keep, checker)
-
-    def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
-        for part in parts:
-            group = _group(node, part, rejected[part.key])
-            yield replace(group, reads=reads_of(node, reads.get(ordinals[part.key], {}), table))
-
-    def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
-        found = checks_of([judge.told(staged[part.key]) for part in parts])
-        # What was dropped once stays dropped, so no later readmission may take the content for whole.
-        lost = [entry for part in parts for entry in rejected[part.key].dropped]
-        return {**found, "not_passed": [*found["not_passed"], *lost]}
-
-    done = carry_out(
-        table,
-        node,
-        [each.partition for each in staged.values()],
-        groups_of,
-        entry,
-        now,
-        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
-        checks_of=checks,
-        scope=judge,
-        failures=tuple(_failures(node, table, outcomes)),
-    )
-    assert done.entry is not None, "rejects that are judged again are a run"
-    failed = {failure.partition or "" for failure in done.entry.failures}
-    for each in staged.values():
-        if each.partition.key in failed:
-            discard(table, each.partition)
-    committed = {key: counts for key, counts in readmitted.items() if key not in failed}
-    told = {key: judge.told(staged[key]).not_passed for key in committed}
-    made = [ordinals[key] for key in (*done.changed, *done.emptied)]
-    return Readmission(
-        _judged_afterwards(done.entry, Afterwards(graph, tables, entry.run_id), stager, node, made),
-        sum(back for back, _ in committed.values()),
-        sum(left for _, left in committed.values()),
-        _broken(node, outcomes, judge),
-        {key: tuple(map(str, results)) for key, results in told.items() if results},
-    )
+        assert done.entry is not None, "rejects that are judged again are a run"
+        failed = {failure.partition or "" for failure in done.entry.failures}
+        for each in staged.values():
+            if each.partition.key in failed:
+                discard(table, each.partition)
+        committed = {key: counts for key, counts in readmitted.items() if key not in failed}
+        told = {key: judge.told(staged[key]).not_passed for key in committed}
+        made = [ordinals[key] for key in (*done.changed, *done.emptied)]
+        return Readmission(
+            _judged_afterwards(done.entry, Afterwards(graph, tables, entry.run_id), stager, node, made),
+            sum(back for back, _ in committed.values()),
+            sum(left for _, left in committed.values()),
+            _broken(node, outcomes, judge),
+            {key: tuple(map(str, results)) for key, results in told.items() if results},
+        )
 
 
 def _judgeable(node: Node, table: Table, asked: Sequence[str], keys: Keys) -> dict[str, Rejected]:

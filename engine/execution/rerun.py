@@ -13,13 +13,13 @@ import polars as pl
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.asset_resources import asset_resources
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.opening import no_table, open_latest, open_version, refuse_external
 from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.execution.sizes import SMALL_BYTES
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
-from deltaworks.engine.execution.workers import resources_of
 from deltaworks.engine.planning.deeds import not_kept
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.request import request
@@ -138,7 +138,6 @@ def rerun(
     if not node.asset.kind.is_made:
         raise RequestError(f"No run makes {node.key} ({node.asset.kind.origin}), so none can be run again.")
     past, beyond = _past(graph, node, store, version, named)
-    resources = resources_of(definitions, node, environ)
     keys = tuple(node.partitions.key(ordinal) for ordinal in past.made)
     for holder in (past.latest, past.then):
         held = [key for key in keys if past.holder(key) is holder]
@@ -146,7 +145,10 @@ def rerun(
     inputs = {ordinal: _inputs(past, ordinal) for ordinal in past.made}
     found = Difference(f"{node.key}@v{version}", "rerun", ColumnDifference(), tolerance=tolerance)
     failures: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="deltaworks-rerun-") as folder:
+    with (
+        asset_resources(definitions, [node], environ) as resources,
+        tempfile.TemporaryDirectory(prefix="deltaworks-rerun-") as folder,
+    ):
         target = Store(Path(folder).resolve(), durable=False)
         stager = Stager(store, {str(node.key): node}, resources, target)
         for number, (ordinal, pinned) in enumerate(inputs.items(), start=1):

@@ -9,7 +9,7 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final
 
-from deltaworks.engine.execution.capture import Line, capture
+from deltaworks.engine.execution.capture import Line, capture, masking
 from deltaworks.engine.execution.events import Event, EventSink, RunNoted
 from deltaworks.engine.execution.executor import Work, attempt
 from deltaworks.engine.execution.secret_values import SecretValues
@@ -55,7 +55,7 @@ class RunLog:
         """Return what carries out tasks as `work` does: what they print comes here, and no secret gets out of them."""
 
         def captured(task: Task) -> Outcome:
-            with capture(task.where, self.line):
+            with capture(task.where, self.line), masking(self._secrets.masked):
                 outcome = attempt(work, task)
             failures = {ordinal: self._secrets.masked(reason) for ordinal, reason in outcome.failures.items()}
             return replace(outcome, failures=failures)

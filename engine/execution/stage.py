@@ -15,10 +15,12 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.policies import error_names
+from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
-from deltaworks.engine.execution.given import Produced, Resources, describe
+from deltaworks.engine.execution.given import Produced, describe
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
 from deltaworks.engine.execution.sift import aggregates, measure, sift
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
@@ -43,7 +45,7 @@ class Stager:
     store: Store
     nodes: Mapping[str, Node]
     """By asset key."""
-    resources: Resources
+    resources: AssetResources
     target: Store | None = None
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
     keep: Keep | None = None
@@ -60,7 +62,8 @@ class Stager:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         if task.when is When.AFTER:
             return self._check(call)
-        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
+        with masking(self.resources.masked):
+            return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
 
     def stage_rows(self, call: Call, make: Callable[[], Produced]) -> Outcome:
         """Stage the rows that something makes as if the call's function had returned them."""
@@ -78,9 +81,11 @@ class Stager:
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
+            self.resources.secrets.scrub(error)
             _LOG.debug("%s failed", call.where, exc_info=True)
             reason, may_pass_later, names = str(error), True, error_names(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
+            self.resources.secrets.scrub(error)
             _LOG.debug("%s failed", call.where, exc_info=True)
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
@@ -88,7 +93,7 @@ class Stager:
         if result is not None:
             for ordinal in task.ordinals:
                 _drop(result, staging, ordinal)
-        reasons = dict.fromkeys(task.ordinals, reason)
+        reasons = dict.fromkeys(task.ordinals, self.resources.masked(reason))
         return Outcome(task, failures=reasons, may_pass_later=may_pass_later, error_names=names)
 
     def _check(self, call: Call) -> Outcome:
