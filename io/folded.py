@@ -38,6 +38,8 @@ _STEP = pl.Struct(
         "materialized": pl.Int64(),
         "failed": pl.Int64(),
         "skipped": pl.Int64(),
+        "calls": pl.Int64(),
+        "calls_s": pl.Float64(),
     }
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias
@@ -351,8 +351,8 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
 
 
 def _from_json(document: Json) -> RunEntry:
-    """Read an entry; keys that this engine does not know are ignored, and what is null is as if it were not there."""
-    values = {name: value for name, value in _known(document, RunEntry).items() if value is not None}
+    """Read an entry; keys that this engine does not know are ignored."""
+    values = _known(document, RunEntry)
     values |= {
         each.name: int(values[each.name]) for each in fields(RunEntry) if each.type == "int" and each.name in values
     }
@@ -366,7 +366,12 @@ def _from_json(document: Json) -> RunEntry:
 
 
 def _known(document: Json, kind: type[_Known]) -> Json:
-    return {name: value for name, value in document.items() if name in _names(kind)}
+    """Return what an engine knows of an object; what is null is as if it were not there, where that has a meaning."""
+    required = {each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING}
+    names = _names(kind)
+    return {
+        name: value for name, value in document.items() if name in names and (value is not None or name in required)
+    }
 
 
 def _path(run_id: str, started_at: str) -> str:

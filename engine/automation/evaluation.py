@@ -83,6 +83,7 @@ def asked_runs(evaluation: Evaluation, run_ids: Iterable[str]) -> tuple[AskedRun
 
 
 def _parts(whose: str, answer: object) -> Iterator[object]:
+    given = answer
     if answer is None:
         return
     if isinstance(answer, RunRequest | SkipReason):
@@ -90,8 +91,7 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
         return
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
         raise InvalidDefinition(
-            f"{whose} answered {_shown(cast('object', answer))}; expected RunRequest, SkipReason, None or several "
-            "RunRequests"
+            f"{whose} answered {_shown(given)}; expected RunRequest, SkipReason, None or several RunRequests"
         )
     yield from cast("Iterable[object]", answer)
 

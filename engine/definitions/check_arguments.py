@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import cast
 
 from deltaworks.engine.definitions.asset_check import Site
 from deltaworks.errors import InvalidDefinition
@@ -41,4 +42,6 @@ def refuse_other_than_column(argument: str, name: object, site: Site) -> None:
 
 def is_some(values: object) -> bool:
     """Return whether there are several values, and at least one."""
-    return isinstance(values, Collection) and not isinstance(values, str | bytes) and len(values) > 0
+    if not isinstance(values, Collection) or isinstance(values, str | bytes):
+        return False
+    return len(cast("Collection[object]", values)) > 0

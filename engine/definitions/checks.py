@@ -16,7 +16,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Collection, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -114,7 +114,7 @@ def null_rate_drift(
     refuse_comparison(max_change, trailing, site)
     asked = (columns,) if isinstance(columns, str) else columns
     refuse_unless(
-        asked is None or (is_some(asked) and all(isinstance(each, str) for each in asked)),
+        asked is None or (is_some(asked) and all(isinstance(each, str) for each in cast("Collection[object]", asked))),
         f"columns must be one or more names, not {columns!r}",
         site,
     )
