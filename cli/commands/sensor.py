@@ -35,7 +35,7 @@ def watched_by(sensor: Sensor) -> list[str]:
     # Imported here: --help must not load Polars.
     from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf
 
-    match sensor.watched:
+    match sensor.watches:
         case CommitsOf(assets=assets):
             return [str(key) for key in assets]
         case FilesOf(files=files):

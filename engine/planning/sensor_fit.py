@@ -19,7 +19,7 @@ def refuse_unfit_sensors(definitions: Definitions, graph: AssetGraph) -> None:
     """
     for sensor in definitions.sensors.values():
         named = () if sensor.job is None else (sensor.job,)
-        match sensor.watched:
+        match sensor.watches:
             case CommitsOf(assets=assets):
                 _refuse_tables(sensor, assets, graph)
             case RunsOf(jobs=jobs):

@@ -22,8 +22,6 @@ from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.ledger import RunStatus
 
 LONGEST_INTERVAL_S = 86_400.0
-MAX_REQUESTS = 1_000
-"""How many runs one tick may ask for, unless the sensor says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class RunsOf:
     """None: all, those of commands included."""
 
 
-Watched: TypeAlias = CommitsOf | FilesOf | RunsOf | None
+Subject: TypeAlias = CommitsOf | FilesOf | RunsOf | None
 """What a sensor looks at; none: its function looks for itself."""
 
 
@@ -68,15 +66,14 @@ class Sensor:
 
     name: str
     function: Callable[..., Any]
-    watched: Watched
+    watches: Subject
     job: str | None
     """The job of requests that name none."""
     interval_s: float
     """How long it is at least from one look to the next, where nothing tells that something has happened."""
-    max_requests: int
     timeout_s: float
     """How long the function may take."""
-    subject: str | None
+    argument: str | None
     """The argument that is told what happened."""
     tick: str | None
     """The argument that receives the `Tick`."""
@@ -92,7 +89,7 @@ class Sensor:
     @property
     def kind(self) -> str:
         """What it looks at, in a word or two."""
-        match self.watched:
+        match self.watches:
             case CommitsOf(is_single=single):
                 return "asset" if single else "multi asset"
             case FilesOf():
@@ -117,14 +114,13 @@ class Manner:
     name: str | None
     job: object
     interval_s: float
-    max_requests: int
     timeout_s: float
     tags: Mapping[str, str] | None
     description: str
 
 
 def define_sensor(
-    function: Callable[..., Any], watched: Watched, manner: Manner, local_names: Mapping[str, Any]
+    function: Callable[..., Any], watches: Subject, manner: Manner, local_names: Mapping[str, Any]
 ) -> Sensor:
     """Return a sensor, if its function can be called with what it is told.
 
@@ -142,19 +138,18 @@ def define_sensor(
         problem = job_name_problem(name) or _manner_problem(manner)
         if problem:
             raise InvalidDefinition(problem)
-        found, resources = _arguments(function, local_names, _subject(watched))
+        found, resources = _arguments(function, local_names, _subject(watches))
         job = _job_name(manner.job)
     except InvalidDefinition as error:
         raise InvalidDefinition(f"sensor {name!r}: {error.reason}", where=where) from error
     made = Sensor(
         name=name,
         function=function,
-        watched=watched,
+        watches=watches,
         job=job,
         interval_s=float(manner.interval_s),
-        max_requests=manner.max_requests,
         timeout_s=float(manner.timeout_s),
-        subject=found.get("subject"),
+        argument=found.get("subject"),
         tick=found.get("tick"),
         logger=found.get("logger"),
         resources=resources,
@@ -172,8 +167,6 @@ def _manner_problem(manner: Manner) -> str | None:
         return f"interval_s={manner.interval_s!r} must be more than 0 and at most {LONGEST_INTERVAL_S:,.0f}, a day"
     if not 0 < manner.timeout_s <= LONGEST_INTERVAL_S:
         return f"timeout_s={manner.timeout_s!r} must be more than 0 and at most {LONGEST_INTERVAL_S:,.0f}, a day"
-    if manner.max_requests < 1:
-        return f"max_requests={manner.max_requests!r} must be at least 1"
     return None
 
 
@@ -189,9 +182,9 @@ def _job_name(job: object) -> str | None:
     return named
 
 
-def _subject(watched: Watched) -> object:
+def _subject(watches: Subject) -> object:
     """Return the annotation of the argument that is told what happened; none: there is no such argument."""
-    match watched:
+    match watches:
         case CommitsOf(is_single=True):
             return Commits
         case CommitsOf():

@@ -9,13 +9,12 @@ from typing import Any, TypeAlias, overload
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.automation.commits import Operation, WrittenBy
 from deltaworks.engine.definitions.automation.sensor import (
-    MAX_REQUESTS,
     CommitsOf,
     FilesOf,
     Manner,
     RunsOf,
     Sensor,
-    Watched,
+    Subject,
     define_sensor,
 )
 from deltaworks.engine.definitions.calling import calling_frame, calling_place
@@ -45,7 +44,6 @@ def sensor(
     job: AnyJob | None = None,
     interval_s: float = 30.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
     description: str = "",
@@ -59,7 +57,6 @@ def sensor(
     job: AnyJob | None = None,
     interval_s: float = 30.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
     description: str = "",
@@ -75,7 +72,6 @@ def sensor(
         job: what is run where a request names no job.
         interval_s: how long it is from one tick to the next.
         name: the sensor's name; none: the function's.
-        max_requests: how many runs one tick may ask for; more are an error.
         timeout_s: how long the function may take.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -83,7 +79,7 @@ def sensor(
     Raises:
         InvalidDefinition: what is given makes no sense; the message has file and line.
     """
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, timeout_s, tags, description)
     decorate = _decorator(None, manner)
     return decorate if function is None else decorate(function)
 
@@ -97,7 +93,6 @@ def asset_sensor(
     written_by: WrittenBy | str | None = None,
     interval_s: float = 1.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
     description: str = "",
@@ -115,7 +110,6 @@ def asset_sensor(
         written_by: `"ours"` or `"outside"`; none: both.
         interval_s: how long it is between two looks where nothing tells of commits.
         name: the sensor's name; none: the function's.
-        max_requests: how many runs one tick may ask for; more are an error.
         timeout_s: how long the function may take.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -123,7 +117,7 @@ def asset_sensor(
     Raises:
         InvalidDefinition: what is given makes no sense; the message has file and line.
     """
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, timeout_s, tags, description)
     return _decorator(_commits_of((asset,), partitions, operations, written_by, is_single=True), manner)
 
 
@@ -136,7 +130,6 @@ def multi_asset_sensor(
     written_by: WrittenBy | str | None = None,
     interval_s: float = 1.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
     description: str = "",
@@ -145,7 +138,7 @@ def multi_asset_sensor(
 
     It takes a `Mapping[str, Commits]`, by the key of each table that has any.
     """
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, timeout_s, tags, description)
     return _decorator(_commits_of(tuple(assets), partitions, operations, written_by, is_single=False), manner)
 
 
@@ -156,7 +149,6 @@ def file_sensor(
     settle_s: float = 0.5,
     interval_s: float = 2.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
     description: str = "",
@@ -173,7 +165,6 @@ def file_sensor(
         settle_s: how long it is between the two looks; an object store shows only whole files, so there is one.
         interval_s: how long it is from one listing to the next where nothing tells of files.
         name: the sensor's name; none: the function's.
-        max_requests: how many runs one tick may ask for; more are an error.
         timeout_s: how long the function may take.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -188,7 +179,7 @@ def file_sensor(
         files = read_files(pattern, Path.cwd() if where is None else Path(where.file).parent, None)
     except InvalidDefinition as error:
         raise _refused(error.reason) from error
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, timeout_s, tags, description)
     return _decorator(FilesOf(files, float(settle_s)), manner)
 
 
@@ -229,7 +220,7 @@ def run_status_sensor(
     names = None if jobs is None else frozenset(each if isinstance(each, str) else each.name for each in jobs)
     if names is not None and not names:
         raise _refused("jobs is empty; leave it out to mean the runs of all jobs")
-    manner = Manner(name, job, interval_s, MAX_REQUESTS, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, timeout_s, tags, description)
     return _decorator(RunsOf(frozenset(map(RunStatus, given)), names), manner)
 
 
@@ -256,10 +247,10 @@ def run_failure_sensor(
     )
 
 
-def _decorator(watched: Watched, manner: Manner) -> Decorator:
+def _decorator(watches: Subject, manner: Manner) -> Decorator:
     frame = calling_frame()
     local_names = {} if frame is None else frame.f_locals  # models and resources may be local to a scope
-    return lambda function: define_sensor(function, watched, manner, local_names)
+    return lambda function: define_sensor(function, watches, manner, local_names)
 
 
 def _commits_of(

@@ -60,18 +60,18 @@ def test_each_kind_is_told_what_it_watches_by_the_type_of_an_argument() -> None:
     @dw.run_failure_sensor()
     def on_failure(run: dw.Run) -> None: ...
 
-    watched = on_commits.watched
+    watched = on_commits.watches
     assert isinstance(watched, CommitsOf)
     assert (watched.operations, watched.written_by) == ({dw.Operation.WRITE}, dw.WrittenBy.OUTSIDE)
     assert watched.partitions is not None
     assert [watched.partitions(key) for key in "ab"] == [True, False]
-    assert (on_commits.subject, on_commits.resources, on_commits.logger) == ("commits", {"mail": Mail}, "log")
-    assert isinstance(on_either.watched, CommitsOf)
-    assert list(map(str, on_either.watched.assets)) == ["orders", "raw/returns"]
-    assert isinstance(on_files.watched, FilesOf)
-    assert on_files.watched.files.base == str(Path(__file__).parent / "inbox")
-    assert on_success.watched == RunsOf(frozenset({dw.RunStatus.SUCCESS}), frozenset({"load"}))
-    assert on_failure.watched == RunsOf(frozenset({dw.RunStatus.FAILURE, dw.RunStatus.LOST}), None)
+    assert (on_commits.argument, on_commits.resources, on_commits.logger) == ("commits", {"mail": Mail}, "log")
+    assert isinstance(on_either.watches, CommitsOf)
+    assert list(map(str, on_either.watches.assets)) == ["orders", "raw/returns"]
+    assert isinstance(on_files.watches, FilesOf)
+    assert on_files.watches.files.base == str(Path(__file__).parent / "inbox")
+    assert on_success.watches == RunsOf(frozenset({dw.RunStatus.SUCCESS}), frozenset({"load"}))
+    assert on_failure.watches == RunsOf(frozenset({dw.RunStatus.FAILURE, dw.RunStatus.LOST}), None)
     kinds = [each.kind for each in (on_commits, on_either, on_files, on_success)]
     assert kinds == ["asset", "multi asset", "file", "run status"]
 
@@ -93,7 +93,6 @@ async def later() -> None: ...
     ("define", "sentence"),
     [
         (given(interval_s=0, name="s"), "interval_s=0 must be more than 0"),
-        (given(max_requests=0, name="s"), "max_requests=0 must be at least 1"),
         (given(timeout_s=-1, name="s"), "timeout_s=-1 must be more than 0"),
         (given(name="a b"), "its name starts with a letter or a digit"),
         (given(job=7, name="s"), "job=7 is none"),
