@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.automation.asked import Asked
+from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.keys import CheckKey
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.graph import Graph
@@ -23,11 +25,13 @@ AnyJob: TypeAlias = Job | AssetJob
 
 
 class Definitions:
-    """Assets, views among them, the checks of assets, jobs, and the resources that they use.
+    """Assets, views among them, the checks of assets, jobs, schedules, and the resources that they use.
+
+    The jobs of schedules belong to them whether or not they are given.
 
     Raises:
-        InvalidDefinition: something given is no asset, no check, no job or no resource, two assets share a key or a
-            folder, one's folder lies inside another's, or two checks of an asset or two jobs have the same name.
+        InvalidDefinition: something given is none of these, two assets share a key or a folder, one's folder lies
+            inside another's, or two checks of an asset, two jobs or two schedules have the same name.
     """
 
     def __init__(
@@ -36,23 +40,26 @@ class Definitions:
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
         jobs: Iterable[AnyJob] = (),
+        schedules: Iterable[Schedule] = (),
     ) -> None:
         self.assets = tuple({id(asset): asset for asset in assets}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
-        self.jobs = {job.name: job for job in _jobs(jobs)}
+        self.schedules = {each.name: each for each in _schedules(schedules)}
+        self.jobs = {job.name: job for job in _jobs((*jobs, *(each.job for each in self.schedules.values())))}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, and resources by name."""
+        """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, schedules, resources."""
         values: dict[str, Any] = vars(module)
         jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
         assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs)
+        schedules = [value for value in values.values() if isinstance(value, Schedule)]
+        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs, schedules)
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -67,6 +74,7 @@ class Definitions:
             resources,
             (check for unit in units for check in unit.checks),
             (job for unit in units for job in unit.jobs.values()),
+            (each for unit in units for each in unit.schedules.values()),
         )
 
     def refuse_missing_resources(self) -> None:
@@ -81,6 +89,21 @@ class Definitions:
                 self.resource(each, argument, wanted)
         for job in self.jobs.values():
             self.resources_of(job)
+        for schedule in self.schedules.values():
+            self.resources_asked(f"schedule {schedule.name!r}", schedule.asked)
+
+    def resources_asked(self, whose: str, asked: Asked | None) -> dict[str, Resource]:
+        """Return what the function of a schedule asks for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        if asked is None:
+            return {}
+        return {
+            argument: self.resource_for(whose, asked.where, argument, wanted)
+            for argument, wanted in asked.resources.items()
+        }
 
     def resources_of(self, job: AnyJob) -> dict[Op | Hook, dict[str, Resource]]:
         """Return what the ops and hooks of a job ask for, by argument.
@@ -155,6 +178,29 @@ def _jobs(jobs: Iterable[object]) -> Iterator[AnyJob]:
         if other is not job:
             raise InvalidDefinition(
                 f"job {job.name!r} is defined twice; the other definition is at {other.where}", where=job.where
+            )
+    yield from known.values()
+
+
+def _schedules(schedules: Iterable[object]) -> Iterator[Schedule]:
+    """Yield schedules, each once.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another.
+    """
+    known: dict[str, Schedule] = {}
+    for schedule in schedules:
+        if not isinstance(schedule, Schedule):
+            raise InvalidDefinition(
+                f"{schedule!r} among the schedules is none; decorate its function with @schedule, or make one with "
+                "define_schedule",
+                where=place_of(schedule) if inspect.isfunction(schedule) else None,
+            )
+        other = known.setdefault(schedule.name, schedule)
+        if other is not schedule:
+            raise InvalidDefinition(
+                f"schedule {schedule.name!r} is defined twice; the other definition is at {other.where}",
+                where=schedule.where,
             )
     yield from known.values()
 

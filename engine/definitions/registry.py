@@ -1,4 +1,4 @@
-"""Registry: the assets and checks that are defined while a module is loaded, also those that a later name hides."""
+"""Registry: what is defined while a module is loaded, also what a later name hides: assets, checks, schedules."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset
     from deltaworks.engine.definitions.asset_check import AssetCheck
+    from deltaworks.engine.definitions.automation.schedule import Schedule
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Defined:
 
     assets: list[Asset[..., Any]] = field(default_factory=list["Asset[..., Any]"])
     checks: list[AssetCheck] = field(default_factory=list["AssetCheck"])
+    automations: list[Schedule] = field(default_factory=list["Schedule"])
 
 
 _defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=None)
@@ -26,7 +28,7 @@ _defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=
 
 @contextmanager
 def collecting() -> Generator[Defined]:
-    """Yield what receives every asset and check as it is defined."""
+    """Yield what receives every asset, check and schedule as it is defined."""
     defined = Defined()
     token = _defined.set(defined)
     try:
@@ -47,3 +49,10 @@ def note_check(check: AssetCheck) -> None:
     defined = _defined.get()
     if defined is not None:
         defined.checks.append(check)
+
+
+def note_automation(automation: Schedule) -> None:
+    """Tell a schedule to whoever is collecting."""
+    defined = _defined.get()
+    if defined is not None:
+        defined.automations.append(automation)

@@ -72,6 +72,13 @@ def _loaded(name: str, run: Callable[[], ModuleType]) -> Definitions:
     definitions = Definitions.from_module(module)
     _refuse_hidden(definitions, [asset for asset in defined.assets if asset.function.__module__ == module.__name__])
     _refuse_lost(definitions, [check for check in defined.checks if check.module == module.__name__])
+    for schedule in defined.automations:
+        if schedule.module == module.__name__ and definitions.schedules.get(schedule.name) is not schedule:
+            raise InvalidDefinition(
+                f"schedule {schedule.name!r} is not held by any name of the module, or a later one hides it, so it "
+                "would never tick; give it a name of its own",
+                where=schedule.where,
+            )
     return definitions
 
 

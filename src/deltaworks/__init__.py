@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
+    from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
     from deltaworks.engine.definitions.automation.tick import Tick
     from deltaworks.engine.definitions.check_result import CheckResult
     from deltaworks.engine.definitions.definitions import Definitions
@@ -77,6 +78,7 @@ __all__ = [
     "Attempt",
     "BackfillPolicy",
     "Backoff",
+    "CatchUp",
     "CheckResult",
     "Committed",
     "Config",
@@ -115,6 +117,7 @@ __all__ = [
     "RunReport",
     "RunRequest",
     "RunWhen",
+    "Schedule",
     "SkipReason",
     "SpecificPartitionsMapping",
     "StaticMapping",
@@ -128,6 +131,7 @@ __all__ = [
     "cancel_hook",
     "checks",
     "define_asset_job",
+    "define_schedule",
     "diff",
     "external_asset",
     "failure_hook",
@@ -138,6 +142,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "schedule",
     "seed",
     "skip_hook",
     "success_hook",
@@ -148,6 +153,7 @@ _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.asset_check": ("AssetCheck", "asset_check"),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
+    "definitions.automation.schedule": ("CatchUp", "Schedule", "define_schedule", "schedule"),
     "definitions.automation.tick": ("Tick",),
     "definitions.check_result": ("CheckResult",),
     "definitions.definitions": ("Definitions",),
