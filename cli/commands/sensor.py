@@ -22,7 +22,7 @@ def sensors_view(project: Project) -> View:
             Cell(sensor.name, "strong"),
             sensor.kind,
             ", ".join(watched_by(sensor)) or Cell("-", "quiet"),
-            sensor.job or Cell("-", "quiet"),
+            Cell("-", "quiet") if sensor.job is None else sensor.job.name,
             Cell(sensor.description.partition("\n")[0], "quiet"),
         )
         for sensor in sensors
@@ -51,7 +51,7 @@ def _sensor_json(sensor: Sensor) -> dict[str, Any]:
         "sensor": sensor.name,
         "kind": sensor.kind,
         "watches": watched_by(sensor),
-        "job": sensor.job,
+        "job": None if sensor.job is None else sensor.job.name,
         "interval_s": sensor.interval_s,
         "tags": dict(sensor.tags),
         "description": sensor.description,

@@ -78,7 +78,7 @@ def _run(entry: RunEntry, now: dt.datetime) -> Run:
         partition=entry.job_partition,
         failures={" ".join(filter(None, (each.asset, each.partition))): each.error for each in entry.failures},
         tick=entry.tick,
-        tags=dict(tag.partition("=")[::2] for tag in entry.tags),
+        tags={name: value for name, _, value in (tag.partition("=") for tag in entry.tags)},
         started_at=dt.datetime.fromisoformat(entry.started_at),
         ended_at=None
         if entry.ended_at is None or status is RunStatus.LOST

@@ -188,8 +188,8 @@ class _AtRuns:
         if cursor is None:
             return True
         today = moment.now.date()
-        stamps = (runs_stamp(self._store, day) for day in (today - dt.timedelta(days=1), today))
-        looked_at = (cursor, *stamps)
+        yesterday = today - dt.timedelta(days=1)
+        looked_at = (cursor, runs_stamp(self._store, yesterday), runs_stamp(self._store, today))
         is_late = self._closer_s is None or moment.running_s >= self._closer_s + CLOSER_LOOK_S
         if looked_at == self._seen and not is_late:
             return False
