@@ -114,6 +114,7 @@ def run_plan(
         TableMismatch: nothing of it can be made before a migration.
     """
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import end_with_nothing_left
     from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
     from deltaworks.engine.execution.workers import Workers
@@ -122,6 +123,8 @@ def run_plan(
     if not plan.planned and decision.migrations:
         raise refusal_of(decision.migrations)
     if not plan.planned:
+        if entry is not None and entry.earlier:
+            end_with_nothing_left(project.store, entry, session.now(), has_failed=bool(_faults(seen, decision)))
         session.output.show(_nothing_to_do(project, seen, decision))
         return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:

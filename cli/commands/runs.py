@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -230,6 +231,7 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "ended_at": instant_json(run.ended_at),
         "job": run.job,
         "job_partition": run.job_partition,
+        "config": None if run.config is None else json.loads(run.config),
         "tick": run.tick,
         "kind": run.kind.value,
         "command": run.command,
