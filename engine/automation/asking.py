@@ -1,4 +1,4 @@
-"""Asking: put a tick to the function of a schedule, in the process that has the project loaded.
+"""Asking: put a tick to the function of a schedule or a sensor, in the process that has the project loaded.
 
 What it answers is checked here, against the jobs and partitions as they are now, so that nothing is recorded that
 could not be run.
@@ -7,15 +7,18 @@ could not be run.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from deltaworks.engine.automation.evaluation import Evaluation, read_answer
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
+from deltaworks.engine.automation.sensing import Scene, sense
+from deltaworks.engine.automation.sensor_watch import WatchedSensor
 from deltaworks.engine.automation.watch import Watched
 from deltaworks.engine.definitions.automation.asked import Asked
 from deltaworks.engine.definitions.automation.schedule import Schedule
+from deltaworks.engine.definitions.automation.sensor import Sensor, told_of
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.logger import Logger
@@ -40,25 +43,32 @@ class Surroundings:
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
-    """Return what the daemon needs to know of every schedule."""
-    return tuple(WatchedSchedule.of(each) for each in definitions.schedules.values())
+    """Return what the daemon needs to know of every schedule and sensor."""
+    schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
+    return (*schedules, *(WatchedSensor.of(each, definitions) for each in definitions.sensors.values()))
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:
-    """Return what a schedule asks for at a tick.
+    """Return what a schedule or a sensor asks for at a tick.
 
     Raises:
         InvalidDefinition: its answer makes no sense.
-        RequestError: there is no such schedule, or it asks for a partition that there is not.
+        RequestError: there is none of that name, or it asks for a partition that there is not.
+        StorageError: what a sensor watches cannot be read.
         RunError: a resource could not be made ready.
         Exception: whatever its function raises.
     """
-    found = around.definitions.schedules.get(tick.name)
-    if found is None:
-        hint = did_you_mean(tick.name, around.definitions.schedules, otherwise="")
-        raise RequestError(f"There is no schedule {tick.name!r}.{hint}")
-    evaluation = _ask_schedule(around, found, tick)
-    refuse_unknown_partitions(around, f"schedule {found.name!r}", evaluation)
+    schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
+    if schedule is not None:
+        whose, evaluation = f"schedule {tick.name!r}", _ask_schedule(around, schedule, tick)
+    elif sensor is not None:
+        whose, evaluation = f"sensor {tick.name!r}", _ask_sensor(around, sensor, tick)
+    else:
+        known = (*around.definitions.schedules, *around.definitions.sensors)
+        raise RequestError(
+            f"There is no schedule or sensor {tick.name!r}.{did_you_mean(tick.name, known, otherwise='')}"
+        )
+    refuse_unknown_partitions(around, whose, evaluation)
     return evaluation
 
 
@@ -100,7 +110,7 @@ def refuse_unknown_partitions(around: Surroundings, whose: str, evaluation: Eval
     keys: DynamicKeys = {}
     if any(dynamic_dimensions(job.partitions) for job in found.values()):
         keys = read_dynamic_keys(around.definitions, around.store)
-        keys = {each: (*known, *evaluation.new_keys.get(each.name or "", ())) for each, known in keys.items()}
+        keys = {each: _changed(known, each.name or "", evaluation) for each, known in keys.items()}
     partitions = {name: resolve(job.partitions, keys).until(around.now) for name, job in found.items()}
     for request in evaluation.requests:
         assert request.job is not None, "what is read has a job"
@@ -108,6 +118,12 @@ def refuse_unknown_partitions(around: Surroundings, whose: str, evaluation: Eval
             job_partition(request.job, partitions[request.job], request.partition)
         except RequestError as error:
             raise RequestError(f"{whose} asks for what cannot be run: {error}") from error
+
+
+def _changed(keys: Iterable[str], name: str, evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the keys of dynamic partitions as an evaluation leaves them."""
+    new, gone = evaluation.new_keys.get(name, ()), set(evaluation.gone_keys.get(name, ()))
+    return tuple(dict.fromkeys((*(key for key in keys if key not in gone), *new)))
 
 
 def _ask_schedule(around: Surroundings, schedule: Schedule, tick: Tick) -> Evaluation:
@@ -122,3 +138,11 @@ def _ask_schedule(around: Surroundings, schedule: Schedule, tick: Tick) -> Evalu
     if schedule.asked is None:
         return read(schedule.closed(local))
     return call_asked(around, whose, schedule.asked, {Tick: local}, read)
+
+
+def _ask_sensor(around: Surroundings, sensor: Sensor, tick: Tick) -> Evaluation:
+    def call(told: object | None, read: Callable[[object], Evaluation]) -> Evaluation:
+        known = {Tick: tick, told_of(sensor.watches): told}
+        return call_asked(around, f"sensor {sensor.name!r}", sensor.asked, known, read)
+
+    return sense(sensor, tick, Scene(around.definitions, around.store, around.now), call)

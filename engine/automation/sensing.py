@@ -10,7 +10,8 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from functools import partial
+from typing import TypeAlias
 
 from deltaworks.engine.automation.commit_events import position_now, read_commits
 from deltaworks.engine.automation.ended_runs import cursor_now, read_ended
@@ -22,16 +23,14 @@ from deltaworks.engine.definitions.automation.commits import Commits
 from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf, Sensor
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions, resolve
+from deltaworks.engine.planning.graph import AssetGraph, Node, build_graph
+from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.io.store import Store
 
-
-class Ask(Protocol):
-    """Calls the function of a sensor with what it is told, by type; none: with the tick alone."""
-
-    def __call__(self, told: object | None) -> Any:
-        """Return what it answers."""
-        ...
+Call: TypeAlias = Callable[[object | None, Callable[[object], Evaluation]], Evaluation]
+"""Calls the function of a sensor with what it is told beside the tick, if anything, and reads its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,32 @@ class Scene:
     """What sensors look at."""
 
     definitions: Definitions
-    graph: AssetGraph
     store: Store
-    now: Callable[[], dt.datetime]
+    now: dt.datetime
+    """When partitions without an end are taken to end, and which runs are lost."""
     sleep: Callable[[float], None] = time.sleep
 
+    def node(self, key: AssetKey) -> Node:
+        """Return an asset with its partitions as they are now; what it is made from does not matter here.
 
-def sense(sensor: Sensor, tick: Tick, scene: Scene, ask: Ask) -> Evaluation:
+        Raises:
+            StorageError: the lake's keys of dynamic partitions are damaged.
+        """
+        asset = next(asset for asset in self.definitions.assets if asset.key == key)
+        is_dynamic = bool(dynamic_dimensions(asset.partitions))
+        keys: DynamicKeys = read_dynamic_keys(self.definitions, self.store) if is_dynamic else {}
+        return Node(asset, resolve(asset.partitions, keys).until(self.now), (), ())
+
+    def graph(self) -> AssetGraph:
+        """Return all assets as they are now.
+
+        Raises:
+            StorageError: the lake's keys of dynamic partitions are damaged.
+        """
+        return build_graph(self.definitions, self.now, read_dynamic_keys(self.definitions, self.store))
+
+
+def sense(sensor: Sensor, tick: Tick, scene: Scene, call: Call) -> Evaluation:
     """Look at what a sensor watches, ask its function if there is anything new, and return what the tick asks for.
 
     Raises:
@@ -54,13 +72,13 @@ def sense(sensor: Sensor, tick: Tick, scene: Scene, ask: Ask) -> Evaluation:
     """
     match sensor.watches:
         case CommitsOf():
-            return _sense_commits(sensor, sensor.watches, tick, scene, ask)
+            return _sense_commits(sensor, sensor.watches, tick, scene, call)
         case FilesOf():
-            return _sense_files(sensor, sensor.watches, tick, scene, ask)
+            return _sense_files(sensor, sensor.watches, tick, scene, call)
         case RunsOf():
-            return _sense_runs(sensor, sensor.watches, tick, scene, ask)
+            return _sense_runs(sensor, sensor.watches, tick, scene, call)
         case None:
-            return _read(sensor, ask(None), scene)
+            return call(None, partial(_read, sensor, scene))
 
 
 def first_cursor(sensor: Sensor, scene: Scene) -> str | None:
@@ -73,10 +91,10 @@ def first_cursor(sensor: Sensor, scene: Scene) -> str | None:
     """
     match sensor.watches:
         case CommitsOf(assets=assets):
-            nodes = (scene.graph.nodes[key] for key in assets)
+            nodes = map(scene.node, assets)
             return write_positions({str(node.key): position_now(scene.store, node) for node in nodes})
         case RunsOf():
-            return cursor_now(scene.store, scene.now())
+            return cursor_now(scene.store, scene.now)
         case _:
             return None
 
@@ -92,12 +110,12 @@ def cursor_at_end(sensor: Sensor, scene: Scene) -> str | None:
     return first_cursor(sensor, scene)
 
 
-def _sense_commits(sensor: Sensor, watches: CommitsOf, tick: Tick, scene: Scene, ask: Ask) -> Evaluation:
+def _sense_commits(sensor: Sensor, watches: CommitsOf, tick: Tick, scene: Scene, call: Call) -> Evaluation:
     positions = read_positions(_whose(sensor), tick.cursor)
     told: dict[str, Commits] = {}
     notes: list[str] = []
     for key in watches.assets:
-        node = scene.graph.nodes[key]
+        node = scene.node(key)
         since = positions.get(str(key))
         if since is None:
             positions[str(key)] = position_now(scene.store, node)
@@ -111,26 +129,26 @@ def _sense_commits(sensor: Sensor, watches: CommitsOf, tick: Tick, scene: Scene,
     if not told:
         nothing = "; ".join(notes) or "no commit that it is about"
         return Evaluation(skip_reason=nothing, cursor=None if cursor == tick.cursor else cursor)
-    found = _read(sensor, ask(next(iter(told.values())) if watches.is_single else told), scene)
+    found = call(next(iter(told.values())) if watches.is_single else told, partial(_read, sensor, scene))
     return _with_notes(replace(found, cursor=cursor), notes)
 
 
-def _sense_files(sensor: Sensor, watches: FilesOf, tick: Tick, scene: Scene, ask: Ask) -> Evaluation:
+def _sense_files(sensor: Sensor, watches: FilesOf, tick: Tick, scene: Scene, call: Call) -> Evaluation:
     seen = read_arrivals(_whose(sensor), watches, tick.cursor, scene.sleep)
     if not seen.arrivals.files:
         moved = tick.cursor is not None and seen.cursor != tick.cursor
         return Evaluation(skip_reason="no file that is new and whole", cursor=seen.cursor if moved else None)
-    return replace(_read(sensor, ask(seen.arrivals), scene), cursor=seen.cursor)
+    return replace(call(seen.arrivals, partial(_read, sensor, scene)), cursor=seen.cursor)
 
 
-def _sense_runs(sensor: Sensor, watches: RunsOf, tick: Tick, scene: Scene, ask: Ask) -> Evaluation:
+def _sense_runs(sensor: Sensor, watches: RunsOf, tick: Tick, scene: Scene, call: Call) -> Evaluation:
     if tick.cursor is None:
-        begun = cursor_now(scene.store, scene.now())
+        begun = cursor_now(scene.store, scene.now)
         return Evaluation(skip_reason="it begins with the runs that end from now on", cursor=begun)
-    seen = read_ended(_whose(sensor), scene.store, watches, tick.cursor, scene.now())
+    seen = read_ended(_whose(sensor), scene.store, watches, tick.cursor, scene.now)
     if not seen.runs:
         return Evaluation(skip_reason="no run has ended so", cursor=seen.cursor if seen.is_behind else None)
-    answers = [_read(sensor, ask(run), scene) for run in seen.runs]
+    answers = [call(run, partial(_read, sensor, scene)) for run in seen.runs]
     reasons = {each.skip_reason: None for each in answers if each.skip_reason is not None}
     return Evaluation(
         requests=tuple(request for each in answers for request in each.requests),
@@ -141,8 +159,8 @@ def _sense_runs(sensor: Sensor, watches: RunsOf, tick: Tick, scene: Scene, ask: 
     )
 
 
-def _read(sensor: Sensor, answer: object, scene: Scene) -> Evaluation:
-    return read_sensor_answer(
+def _read(sensor: Sensor, scene: Scene, answer: object) -> Evaluation:
+    found = read_sensor_answer(
         _whose(sensor),
         answer,
         scene.definitions,
@@ -150,6 +168,8 @@ def _read(sensor: Sensor, answer: object, scene: Scene) -> Evaluation:
         None if sensor.job is None else sensor.job.name,
         keeps_cursor=sensor.watches is None,
     )
+    tagged = (replace(each, tags={**sensor.tags, **each.tags}) for each in found.requests)
+    return replace(found, requests=tuple(tagged))
 
 
 def _with_notes(evaluation: Evaluation, notes: list[str]) -> Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -27,7 +27,7 @@ def read_sensor_answer(
     whose: str,
     answer: object,
     definitions: Definitions,
-    graph: AssetGraph,
+    graph: Callable[[], AssetGraph],
     job: str | None,
     *,
     keeps_cursor: bool,
@@ -38,7 +38,7 @@ def read_sensor_answer(
         whose: what answered, for messages.
         answer: what its function returned.
         definitions: the jobs that there are.
-        graph: the assets, whose dynamic partitions may get other keys.
+        graph: returns the assets, if their dynamic partitions are to get other keys.
         job: the name of the job of requests that name none.
         keeps_cursor: whether the cursor is the function's own; else the engine keeps it.
 
@@ -53,8 +53,8 @@ def read_sensor_answer(
     _check_cursor(whose, answer.cursor, keeps_cursor=keeps_cursor)
     known = {
         dynamic.name: dynamic
-        for node in (*graph.nodes.values(), *definitions.jobs.values())
-        for dynamic in (each.without_keys() for each in dynamic_dimensions(node.partitions))
+        for partitioned in (*definitions.assets, *definitions.jobs.values())
+        for dynamic in (each.without_keys() for each in dynamic_dimensions(partitioned.partitions))
         if dynamic.name is not None
     }
     return replace(
@@ -82,7 +82,7 @@ def _check_cursor(whose: str, cursor: object, *, keeps_cursor: bool) -> None:
 
 
 def _keys(
-    whose: str, what: str, changes: object, known: Mapping[str, DynamicPartitions], graph: AssetGraph
+    whose: str, what: str, changes: object, known: Mapping[str, DynamicPartitions], graph: Callable[[], AssetGraph]
 ) -> dict[str, tuple[str, ...]]:
     """Return keys by the name of their partitions."""
     if not isinstance(changes, Mapping):
@@ -100,7 +100,7 @@ def _keys(
         if len(chosen) > MOST_KEYS:
             problem = f"{len(chosen):,} keys at one tick are more than {MOST_KEYS:,}; change some at a time"
         if problem is None and what == "add_partitions":
-            problem = key_refusal(graph, known[name], chosen)
+            problem = key_refusal(graph(), known[name], chosen)
         if problem:
             raise InvalidDefinition(f"{whose}: {what} of {name!r}: {problem}")
         found[name] = chosen

@@ -11,15 +11,15 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from deltaworks.engine.automation.ended_runs import read_ended
 from deltaworks.engine.automation.file_arrivals import list_watched, read_told, untold
 from deltaworks.engine.automation.positions import Position, read_positions
 from deltaworks.engine.automation.watch import DueTick, Moment
+from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf, Sensor
-from deltaworks.engine.execution.opening import place_of_table
-from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.io.ledger import runs_stamp
 from deltaworks.io.log import commit_path, last_checkpoint
 from deltaworks.io.marks import Mark, next_id, read_mark
@@ -35,9 +35,18 @@ class WatchedTable:
     """Where a table lies."""
 
     key: str
-    root: Path
+    root: Path | None
+    """None: it lies in the lake."""
     name: str
     """Its folder below the root."""
+
+    @classmethod
+    def of(cls, asset: Asset[..., Any]) -> WatchedTable:
+        """Describe the table of an asset."""
+        if asset.kind is AssetKind.EXTERNAL:
+            folder = Path(str(asset.location))
+            return cls(str(asset.key), folder.parent, folder.name)
+        return cls(str(asset.key), None, asset.table_name)
 
 
 Subject: TypeAlias = tuple[WatchedTable, ...] | FilesOf | RunsOf | None
@@ -56,13 +65,12 @@ class WatchedSensor:
     max_attempts: int | None = None
 
     @classmethod
-    def of(cls, sensor: Sensor, graph: AssetGraph, lake: Store) -> WatchedSensor:
+    def of(cls, sensor: Sensor, definitions: Definitions) -> WatchedSensor:
         """Describe a sensor."""
         subject = sensor.watches
         if isinstance(subject, CommitsOf):
-            places = ((str(key), *place_of_table(lake, graph.nodes[key].asset)) for key in subject.assets)
-            tables = tuple(WatchedTable(key, store.root, name) for key, store, name in places)
-            return cls(sensor.name, tables, sensor.interval_s, sensor.is_on, sensor.timeout_s)
+            assets = {asset.key: asset for asset in definitions.assets}
+            subject = tuple(WatchedTable.of(assets[key]) for key in subject.assets)
         return cls(sensor.name, subject, sensor.interval_s, sensor.is_on, sensor.timeout_s)
 
     def watch(self, store: Store) -> SensorWatch:
@@ -130,9 +138,9 @@ class _AtIntervals:
 class _AtTables:
     """Looks for the next commit of each table."""
 
-    def __init__(self, whose: str, tables: Sequence[WatchedTable]) -> None:
+    def __init__(self, whose: str, tables: Sequence[WatchedTable], lake: Store) -> None:
         self._whose = whose
-        self._tables = [(table, Store(table.root, durable=False)) for table in tables]
+        self._tables = [(table, lake if table.root is None else Store(table.root, durable=False)) for table in tables]
         self._cursor: str | None = None
         self._positions: dict[str, Position] = {}
         self._stamps: dict[str, str] = {}
@@ -209,4 +217,4 @@ def _look(name: str, subject: Subject, store: Store) -> Look:
         case None:
             return _AtIntervals()
         case tables:
-            return _AtTables(whose, tables)
+            return _AtTables(whose, tables, store)
