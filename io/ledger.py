@@ -245,6 +245,25 @@ def read_run_at(store: Store, run_id: str, started_at: str) -> RunEntry | None:
     return _read(store, _path(run_id, started_at))
 
 
+def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.datetime, RunEntry]]:
+    """Return the runs whose entries were written at or after an instant, by the store's own clock, each with when.
+
+    Those that started first come first. What is folded was written long ago.
+
+    Raises:
+        StorageError: an entry cannot be read.
+    """
+    files = (each for each in store.files(_RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
+    found = ((each.modified_at, _read(store, each.path)) for each in files)
+    entries = ((at, entry) for at, entry in found if entry is not None)
+    return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
+
+
+def runs_stamp(store: Store, day: dt.date) -> str:
+    """Return what changes when a run that started on a day writes its entry; cheap, and only locally more than ""."""
+    return store.stamp(f"{_RUNS}/{day.isoformat()}")
+
+
 def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
     """Return the runs of the days before one that have ended, each with where its object is.
 

@@ -22,7 +22,7 @@ def sensors_view(project: Project) -> View:
             Cell(sensor.name, "strong"),
             sensor.kind,
             ", ".join(watched_by(sensor)) or Cell("-", "quiet"),
-            sensor.job or Cell("-", "quiet"),
+            Cell("-", "quiet") if sensor.job is None else sensor.job.name,
             Cell(sensor.description.partition("\n")[0], "quiet"),
         )
         for sensor in sensors
@@ -35,7 +35,7 @@ def watched_by(sensor: Sensor) -> list[str]:
     # Imported here: --help must not load Polars.
     from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf
 
-    match sensor.watched:
+    match sensor.watches:
         case CommitsOf(assets=assets):
             return [str(key) for key in assets]
         case FilesOf(files=files):
@@ -51,7 +51,7 @@ def _sensor_json(sensor: Sensor) -> dict[str, Any]:
         "sensor": sensor.name,
         "kind": sensor.kind,
         "watches": watched_by(sensor),
-        "job": sensor.job,
+        "job": None if sensor.job is None else sensor.job.name,
         "interval_s": sensor.interval_s,
         "tags": dict(sensor.tags),
         "description": sensor.description,

@@ -36,6 +36,8 @@ class Evaluation:
     """Of a sensor: what the next tick is told; none: what this one was told."""
     new_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys of dynamic partitions to add before the runs start, by the name of the partitions."""
+    gone_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Keys to remove before that."""
 
 
 def read_answer(whose: str, answer: object, jobs: Collection[str], job: str | None) -> Evaluation:

@@ -3,7 +3,7 @@
 How schedules and sensors plug into the daemon:
 
 - In the code location, which has the project loaded, each of them is described by a `Watched`: a plain value that
-  pickles, without user code. `describe.described(definitions)` lists them.
+  pickles, without user code. `asking.described(definitions)` lists them.
 - In the daemon, `Watched.watch(store)` makes a `Watch` of it. Its `due` is called every `POLL_S` while the schedule or
   sensor is on, and says which ticks are due, the oldest first. It must be cheap: one look at a clock, one look for a
   file name. A schedule compares clocks, a sensor its interval, an asset sensor looks for the next commit of a table.
@@ -66,7 +66,7 @@ class Watch(Protocol):
         """
         ...
 
-    def settled(self, entry: TickEntry, moment: Moment) -> None:
+    def settled(self, entry: TickEntry) -> None:
         """Hear what has come of a tick: it is decided, or noted as failed or as having found nothing."""
         ...
 

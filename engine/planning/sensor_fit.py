@@ -12,21 +12,19 @@ from deltaworks.errors import InvalidDefinition, did_you_mean
 
 
 def refuse_unfit_sensors(definitions: Definitions, graph: AssetGraph) -> None:
-    """Make sure that the jobs that sensors start or watch are defined, and that they watch tables.
+    """Make sure that the jobs that sensors watch are defined, and that what they watch else are tables.
 
     Raises:
         InvalidDefinition: it is not so; the message has file and line.
     """
     for sensor in definitions.sensors.values():
-        named = () if sensor.job is None else (sensor.job,)
-        match sensor.watched:
+        match sensor.watches:
             case CommitsOf(assets=assets):
                 _refuse_tables(sensor, assets, graph)
             case RunsOf(jobs=jobs):
-                named = (*named, *sorted(jobs or ()))
+                _refuse_jobs(sensor, sorted(jobs or ()), definitions)
             case _:
                 pass
-        _refuse_jobs(sensor, named, definitions)
 
 
 def _refuse_jobs(sensor: Sensor, names: Iterable[str], definitions: Definitions) -> None:
@@ -34,7 +32,7 @@ def _refuse_jobs(sensor: Sensor, names: Iterable[str], definitions: Definitions)
         if name not in definitions.jobs:
             hint = did_you_mean(name, definitions.jobs, otherwise=" Give it to Definitions(jobs=[...]).")
             raise InvalidDefinition(
-                f"sensor {sensor.name!r} names job {name!r}, but no job has that name.{hint}", where=sensor.where
+                f"sensor {sensor.name!r} watches job {name!r}, but no job has that name.{hint}", where=sensor.where
             )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
     from deltaworks.engine.definitions.automation.run import Run
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
+    from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
     from deltaworks.engine.definitions.automation.sensor import Sensor
     from deltaworks.engine.definitions.automation.sensor_result import SensorResult
     from deltaworks.engine.definitions.automation.sensors import (
@@ -94,6 +95,7 @@ __all__ = [
     "Attempt",
     "BackfillPolicy",
     "Backoff",
+    "CatchUp",
     "CheckResult",
     "CommitEvent",
     "Commits",
@@ -138,6 +140,7 @@ __all__ = [
     "RunRequest",
     "RunStatus",
     "RunWhen",
+    "Schedule",
     "Sensor",
     "SensorResult",
     "SkipReason",
@@ -155,6 +158,7 @@ __all__ = [
     "cancel_hook",
     "checks",
     "define_asset_job",
+    "define_schedule",
     "diff",
     "external_asset",
     "failure_hook",
@@ -169,6 +173,7 @@ __all__ = [
     "read",
     "run_failure_sensor",
     "run_status_sensor",
+    "schedule",
     "seed",
     "sensor",
     "skip_hook",
@@ -183,6 +188,7 @@ _NAMES = {
     "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
     "definitions.automation.run": ("Run",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
+    "definitions.automation.schedule": ("CatchUp", "Schedule", "define_schedule", "schedule"),
     "definitions.automation.sensor": ("Sensor",),
     "definitions.automation.sensor_result": ("SensorResult",),
     "definitions.automation.sensors": (

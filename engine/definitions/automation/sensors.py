@@ -9,13 +9,12 @@ from typing import Any, TypeAlias, overload
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.automation.commits import Operation, WrittenBy
 from deltaworks.engine.definitions.automation.sensor import (
-    MAX_REQUESTS,
     CommitsOf,
     FilesOf,
     Manner,
     RunsOf,
     Sensor,
-    Watched,
+    Subject,
     define_sensor,
 )
 from deltaworks.engine.definitions.calling import calling_frame, calling_place
@@ -26,7 +25,7 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.errors import InvalidDefinition
 from deltaworks.io.ledger import RunStatus
 
-AnyJob: TypeAlias = Job | AssetJob | str
+AnyJob: TypeAlias = Job | AssetJob
 Function: TypeAlias = Callable[..., Any]
 Decorator: TypeAlias = Callable[[Function], Sensor]
 Upstream: TypeAlias = Asset[..., Any] | KeyLike
@@ -45,10 +44,10 @@ def sensor(
     job: AnyJob | None = None,
     interval_s: float = 30.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Decorator: ...
 
 
@@ -59,10 +58,10 @@ def sensor(
     job: AnyJob | None = None,
     interval_s: float = 30.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Sensor | Decorator:
     """Ask a function at intervals whether something should run.
 
@@ -75,7 +74,7 @@ def sensor(
         job: what is run where a request names no job.
         interval_s: how long it is from one tick to the next.
         name: the sensor's name; none: the function's.
-        max_requests: how many runs one tick may ask for; more are an error.
+        is_on: whether it runs until somebody stops it, or only when somebody has started it.
         timeout_s: how long the function may take.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -83,7 +82,7 @@ def sensor(
     Raises:
         InvalidDefinition: what is given makes no sense; the message has file and line.
     """
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, is_on, timeout_s, tags, description)
     decorate = _decorator(None, manner)
     return decorate if function is None else decorate(function)
 
@@ -95,12 +94,12 @@ def asset_sensor(
     partitions: KeyFilter = None,
     operations: Iterable[Operation | str] | None = None,
     written_by: WrittenBy | str | None = None,
-    interval_s: float = 1.0,
+    interval_s: float = 0.25,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Decorator:
     """Ask a function about the commits of a table: those of this lake's runs, and those of anybody else.
 
@@ -113,9 +112,9 @@ def asset_sensor(
         partitions: the keys that count, or a function that tells whether a key does; none: all.
         operations: which kinds of commits count, as `"write"` or `Operation.WIPE`; none: all.
         written_by: `"ours"` or `"outside"`; none: both.
-        interval_s: how long it is between two looks where nothing tells of commits.
+        interval_s: how long it is from one look to the next; one that finds nothing costs a look-up.
         name: the sensor's name; none: the function's.
-        max_requests: how many runs one tick may ask for; more are an error.
+        is_on: whether it runs until somebody stops it, or only when somebody has started it.
         timeout_s: how long the function may take.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -123,7 +122,7 @@ def asset_sensor(
     Raises:
         InvalidDefinition: what is given makes no sense; the message has file and line.
     """
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, is_on, timeout_s, tags, description)
     return _decorator(_commits_of((asset,), partitions, operations, written_by, is_single=True), manner)
 
 
@@ -134,18 +133,18 @@ def multi_asset_sensor(
     partitions: KeyFilter = None,
     operations: Iterable[Operation | str] | None = None,
     written_by: WrittenBy | str | None = None,
-    interval_s: float = 1.0,
+    interval_s: float = 0.25,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Decorator:
     """Ask a function about the commits of several tables at once; see `asset_sensor`.
 
     It takes a `Mapping[str, Commits]`, by the key of each table that has any.
     """
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, is_on, timeout_s, tags, description)
     return _decorator(_commits_of(tuple(assets), partitions, operations, written_by, is_single=False), manner)
 
 
@@ -156,10 +155,10 @@ def file_sensor(
     settle_s: float = 0.5,
     interval_s: float = 2.0,
     name: str | None = None,
-    max_requests: int = MAX_REQUESTS,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Decorator:
     """Ask a function about files that arrived: new ones, and those that were written anew.
 
@@ -171,9 +170,9 @@ def file_sensor(
             `s3://bucket/data/*.csv`.
         job: what is run where a request names no job.
         settle_s: how long it is between the two looks; an object store shows only whole files, so there is one.
-        interval_s: how long it is from one listing to the next where nothing tells of files.
+        interval_s: how long it is from one listing to the next.
         name: the sensor's name; none: the function's.
-        max_requests: how many runs one tick may ask for; more are an error.
+        is_on: whether it runs until somebody stops it, or only when somebody has started it.
         timeout_s: how long the function may take.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -188,7 +187,7 @@ def file_sensor(
         files = read_files(pattern, Path.cwd() if where is None else Path(where.file).parent, None)
     except InvalidDefinition as error:
         raise _refused(error.reason) from error
-    manner = Manner(name, job, interval_s, max_requests, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, is_on, timeout_s, tags, description)
     return _decorator(FilesOf(files, float(settle_s)), manner)
 
 
@@ -199,9 +198,10 @@ def run_status_sensor(
     job: AnyJob | None = None,
     interval_s: float = 2.0,
     name: str | None = None,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Decorator:
     """Call a function for each run that ended so, whoever started it.
 
@@ -212,8 +212,9 @@ def run_status_sensor(
         status: how they ended: `"success"`, `"failure"`, `"canceled"`, `"lost"`, or several of these.
         jobs: the jobs whose runs count; none: all runs, those of commands included.
         job: what is run where a request names no job.
-        interval_s: how long it is between two looks.
+        interval_s: how long it is from one look to the next.
         name: the sensor's name; none: the function's.
+        is_on: whether it runs until somebody stops it, or only when somebody has started it.
         timeout_s: how long the function may take for all runs of one tick.
         tags: words about the runs that it asks for.
         description: what it is for; none: the function's docstring.
@@ -226,10 +227,10 @@ def run_status_sensor(
     wrong = next((each for each in given if each not in over), None)
     if wrong is not None or not given:
         raise _refused(f"status={wrong!r} is no end of a run; a run ends as {', '.join(over)}")
-    names = None if jobs is None else frozenset(each if isinstance(each, str) else each.name for each in jobs)
+    names = None if jobs is None else frozenset(each.name for each in jobs)
     if names is not None and not names:
         raise _refused("jobs is empty; leave it out to mean the runs of all jobs")
-    manner = Manner(name, job, interval_s, MAX_REQUESTS, timeout_s, tags, description)
+    manner = Manner(name, job, interval_s, is_on, timeout_s, tags, description)
     return _decorator(RunsOf(frozenset(map(RunStatus, given)), names), manner)
 
 
@@ -239,9 +240,10 @@ def run_failure_sensor(
     job: AnyJob | None = None,
     interval_s: float = 2.0,
     name: str | None = None,
+    is_on: bool = True,
     timeout_s: float = _TIMEOUT_S,
     tags: Mapping[str, str] | None = None,
-    description: str = "",
+    description: str | None = None,
 ) -> Decorator:
     """Call a function for each run that failed or was lost; see `run_status_sensor`."""
     return run_status_sensor(
@@ -250,16 +252,17 @@ def run_failure_sensor(
         job=job,
         interval_s=interval_s,
         name=name,
+        is_on=is_on,
         timeout_s=timeout_s,
         tags=tags,
         description=description,
     )
 
 
-def _decorator(watched: Watched, manner: Manner) -> Decorator:
+def _decorator(watches: Subject, manner: Manner) -> Decorator:
     frame = calling_frame()
     local_names = {} if frame is None else frame.f_locals  # models and resources may be local to a scope
-    return lambda function: define_sensor(function, watched, manner, local_names)
+    return lambda function: define_sensor(function, watches, manner, local_names)
 
 
 def _commits_of(

@@ -28,6 +28,7 @@ def orders() -> pl.LazyFrame:
 
 
 load = dw.define_asset_job("load", "orders")
+lod = dw.define_asset_job("lod", "orders")
 
 
 def test_a_sensor_stays_a_function() -> None:
@@ -39,7 +40,7 @@ def test_a_sensor_stays_a_function() -> None:
     found = new_orders(dw.Tick("new_orders", NOW, cursor="7"))
 
     assert found == dw.SkipReason("nothing after 7")
-    assert (new_orders.name, new_orders.kind, new_orders.tick) == ("new_orders", "sensor", "tick")
+    assert (new_orders.name, new_orders.kind, new_orders.asked.told) == ("new_orders", "sensor", {"tick": dw.Tick})
     assert new_orders.description == "Ask for what is new."
     assert new_orders.where.file == __file__
 
@@ -48,7 +49,7 @@ def test_each_kind_is_told_what_it_watches_by_the_type_of_an_argument() -> None:
     @dw.asset_sensor(asset=orders, job=load, operations=["write"], written_by="outside", partitions=["a"])
     def on_commits(commits: dw.Commits, tick: dw.Tick, mail: Mail, log: dw.Logger) -> None: ...
 
-    @dw.multi_asset_sensor(assets=[orders, "raw/returns"], job="load")
+    @dw.multi_asset_sensor(assets=[orders, "raw/returns"], job=load)
     def on_either(changed: Mapping[str, dw.Commits]) -> None: ...
 
     @dw.file_sensor("inbox/*.csv", job=load)
@@ -60,18 +61,19 @@ def test_each_kind_is_told_what_it_watches_by_the_type_of_an_argument() -> None:
     @dw.run_failure_sensor()
     def on_failure(run: dw.Run) -> None: ...
 
-    watched = on_commits.watched
+    watched = on_commits.watches
     assert isinstance(watched, CommitsOf)
     assert (watched.operations, watched.written_by) == ({dw.Operation.WRITE}, dw.WrittenBy.OUTSIDE)
     assert watched.partitions is not None
     assert [watched.partitions(key) for key in "ab"] == [True, False]
-    assert (on_commits.subject, on_commits.resources, on_commits.logger) == ("commits", {"mail": Mail}, "log")
-    assert isinstance(on_either.watched, CommitsOf)
-    assert list(map(str, on_either.watched.assets)) == ["orders", "raw/returns"]
-    assert isinstance(on_files.watched, FilesOf)
-    assert on_files.watched.files.base == str(Path(__file__).parent / "inbox")
-    assert on_success.watched == RunsOf(frozenset({dw.RunStatus.SUCCESS}), frozenset({"load"}))
-    assert on_failure.watched == RunsOf(frozenset({dw.RunStatus.FAILURE, dw.RunStatus.LOST}), None)
+    assert on_commits.asked.told == {"commits": dw.Commits, "tick": dw.Tick}
+    assert (on_commits.asked.resources, on_commits.asked.logger) == ({"mail": Mail}, "log")
+    assert isinstance(on_either.watches, CommitsOf)
+    assert list(map(str, on_either.watches.assets)) == ["orders", "raw/returns"]
+    assert isinstance(on_files.watches, FilesOf)
+    assert on_files.watches.files.base == str(Path(__file__).parent / "inbox")
+    assert on_success.watches == RunsOf(frozenset({dw.RunStatus.SUCCESS}), frozenset({"load"}))
+    assert on_failure.watches == RunsOf(frozenset({dw.RunStatus.FAILURE, dw.RunStatus.LOST}), None)
     kinds = [each.kind for each in (on_commits, on_either, on_files, on_success)]
     assert kinds == ["asset", "multi asset", "file", "run status"]
 
@@ -83,24 +85,19 @@ def given(**manner: Any) -> Any:
 def untold(commits: Any) -> None: ...
 
 
-def twice(a: dw.Tick, b: dw.Tick) -> None: ...
-
-
 async def later() -> None: ...
 
 
 @pytest.mark.parametrize(
     ("define", "sentence"),
     [
-        (given(interval_s=0, name="s"), "interval_s=0 must be more than 0"),
-        (given(max_requests=0, name="s"), "max_requests=0 must be at least 1"),
-        (given(timeout_s=-1, name="s"), "timeout_s=-1 must be more than 0"),
+        (given(interval_s=0, name="s"), "interval_s must be more than 0 and at most 86,400 seconds, not 0"),
+        (given(timeout_s=-1, name="s"), "timeout_s must be more than 0 and at most 3,600 seconds, not -1"),
         (given(name="a b"), "its name starts with a letter or a digit"),
-        (given(job=7, name="s"), "job=7 is none"),
-        (lambda: dw.sensor(later), "a sensor decorates a plain function"),
-        (lambda: dw.sensor(twice), "arguments 'a' and 'b' are the same"),
-        (lambda: dw.sensor(untold), "argument 'commits' is annotated as Any; it must be Tick"),
-        (lambda: dw.asset_sensor(asset=orders)(untold), "it must be Commits, Tick, Logger or a subclass of Resource"),
+        (given(job=7, name="s"), "job must be a job, made by @job, to_job or define_asset_job, not 7"),
+        (lambda: dw.sensor(later), "the function is async, but its answer is needed at once"),
+        (lambda: dw.sensor(untold), "argument 'commits' must be annotated as Tick, Logger or a subclass of Resource"),
+        (lambda: dw.asset_sensor(asset=orders)(untold), "must be annotated as Commits, Tick, Logger or a subclass"),
         (lambda: dw.asset_sensor(asset="not a key")(untold), "not a key"),
         (lambda: dw.asset_sensor(asset=orders, operations=["merge"]), "operations has 'merge'; there are materialize"),
         (lambda: dw.asset_sensor(asset=orders, written_by="me"), "written_by='me' must be 'ours' or 'outside'"),
@@ -117,8 +114,8 @@ def test_what_makes_no_sense_is_refused_with_file_and_line(define: Any, sentence
         define()
 
     assert sentence in str(refused.value)
-    assert refused.value.where is None or refused.value.where.file == __file__
-    assert (refused.value.where is None) is ("plain function" in sentence)
+    assert refused.value.where is not None
+    assert refused.value.where.file == __file__
 
 
 def test_sensors_are_collected_and_two_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -140,6 +137,10 @@ def on_orders(commits: dw.Commits) -> None: ...
     assert dw.Definitions.merge(one, one).sensors == one.sensors
     with pytest.raises(InvalidDefinition, match="sensor 'on_orders' is defined twice; the other definition is at"):
         dw.Definitions.merge(one, again)
+    with pytest.raises(InvalidDefinition, match="sensor 'on_orders' is defined twice"):
+        dw.Definitions(
+            schedules=[dw.define_schedule("on_orders", job=load, cron="0 0 * * *")], sensors=one.sensors.values()
+        )
     with pytest.raises(InvalidDefinition, match=r"among the sensors is none; decorate its function with @sensor"):
         dw.Definitions(sensors=[untold])  # type: ignore[list-item]
 
@@ -154,8 +155,7 @@ def late(orders: pl.LazyFrame) -> pl.LazyFrame:
     [
         (dw.asset_sensor(asset="order"), "watches 'order', but no asset has that key. Did you mean 'orders'?"),
         (dw.asset_sensor(asset=late), "watches 'late', which is a view and has no commits"),
-        (dw.asset_sensor(asset=orders, job="lod"), "names job 'lod', but no job has that name. Did you mean 'load'?"),
-        (dw.run_failure_sensor(jobs=["unload"]), "names job 'unload', but no job has that name."),
+        (dw.run_failure_sensor(jobs=[lod]), "watches job 'lod', but no job has that name. Did you mean 'load'?"),
     ],
 )
 def test_what_the_project_lacks_is_refused(sensor: Any, sentence: str) -> None:
@@ -178,4 +178,4 @@ def test_a_resource_that_is_not_given_is_told_at_load() -> None:
         dw.Definitions(sensors=[ask]).refuse_missing_resources()
 
     mail = Mail(to="us")
-    assert dw.Definitions(sensors=[ask], resources={"m": mail}).resources_of_sensor(ask) == {"mail": mail}
+    assert dw.Definitions(sensors=[ask], resources={"m": mail}).resources_asked("sensor", ask.asked) == {"mail": mail}
