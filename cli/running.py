@@ -208,8 +208,7 @@ def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> 
 
 
 def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
-    lacking, without = decision.plan, decision.asked.request
-    return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
+    return [*left_out_lines(decision, project.graph), *without_lines(decision.asked.request, project.graph)]
 
 
 def _faults(seen: Observations, decision: Decision) -> dict[str, str]:

@@ -73,7 +73,7 @@ def plan_view(decision: Decision, graph: AssetGraph) -> View:
     lines = (
         *problems.own(troubled),
         *migration_lines(decision),
-        *left_out_lines(decided, graph),
+        *left_out_lines(decision, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),
         *([Cell(f"As last observed: {seen}; a backfill observes {them} first.", "quiet")] if seen else []),
