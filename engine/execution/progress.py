@@ -32,9 +32,13 @@ class Progress:
     broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
     def __post_init__(self) -> None:
-        """Name every asset at once: a dict that grows cannot be looked through by another thread."""
+        """Name every asset at once: a dict that grows cannot be looked through by another thread.
+
+        What is held back has failed before anything begins.
+        """
         self.made.update(dict.fromkeys(self.plan.planned, 0))
         self.left_out.update(dict.fromkeys(self.plan.planned, LeftOut()))
+        self.failures += held_back(self.plan)
 
     def commit(self, key: AssetKey, partitions: Sequence[str], left_out: LeftOut) -> None:
         """Note that a commit has made partitions of an asset visible, and how many rows it left out."""
@@ -80,3 +84,8 @@ class Progress:
             AssetOutcome(str(key), count, self.made[key], failed[str(key)], skipped[str(key)])
             for key, count in planned.items()
         ]
+
+
+def held_back(plan: Plan) -> list[Failure]:
+    """Return why some assets cannot be made or read at all; it is said of no version, so no later commit settles it."""
+    return [Failure(str(key), None, why, -1) for key, why in plan.held.items()]
