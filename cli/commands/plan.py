@@ -80,20 +80,24 @@ def plan_view(decision: Decision, graph: AssetGraph, workers: int) -> View:
         "without": without_json(decision.asked.request, graph),
         "never_observed": list(map(str, decision.never_observed)),
         "as_observed": {str(key): version for key, version in decision.as_observed},
-        "problems": {str(key): problems.json(key)["problem"] for key in troubled},
+        "problems": {
+            **{str(key): problems.json(key)["problem"] for key in troubled},
+            **{str(key): problem for key, problem in decision.misfits.items()},
+        },
     }
     seen = ", ".join(f"{key} (version {version})" for key, version in decision.as_observed)
     them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
         *problems.own(troubled),
         *migration_lines(decision),
-        *left_out_lines(decided, graph),
+        *(Cell(f"{key} cannot be made: {problem}", "bad") for key, problem in decision.misfits.items()),
+        *left_out_lines(decision, graph),
         *without_lines(decision.asked.request, graph),
         *(Cell(f"{key} was never observed; a backfill observes it first.", "stale") for key in decision.never_observed),
         *([Cell(f"As last observed: {seen}; a backfill observes {them} first.", "quiet")] if seen else []),
     )
     if not decided.steps:
-        return View(document, (nothing_to_do(decision, graph, is_known=not decision.faults), *lines))
+        return View(document, (nothing_to_do(decision, graph, is_known=not decided.held), *lines))
     headings, estimated = estimate_columns(estimates)
     rows = [
         (

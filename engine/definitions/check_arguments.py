@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import cast
+from typing import TypeGuard, cast
 
 from deltaworks.engine.definitions.asset_check import Site
 from deltaworks.errors import InvalidDefinition
@@ -40,8 +40,13 @@ def refuse_other_than_column(argument: str, name: object, site: Site) -> None:
     refuse_unless(isinstance(name, str) and bool(name), f"{argument} must be the name of a column, not {name!r}", site)
 
 
-def is_some(values: object) -> bool:
+def is_some(values: object) -> TypeGuard[Collection[object]]:
     """Return whether there are several values, and at least one."""
     if not isinstance(values, Collection) or isinstance(values, str | bytes):
         return False
     return len(cast("Collection[object]", values)) > 0
+
+
+def are_names(values: object) -> bool:
+    """Return whether there are several texts, and at least one."""
+    return is_some(values) and all(isinstance(each, str) for each in values)

@@ -16,13 +16,14 @@ import datetime as dt
 import re
 from collections.abc import Callable, Collection, Sequence
 from statistics import median
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck, Site, built_in, read_judged
 from deltaworks.engine.definitions.check_arguments import (
+    are_names,
     is_some,
     refuse_comparison,
     refuse_other_than_column,
@@ -113,11 +114,8 @@ def null_rate_drift(
     site = Site.of_caller()
     refuse_comparison(max_change, trailing, site)
     asked = (columns,) if isinstance(columns, str) else columns
-    refuse_unless(
-        asked is None or (is_some(asked) and all(isinstance(each, str) for each in cast("Collection[object]", asked))),
-        f"columns must be one or more names, not {columns!r}",
-        site,
-    )
+    is_column = asked is None or are_names(asked)
+    refuse_unless(is_column, f"columns must be one or more names, not {columns!r}", site)
 
     def compare(judged: PartitionStatistics, before: Sequence[PartitionStatistics]) -> CheckResult:
         rows = sum(each.rows for each in before)

@@ -36,11 +36,15 @@ class Progress:
     broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
     def __post_init__(self) -> None:
-        """Name every asset at once: a dict that grows cannot be looked through by another thread."""
+        """Name every asset at once: a dict that grows cannot be looked through by another thread.
+
+        What is held back has failed before anything begins.
+        """
         self.made.update(dict.fromkeys(self.plan.planned, 0))
         self.left_out.update(dict.fromkeys(self.plan.planned, LeftOut()))
         self.calls.update(dict.fromkeys(self.plan.planned, 0))
         self.calls_s.update(dict.fromkeys(self.plan.planned, 0.0))
+        self.failures += held_back(self.plan)
 
     def called(self, key: AssetKey, took_s: float) -> None:
         """Note that a call has staged partitions of an asset."""
@@ -99,3 +103,8 @@ class Progress:
             )
             for key, count in planned.items()
         ]
+
+
+def held_back(plan: Plan) -> list[Failure]:
+    """Return why some assets cannot be made or read at all; it is said of no version, so no later commit settles it."""
+    return [Failure(str(key), None, why, -1) for key, why in plan.held.items()]
