@@ -38,6 +38,12 @@ _STEP = pl.Struct(
         "materialized": pl.Int64(),
         "failed": pl.Int64(),
         "skipped": pl.Int64(),
+        "calls": pl.Int64(),
+        "calls_s": pl.Float64(),
+        "rows": pl.Int64(),
+        "rate": pl.Float64(),
+        "left_s": pl.Float64(),
+        "current": pl.String(),
     }
 )
 
