@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -248,6 +249,7 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         "run_id": entry.run_id,
         "status": status,
         "totals": totals_json(entry) | {"failed": failed, "commits": commits},
+        "assets": [asdict(each) for each in entry.steps],
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_faults_json(seen, decision),

@@ -40,6 +40,10 @@ _STEP = pl.Struct(
         "skipped": pl.Int64(),
         "calls": pl.Int64(),
         "calls_s": pl.Float64(),
+        "rows": pl.Int64(),
+        "rate": pl.Float64(),
+        "left_s": pl.Float64(),
+        "current": pl.String(),
     }
 )
 

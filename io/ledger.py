@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io import folded
+from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
@@ -62,22 +63,6 @@ class Failure:
     table_id: str | None = None
     """The id of that table; a table that is made in its place makes the failure history too. None: there was no table
     yet, or, if there is a version, an older engine wrote the entry, and the version alone has to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssetOutcome:
-    """How far a run has come with one asset."""
-
-    asset: str
-    planned: int
-    """How many partitions; what is in none of the others is not settled yet."""
-    materialized: int = 0
-    failed: int = 0
-    skipped: int = 0
-    calls: int = 0
-    """How many calls of its function gave partitions that could be committed."""
-    calls_s: float = 0.0
-    """How long these took together; several of them at a time may have."""
 
 
 @dataclass(frozen=True, slots=True)

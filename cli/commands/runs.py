@@ -16,6 +16,7 @@ from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
 
 if TYPE_CHECKING:
@@ -194,10 +195,14 @@ def _steps(run: RunEntry) -> Iterator[Table]:
                 f"{each.materialized:,}/{each.planned:,}",
                 Cell(f"{each.failed:,}", "bad" if each.failed else "quiet"),
                 f"{each.skipped:,}",
+                f"{each.rows:,}",
+                rate_text(each),
+                *(() if run.status.is_over else (left_text(each), current_text(each))),
             )
             for each in run.steps
         ]
-        yield Table(("step", "made#", "failed#", "skipped#"), rows)
+        more = () if run.status.is_over else ("left#", "now")
+        yield Table(("step", "made#", "failed#", "skipped#", "rows#", "rate#", *more), rows)
 
 
 def _failures(run: RunEntry, by_partition: Mapping[tuple[str, str | None], KeptRows]) -> Iterator[Table | Cell]:

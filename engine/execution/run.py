@@ -164,12 +164,14 @@ class Run:
                 for task in self._executor.cancel():
                     self._running -= 1
                     self._pools.release((task.asset, task.first, task.last))
+                    self._progress.paces[task.asset].end(task.number)
                 self._pools.withdraw()
             for key, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(key, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
+            self._teller.progressed(time.monotonic())
             is_idle = not (self._has_ready or self._pools.hold_any)
             at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
             for key in list(self._batches):
@@ -232,6 +234,7 @@ class Run:
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
             return False
         self._tell(StepStarted(task.where, task.number))
+        self._progress.paces[key].begin(task.number, task.where, time.monotonic())
         self._submit(task)
         return True
 
@@ -255,7 +258,9 @@ class Run:
             self._teller.warned(key, self._afterwards.note(outcome))
             return
         self._pools.release((key, task.first, task.last))
-        self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
+        staged, failed = len(outcome.staged), len(outcome.failures)
+        self._tell(StepEnded(task.where, task.number, staged, failed))
+        self._progress.paces[key].end(task.number, staged, outcome.took_s, time.monotonic())
         self._sizes.learn(outcome)
         if outcome.may_pass_later and len(task.ordinals) > 1:
             self._halves.split(outcome)
@@ -271,7 +276,6 @@ class Run:
         for each in outcome.staged:
             self._teller.warned(key, ((each.ordinal, result) for result in each.not_passed))
         if outcome.staged:
-            self._progress.called(key, outcome.took_s)
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
 
@@ -313,8 +317,8 @@ class Run:
         self._teller.warned(key, found)
         if committed.version is not None:
             rejected = sum((each.left_out for each in done), LeftOut())
-            self._progress.commit(key, [each.partition.key for each in done], rejected)
             rows = sum(each.partition.rows for each in done)
+            self._progress.commit(key, [each.partition.key for each in done], rows, rejected)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
             self._teller.warned(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:
