@@ -155,6 +155,8 @@ class RunEntry:
     """By asset, upstreams first."""
     earlier: tuple[Attempt, ...] = ()
     """The attempts before this one, the first of them first."""
+    config: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """By asset, what those were given that take a config."""
 
     @property
     def process(self) -> Process | None:
@@ -369,6 +371,7 @@ def _from_json(document: Json) -> RunEntry:
         check_failures=tuple(
             CheckFailure(**_known(each, CheckFailure)) for each in document.get("check_failures") or ()
         ),
+        config=document.get("config") or {},
     )
 
 

@@ -14,7 +14,7 @@ import typer
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, Table, View, write
-from deltaworks.cli.running import WorkersOption, run_plan, stoppable
+from deltaworks.cli.running import ConfigOption, WorkersOption, read_asset_config, run_plan, stoppable
 from deltaworks.cli.step_progress import step_progress
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.workspace.project import Project
 
 JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="The job.")]
-ConfigOption = Annotated[
-    list[str] | None,
-    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Config of ops; later ones override earlier ones."),
-]
 
 
 def list_jobs(session: Session) -> ExitCode:
@@ -109,10 +105,11 @@ def run_job(
     command = shlex.join(["job", *sys.argv[2:]])
     if isinstance(job, Job):
         return _run_ops(session, project, job, partition, config or [], workers, retry_of, command)
-    if config or retry_of is not None:
-        option, hint = ("--config", "") if config else ("--retry-of", "; `deltaworks backfill` makes what is left")
-        raise RequestError(f"{option} is for jobs of ops, but {name!r} is one of assets{hint}.")
-    return _run_assets(session, project, job, partition, workers, command)
+    if retry_of is not None:
+        raise RequestError(
+            f"--retry-of is for jobs of ops, but {name!r} is one of assets; `deltaworks backfill` makes what is left."
+        )
+    return _run_assets(session, project, job, partition, config, workers, command)
 
 
 def _run_ops(
@@ -155,7 +152,13 @@ def _run_ops(
 
 
 def _run_assets(
-    session: Session, project: Project, job: AssetJob, partition: str | None, workers: int | None, command: str
+    session: Session,
+    project: Project,
+    job: AssetJob,
+    partition: str | None,
+    config: list[str] | None,
+    workers: int | None,
+    command: str,
 ) -> ExitCode:
     from deltaworks.engine.execution.asset_hooks import call_asset_hooks
     from deltaworks.engine.planning.job_partition import job_partition
@@ -164,6 +167,7 @@ def _run_assets(
 
     part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
     key = None if part is None else part.key
+    layers = read_asset_config(project, config, job)
     project, named = with_retry(project, job, session.now()), [] if key is None else [key]
     only = frozenset({Only.ALL})
     seen, decision = observe_and_decide(
@@ -178,6 +182,7 @@ def _run_assets(
         workers,
         command,
         ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
+        config=layers,
     )
 
 

@@ -163,6 +163,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     yield "command", run.command
     if run.tags:
         yield "tags", ", ".join(run.tags)
+    for asset, values in run.config.items():
+        yield f"config of {asset}", ", ".join(f"{field}={value}" for field, value in values.items())
     yield "started", f"{instant_text(run.started_at)} UTC"
     if run.ended_at is not None:
         yield "ended", f"{instant_text(run.ended_at)} UTC"
@@ -234,6 +236,7 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "pid": run.pid,
         "user": run.user,
         "tags": list(run.tags),
+        "config": dict(run.config),
         "reason": run.reason,
         "waits_for": None if run.status.is_over else run.waits_for,
         "attempt": run.attempt,

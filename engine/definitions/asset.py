@@ -11,8 +11,10 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset_config import config_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import NO_LIMITS, BackfillPolicy, Limits, RetryPolicy
@@ -26,9 +28,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_DAYS = 100_000
+"""The longest retention: 273 years, so that every instant of it can be written."""
 
 _POOL = re.compile("[A-Za-z0-9_-]{1,100}")
-"""The longest retention: 273 years, so that every instant of it can be written."""
 
 
 class AssetKind(StrEnum):
@@ -105,6 +107,10 @@ class Asset(Generic[P, R]):
     """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
+    config: Config | None = None
+    """What its config is where the run's does not say otherwise."""
+    config_counts: bool = False
+    """Whether partitions that were made by another config than the project's are stale."""
 
     @property
     def model(self) -> type | None:
@@ -147,6 +153,8 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    config: Config | None = None,
+    config_counts: bool = False,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -169,6 +177,8 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    config: Config | None = None,
+    config_counts: bool = False,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -193,6 +203,8 @@ def asset(
         code_version: what stands for the function's code instead of its hash.
         location: the table's folder below the lake, for a table that is older than the asset's name.
         retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
+        config: what its config is where the run's does not say otherwise.
+        config_counts: whether partitions that were made by another config than the project's are stale.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -223,6 +235,8 @@ def asset(
             limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
+            config=config,
+            config_counts=config_counts,
         )
         return complete(defined)
 
@@ -239,6 +253,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
+    problem = problem or config_problem(defined)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)

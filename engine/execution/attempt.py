@@ -106,6 +106,7 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
         attempt=number,
         tags=run.tags,
         failures=run.failures,
+        config=run.config,
         earlier=(*run.earlier, before),
     )
 

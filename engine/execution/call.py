@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import polars as pl
 
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.execution.given import Given, Produced, Resources, called, describe
 from deltaworks.engine.execution.task import Task, where_of
@@ -17,6 +19,9 @@ from deltaworks.io.partition_values import stored
 from deltaworks.io.places import Places
 from deltaworks.io.store import Store
 from deltaworks.validation import Contract, compile_contract
+
+Configs: TypeAlias = Mapping[str, Config]
+"""By asset key, of those that take one."""
 
 ContractKey: TypeAlias = tuple[type | None, tuple[tuple[str, pl.DataType], ...]]
 """A model and the columns that it was compiled for."""
@@ -90,7 +95,7 @@ class Result:
         return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
-def call_function(call: Call, store: Store, resources: Resources) -> Produced:
+def call_function(call: Call, store: Store, resources: Resources, config: Configs) -> Produced:
     """Call the function, and those of the views that it reads, and return its result, lazily.
 
     Raises:
@@ -102,6 +107,8 @@ def call_function(call: Call, store: Store, resources: Resources) -> Produced:
     signature = call.node.asset.signature
     if signature.partition is not None:
         arguments[signature.partition] = call.partition
+    if signature.config is not None:
+        arguments[signature.config] = config[str(call.node.key)]
     return called(call.node.asset, arguments, call.where)
 
 

@@ -21,7 +21,8 @@ from deltaworks.engine.execution.pin import lacking, pin
 from deltaworks.engine.execution.rerun import TOLERANCE
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
-from deltaworks.engine.execution.workers import resources_of
+from deltaworks.engine.execution.workers import configs_of, resources_of
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.compare import Part, Terms, compare
 from deltaworks.io.difference import ColumnDifference, Difference
@@ -81,6 +82,7 @@ def try_ranges(
 
     Raises:
         InvalidSettings: a resource lacks its environment variable.
+        RequestError: an asset takes a config with a field that has no default.
         LogGap: a commit of an upstream is missing or damaged.
     """
     for key, node in graph.nodes.items():
@@ -88,7 +90,9 @@ def try_ranges(
             tables = {edge.upstream: open_latest(store, graph.nodes[edge.upstream].asset) for edge in node.upstream}
             with tempfile.TemporaryDirectory(prefix="deltaworks-ranges-") as folder:
                 target = Store(Path(folder).resolve(), durable=False)
-                stager = Stager(store, {str(node.key): node}, resources_of(definitions, node, environ), target)
+                config = configs_of([node], resolve_asset_config(graph, [key], ()))
+                resources = resources_of(definitions, node, environ)
+                stager = Stager(store, {str(node.key): node}, resources, target, config=config)
                 yield _Trying(graph, node, tables, stager, target, run_id).trial()
 
 

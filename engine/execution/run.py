@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,8 +17,8 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.afterwards import Afterwards
 from deltaworks.engine.execution.agenda import Agenda, Blocked
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
+from deltaworks.engine.execution.calls import Calls
 from deltaworks.engine.execution.checking import Checker
-from deltaworks.engine.execution.entry import calls_before
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionRetried,
@@ -35,8 +34,6 @@ from deltaworks.engine.execution.events import (
 from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
-from deltaworks.engine.execution.pin import Members, lacking
-from deltaworks.engine.execution.pinned_task import pinned_task
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
@@ -44,14 +41,13 @@ from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.retries import Retries
 from deltaworks.engine.execution.sizes import Sizes
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.superseded import Superseded, Verdict
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.execution.teller import Teller
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.engine.planning.plan import Only, Plan, matching
-from deltaworks.engine.planning.state import lake_state
-from deltaworks.engine.planning.status import Status, lake_status
+from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
 from deltaworks.io.ledger import RunEntry, RunStatus, write_run
@@ -68,9 +64,6 @@ BATCH_AGE_S = 2.0
 
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
-
-MAX_TRIES = 3
-"""How often a partition is made that others change each time meanwhile."""
 
 
 class Run:
@@ -100,15 +93,14 @@ class Run:
         self._agenda = Agenda(graph, plan, self._sizes.of)
         as_planned = {key: TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
-        self._superseded: Counter[tuple[AssetKey, int]] = Counter()
+        self._superseded = Superseded(graph, plan, tables, entry.run_id)
         self._retries = Retries()
         self._halves: set[tuple[AssetKey, int, int]] = set()
-        self._read: Members = {}
         self._afterwards = Afterwards(graph, tables, entry.run_id)
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
         self._teller = Teller(graph, self._progress, tell)
-        self._numbers = calls_before(entry)
+        self._calls = Calls(graph, tables, entry)
         self._running = 0
 
     def skip(self, made_by_others: Sequence[PartitionSkipped]) -> None:
@@ -200,8 +192,7 @@ class Run:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
-        check = self._afterwards.take(self._numbers + 1)
-        if check is not None:
+        if self._afterwards.waiting and (check := self._afterwards.take(self._calls.number())) is not None:
             self._submit(check)
             return True
         taken = self._pools.take(self._agenda.take)
@@ -214,15 +205,12 @@ class Run:
     def _begin(self, key: AssetKey, first: int, last: int) -> bool:
         """Give a call to the executor, unless it turns out that it cannot be made."""
         node = self._graph.nodes[key]
-        lacks = lacking(self._graph, self._tables, key, first, last)
+        lacks = self._calls.lacking(key, first, last)
         if lacks:
             self._set_apart(key, first, last, lacks)
             return False
         try:
-            number, run_id = self._numbers + 1, self._entry.run_id
-            task = pinned_task(
-                self._graph, self._tables, key, first, last, read=self._read, run_id=run_id, number=number
-            )
+            task = self._calls.task(key, first, last)
         except DeltaworksError as error:
             for ordinal in range(first, last + 1):
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
@@ -232,7 +220,7 @@ class Run:
         return True
 
     def _submit(self, task: Task) -> None:
-        self._numbers, self._running = task.number, self._running + 1
+        self._running += 1
         self._executor.submit(task)
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
@@ -337,40 +325,21 @@ class Run:
             self._decide_again(key, {each.ordinal: conflicts[each.partition.key] for each in superseded})
 
     def _decide_again(self, key: AssetKey, conflicts: Mapping[int, CommitConflict]) -> None:
-        """Decide anew about partitions that somebody else changed while they were made.
-
-        What is still asked for is made again, a few times; what is not, since theirs will do, is skipped. Who asked
-        for these very partitions, whatever their status, is told.
-        """
-        own = [ordinal for ordinal, conflict in conflicts.items() if self._is_own(key, conflict)]
-        for ordinal in own:  # another attempt of this run was taken for lost, and was not
-            self._skip(key, ordinal, conflicts[ordinal].version)
-            self._agenda.committed(key, ordinal)
-        conflicts = {ordinal: conflict for ordinal, conflict in conflicts.items() if ordinal not in own}
-        if not conflicts:
-            return
-        if Only.ALL in self._plan.only:
-            for ordinal, conflict in conflicts.items():
-                self._fail(key, ordinal, str(conflict))
-            return
-        status = lake_status(self._graph, lake_state(self._graph, self._tables, ()))[key]
-        wanted = matching(status, self._plan.only)
-        for ordinal, conflict in conflicts.items():
-            self._superseded[key, ordinal] += 1
-            self._decided_on[key, ordinal] = TableThen.of(self._tables[key])
-            if ordinal not in wanted:
-                self._skip(key, ordinal, conflict.version)
-                if Status(status.status[ordinal]) is Status.MISSING:
-                    self._block(key, ordinal, is_gone=True)
-                else:
+        """Decide anew about partitions that somebody else changed while they were made."""
+        for ordinal, verdict in self._superseded.decide(key, conflicts).items():
+            if self._superseded.asks_anew:
+                self._decided_on[key, ordinal] = TableThen.of(self._tables[key])
+            match verdict:
+                case Verdict.THEIRS:
+                    self._skip(key, ordinal, conflicts[ordinal].version)
                     self._agenda.committed(key, ordinal)
-            elif self._superseded[key, ordinal] < MAX_TRIES:
-                self._agenda.again(key, ordinal)
-            else:
-                self._fail(key, ordinal, str(conflict))
-
-    def _is_own(self, key: AssetKey, conflict: CommitConflict) -> bool:
-        return self._tables[key].writers[conflict.version].run_id == self._entry.run_id
+                case Verdict.GONE:
+                    self._skip(key, ordinal, conflicts[ordinal].version)
+                    self._block(key, ordinal, is_gone=True)
+                case Verdict.AGAIN:
+                    self._agenda.again(key, ordinal)
+                case Verdict.FAILED:
+                    self._fail(key, ordinal, str(conflicts[ordinal]))
 
     def _skip(self, key: AssetKey, ordinal: int, version: int) -> None:
         partition, writer = self._graph.nodes[key].partitions.key(ordinal), self._tables[key].writers[version]

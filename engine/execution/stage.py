@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from deltaworks.engine.definitions.asset_check import When
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.policies import error_names
-from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.call import Call, Configs, ContractKey, Result, call_function, guard
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Produced, Resources, describe
@@ -52,6 +53,7 @@ class Stager:
     """The contracts of the run so far."""
     fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
     """By asset key, of the first call that made any."""
+    config: Configs = field(default_factory=dict[str, Config])
 
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
@@ -60,7 +62,7 @@ class Stager:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         if task.when is When.AFTER:
             return self._check(call)
-        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
+        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config))
 
     def stage_rows(self, call: Call, make: Callable[[], Produced]) -> Outcome:
         """Stage the rows that something makes as if the call's function had returned them."""

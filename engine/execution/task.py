@@ -90,6 +90,8 @@ class Task:
     """What the checks of each partition read; a partition that is not in it is not judged by any."""
     when: When = When.BEFORE
     """After: nothing is made, but what is committed of the partitions is judged."""
+    config_hash: str | None = None
+    """What stands for the config that the function is given; none: it takes none."""
 
     @property
     def where(self) -> str:

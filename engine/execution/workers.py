@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.call import Configs
 from deltaworks.engine.execution.children import Children
 from deltaworks.engine.execution.executor import Executor, ThreadExecutor, Work
 from deltaworks.engine.execution.executor_kind import ExecutorKind
@@ -18,6 +19,7 @@ from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError
+from deltaworks.io.dtypes import Json
 from deltaworks.io.store import Store
 
 Load: TypeAlias = Callable[[], tuple[Definitions, AssetGraph]]
@@ -46,6 +48,7 @@ class StagerOf:
     assets: tuple[AssetKey, ...]
     environ: Mapping[str, str]
     kept_bytes: int
+    config: Mapping[str, Json]
 
     def __call__(self) -> Work:
         """Load the project and return what carries out its tasks.
@@ -57,7 +60,7 @@ class StagerOf:
         gone = [str(key) for key in self.assets if key not in graph.nodes]
         if gone:
             raise InvalidDefinition(f"it does not define {', '.join(gone)} any more")
-        return stager_of(definitions, graph, self.store, self.assets, self.environ, self.kept_bytes).stage
+        return stager_of(definitions, graph, self.store, self.assets, self.environ, self.config, self.kept_bytes).stage
 
 
 def stager_of(
@@ -66,9 +69,12 @@ def stager_of(
     store: Store,
     assets: tuple[AssetKey, ...],
     environ: Mapping[str, str],
+    config: Mapping[str, Json],
     kept_bytes: int = KEPT_BYTES,
 ) -> Stager:
     """Return what carries out the tasks of some assets.
+
+    `config` says what those are given that take one, and stands in the run's entry.
 
     Raises:
         InvalidSettings: a resource lacks its environment variable.
@@ -77,7 +83,16 @@ def stager_of(
     resources: dict[str, dict[str, Resource]] = {}
     for node in nodes.values():
         resources |= resources_of(definitions, node, environ)
-    return Stager(store, nodes, resources, keep=Keep(store, kept_bytes))
+    return Stager(store, nodes, resources, keep=Keep(store, kept_bytes), config=configs_of(nodes.values(), config))
+
+
+def configs_of(nodes: Iterable[Node], values: Mapping[str, Json]) -> Configs:
+    """Return the configs of assets that take one, from their values as the ledger keeps them, by asset key."""
+    return {
+        str(node.key): model.model_validate(values[str(node.key)])
+        for node in nodes
+        if (model := node.asset.signature.config_model) is not None and str(node.key) in values
+    }
 
 
 def resources_of(definitions: Definitions, node: Node, environ: Mapping[str, str]) -> dict[str, dict[str, Resource]]:
@@ -102,6 +117,7 @@ def start(
     graph: AssetGraph,
     assets: tuple[AssetKey, ...],
     environ: Mapping[str, str],
+    config: Mapping[str, Json],
     log: RunLog,
 ) -> Executor:
     """Start the executor of a run.
@@ -118,7 +134,7 @@ def start(
         return ThreadExecutor(log.capturing(stager.stage), workers.count)
     if workers.load is None:
         raise RequestError(_no_project(sorted(map(str, in_processes)), workers.kind))
-    make = StagerOf(workers.load, stager.store, assets, dict(environ), KEPT_BYTES // workers.count)
+    make = StagerOf(workers.load, stager.store, assets, dict(environ), KEPT_BYTES // workers.count, config)
     children = Children(make, environ, lambda task: graph.nodes[task.asset].asset.limits, workers.count, log.line)
     return ThreadExecutor(
         log.capturing(lambda task: children.carry_out(task) if task.asset in in_processes else stager.stage(task)),

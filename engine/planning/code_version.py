@@ -102,7 +102,11 @@ def _own(asset: Asset[..., Any]) -> Own:
 
 def _reach(asset: Asset[..., Any]) -> Reach:
     found = Reach(_own(asset))
-    found.follow(asset.function, asset.signature.resources)
+    signature = asset.signature
+    config = (
+        {} if signature.config is None or signature.config_model is None else {signature.config: signature.config_model}
+    )
+    found.follow(asset.function, {**signature.resources, **config})
     for upstream in asset.signature.upstreams:
         for function in functions_of(upstream.mapping):
             found.follow(function, {})

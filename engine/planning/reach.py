@@ -21,6 +21,7 @@ from typing import Any, TypeAlias, cast
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.planning.constants import constant_text, is_a
 from deltaworks.engine.planning.opaque import (
@@ -117,7 +118,7 @@ class Reach:
         (name, *attributes), home = chain, function.__globals__
         if name in owners:
             if not attributes:
-                return self._class(owners[name], values=not issubclass(owners[name], Resource))
+                return self._class(owners[name], values=not issubclass(owners[name], Resource | Config))
             link = self._attribute(owners[name], attributes[0])
             return self._class(owners[name]) if link is None else link
         if name == "super" and attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
@@ -29,6 +29,8 @@ class AssetJob:
     hooks: tuple[Hook, ...]
     description: str
     where: Place
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What its assets are given where the run's config does not say otherwise, by asset."""
 
     def __repr__(self) -> str:
         return f"<job {self.name} at {self.where}>"
@@ -43,6 +45,7 @@ def define_asset_job(
     retry: RetryPolicy | None = None,
     hooks: Sequence[Hook] = (),
     description: str = "",
+    config: Mapping[str, Any] | None = None,
 ) -> AssetJob:
     """Define a job that makes assets, whatever their status, those upstream first.
 
@@ -54,6 +57,7 @@ def define_asset_job(
         retry: how often assets are tried again that do not say so themselves.
         hooks: what is told how each asset ended, or the run.
         description: what it is for.
+        config: what its assets are given where the run's config does not say otherwise: fields by asset key.
 
     Raises:
         InvalidDefinition: what is given makes no sense.
@@ -76,4 +80,5 @@ def define_asset_job(
         hooks=refuse_others(hooks, f"job {name!r}", where, of_runs=True),
         description=description,
         where=where,
+        config=dict(config or {}),
     )
