@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,8 +16,16 @@ from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, locati
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import NO_LIMITS, BackfillPolicy, Limits, RetryPolicy
+from deltaworks.engine.definitions.policies import (
+    NO_LIMITS,
+    BackfillPolicy,
+    Limits,
+    RetryPolicy,
+    pool_problem,
+    read_limits,
+)
 from deltaworks.engine.definitions.registry import note
+from deltaworks.engine.definitions.shared_call import SharedCall
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
@@ -29,8 +36,6 @@ R = TypeVar("R")
 
 _MOST_DAYS = 100_000
 """The longest retention: 273 years, so that every instant of it can be written."""
-
-_POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 
 
 class AssetKind(StrEnum):
@@ -111,6 +116,18 @@ class Asset(Generic[P, R]):
     """What its config is where the run's does not say otherwise."""
     config_counts: bool = False
     """Whether partitions that were made by another config than the project's are stale."""
+    shared: SharedCall | None = None
+    """The function that makes it together with others; none: its own makes only this one."""
+
+    @property
+    def authored(self) -> tuple[Callable[..., Any], ...]:
+        """The author's functions that make it."""
+        return (self.function if self.shared is None else self.shared.function,)
+
+    @property
+    def config_name(self) -> str:
+        """What its config stands under."""
+        return str(self.key) if self.shared is None else self.shared.name
 
     @property
     def model(self) -> type | None:
@@ -232,7 +249,7 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
             location=location,
-            limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
+            limits=read_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
             config=config,
@@ -252,7 +269,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     is_external = defined.kind is AssetKind.EXTERNAL
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
-    problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
+    problem = problem or _retention_problem(defined.retention_days) or pool_problem(defined.pool)
     problem = problem or config_problem(defined)
     if problem:
         raise InvalidDefinition(
@@ -309,13 +326,6 @@ def read_columns(
         raise InvalidDefinition(f"{kind} {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
 
 
-def _limits(key: AssetKey, where: Place, timeout_s: float | None, memory_mb: float | None, *, isolate: bool) -> Limits:
-    try:
-        return Limits(timeout_s, memory_mb, isolate)
-    except InvalidDefinition as error:
-        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
-
-
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
     if isinstance(asset.partitions, Unpartitioned) and asset.signature.partition is not None:
         return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
@@ -326,12 +336,6 @@ def _retention_problem(days: object) -> str | None:
     if days is None or (isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days < _MOST_DAYS):
         return None
     return f"retention_days must be a number of days from 0 to {_MOST_DAYS:,}, not {days!r}"
-
-
-def _pool_problem(pool: object) -> str | None:
-    if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
-        return None
-    return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:

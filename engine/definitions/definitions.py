@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.keys import CheckKey
+from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.graph import Graph
 from deltaworks.engine.definitions.ops.hooks import Hook
@@ -32,12 +33,12 @@ class Definitions:
 
     def __init__(
         self,
-        assets: Iterable[Asset[..., Any]] = (),
+        assets: Iterable[Asset[..., Any] | MultiAsset[..., Any]] = (),
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
         jobs: Iterable[AnyJob] = (),
     ) -> None:
-        self.assets = tuple({id(asset): asset for asset in assets}.values())
+        self.assets = tuple({id(asset): asset for asset in each_asset(assets)}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
         self.jobs = {job.name: job for job in _jobs(jobs)}
@@ -50,7 +51,9 @@ class Definitions:
         """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, and resources by name."""
         values: dict[str, Any] = vars(module)
         jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
-        assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
+        assets: list[Asset[..., Any] | MultiAsset[..., Any]] = [
+            value for value in values.values() if isinstance(value, Asset | MultiAsset)
+        ]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
         return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs)
 

@@ -19,9 +19,10 @@ from deltaworks.engine.definitions.materialize_result import read_returned_type
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.definitions.shared_call import Wanted
 from deltaworks.errors import InvalidDefinition, Place
 
-_INJECTED = (Partition, Logger)
+_INJECTED = (Partition, Logger, Wanted)
 _CONFIGURED = ("asset", "multi_asset")
 _PREVIOUS = "Previous, the asset's own preceding partition"
 
@@ -71,6 +72,8 @@ class Signature:
     config: str | None = None
     """The argument that receives the config."""
     config_model: type[Config] | None = None
+    wanted: str | None = None
+    """The argument that is told which outputs a call is to make."""
     returns: FrameType = field(default=FrameType(None, is_lazy=True))
 
 
@@ -99,6 +102,8 @@ def read_signature(
         signature = _read(function, read_hints(function, local_names), name, returns, judged)
         if signature.config is not None and what not in _CONFIGURED:
             raise InvalidDefinition(f"argument {signature.config!r} is a Config, which only assets and ops are given")
+        if signature.wanted is not None and what != "multi_asset":
+            raise InvalidDefinition(f"argument {signature.wanted!r} is Wanted, which only a multi_asset is given")
         return signature
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
@@ -176,6 +181,7 @@ def _read(
         logger=injected.get(Logger),
         config=next(iter(config), None),
         config_model=next(iter(config.values()), None),
+        wanted=injected.get(Wanted),
         returns=rows,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.agenda import Blocked
@@ -33,13 +34,17 @@ class Calls:
         """Return which partitions of a call lack an upstream, by ordinal."""
         return lacking(self._graph, self._tables, key, first, last)
 
-    def task(self, key: AssetKey, first: int, last: int) -> Task:
-        """Return the task that makes partitions of an asset from what the tables hold now.
+    def task(self, keys: Sequence[AssetKey], first: int, last: int) -> Task:
+        """Return the task that makes partitions of assets, by one call, from what the tables hold now.
 
         Raises:
             TableMismatch: a table cannot be read.
         """
-        run_id, config = self._entry.run_id, self._entry.config.get(str(key))
+        task, *others = (self._task(key, first, last) for key in keys)
+        return replace(task, others=tuple(others)) if others else task
+
+    def _task(self, key: AssetKey, first: int, last: int) -> Task:
+        run_id, config = self._entry.run_id, self._entry.config.get(self._graph.nodes[key].asset.config_name)
         number = self.number()
         return pinned_task(
             self._graph, self._tables, key, first, last, read=self._read, run_id=run_id, number=number, config=config

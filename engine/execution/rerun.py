@@ -287,18 +287,18 @@ def _compared(past: _Past, outcome: Outcome, target: Store, so_far: Difference) 
 
 def _config(store: Store, past: _Past) -> dict[str, Json]:
     """Return the config that partitions were made with, by asset: the project's own, or what the ledger keeps."""
-    made, key = next(iter(past.made.values())), str(past.node.key)
+    made, name = next(iter(past.made.values())), past.node.asset.config_name
     project = default_config(past.node.asset)
     if made.config_hash is None or (project is not None and config_hash(config_values(project)) == made.config_hash):
-        return {} if project is None else {key: config_values(project)}
-    kept = (run.config.get(key) for run in read_runs(store) if run.run_id == made.run_id)
+        return {} if project is None else {name: config_values(project)}
+    kept = (run.config.get(name) for run in read_runs(store) if run.run_id == made.run_id)
     values = next((each for each in kept if each is not None and config_hash(each) == made.config_hash), None)
     if values is None:
         raise RequestError(
-            f"{key} was made with another config than the project's, and the ledger does not keep that of run "
-            f"{made.run_id} any more, so it cannot be made again the same."
+            f"{past.node.key} was made with another config than the project's, and the ledger does not keep that of "
+            f"run {made.run_id} any more, so it cannot be made again the same."
         )
-    return {key: values}
+    return {name: values}
 
 
 def _code_notes(past: _Past) -> Iterator[str]:

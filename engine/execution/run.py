@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
@@ -153,8 +154,8 @@ class Run:
                 stopping = True
                 self._tell(Stopping())
                 self._running -= self._executor.cancel()
-            for key, ordinal in self._retries.due(time.monotonic()):
-                self._agenda.call_again(key, ordinal, ordinal)
+            for keys, ordinal in self._retries.due(time.monotonic()):
+                self._agenda.call_again(keys, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
@@ -204,18 +205,21 @@ class Run:
 
     def _begin(self, key: AssetKey, first: int, last: int) -> bool:
         """Give a call to the executor, unless it turns out that it cannot be made."""
-        node = self._graph.nodes[key]
-        lacks = self._calls.lacking(key, first, last)
+        keys = (key, *self._agenda.along(key, first, last))
+        lacks = self._calls.lacking(key, first, last)  # all that one call makes is made from the same
         if lacks:
-            self._set_apart(key, first, last, lacks)
+            for asset in keys:
+                self._set_apart(asset, first, last, lacks)
             return False
         try:
-            task = self._calls.task(key, first, last)
+            task = self._calls.task(keys, first, last)
         except DeltaworksError as error:
-            for ordinal in range(first, last + 1):
-                self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
+            partitions = self._graph.nodes[key].partitions
+            for asset, ordinal in product(keys, range(first, last + 1)):
+                self._fail(asset, ordinal, f"{asset} {partitions.key(ordinal)}".rstrip() + f": {error}")
             return False
-        self._tell(StepStarted(task.where, task.number))
+        for each in (task, *task.others):
+            self._tell(StepStarted(each.where, each.number))
         self._submit(task)
         return True
 
@@ -233,43 +237,59 @@ class Run:
                 self._agenda.again(key, ordinal)
 
     def _take_in(self, outcome: Outcome) -> None:
-        task, key = outcome.task, outcome.task.asset
-        node = self._graph.nodes[key]
+        task = outcome.task
         if task.when is When.AFTER:
-            self._teller.warned(key, self._afterwards.note(outcome))
+            self._teller.warned(task.asset, self._afterwards.note(outcome))
             return
-        self._pools.release((key, task.first, task.last))
-        self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
-        self._sizes.learn(outcome)
-        if outcome.may_pass_later and len(task.ordinals) > 1:
-            self._split(outcome)
-            return
+        self._pools.release((task.asset, task.first, task.last))
+        parts = (outcome, *outcome.others)
+        for each in parts:
+            self._tell(StepEnded(each.task.where, each.task.number, len(each.staged), len(each.failures)))
+            self._sizes.learn(each)
+        failed = [each for each in parts if each.may_pass_later]
+        delay_s = None
+        if failed and len(task.ordinals) > 1:
+            self._split(failed)
+        elif failed:
+            delay_s = self._wait_for(failed)
+        for each in parts:
+            if not each.may_pass_later or len(task.ordinals) == 1:
+                self._note(each, delay_s if each.may_pass_later else None)
+
+    def _note(self, outcome: Outcome, delay_s: float | None) -> None:
+        """Take in what came of one asset; `delay_s`: what failed of it is tried again after so long."""
+        key = outcome.task.asset
         for ordinal, reason in outcome.failures.items():
-            delay_s = None
-            if outcome.may_pass_later and node.asset.retry.allows(outcome.error_names):
-                delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
                 self._fail(key, ordinal, reason, outcome.broken.get(ordinal))
             else:
-                self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
+                self._tell(PartitionRetried(key, self._graph.nodes[key].partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
             self._teller.warned(key, ((each.ordinal, result) for result in each.not_passed))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
 
-    def _split(self, outcome: Outcome) -> None:
+    def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
+        """Let what a call did not make of a partition wait for the next try; return how long, or none."""
+        task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
+        if not policy.allows(failed[0].error_names):
+            return None
+        keys = [each.task.asset for each in failed]
+        return self._retries.wait_for(keys, task.first, policy, time.monotonic())
+
+    def _split(self, failed: Sequence[Outcome]) -> None:
         """Call both halves of a range whose call failed, until the partitions are known that make it fail.
 
         The others land. A range of n partitions costs 2n - 1 calls at most, all of them failing.
         """
-        task = outcome.task
+        task, keys = failed[0].task, [each.task.asset for each in failed]
         middle = (task.first + task.last) // 2
         if (task.asset, task.first, task.last) not in self._halves:
-            self._tell(RunNoted(f"made again in halves, since it failed: {outcome.failures[task.first]}"))
-        for half in ((task.asset, task.first, middle), (task.asset, middle + 1, task.last)):
-            self._halves.add(half)
-            self._agenda.call_again(*half)
+            self._tell(RunNoted(f"made again in halves, since it failed: {failed[0].failures[task.first]}"))
+        for first, last in ((task.first, middle), (middle + 1, task.last)):
+            self._halves.add((task.asset, first, last))
+            self._agenda.call_again(keys, first, last)
 
     def _commit(self, key: AssetKey, *, waits: bool = True) -> None:
         waits = waits and self._swap is None  # a swap judges all of a table at once

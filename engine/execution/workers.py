@@ -87,11 +87,12 @@ def stager_of(
 
 
 def configs_of(nodes: Iterable[Node], values: Mapping[str, Json]) -> Configs:
-    """Return the configs of assets that take one, from their values as the ledger keeps them, by asset key."""
+    """Return the configs of assets that take one, from their values as the ledger keeps them, by `config_name`."""
     return {
-        str(node.key): model.model_validate(values[str(node.key)])
+        name: model.model_validate(values[name])
         for node in nodes
-        if (model := node.asset.signature.config_model) is not None and str(node.key) in values
+        for name in [node.asset.config_name]
+        if (model := node.asset.signature.config_model) is not None and name in values
     }
 
 

@@ -17,16 +17,16 @@ from deltaworks.io.dtypes import Json
 def resolve_asset_config(
     graph: AssetGraph, planned: Iterable[AssetKey], given: Sequence[ConfigLayer]
 ) -> dict[str, Json]:
-    """Return the config of every asset that takes one and is planned, or that a layer is about.
+    """Return the config of every asset that takes one and is planned, or that a layer is about, by `config_name`.
 
     Later layers override earlier ones, and all what the project says.
 
     Raises:
         RequestError: a layer names no asset that takes config or no field, a value does not fit, or one is missing.
     """
-    taking = {str(key): node.asset for key, node in graph.nodes.items() if node.asset.signature.config_model}
+    taking = {node.asset.config_name: node.asset for node in graph.nodes.values() if node.asset.signature.config_model}
     layers = [ConfigLayer(layer.origin, dict(_by_asset(layer, layer.values, taking))) for layer in given]
-    wanted = {str(key) for key in planned}.union(*(layer.values for layer in layers))
+    wanted = {graph.nodes[key].asset.config_name for key in planned}.union(*(layer.values for layer in layers))
     return {name: _of_asset(asset, layers) for name, asset in taking.items() if name in wanted}
 
 
@@ -47,10 +47,10 @@ def _by_asset(
 
 
 def _of_asset(asset: Asset[..., Any], layers: Sequence[ConfigLayer]) -> Json:
-    model, base, path = asset.signature.config_model, default_config(asset), (str(asset.key),)
+    model, base, path = asset.signature.config_model, default_config(asset), (asset.config_name,)
     assert model is not None, "only assets that take a config have one"
     found = [fields_at(layer, path) for layer in layers]
     if base is None or any(found):
         values = merged([{} if base is None else base.model_dump(), *found])
-        base = validated(model, values, f"asset {str(asset.key)!r}", path, layers)
+        base = validated(model, values, f"asset {asset.config_name!r}", path, layers)
     return config_values(base)

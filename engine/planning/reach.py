@@ -178,7 +178,7 @@ class Reach:
     def _held(self, value: Any) -> str | None:
         """Say what a value is that is of the project or holds something of it; none: it is neither."""
         if isinstance(value, Asset):
-            return self._held(cast("Asset[..., Any]", value).function)
+            return "+".join(filter(None, map(self._held, cast("Asset[..., Any]", value).authored)))
         if isinstance(value, MethodType):
             owner: type = type(value.__self__)
             return f"{self._methods([value.__func__], owner)} of {self._text(value.__self__)}"

@@ -15,6 +15,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.multi_asset import MultiAsset
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
@@ -41,7 +42,7 @@ from deltaworks.io.store import Store
 
 
 def materialize(
-    assets: Sequence[Asset[..., Any]],
+    assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
     *,
     lake: str | Path,
     partition: str | Sequence[str] | None = None,

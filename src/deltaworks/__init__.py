@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TimeWindowMapping,
     )
     from deltaworks.engine.definitions.materialize_result import MaterializeResult
+    from deltaworks.engine.definitions.multi_asset import AssetSpec, MultiAsset, multi_asset
     from deltaworks.engine.definitions.ops.asset_job import AssetJob, define_asset_job
     from deltaworks.engine.definitions.ops.attempt import Attempt
     from deltaworks.engine.definitions.ops.config import Config
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
+    from deltaworks.engine.definitions.shared_call import Wanted
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.definitions.source import file_source, observable_source
     from deltaworks.engine.definitions.view import view
@@ -73,6 +75,7 @@ __all__ = [
     "AssetCheck",
     "AssetJob",
     "AssetKey",
+    "AssetSpec",
     "Attempt",
     "BackfillPolicy",
     "Backoff",
@@ -101,6 +104,7 @@ __all__ = [
     "Logger",
     "MaterializeResult",
     "MonthlyPartitions",
+    "MultiAsset",
     "MultiMapping",
     "MultiPartitions",
     "Nothing",
@@ -119,6 +123,7 @@ __all__ = [
     "StaticPartitions",
     "StepEnded",
     "TimeWindowMapping",
+    "Wanted",
     "WeeklyPartitions",
     "asset",
     "asset_check",
@@ -132,6 +137,7 @@ __all__ = [
     "graph",
     "job",
     "materialize",
+    "multi_asset",
     "observable_source",
     "op",
     "read",
@@ -160,6 +166,7 @@ _NAMES = {
         "TimeWindowMapping",
     ),
     "definitions.materialize_result": ("MaterializeResult",),
+    "definitions.multi_asset": ("AssetSpec", "MultiAsset", "multi_asset"),
     "definitions.ops.asset_job": ("AssetJob", "define_asset_job"),
     "definitions.ops.attempt": ("Attempt",),
     "definitions.ops.config": ("Config",),
@@ -190,6 +197,7 @@ _NAMES = {
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
+    "definitions.shared_call": ("Wanted",),
     "definitions.signature": ("Input",),
     "definitions.source": ("file_source", "observable_source"),
     "definitions.view": ("view",),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.calling import calling_place
+from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.ops.job import job_name_problem
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import RetryPolicy
 from deltaworks.errors import InvalidDefinition, Place
+
+Selected: TypeAlias = str | Asset[..., Any] | MultiAsset[..., Any]
+"""What an author may write to select assets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +42,7 @@ class AssetJob:
 
 def define_asset_job(
     name: str,
-    selection: str | Asset[..., Any] | Sequence[str | Asset[..., Any]] = "*",
+    selection: Selected | Sequence[Selected] = "*",
     *,
     partitions: Partitions | None = None,
     tags: Mapping[str, str] | None = None,
@@ -63,7 +67,7 @@ def define_asset_job(
         InvalidDefinition: what is given makes no sense.
     """
     where = calling_place() or Place("?", 0)
-    given = (selection,) if isinstance(selection, str | Asset) else tuple(selection)
+    given = (selection,) if isinstance(selection, str | Asset | MultiAsset) else tuple(selection)
     problem = job_name_problem(name)
     if not given:
         problem = "its selection is empty; leave it out to mean every asset"
@@ -73,7 +77,7 @@ def define_asset_job(
         raise InvalidDefinition(f"job {name!r}: {problem}", where=where)
     return AssetJob(
         name=name,
-        selection=tuple(str(each.key) if isinstance(each, Asset) else each for each in given),
+        selection=tuple(name for each in given for name in _names(each)),
         partitions=Unpartitioned() if partitions is None else partitions,
         tags=dict(tags or {}),
         retry=retry,
@@ -82,3 +86,7 @@ def define_asset_job(
         where=where,
         config=dict(config or {}),
     )
+
+
+def _names(selected: Selected) -> tuple[str, ...]:
+    return (selected,) if isinstance(selected, str) else tuple(str(asset.key) for asset in each_asset([selected]))
