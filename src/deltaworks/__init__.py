@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deltaworks import resources as resources
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
@@ -133,6 +134,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "resources",
     "seed",
     "skip_hook",
     "success_hook",
@@ -195,7 +197,7 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
-_MODULES = {"checks": "deltaworks.engine.definitions.checks"}
+_MODULES = {"checks": "deltaworks.engine.definitions.checks", "resources": "deltaworks.resources"}
 
 
 def __getattr__(name: str) -> Any:
