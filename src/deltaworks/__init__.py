@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deltaworks import resources as resources
+    from deltaworks import testing as testing
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
@@ -138,6 +139,7 @@ __all__ = [
     "seed",
     "skip_hook",
     "success_hook",
+    "testing",
     "view",
 ]
 
@@ -197,7 +199,11 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
-_MODULES = {"checks": "deltaworks.engine.definitions.checks", "resources": "deltaworks.resources"}
+_MODULES = {
+    "checks": "deltaworks.engine.definitions.checks",
+    "resources": "deltaworks.resources",
+    "testing": "deltaworks.testing",
+}
 
 
 def __getattr__(name: str) -> Any:
