@@ -123,6 +123,7 @@ RunArgument = Annotated[
     str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
 ]
 NeededRunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")]
+JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="The job.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="KEY", help="Last partition of a range, included.")]
 
 

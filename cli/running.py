@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -114,16 +115,22 @@ def run_plan(
         TableMismatch: nothing of it can be made before a migration.
     """
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import end_with_nothing_left
+    from deltaworks.engine.execution.entry import begin_entry, note_held_back
     from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
     from deltaworks.engine.execution.workers import Workers
 
     plan = decision.plan
-    if not plan.planned and decision.migrations:
+    if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        session.output.show(_nothing_to_do(project, seen, decision))
-        return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE
+        begun = entry or begin_entry(command, session.now())
+        failed = note_held_back(project.store, plan, begun) if plan.held else None
+        if failed is None and begun.earlier:
+            end_with_nothing_left(project.store, begun, session.now(), has_failed=bool(seen.faults))
+        session.output.show(_nothing_to_do(project, seen, decision, failed))
+        return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
@@ -147,7 +154,7 @@ def run_plan(
     if ended is not None:
         ended(report)
     session.output.show(_report(session, project, seen, decision, report))
-    is_well = report.entry.status == "success" and not _faults(seen, decision)
+    is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)
 
 
@@ -186,11 +193,12 @@ def leave(report: RunReport, code: ExitCode) -> ExitCode:
     return code
 
 
-def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> View:
+def _nothing_to_do(project: Project, seen: Observations, decision: Decision, failed: RunEntry | None) -> View:
     plan, faults = decision.plan, _faults(seen, decision)
+    entry = failed or seen.entry
     totals = {"materialized": 0, "failed": len(faults), "skipped": plan.left_out_count, "commits": seen.commits}
     document = {
-        "run_id": None if seen.entry is None else seen.entry.run_id,
+        "run_id": None if entry is None else entry.run_id,
         "status": "failure" if faults else "success",
         "totals": totals,
         "failures": _faults_json(seen, decision),
@@ -208,16 +216,12 @@ def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> 
 
 
 def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
-    lacking, without = decision.plan, decision.asked.request
-    return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
+    return [*left_out_lines(decision, project.graph), *without_lines(decision.asked.request, project.graph)]
 
 
 def _faults(seen: Observations, decision: Decision) -> dict[str, str]:
     """Return why all of some assets could not be made or read, nor what is made from them."""
-    return {
-        **{str(key): fault for key, fault in {**seen.faults, **decision.faults}.items()},
-        **{migration.asset: str(migration.refusal) for migration in decision.migrations},
-    }
+    return {str(key): fault for key, fault in {**seen.faults, **decision.plan.held}.items()}
 
 
 def _fault_lines(decision: Decision) -> Iterator[Cell]:
@@ -225,6 +229,8 @@ def _fault_lines(decision: Decision) -> Iterator[Cell]:
         yield Cell(f"failed: {unreadable(key, fault)}", "bad")
     for migration in decision.migrations:
         yield Cell(f"failed: {migration.refusal}", "bad")
+    for key, problem in decision.misfits.items():
+        yield Cell(f"failed: {key}: {problem}", "bad")
 
 
 def _faults_json(seen: Observations, decision: Decision) -> list[dict[str, Any]]:
@@ -235,18 +241,19 @@ def _faults_json(seen: Observations, decision: Decision) -> list[dict[str, Any]]
 
 
 def _report(session: Session, project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
-    entry = report.entry
-    faults = _faults(seen, decision)
-    status = "failure" if faults and entry.status == "success" else entry.status.value
-    failed, commits = entry.failed + len(faults), entry.commits + seen.commits
+    entry, held = report.entry, set(map(str, decision.plan.held))
+    failures = [each for each in entry.failures if each.asset not in held]
+    status = "failure" if seen.faults and entry.status == "success" else entry.status.value
+    failed, commits = entry.failed + len(seen.faults), entry.commits + seen.commits
     document: dict[str, Any] = {
         "run_id": entry.run_id,
         "status": status,
         "totals": totals_json(entry) | {"failed": failed, "commits": commits},
+        "assets": [asdict(each) for each in entry.steps],
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_faults_json(seen, decision),
-            *failures_json(entry.failures, report.broken, project.store),
+            *failures_json(failures, report.broken, project.store),
         ],
         "blocked": [
             {
@@ -281,13 +288,13 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         (
             *observed_lines(seen, project.graph),
             *_fault_lines(decision),
-            *failure_lines(entry.failures, report.broken, project.graph, project.store, session.output.width),
+            *failure_lines(failures, report.broken, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *check_lines(entry),
             *_left_out_lines(project, decision),
-            *_rows_left_out(report),
+            *rows_left_out_lines(report),
             Cell(summary, tone),
-            *_next_lines(status),
+            *_next_lines(status, is_all_made=not failed),
         ),
     )
 
@@ -304,7 +311,7 @@ def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 
 
-def _rows_left_out(report: RunReport) -> Iterator[Cell]:
+def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
     """Say of each table how many rows its rules left out of what was committed."""
     for asset, left_out in report.left_out.items():
         if left_out:
@@ -313,8 +320,10 @@ def _rows_left_out(report: RunReport) -> Iterator[Cell]:
             yield Cell(f"rows left out of {asset}: {told}{hint}", "stale")
 
 
-def _next_lines(status: str) -> Iterator[Cell]:
-    if status == "failure":
+def _next_lines(status: str, *, is_all_made: bool) -> Iterator[Cell]:
+    if status == "failure" and is_all_made:
+        yield Cell("Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back.", "quiet")
+    elif status == "failure":
         yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
     elif status == "canceled":
         yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")

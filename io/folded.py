@@ -38,6 +38,12 @@ _STEP = pl.Struct(
         "materialized": pl.Int64(),
         "failed": pl.Int64(),
         "skipped": pl.Int64(),
+        "calls": pl.Int64(),
+        "calls_s": pl.Float64(),
+        "rows": pl.Int64(),
+        "rate": pl.Float64(),
+        "left_s": pl.Float64(),
+        "current": pl.String(),
     }
 )
 
@@ -99,6 +105,10 @@ SCHEMA = pl.Schema(
         "earlier": pl.List(_ATTEMPT),
         "checks_passed": pl.Int64(),
         "check_failures": pl.List(_CHECK_FAILURE),
+        "job": pl.String(),
+        "job_partition": pl.String(),
+        "config": pl.String(),
+        "tick": pl.String(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import TypeAlias
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io import folded
+from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
@@ -61,18 +63,6 @@ class Failure:
     table_id: str | None = None
     """The id of that table; a table that is made in its place makes the failure history too. None: there was no table
     yet, or, if there is a version, an older engine wrote the entry, and the version alone has to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssetOutcome:
-    """How far a run has come with one asset."""
-
-    asset: str
-    planned: int
-    """How many partitions; what is in none of the others is not settled yet."""
-    materialized: int = 0
-    failed: int = 0
-    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +155,14 @@ class RunEntry:
     """How many times a check after a commit passed."""
     check_failures: tuple[CheckFailure, ...] = ()
     """What did not pass of these."""
+    job: str | None = None
+    """The job that it is a run of."""
+    job_partition: str | None = None
+    """What the job ran for."""
+    config: str | None = None
+    """What was configured, as a JSON object; secrets stand in it as the names of their variables."""
+    tick: str | None = None
+    """What asked for it: the schedule, sensor or condition, and which tick of it; none: a person did."""
 
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent before its end is lost.
@@ -177,6 +175,16 @@ class RunEntry:
             return RunStatus.LOST
         last_sign = dt.datetime.fromisoformat(self.heartbeat_at or self.started_at)
         return RunStatus.LOST if now - last_sign > dt.timedelta(seconds=LOST_AFTER_S) else self.status
+
+
+_Known: TypeAlias = RunEntry | Failure | AssetOutcome | Attempt | CheckFailure
+
+_PARTS: dict[str, type[Failure | AssetOutcome | Attempt | CheckFailure]] = {
+    "failures": Failure,
+    "steps": AssetOutcome,
+    "earlier": Attempt,
+    "check_failures": CheckFailure,
+}
 
 
 def write_run(store: Store, entry: RunEntry) -> None:
@@ -220,6 +228,25 @@ def read_run_at(store: Store, run_id: str, started_at: str) -> RunEntry | None:
         StorageError: it cannot be read.
     """
     return _read(store, _path(run_id, started_at))
+
+
+def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.datetime, RunEntry]]:
+    """Return the runs whose entries were written at or after an instant, by the store's own clock, each with when.
+
+    Those that started first come first. What is folded was written long ago.
+
+    Raises:
+        StorageError: an entry cannot be read.
+    """
+    files = (each for each in store.files(_RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
+    found = ((each.modified_at, _read(store, each.path)) for each in files)
+    entries = ((at, entry) for at, entry in found if entry is not None)
+    return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
+
+
+def runs_stamp(store: Store, day: dt.date) -> str:
+    """Return what changes when a run that started on a day writes its entry; cheap, and only locally more than ""."""
+    return store.stamp(f"{_RUNS}/{day.isoformat()}")
 
 
 def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
@@ -266,13 +293,12 @@ def _is_over(store: Store, path: str, entry: RunEntry) -> bool:
     if not entry.status.is_over:
         return False
     document: Json = json.loads(store.read(path) or b"{}")
-    parts = {"failures": Failure, "steps": AssetOutcome, "earlier": Attempt, "check_failures": CheckFailure}
     return document.keys() <= _names(RunEntry) and all(
-        each.keys() <= _names(kind) for name, kind in parts.items() for each in document.get(name) or ()
+        each.keys() <= _names(kind) for name, kind in _PARTS.items() for each in document.get(name) or ()
     )
 
 
-def _names(kind: type[RunEntry | Failure | AssetOutcome | Attempt | CheckFailure]) -> set[str]:
+def _names(kind: type[_Known]) -> set[str]:
     return {each.name for each in fields(kind)}
 
 
@@ -330,50 +356,26 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
 
 def _from_json(document: Json) -> RunEntry:
     """Read an entry; keys that this engine does not know are ignored."""
-    return RunEntry(
-        run_id=document["run_id"],
-        status=RunStatus(document["status"]),
-        command=document["command"],
-        started_at=document["started_at"],
-        ended_at=document["ended_at"],
-        materialized=int(document["materialized"]),
-        failed=int(document["failed"]),
-        skipped=int(document["skipped"]),
-        commits=int(document["commits"]),
-        failures=tuple(
-            Failure(each["asset"], each["partition"], each["error"], int(each["table_version"]), each.get("table_id"))
-            for each in document["failures"]
-        ),
-        observed=tuple(document.get("observed") or ()),
-        heartbeat_at=document.get("heartbeat_at"),
-        host=document.get("host"),
-        pid=document.get("pid"),
-        kind=Kind(document.get("kind") or Kind.MATERIALIZE),
-        replaced=int(document.get("replaced") or 0),
-        dropped=int(document.get("dropped") or 0),
-        quarantined=int(document.get("quarantined") or 0),
-        born=document.get("born"),
-        user=document.get("user"),
-        priority=int(document.get("priority") or 0),
-        tags=tuple(document.get("tags") or ()),
-        reason=document.get("reason"),
-        waits_for=document.get("waits_for"),
-        attempt=int(document.get("attempt") or 1),
-        attempt_started_at=document.get("attempt_started_at"),
-        steps=tuple(AssetOutcome(**_known(each, AssetOutcome)) for each in document.get("steps") or ()),
-        earlier=tuple(
-            Attempt(**(_known(each, Attempt) | {"status": RunStatus(each["status"])}))
-            for each in document.get("earlier") or ()
-        ),
-        checks_passed=int(document.get("checks_passed") or 0),
-        check_failures=tuple(
-            CheckFailure(**_known(each, CheckFailure)) for each in document.get("check_failures") or ()
-        ),
-    )
+    values = _known(document, RunEntry)
+    values |= {
+        each.name: int(values[each.name]) for each in fields(RunEntry) if each.type == "int" and each.name in values
+    }
+    values |= {name: tuple(values[name]) for name in ("observed", "tags") if name in values}
+    values["status"] = RunStatus(document["status"])
+    values["kind"] = Kind(document.get("kind") or Kind.MATERIALIZE)
+    for name, kind in _PARTS.items():
+        values[name] = tuple(kind(**_known(each, kind)) for each in document.get(name) or ())
+    values["earlier"] = tuple(replace(each, status=RunStatus(each.status)) for each in values["earlier"])
+    return RunEntry(**values)
 
 
-def _known(document: Json, kind: type[AssetOutcome | Attempt | CheckFailure]) -> Json:
-    return {name: value for name, value in document.items() if name in _names(kind)}
+def _known(document: Json, kind: type[_Known]) -> Json:
+    """Return what an engine knows of an object; what is null is as if it were not there, where that has a meaning."""
+    required = {each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING}
+    names = _names(kind)
+    return {
+        name: value for name, value in document.items() if name in names and (value is not None or name in required)
+    }
 
 
 def _path(run_id: str, started_at: str) -> str:

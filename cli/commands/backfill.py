@@ -47,7 +47,7 @@ def backfill(
     chosen, named, wanted = select or (), partition or (), read_only(only)
     if dry_run:
         decision = decide(project.graph, project.store, chosen, named, from_, to, only=wanted)
-        session.output.show(plan_view(decision, project.graph))
+        session.output.show(plan_view(decision, project.graph, workers or project.executor.workers))
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)

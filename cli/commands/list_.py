@@ -11,6 +11,7 @@ import typer
 
 from deltaworks.cli.command import SELECT, ExitCode, Session, add
 from deltaworks.cli.commands.job import jobs_view
+from deltaworks.cli.commands.sensor import sensors_view
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.errors import RequestError
 
@@ -28,14 +29,17 @@ class Listed(StrEnum):
 
     ASSETS = "assets"
     JOBS = "jobs"
+    SENSORS = "sensors"
     RESOURCES = "resources"
 
 
 def list_(
     session: Session,
-    words: Annotated[list[str] | None, typer.Argument(metavar="assets|jobs|resources|SELECT", help=SELECT)] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="assets|jobs|sensors|resources|SELECT", help=SELECT)
+    ] = None,
 ) -> ExitCode:
-    """List what is defined: assets, jobs or resources."""
+    """List what is defined: assets, jobs, sensors or resources."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))
@@ -47,6 +51,8 @@ def list_(
             session.output.show(_assets(project, select))
         case Listed.JOBS:
             session.output.show(jobs_view(project))
+        case Listed.SENSORS:
+            session.output.show(sensors_view(project))
         case Listed.RESOURCES:
             session.output.show(_resources(project))
     return ExitCode.DONE

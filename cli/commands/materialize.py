@@ -69,11 +69,14 @@ def materialize(
     keys = Keys(partition or (), from_, to)
     if migrate and (from_rejects or keys.are_given):
         raise RequestError("--migrate is about a whole table, all of whose partitions are made: name only the asset.")
+    if from_rejects and any(each is not None for each in (executor, workers, tag)):
+        raise RequestError("--from-rejects calls no function, so --executor, --workers and --tag do not go with it.")
     if run_id is not None and (from_rejects or migrate):
         what = "--from-rejects" if from_rejects else "--migrate"
         raise RequestError(f"{what} and --run-id do not go together: it has no steps that could go on.")
     if migrate:
-        return run_migration(session, project, select, workers, command)
+        begun = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
+        return run_migration(session, project, select, workers, kind, begun)
     if from_rejects:
         return _readmit(session, project, select, keys, command)
     only = frozenset({Only.ALL})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
 
 if TYPE_CHECKING:
@@ -161,6 +163,10 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     if run.attempt > 1:
         yield "attempt", f"{run.attempt}, after {', '.join(f'{each.number} ({each.status})' for each in run.earlier)}"
     yield "command", run.command
+    if run.job is not None:
+        yield "job", run.job if run.job_partition is None else f"{run.job} for {run.job_partition}"
+    if run.tick is not None:
+        yield "asked for by", run.tick
     if run.tags:
         yield "tags", ", ".join(run.tags)
     yield "started", f"{instant_text(run.started_at)} UTC"
@@ -189,10 +195,14 @@ def _steps(run: RunEntry) -> Iterator[Table]:
                 f"{each.materialized:,}/{each.planned:,}",
                 Cell(f"{each.failed:,}", "bad" if each.failed else "quiet"),
                 f"{each.skipped:,}",
+                f"{each.rows:,}",
+                rate_text(each),
+                *(() if run.status.is_over else (left_text(each), current_text(each))),
             )
             for each in run.steps
         ]
-        yield Table(("step", "made#", "failed#", "skipped#"), rows)
+        more = () if run.status.is_over else ("left#", "now")
+        yield Table(("step", "made#", "failed#", "skipped#", "rows#", "rate#", *more), rows)
 
 
 def _failures(run: RunEntry, by_partition: Mapping[tuple[str, str | None], KeptRows]) -> Iterator[Table | Cell]:
@@ -224,7 +234,10 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "status": run.status_at(now).value,
         "started_at": instant_json(run.started_at),
         "ended_at": instant_json(run.ended_at),
-        "job": None,
+        "job": run.job,
+        "job_partition": run.job_partition,
+        "config": None if run.config is None else json.loads(run.config),
+        "tick": run.tick,
         "kind": run.kind.value,
         "command": run.command,
         "duration_s": round(_duration(run, now).total_seconds(), 3),

@@ -10,6 +10,9 @@ from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.automation.asked import Asked
+from deltaworks.engine.definitions.automation.schedule import Schedule
+from deltaworks.engine.definitions.automation.sensor import Sensor
 from deltaworks.engine.definitions.keys import CheckKey
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.graph import Graph
@@ -24,11 +27,13 @@ AnyJob: TypeAlias = Job | AssetJob
 
 
 class Definitions:
-    """Assets, views among them, the checks of assets, jobs, and the resources that they use.
+    """Assets, views among them, the checks of assets, jobs, schedules, sensors, and the resources that they use.
+
+    The jobs of schedules and sensors belong to them whether or not they are given.
 
     Raises:
-        InvalidDefinition: something given is no asset, no check, no job or no resource, two assets share a key or a
-            folder, one's folder lies inside another's, or two checks of an asset or two jobs have the same name.
+        InvalidDefinition: something given is none of these, two assets share a key or a folder, one's folder lies
+            inside another's, or two checks of an asset, two jobs or two schedules or sensors have the same name.
     """
 
     def __init__(
@@ -37,23 +42,30 @@ class Definitions:
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
         jobs: Iterable[AnyJob] = (),
+        schedules: Iterable[Schedule] = (),
+        sensors: Iterable[Sensor] = (),
     ) -> None:
         self.assets = tuple({id(asset): asset for asset in assets}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
-        self.jobs = {job.name: job for job in _jobs(jobs)}
+        self.schedules = _schedules(schedules)
+        self.sensors = _sensors(sensors, self.schedules)
+        started = (each.job for each in (*self.schedules.values(), *self.sensors.values()) if each.job is not None)
+        self.jobs = {job.name: job for job in _jobs((*jobs, *started))}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, and resources by name."""
+        """Collect what a module names: assets, jobs, schedules, sensors, resources, and checks, also in lists."""
         values: dict[str, Any] = vars(module)
         jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
         assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs)
+        schedules = [value for value in values.values() if isinstance(value, Schedule)]
+        sensors = [value for value in values.values() if isinstance(value, Sensor)]
+        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs, schedules, sensors)
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -68,6 +80,8 @@ class Definitions:
             resources,
             (check for unit in units for check in unit.checks),
             (job for unit in units for job in unit.jobs.values()),
+            (each for unit in units for each in unit.schedules.values()),
+            (each for unit in units for each in unit.sensors.values()),
         )
 
     def with_resources(self, resources: Mapping[str, Resource]) -> Definitions:
@@ -80,7 +94,7 @@ class Definitions:
         """Check that all get their resources. Only the whole project can say: modules may share them.
 
         Raises:
-            InvalidDefinition: a resource that an asset, a check, an op or a hook asks for is not given.
+            InvalidDefinition: a resource that an asset, a check, an op, a hook or a sensor asks for is not given.
         """
         everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*self.assets, *self.checks)
         for each in everyone:
@@ -88,6 +102,23 @@ class Definitions:
                 self.resource(each, argument, wanted)
         for job in self.jobs.values():
             self.resources_of(job)
+        for schedule in self.schedules.values():
+            self.resources_asked(f"schedule {schedule.name!r}", schedule.asked)
+        for sensor in self.sensors.values():
+            self.resources_asked(f"sensor {sensor.name!r}", sensor.asked)
+
+    def resources_asked(self, whose: str, asked: Asked | None) -> dict[str, Resource]:
+        """Return what the function of a schedule or sensor asks for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        if asked is None:
+            return {}
+        return {
+            argument: self.resource_for(whose, asked.where, argument, wanted)
+            for argument, wanted in asked.resources.items()
+        }
 
     def resources_of(self, job: AnyJob) -> dict[Op | Hook, dict[str, Resource]]:
         """Return what the ops and hooks of a job ask for, by argument.
@@ -164,6 +195,50 @@ def _jobs(jobs: Iterable[object]) -> Iterator[AnyJob]:
                 f"job {job.name!r} is defined twice; the other definition is at {other.where}", where=job.where
             )
     yield from known.values()
+
+
+def _schedules(schedules: Iterable[object]) -> dict[str, Schedule]:
+    """Return schedules by their names.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another.
+    """
+    known: dict[str, Schedule] = {}
+    for schedule in schedules:
+        if not isinstance(schedule, Schedule):
+            raise InvalidDefinition(
+                f"{schedule!r} among the schedules is none; decorate its function with @schedule, or make one with "
+                "define_schedule",
+                where=place_of(schedule) if inspect.isfunction(schedule) else None,
+            )
+        _refuse_second(schedule, known.setdefault(schedule.name, schedule))
+    return known
+
+
+def _sensors(sensors: Iterable[object], schedules: Mapping[str, Schedule]) -> dict[str, Sensor]:
+    """Return sensors by their names.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another or of a schedule: both are switched by their names.
+    """
+    known: dict[str, Sensor] = {}
+    for sensor in sensors:
+        if not isinstance(sensor, Sensor):
+            raise InvalidDefinition(
+                f"{sensor!r} among the sensors is none; decorate its function with @sensor or the like",
+                where=place_of(sensor) if inspect.isfunction(sensor) else None,
+            )
+        _refuse_second(sensor, schedules.get(sensor.name) or known.setdefault(sensor.name, sensor))
+    return known
+
+
+def _refuse_second(automation: Schedule | Sensor, other: Schedule | Sensor) -> None:
+    if other is not automation:
+        kind = "schedule" if isinstance(automation, Schedule) else "sensor"
+        raise InvalidDefinition(
+            f"{kind} {automation.name!r} is defined twice; the other definition is at {other.where}",
+            where=automation.where,
+        )
 
 
 def _refuse_others(assets: Iterable[object], checks: Iterable[object], resources: Mapping[str, object]) -> None:

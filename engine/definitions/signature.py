@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.frames import FrameType, read_frame_type
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.mappings.declared import KeyFunction, PartitionMapping, TimeWindowMapping, as_mapping
+from deltaworks.engine.definitions.materialize_result import read_returned_type
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
@@ -186,7 +187,10 @@ def _returns(hints: Mapping[str, Any]) -> FrameType:
     if "return" not in hints:
         raise InvalidDefinition(f"{expected}; there is none")
     annotation, _ = _split("return", hints["return"])
-    frame = _frame("the return annotation", annotation)
+    try:
+        frame = read_returned_type(annotation)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"the return annotation: {error.reason}") from error
     if frame is None:
         raise InvalidDefinition(f"{expected}, not {_spelled(annotation)}")
     return frame

@@ -9,7 +9,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.execution.asset_resources import AssetResources
-from deltaworks.engine.execution.given import Given, called, describe
+from deltaworks.engine.execution.given import Given, Produced, called, describe
 from deltaworks.engine.execution.task import Task, where_of
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
@@ -91,7 +91,7 @@ class Result:
         return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
-def call_function(call: Call, store: Store, resources: AssetResources) -> pl.LazyFrame:
+def call_function(call: Call, store: Store, resources: AssetResources) -> Produced:
     """Call the function, and those of the views that it reads, and return its result, lazily.
 
     Raises:

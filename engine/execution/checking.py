@@ -101,7 +101,7 @@ def _answered(check: AssetCheck, answer: object, masked: Callable[[str], str]) -
         return Checked(None, metadata)
     severity = Severity(answer.severity or (Severity.FAIL if check.blocking else Severity.WARN))
     facts = ", ".join(f"{name} {value}" for name, value in metadata.items())
-    note = masked(answer.message or facts) or None
+    note = _on_a_line(masked(answer.message or facts)) or None
     return Checked(RuleResult(None, check.name, severity, None, note=note, is_check=True), metadata)
 
 
@@ -132,6 +132,11 @@ def refusals_of(made: Mapping[str, Checked]) -> tuple[RuleResult, ...]:
 
 def _not_judged(check: AssetCheck, problem: str) -> Checked:
     return Checked(RuleResult(None, check.name, Severity.FAIL, None, problem=problem, is_check=True), {})
+
+
+def _on_a_line(text: str) -> str:
+    """Return an author's text for a sentence: what would steer a terminal is spelled out."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
 
 
 def _shown(value: Any) -> str:

@@ -110,6 +110,7 @@ def launch(
                     return _unbegun(store, plan, entry, now, asked, log.tell)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
+                swap = decided.swap
             if entry.attempt == 1:
                 keep_plan(graph, store, entry.run_id, plan, tables)
             chosen = Workers(workers) if isinstance(workers, int) else workers

@@ -22,6 +22,7 @@ from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.check_pins import check_pins
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.given import Produced
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, carry_out
@@ -33,6 +34,7 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import verify_table
 from deltaworks.io.dtypes import Json
+from deltaworks.io.evolution import brought_under
 from deltaworks.io.index import load_table
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.record import Group
@@ -222,14 +224,17 @@ def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
 
 def _stage(stager: Stager, table: Table, task: Task, rejected: Rejected) -> Outcome:
     call = Call(stager.nodes[str(task.asset)], task)
-    return stager.stage_rows(call, lambda: _rows(call.node, table, rejected).drop(REJECTED_BY))
+    return stager.stage_rows(call, lambda: Produced(_rows(call.node, table, rejected).drop(REJECTED_BY)))
 
 
 def _rows(node: Node, table: Table, rejected: Rejected) -> pl.LazyFrame:
     """Return the rows that a partition has and those that it left out; of these, `REJECTED_BY` is not null."""
-    columns = [name for name in table.schema() if name not in node.computed_columns]
-    there = scan_table(table, [rejected.key]).select(columns)
-    return pl.concat([there, scan_rejects(table.store, rejected.file).select(*columns, REJECTED_BY)], how="diagonal")
+    columns = {name: dtype for name, dtype in table.schema().items() if name not in node.computed_columns}
+    there = scan_table(table, [rejected.key]).select(*columns)
+    # Others may have come to the table since these were left out.
+    apart = scan_rejects(table.store, rejected.file)
+    apart = apart.select(*brought_under(columns, apart.collect_schema()), REJECTED_BY)
+    return pl.concat([there, apart], how="diagonal")
 
 
 def _count_readmitted(node: Node, table: Table, rejected: Rejected) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.halves import Halves
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.pin import Members, lacking
@@ -102,7 +103,7 @@ class Run:
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded: Counter[tuple[AssetKey, int]] = Counter()
         self._retries = Retries()
-        self._halves: set[tuple[AssetKey, int, int]] = set()
+        self._halves = Halves(self._agenda, tell)
         self._read: Members = {}
         self._afterwards = Afterwards(graph, tables, entry.run_id)
         self._batches: dict[AssetKey, Batch] = {}
@@ -160,12 +161,17 @@ class Run:
             if stop.is_asked and not stopping:
                 stopping = True
                 self._tell(Stopping())
-                self._running -= self._executor.cancel()
+                for task in self._executor.cancel():
+                    self._running -= 1
+                    self._pools.release((task.asset, task.first, task.last))
+                    self._progress.paces[task.asset].end(task.number)
+                self._pools.withdraw()
             for key, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(key, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
+            self._teller.progressed(time.monotonic())
             is_idle = not (self._has_ready or self._pools.hold_any)
             at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
             for key in list(self._batches):
@@ -228,6 +234,7 @@ class Run:
                 self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
             return False
         self._tell(StepStarted(task.where, task.number))
+        self._progress.paces[key].begin(task.number, task.where, time.monotonic())
         self._submit(task)
         return True
 
@@ -251,10 +258,12 @@ class Run:
             self._teller.warned(key, self._afterwards.note(outcome))
             return
         self._pools.release((key, task.first, task.last))
-        self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
+        staged, failed = len(outcome.staged), len(outcome.failures)
+        self._tell(StepEnded(task.where, task.number, staged, failed))
+        self._progress.paces[key].end(task.number, staged, outcome.took_s, time.monotonic())
         self._sizes.learn(outcome)
         if outcome.may_pass_later and len(task.ordinals) > 1:
-            self._split(outcome)
+            self._halves.split(outcome)
             return
         for ordinal, reason in outcome.failures.items():
             delay_s = None
@@ -269,19 +278,6 @@ class Run:
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
-
-    def _split(self, outcome: Outcome) -> None:
-        """Call both halves of a range whose call failed, until the partitions are known that make it fail.
-
-        The others land. A range of n partitions costs 2n - 1 calls at most, all of them failing.
-        """
-        task = outcome.task
-        middle = (task.first + task.last) // 2
-        if (task.asset, task.first, task.last) not in self._halves:
-            self._tell(RunNoted(f"made again in halves, since it failed: {outcome.failures[task.first]}"))
-        for half in ((task.asset, task.first, middle), (task.asset, middle + 1, task.last)):
-            self._halves.add(half)
-            self._agenda.call_again(*half)
 
     def _commit(self, key: AssetKey, *, waits: bool = True) -> None:
         waits = waits and self._swap is None  # a swap judges all of a table at once
@@ -321,8 +317,8 @@ class Run:
         self._teller.warned(key, found)
         if committed.version is not None:
             rejected = sum((each.left_out for each in done), LeftOut())
-            self._progress.commit(key, [each.partition.key for each in done], rejected)
             rows = sum(each.partition.rows for each in done)
+            self._progress.commit(key, [each.partition.key for each in done], rows, rejected)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
             self._teller.warned(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:

@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any, Final
 
 from deltaworks.engine.execution.capture import Line, capture, masking
-from deltaworks.engine.execution.events import Event, EventSink, RunNoted
+from deltaworks.engine.execution.events import Event, EventSink, RunNoted, RunProgressed
 from deltaworks.engine.execution.executor import Work, attempt
 from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.task import Outcome, Task
@@ -33,8 +33,9 @@ class RunLog:
         self._is_told = False
 
     def tell(self, event: Event) -> None:
-        """Write an event, and pass it on."""
-        self._writer.write(self._stamped(_document(event)))
+        """Write an event, unless it only says how far the run is, and pass it on."""
+        if not isinstance(event, RunProgressed):
+            self._writer.write(self._stamped(_document(event)))
         self._then(event)
 
     def line(self, line: Line) -> None:

@@ -20,7 +20,7 @@ from deltaworks.engine.execution.call import Call, ContractKey, Result, call_fun
 from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
-from deltaworks.engine.execution.given import describe
+from deltaworks.engine.execution.given import Produced, describe
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
 from deltaworks.engine.execution.sift import aggregates, measure, sift
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
@@ -65,7 +65,7 @@ class Stager:
         with masking(self.resources.masked):
             return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
 
-    def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
+    def stage_rows(self, call: Call, make: Callable[[], Produced]) -> Outcome:
         """Stage the rows that something makes as if the call's function had returned them."""
         task = call.task
         lake = self.target or self.store
@@ -73,11 +73,11 @@ class Stager:
         result: Result | None = None
         names: tuple[str, ...] = ()
         try:
-            lf = make()
-            result = guard(call, lf, self.compiled)
+            made = make()
+            result = guard(call, made.lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
-            return replace(outcome, fingerprints=self._fingerprints(call, lf))
+            return replace(outcome, fingerprints=self._fingerprints(call, made.lf), metadata=made.metadata)
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:

@@ -14,6 +14,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.io.dtypes import Json
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.staged import StagedPartition
@@ -185,3 +186,7 @@ class Outcome:
     """What its plan makes each column of, in a hash; none: nothing could be compared with that."""
     checked: Mapping[int, ChecksMade] = field(default_factory=dict[int, "ChecksMade"])
     """By ordinal, what the checks after the commit said."""
+    took_s: float = 0.0
+    """How long it took to carry the task out, once it had begun."""
+    metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """What the function wants to be remembered of each of its partitions."""

@@ -63,6 +63,8 @@ class Plan:
     """All steps of each asset together, upstreams first; only assets with a step."""
     only: frozenset[Only] = DEFAULT_ONLY
     """What was asked for: it decides again about a partition that somebody else changes meanwhile."""
+    held: Mapping[AssetKey, str] = field(default_factory=dict[AssetKey, str])
+    """Why nothing is made of some assets or below them that is no fault of the request."""
 
     @property
     def partition_count(self) -> int:
@@ -85,6 +87,7 @@ def plan(
     only: frozenset[Only] = DEFAULT_ONLY,
     unseen: Collection[AssetKey] = (),
     migrating: Collection[AssetKey] = (),
+    unfit: Collection[AssetKey] = (),
 ) -> Plan:
     """Decide what a request needs.
 
@@ -95,13 +98,14 @@ def plan(
         only: which of it is to be made.
         unseen: sources that could not be observed: nothing below them is made.
         migrating: assets whose tables take nothing before they are migrated: neither they nor what is below them.
+        unfit: assets that cannot rely on the tables of others that they read: the same.
 
     Raises:
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    held, unknown = _held(graph, status, unseen, migrating), below(graph, unobserved(graph, status))
+    held, unknown = _held(graph, status, unseen, migrating, unfit), below(graph, unobserved(graph, status))
     if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
@@ -138,11 +142,13 @@ def _held(
     status: Mapping[AssetKey, AssetStatus],
     unseen: Collection[AssetKey],
     migrating: Collection[AssetKey],
+    unfit: Collection[AssetKey],
 ) -> dict[AssetKey, tuple[AssetKey, str]]:
     """Return everything that is not made whatever is asked for, with the asset that holds it back and why that does."""
     unreadable = (key for key, found in status.items() if found.state.fault is not None)
     return {
         **_below(graph, migrating, "the table of {} needs a migration first"),
+        **_below(graph, unfit, "{} reads columns that are not as it expects"),
         **_below(graph, unreadable, "{} cannot be read"),
         **_below(graph, unseen, "{} could not be observed"),
     }

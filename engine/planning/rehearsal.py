@@ -161,11 +161,12 @@ def _is_rehearsing() -> bool:
 @functools.cache
 def _guard_process() -> None:
     """Have Python ask before it opens, connects or starts something. A hook cannot be taken out again."""
-    sys.addaudithook(_ask)
+    here, writing = _here, _WRITE_FLAGS  # Python's end calls the hook when the names of this module are gone already
 
+    def ask(event: str, arguments: tuple[Any, ...]) -> None:
+        if not getattr(here, "is_rehearsing", False):
+            return
+        if event in _REFUSED or (event == "open" and arguments[2] & writing):
+            _refuse(event)
 
-def _ask(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _is_rehearsing():
-        return
-    if event in _REFUSED or (event == "open" and arguments[2] & _WRITE_FLAGS):
-        _refuse(event)
+    sys.addaudithook(ask)

@@ -137,14 +137,14 @@ def lake_state(
 def existing(node: Node, table: Table) -> PartitionSet:
     """Return the partitions of a table that have content now."""
     there = table.partitions().filter(pl.col("origin") != int(Origin.GONE))
-    return PartitionSet.of(_ordinals(node, table, there["key"]).drop_nulls(), node.partitions.size)
+    return PartitionSet.of(ordinals_of(node, table, there["key"]).drop_nulls(), node.partitions.size)
 
 
 def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
     changes = table.partitions()
     if table.names_keys:
         changes = changes.filter(pl.col("key") != WHOLE)  # the file that holds all of them
-    ordinals = _ordinals(node, table, changes["key"])
+    ordinals = ordinals_of(node, table, changes["key"])
     columns, beyond = changes.clone(), changes["key"].clear()
     columns.drop_in_place("key")  # of the clone, a tenth of the cost of `drop`
     if ordinals.has_nulls():
@@ -171,7 +171,7 @@ def _by_ordinal(columns: pl.DataFrame, ordinals: pl.Series, size: int) -> pl.Dat
     return columns.select(pl.all().gather(places))
 
 
-def _ordinals(node: Node, table: Table, places: pl.Series) -> pl.Series:
+def ordinals_of(node: Node, table: Table, places: pl.Series) -> pl.Series:
     """Return the ordinals of a table's places; null where one is no partition of the definition.
 
     A definition reads an instant however it is spelled, but a partition lies in one place only: what lies in a column

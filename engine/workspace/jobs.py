@@ -56,7 +56,7 @@ def execute_in_process(
         partition,
         [ConfigLayer("config=", config)],
         retry_of,
-        workers,
+        workers=workers,
     )
     result = launch_job(
         request,

@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
+    from deltaworks.engine.definitions.automation.arrivals import Arrival, Arrivals
+    from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
+    from deltaworks.engine.definitions.automation.run import Run
+    from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
+    from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
+    from deltaworks.engine.definitions.automation.sensor import Sensor
+    from deltaworks.engine.definitions.automation.sensor_result import SensorResult
+    from deltaworks.engine.definitions.automation.sensors import (
+        asset_sensor,
+        file_sensor,
+        multi_asset_sensor,
+        run_failure_sensor,
+        run_status_sensor,
+        sensor,
+    )
+    from deltaworks.engine.definitions.automation.tick import Tick
     from deltaworks.engine.definitions.check_result import CheckResult
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
@@ -29,6 +45,7 @@ if TYPE_CHECKING:
         StaticMapping,
         TimeWindowMapping,
     )
+    from deltaworks.engine.definitions.materialize_result import MaterializeResult
     from deltaworks.engine.definitions.ops.asset_job import AssetJob, define_asset_job
     from deltaworks.engine.definitions.ops.attempt import Attempt
     from deltaworks.engine.definitions.ops.config import Config
@@ -65,11 +82,14 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
+    from deltaworks.io.ledger import RunStatus
 
     __version__: str
 
 __all__ = [
     "AllPartitionsMapping",
+    "Arrival",
+    "Arrivals",
     "Asset",
     "AssetCheck",
     "AssetJob",
@@ -77,7 +97,10 @@ __all__ = [
     "Attempt",
     "BackfillPolicy",
     "Backoff",
+    "CatchUp",
     "CheckResult",
+    "CommitEvent",
+    "Commits",
     "Committed",
     "Config",
     "CronPartitions",
@@ -100,43 +123,62 @@ __all__ = [
     "LastPartitionMapping",
     "LazyFrame",
     "Logger",
+    "MaterializeResult",
     "MonthlyPartitions",
     "MultiMapping",
     "MultiPartitions",
     "Nothing",
     "Op",
+    "Operation",
     "Out",
     "Output",
     "Partition",
     "Previous",
     "Resource",
     "RetryPolicy",
+    "Run",
     "RunEnded",
     "RunReport",
+    "RunRequest",
+    "RunStatus",
     "RunWhen",
+    "Schedule",
+    "Sensor",
+    "SensorResult",
+    "SkipReason",
     "SpecificPartitionsMapping",
     "StaticMapping",
     "StaticPartitions",
     "StepEnded",
+    "Tick",
     "TimeWindowMapping",
     "WeeklyPartitions",
+    "WrittenBy",
     "asset",
     "asset_check",
+    "asset_sensor",
     "cancel_hook",
     "checks",
     "define_asset_job",
+    "define_schedule",
     "diff",
     "external_asset",
     "failure_hook",
+    "file_sensor",
     "file_source",
     "graph",
     "job",
     "materialize",
+    "multi_asset_sensor",
     "observable_source",
     "op",
     "read",
     "resources",
+    "run_failure_sensor",
+    "run_status_sensor",
+    "schedule",
     "seed",
+    "sensor",
     "skip_hook",
     "success_hook",
     "testing",
@@ -146,6 +188,22 @@ __all__ = [
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.asset_check": ("AssetCheck", "asset_check"),
+    "definitions.automation.arrivals": ("Arrival", "Arrivals"),
+    "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
+    "definitions.automation.run": ("Run",),
+    "definitions.automation.run_request": ("RunRequest", "SkipReason"),
+    "definitions.automation.schedule": ("CatchUp", "Schedule", "define_schedule", "schedule"),
+    "definitions.automation.sensor": ("Sensor",),
+    "definitions.automation.sensor_result": ("SensorResult",),
+    "definitions.automation.sensors": (
+        "asset_sensor",
+        "file_sensor",
+        "multi_asset_sensor",
+        "run_failure_sensor",
+        "run_status_sensor",
+        "sensor",
+    ),
+    "definitions.automation.tick": ("Tick",),
     "definitions.check_result": ("CheckResult",),
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
@@ -161,6 +219,7 @@ _NAMES = {
         "StaticMapping",
         "TimeWindowMapping",
     ),
+    "definitions.materialize_result": ("MaterializeResult",),
     "definitions.ops.asset_job": ("AssetJob", "define_asset_job"),
     "definitions.ops.attempt": ("Attempt",),
     "definitions.ops.config": ("Config",),
@@ -199,6 +258,7 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
+_HOMES["RunStatus"] = "deltaworks.io.ledger"
 _MODULES = {
     "checks": "deltaworks.engine.definitions.checks",
     "resources": "deltaworks.resources",

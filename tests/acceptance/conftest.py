@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import linecache
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +101,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Here(Project):
-    """A project that is worked on in this process, by the file of its only module.
+    """A project that is worked on in this process: by its settings, or without any by the file of its only module.
 
     What a process of its own shows, other stories tell; here a command costs a tenth.
     """
@@ -106,8 +109,27 @@ class Here(Project):
     module: str = "tables.py"
 
     def run(self, *arguments: str, **environ: str) -> Result:
-        done = CliRunner().invoke(app, [*arguments, "-f", str(self.folder / self.module)], env=environ)
+        is_set = (self.folder / "deltaworks.toml").exists()
+        which = () if is_set else ("-f", str(self.folder / self.module))
+        with chdir(self.folder), own_imports(self.folder), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["deltaworks", *arguments])
+            done = CliRunner().invoke(app, [*arguments, *which], env=environ)
         return Result(done.exit_code, done.stdout, done.stderr)
+
+
+@contextmanager
+def own_imports(folder: Path) -> Generator[None]:
+    """Import the modules of a folder anew, and forget them at the end: the next command finds them as they are then."""
+    before, path, is_written = set(sys.modules), list(sys.path), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # compiled files are compared by the second, in which a test edits a module twice
+    try:
+        yield
+    finally:
+        sys.path[:], sys.dont_write_bytecode = path, is_written
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
+                del sys.modules[name]
+        linecache.clearcache()
 
 
 @pytest.fixture

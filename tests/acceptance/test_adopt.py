@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 MODULE = """
 import pandera.polars as pa
@@ -30,6 +30,12 @@ def numbers(partition: dw.Partition) -> LazyFrame[Row]:
 def doubled(numbers: LazyFrame[Row]) -> LazyFrame[Row]:
     return numbers.with_columns(pl.col("n") * 2)
 """
+
+
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Worked on in this process, beside those that the stories start."""
+    return here
 
 
 @pytest.fixture

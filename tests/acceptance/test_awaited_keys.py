@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.conftest import Here, Project
+
 SETTINGS = 'lake = "./lake"\nmodules = ["tables"]\n'
 
 TABLES = """
@@ -44,6 +46,12 @@ def answers(
     answer = partition.dimension("answer").key
     return pl.LazyFrame({"day": [partition.start], "answer": [answer], "n": [1]})
 """
+
+
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Worked on in this process, beside those that the stories start."""
+    return here
 
 
 def _made(project: Any, tables: str, mapping: str, *keys: str) -> None:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 MODULE = """
 from typing import Annotated
@@ -68,11 +68,11 @@ def readings(bad_value: float) -> pl.DataFrame:
 
 
 @pytest.fixture(params=["", ", backfill=dw.BackfillPolicy.ranges(max_partitions=20)"], ids=["one by one", "in ranges"])
-def sensors(project: Project, request: pytest.FixtureRequest) -> Project:
-    project.write("deltaworks.toml", 'modules = ["sensors"]\n')
-    project.write("sensors.py", MODULE.replace("BACKFILL", request.param))
-    readings(bad_value=-7.25).write_parquet(project.folder / "readings.parquet")
-    return project
+def sensors(here: Here, request: pytest.FixtureRequest) -> Project:
+    here.write("deltaworks.toml", 'modules = ["sensors"]\n')
+    here.write("sensors.py", MODULE.replace("BACKFILL", request.param))
+    readings(bad_value=-7.25).write_parquet(here.folder / "readings.parquet")
+    return here
 
 
 def test_a_bad_day_costs_that_day_and_what_is_made_from_it(sensors: Project) -> None:

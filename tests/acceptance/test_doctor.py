@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 MODULE = """
 import pandera.polars as pa
@@ -46,13 +46,13 @@ def write_project(project: Project, size: int = 3) -> Project:
 
 
 @pytest.fixture
-def made(project: Project) -> Project:
-    """A small project, all of it made, with nothing wrong."""
-    write_project(project)
-    assert project.run("backfill").code == 0
-    healthy = project.run("doctor", "--json")
+def made(here: Here) -> Project:
+    """A small here, all of it made, with nothing wrong."""
+    write_project(here)
+    assert here.run("backfill").code == 0
+    healthy = here.run("doctor", "--json")
     assert (healthy.code, healthy.json) == (0, {"ok": True, "problems": []})
-    return project
+    return here
 
 
 def test_on_an_absent_lake_nothing_is_wrong_and_nothing_is_made(project: Project) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
+
+from tests.acceptance.conftest import Here, Project
 
 TABLES = """
 import pandera.polars as pa
@@ -37,6 +40,12 @@ def total(doubled: LazyFrame[Sale]) -> pl.LazyFrame:
 """
 
 SETTINGS = 'lake = "./lake"\nmodules = ["tables"]\n'
+
+
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Worked on in this process, beside those that the stories start."""
+    return here
 
 
 def counts(project: Any, asset: str) -> tuple[int, ...]:

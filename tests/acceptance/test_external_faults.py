@@ -21,6 +21,9 @@ def rated(rates: pl.LazyFrame) -> pl.LazyFrame:
 """
 
 
+READS_RATES = "rates: dw.LazyFrame[Rate]) -> pl.LazyFrame:\n    return orders"
+
+
 @pytest.fixture
 def made(project: Project) -> Shop:
     """Everything is made."""
@@ -89,6 +92,41 @@ def test_what_does_not_hang_on_it_succeeds(broken: Shop) -> None:
 
     assert done.code == 0
     assert done.json["failures"] == []
+
+
+def test_a_table_with_other_columns_than_its_reader_relies_on_holds_only_what_is_below(made: Shop) -> None:
+    made.project.edit("tables.py", "import polars as pl\n", "import pandera.polars as pa\nimport polars as pl\n")
+    made.project.edit("tables.py", "days = ", "class Rate(pa.DataFrameModel):\n    rate: int\n\ndays = ")
+    made.project.edit("tables.py", "rates: pl.LazyFrame) -> pl.LazyFrame:\n    return orders", READS_RATES)
+    made.rate(1.6)
+
+    planned = made.project.run("plan", "--json").json
+    done = made.project.run("backfill", "--json")
+    alone = made.project.run("backfill", "daily")
+
+    problem = "column 'rate' is Float64, expected Int64"
+    assert [step["asset"] for step in planned["steps"]] == ["rated"]
+    assert problem in planned["problems"]["daily"]
+    assert done.code == 1
+    assert done.json["totals"] == {"materialized": 1, "failed": 1, "skipped": 6, "commits": 1}
+    (failure,) = done.json["failures"]
+    assert (failure["asset"], problem in failure["error"]) == ("daily", True)
+    reason = "daily reads columns that are not as it expects"
+    assert {left["asset"]: left["reason"] for left in done.json["left_out"]} == {"daily": reason, "total": reason}
+    assert alone.code == 1
+    assert f"failed: daily: external table {made.theirs}/rates (version 1): {problem}" in alone.out
+
+
+def test_the_ledger_tells_of_what_was_held_back(broken: Shop) -> None:
+    """Whether or not something else was made."""
+    for command in ("backfill", "backfill daily"):
+        done = broken.project.run(*command.split(), "--json").json
+        latest = broken.project.run("runs", "show", "--json").json
+
+        assert (latest["run_id"], latest["status"]) == (done["run_id"], "failure")
+        assert [failure["asset"] for failure in latest["failures"]] == ["orders"]
+        assert "version 1 of its log cannot be read" in latest["failures"][0]["error"]
+    assert broken.project.status()["orders"]["partitions"]["failed"] == 0
 
 
 @pytest.mark.parametrize("command", ["backfill daily", "materialize daily --partition 2024-01-01"])

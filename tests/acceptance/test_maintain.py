@@ -107,16 +107,17 @@ def reader(project: Project, asset: str, how: str) -> Iterator[list[tuple[int, i
 
 
 @pytest.fixture
-def made(project: Project) -> Project:
-    write_project(project)
-    assert project.run("backfill").code == 0
-    return project
+def made(here: Here) -> Project:
+    write_project(here)
+    assert here.run("backfill").code == 0
+    return here
 
 
 def test_who_reads_the_latest_version_all_the_time_never_fails(made: Project) -> None:
     with reader(made, "numbers", "polars") as first, reader(made, "numbers", "deltalake") as second:
-        freed = 0
-        for _ in range(4):
+        freed, deadline = 0, time.monotonic() + 60
+        while not freed:
+            assert time.monotonic() < deadline
             append(made.lake / "numbers", 3)
             told = made.run("maintain", "--retention-days", "0.00003", "--json")
             assert told.code == 0, told.err
@@ -124,7 +125,6 @@ def test_who_reads_the_latest_version_all_the_time_never_fails(made: Project) ->
             freed += told.json["totals"]["vacuumed"]
             assert made.run("maintain", "numbers", "--z-order", "n", "--json").code == 0
 
-    assert freed > 0
     assert len(first) + len(second) > 10
     assert {total for _, total in (*first, *second)} == {10 * 3}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 MODULE = """
 import pandera.polars as pa
@@ -34,10 +34,10 @@ def doubled(numbers: LazyFrame[Row]) -> LazyFrame[Row]:
 
 
 @pytest.fixture
-def small(project: Project) -> Project:
-    project.write("deltaworks.toml", 'modules = ["numbers_"]\n')
-    project.write("numbers_.py", MODULE)
-    return project
+def small(here: Here) -> Project:
+    here.write("deltaworks.toml", 'modules = ["numbers_"]\n')
+    here.write("numbers_.py", MODULE)
+    return here
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,8 @@ def test_on_an_absent_lake_everything_is_missing_and_nothing_is_created(small: P
 
     assert [found["partitions"]["missing"] for found in status.values()] == [3, 3]
     assert [found["version"] for found in status.values()] == [None, None]
-    assert plan.json["totals"] == {"assets": 2, "partitions": 6}
+    unknown = {"rows": None, "bytes": None, "duration_s": None}
+    assert plan.json["totals"] == {"assets": 2, "partitions": 6, **unknown}
     assert small.run("check", "--json").json["ok"] is True
     assert not small.lake.exists()
 
@@ -177,10 +178,10 @@ def test_a_partition_whose_upstream_is_missing_is_left_out_with_the_command_that
     assert pl.read_delta(str(small.lake / "doubled"))["n"].to_list() == [2, 2, 2]
 
 
-def test_a_single_file_is_a_project(small: Project) -> None:
-    (small.folder / "deltaworks.toml").unlink()
+def test_a_single_file_is_a_project(project: Project) -> None:
+    project.write("numbers_.py", MODULE)
 
-    result = small.run("backfill", "-f", "numbers_.py", "--json")
+    result = project.run("backfill", "-f", "numbers_.py", "--json")
 
     assert result.json["totals"]["materialized"] == 6
-    assert (small.lake / "doubled" / "_delta_log").is_dir()
+    assert (project.lake / "doubled" / "_delta_log").is_dir()

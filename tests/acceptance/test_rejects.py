@@ -347,6 +347,20 @@ def test_rejected_rows_come_back_when_a_wider_rule_lets_them_and_their_source_is
     assert sensors.status("totals")["totals"]["partitions"]["stale"] == 10
 
 
+def test_rejects_come_back_to_a_table_that_has_one_more_column_since(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings", "--partition", "2024-01-03")
+    given(sensors).with_columns(unit=pl.lit("m")).write_parquet(sensors.folder / "readings.parquet")
+    sensors.run("backfill", "readings", "--partition", "2024-01-04")
+    sensors.edit("sensors.py", "pa.Field(ge=0,", "pa.Field(ge=-5,")
+
+    done = sensors.run("materialize", "readings", "--from-rejects", "--json")
+
+    assert done.json["failures"] == []
+    df = table(sensors, "readings").filter(day=day(3)).sort("value")
+    assert df.select("value", "unit").rows() == [(-1.0, None), (1.0, None)]
+
+
 def test_what_was_left_out_is_counted_row_by_row_wherever_a_run_is_told(sensors: Project) -> None:
     given(sensors, day_3=[1.0, -1.0, -2.0, 500.0], day_5=[500.0, 4.0])
     both = '"ge": "quarantine", "le": "drop", "in_range": "drop", "*": "fail"'

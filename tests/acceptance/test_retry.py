@@ -8,11 +8,12 @@ import signal
 from typing import Any
 
 import polars as pl
+import pytest
 from deltalake import write_deltalake
 
 from deltaworks.io.stop_request import StopKind, StopRequest, ask_to_stop
 from deltaworks.io.store import Store
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 from tests.acceptance.running import PATIENCE_S, of_module, started, wait_until
 
 TABLES = """
@@ -34,6 +35,12 @@ def top(middle: LazyFrame[Row]) -> LazyFrame[Row]:
 """
 
 ALL = [f"2024-01-{day:02}" for day in range(1, 11)]
+
+
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Worked on in this process, beside those that the stories start."""
+    return here
 
 
 def prepared(project: Project, broken: str) -> Project:

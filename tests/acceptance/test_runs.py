@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 from tests.acceptance.running import PATIENCE_S, of_module, reached, release, runs, started, wait_until
 
 HOLDING = """
@@ -16,6 +16,12 @@ def slow(partition: dw.Partition) -> LazyFrame[Row]:
         hold("fifth")
     return rows(partition)
 """
+
+
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Worked on in this process, beside those that the stories start."""
+    return here
 
 
 def made(project: Project) -> tuple[int, int, int]:

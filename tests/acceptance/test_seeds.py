@@ -30,13 +30,13 @@ CSV = "code,since,zip\neu,2013-01-02,01234\nus,2014-05-06,94110\n"
 
 
 @pytest.fixture
-def seeded(project: Any) -> Any:
-    project.write("deltaworks.toml", 'lake = "./lake"\nmodules = ["tables"]\n')
-    project.write("tables.py", TABLES)
-    (project.folder / "data").mkdir()
-    project.write("data/regions.csv", CSV)
-    pl.DataFrame({"day": ["2013-12-25"]}).write_parquet(project.folder / "data" / "holidays.parquet")
-    return project
+def seeded(here: Any) -> Any:
+    here.write("deltaworks.toml", 'lake = "./lake"\nmodules = ["tables"]\n')
+    here.write("tables.py", TABLES)
+    (here.folder / "data").mkdir()
+    here.write("data/regions.csv", CSV)
+    pl.DataFrame({"day": ["2013-12-25"]}).write_parquet(here.folder / "data" / "holidays.parquet")
+    return here
 
 
 def test_a_seed_is_a_table_that_is_stale_when_its_file_changed(seeded: Any) -> None:

@@ -1,5 +1,7 @@
 """The bench of states runs, and its rows come out. What they say is for people: a shared machine proves no time."""
 
+import pytest
+
 from tests.bench.running import ran
 
 BY_STATES = {
@@ -22,6 +24,7 @@ BY_ASSETS = {
 }
 
 
+@pytest.mark.soak
 def test_every_case_prints_its_row_and_size():
     head, columns, *lines = ran("state.py", "tiny")
 

@@ -138,3 +138,19 @@ def test_what_a_check_after_the_commit_says_is_shown_and_fails_nothing(checked: 
     assert told in shown
     assert document["checks"]["passed"] == 0
     assert [each["partition"] for each in document["checks"]["failures"]] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
+def test_what_fails_after_the_commit_leaves_nothing_to_backfill(checked: Shell) -> None:
+    edit(
+        checked,
+        "-> bool:\n    return result",
+        "-> dw.CheckResult:\n    return dw.CheckResult(False, severity='fail') or result",
+    )
+
+    report = checked.run("materialize", "numbers", "--partition", "2024-01-02")
+
+    assert report.code == 1
+    assert "failed: numbers 2024-01-02 (committed, version 1): check small failed" in report.out
+    assert report.lines[-1] == (
+        "Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back."
+    )

@@ -12,7 +12,7 @@ from tests.exactness.processes import ASSETS, PATIENCE_S, rows, write_project
 from tests.exactness.test_kills import Witness
 
 DAYS = 40
-CANCELS = 8
+CANCELS = 5
 
 
 def test_canceled_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threa
     assert in_the_middle > kills // 10, "the kills came too early or too late to say anything"
 
 
-@pytest.mark.parametrize(("kind", "kills"), [("threads", 30), ("processes", 20)])
+@pytest.mark.parametrize(("kind", "kills"), [("threads", 10), ("processes", 20)])
 def test_killed_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path, kind: str, kills: int) -> None:
     kill_again_and_again(tmp_path, kills, DAYS, kind)
 
