@@ -51,7 +51,8 @@ class Definitions:
         self.resources = dict(resources or {})
         self.schedules = _schedules(schedules)
         self.sensors = _sensors(sensors, self.schedules)
-        started = (each.job for each in (*self.schedules.values(), *self.sensors.values()) if each.job is not None)
+        asking: list[Schedule | Sensor] = [*self.schedules.values(), *self.sensors.values()]
+        started = (each.job for each in asking if each.job is not None)
         self.jobs = {job.name: job for job in _jobs((*jobs, *started))}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)

@@ -21,6 +21,9 @@ STEP_BYTES: Final = 1024 * 1024
 LINE_CHARACTERS: Final = 16 * 1024
 """A longer line is cut into several."""
 
+OF_AUTHORS: Final = "deltaworks.asset"
+"""The logger that a `Logger` writes to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -121,7 +124,18 @@ class _Handler(logging.Handler):
             step.log(record.levelname, self.format(record))
 
 
+class _Mask(logging.Filter):
+    """Takes secrets out of what authors log, whoever shows it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        masked = _MASKED.get()
+        if masked is not None:
+            record.msg, record.args = masked(record.getMessage()), ()
+        return True
+
+
 _HANDLER = _Handler()
+_MASK = _Mask()
 _LOCK = threading.Lock()
 
 
@@ -167,6 +181,7 @@ def capturing() -> Generator[None]:
     with _LOCK:
         stand_ins = [_installed("stdout"), _installed("stderr")]
         logger.addHandler(_HANDLER)
+        logging.getLogger(OF_AUTHORS).addFilter(_MASK)
         used: list[_StandIn | _Handler] = [*stand_ins, _HANDLER]
         for each in used:
             each.users += 1
@@ -182,6 +197,7 @@ def capturing() -> Generator[None]:
                     setattr(sys, name, stand_in.stream)
             if _HANDLER.users == 0:
                 logger.removeHandler(_HANDLER)
+                logging.getLogger(OF_AUTHORS).removeFilter(_MASK)
 
 
 def _installed(name: str) -> _StandIn:

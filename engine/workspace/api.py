@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
@@ -50,6 +50,7 @@ def materialize(
     workers: int = 2,
     checks: Sequence[AssetCheck] = (),
     config: Mapping[str, Mapping[str, Any] | Config] | None = None,
+    now: Callable[[], dt.datetime] | None = None,
 ) -> RunReport:
     """Make assets now, whatever their status, and return how it went; sources among them are observed first.
 
@@ -61,16 +62,17 @@ def materialize(
         workers: how many calls run at once.
         checks: what judges the partitions.
         config: by asset, what those are given that take one.
+        now: the clock, for partitions without an end and for records; none: that of the machine.
 
     Raises:
         RunError: a partition failed, a source could not be observed or a table of others not read, or somebody
             canceled the run; what is committed stays.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
-    definitions = Definitions(assets, resources, checks)
+    definitions, clock = Definitions(assets, resources, checks), now or _now
     store = Store.at(str(lake))
     refuse_own_tables(definitions, store)
-    graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
+    graph = build_graph(definitions, clock(), read_dynamic_keys(definitions, store))
     given = {key: each.model_dump() if isinstance(each, Config) else each for key, each in (config or {}).items()}
     layers = [ConfigLayer("config=", given)]
     resolve_asset_config(graph, graph.nodes, layers)
@@ -82,7 +84,7 @@ def materialize(
         graph.sources_above(graph.nodes),
         command="dw.materialize",
         environ=os.environ,
-        now=_now,
+        now=clock,
         tell=lambda _: None,
     )
     observation = observe(graph, store)
@@ -95,7 +97,7 @@ def materialize(
         workers=workers,
         command="dw.materialize",
         environ=os.environ,
-        now=_now,
+        now=clock,
         tell=lambda _: None,
         stop=Flag(),
         config=layers,

@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deltaworks import resources as resources
+    from deltaworks import testing as testing
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
@@ -177,6 +179,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "resources",
     "run_failure_sensor",
     "run_status_sensor",
     "schedule",
@@ -184,6 +187,7 @@ __all__ = [
     "sensor",
     "skip_hook",
     "success_hook",
+    "testing",
     "view",
 ]
 
@@ -263,7 +267,11 @@ _NAMES = {
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
 _HOMES["RunStatus"] = "deltaworks.io.ledger"
-_MODULES = {"checks": "deltaworks.engine.definitions.checks"}
+_MODULES = {
+    "checks": "deltaworks.engine.definitions.checks",
+    "resources": "deltaworks.resources",
+    "testing": "deltaworks.testing",
+}
 
 
 def __getattr__(name: str) -> Any:
