@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from deltaworks.engine.automation.launches import MOST_LAUNCHES, Launch, RunLook, RunSigns, RunState
 from deltaworks.engine.automation.run_pool import RunEnded, RunOrder, RunPool
 from deltaworks.engine.automation.watch import Moment
-from deltaworks.io.partition_keys import add_keys
+from deltaworks.io.partition_keys import add_keys, remove_keys
 from deltaworks.io.run_keys import own_run_key
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import AskedRun, TickEntry, TickOutcome, close_tick, note_tick
@@ -111,11 +111,13 @@ class Carrying:
                 del self._carried[key]
 
     def _prepare(self, carried: _Carried) -> None:
-        """Add the keys that the tick asks for, and find out which of its runs were asked for before."""
+        """Change the keys as the tick asks for, and find out which of its runs were asked for before."""
         entry = carried.entry
+        at, by = dt.datetime.fromisoformat(entry.started_at), f"{entry.kind} {entry.name}"
+        for name, keys in entry.gone_keys.items():
+            remove_keys(self._store, name, keys, by, at)
         for name, keys in entry.new_keys.items():
-            at = dt.datetime.fromisoformat(entry.started_at)
-            add_keys(self._store, name, keys, f"{entry.kind} {entry.name}", at)
+            add_keys(self._store, name, keys, by, at)
         requests: list[AskedRun] = []
         for asked in entry.requests:
             key = asked.run_key

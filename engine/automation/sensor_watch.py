@@ -67,10 +67,13 @@ class WatchedSensor:
     @classmethod
     def of(cls, sensor: Sensor, definitions: Definitions) -> WatchedSensor:
         """Describe a sensor."""
-        subject = sensor.watches
-        if isinstance(subject, CommitsOf):
+        watches = sensor.watches
+        subject: Subject
+        if isinstance(watches, CommitsOf):
             assets = {asset.key: asset for asset in definitions.assets}
-            subject = tuple(WatchedTable.of(assets[key]) for key in subject.assets)
+            subject = tuple(WatchedTable.of(assets[key]) for key in watches.assets)
+        else:
+            subject = watches
         return cls(sensor.name, subject, sensor.interval_s, sensor.is_on, sensor.timeout_s)
 
     def watch(self, store: Store) -> SensorWatch:
