@@ -18,6 +18,7 @@ from deltaworks.cli.commands import (
     adopt,
     backfill,
     check,
+    daemon,
     diff,
     doctor,
     history,
@@ -69,6 +70,7 @@ def _options(
 for command in (
     init,
     check,
+    daemon,
     list_,
     settings,
     status,

@@ -46,6 +46,7 @@ def run_job(
     retry_of: Annotated[
         str | None, typer.Option("--retry-of", metavar="RUN", help="Go on from the failure of a run of a job of ops.")
     ] = None,
+    tick: Annotated[str | None, typer.Option("--tick", hidden=True, help="What asks for the run.")] = None,
 ) -> ExitCode:
     """Run a job now."""
     # Imported here: --help must not load Polars and pandera.
@@ -69,12 +70,13 @@ def run_job(
             priority=priority,
             workers=workers or project.executor.workers,
             is_kept_whole=False,
+            tick=tick,
         )
         return run_ops(session, project, request, command)
     if config or retry_of is not None:
         option, hint = ("--config", "") if config else ("--retry-of", "; `deltaworks runs retry` makes what is left")
         raise RequestError(f"{option} is for jobs of ops, but {name!r} is one of assets{hint}.")
-    return _run_assets(session, project, job, partition, workers, command, run_id, tagged(tag), priority)
+    return _run_assets(session, project, job, partition, workers, command, run_id, tagged(tag), priority, tick)
 
 
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
@@ -108,6 +110,7 @@ def _run_assets(
     run_id: str | None,
     tags: tuple[str, ...],
     priority: int,
+    tick: str | None,
 ) -> ExitCode:
     from deltaworks.engine.execution.asset_hooks import call_asset_hooks
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
@@ -135,6 +138,7 @@ def _run_assets(
         job_partition=key,
         tags=tuple(dict.fromkeys((*entry.tags, *tags))),
         priority=priority,
+        tick=entry.tick or tick,
     )
     note = partial(_note, "note")
     return run_plan(

@@ -232,7 +232,8 @@ class Ticking:
     def _decide(self, key: Key, entry: TickEntry, watch: Watch | None) -> None:
         decided = decide_tick(self._store, entry)
         del self._open[key]
-        self._carry(decided)
+        if decided == entry:
+            self._carry(decided)  # else whoever decided it does, or is gone, which the next look finds
         self._settle(decided, watch)
 
     def _settle(self, decided: TickEntry, watch: Watch | None) -> None:

@@ -14,11 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.errors import InvalidSettings
+from deltaworks.errors import InvalidDefinition, InvalidSettings
 
 FILE = "deltaworks.toml"
 LAKE_VARIABLE = "DELTAWORKS_LAKE"
@@ -44,6 +45,27 @@ class QueueSettings(BaseModel):
     """By tag, `key=value`, or by key, for each of its values together."""
 
 
+class DaemonSettings(BaseModel):
+    """What the daemon does with the runs that schedules and sensors ask for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_runs: int = Field(default=4, ge=1, le=256)
+    """How many of them one daemon carries out at a time; the others wait."""
+    warm: int = Field(default=1, ge=0, le=16)
+    """How many processes wait for the next run with the project loaded, for ten minutes after the last one."""
+    maintain: str | None = None
+    """When `deltaworks maintain` is run, as a cron expression in UTC; none: never by the daemon."""
+
+    @field_validator("maintain")
+    @classmethod
+    def _is_cron(cls, text: str | None) -> str | None:
+        try:
+            return None if text is None else str(Cron(text))
+        except InvalidDefinition as error:
+            raise ValueError(error.reason) from error
+
+
 class FileSettings(BaseModel):
     """What a settings file may say."""
 
@@ -53,6 +75,7 @@ class FileSettings(BaseModel):
     modules: tuple[str, ...] = ()
     executor: ExecutorSettings = ExecutorSettings()
     queue: QueueSettings = QueueSettings()
+    daemon: DaemonSettings = DaemonSettings()
     pools: dict[str, Annotated[int, Field(ge=1)]] = {}
     """How many calls of each pool run at a time, across all runs of the lake."""
     durable: bool = True
@@ -109,6 +132,7 @@ class Settings:
     modules: tuple[str, ...]
     executor: ExecutorSettings
     queue: QueueSettings
+    daemon: DaemonSettings
     pools: Mapping[str, int]
     durable: bool
     given: Mapping[str, Given]
@@ -169,7 +193,7 @@ def resolve(
     modules = said.modules
     if module is not None:
         modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
-    return Settings(folder, chosen, modules, said.executor, said.queue, said.pools, said.durable, given)
+    return Settings(folder, chosen, modules, said.executor, said.queue, said.daemon, said.pools, said.durable, given)
 
 
 def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
@@ -206,7 +230,11 @@ def _parse(file: Path, section: Mapping[str, Any]) -> Written:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            parts: dict[str, type[BaseModel]] = {"executor": ExecutorSettings, "queue": QueueSettings}
+            parts: dict[str, type[BaseModel]] = {
+                "executor": ExecutorSettings,
+                "queue": QueueSettings,
+                "daemon": DaemonSettings,
+            }
             inner = (f"{part}.{field}" for part, model in parts.items() for field in model.model_fields)
             known = {*FileSettings.model_fields, *inner}
             close = get_close_matches(name, known, n=1)
