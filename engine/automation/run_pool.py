@@ -93,6 +93,8 @@ class RunPool:
 
     def poll(self, now_s: float) -> list[RunEnded]:
         """Begin what there is room for, see to the processes that wait, and return what has ended."""
+        if self._last_run_s is None:
+            self._last_run_s = now_s
         ended = [
             RunEnded(runner.order, code, runner.said()) for runner, code in self._ended() if runner.order is not None
         ]
