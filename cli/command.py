@@ -64,7 +64,7 @@ class Session:
         # Imported here: a project needs Polars and pandera, --help must not.
         from deltaworks.engine.workspace.project import load_project
 
-        return load_project(self._origin(), os.environ, self.now(), reads_lake=reads_lake)
+        return load_project(self.origin(), os.environ, self.now(), reads_lake=reads_lake)
 
     def settings(self) -> Settings:
         """Read the settings of the project that the options name, and none of its code.
@@ -75,7 +75,7 @@ class Session:
         # Imported here: --help must not load pydantic and Polars.
         from deltaworks.engine.workspace.project import load_settings
 
-        return load_settings(self._origin(), os.environ)
+        return load_settings(self.origin(), os.environ)
 
     def open_lake(self) -> Store:
         """Open the lake that the options name without loading the project's code.
@@ -92,7 +92,8 @@ class Session:
         """Return the current instant, in UTC."""
         return dt.datetime.now(dt.UTC)
 
-    def _origin(self) -> Origin:
+    def origin(self) -> Origin:
+        """Return where the options say that the project is."""
         from deltaworks.engine.workspace.project import Origin
 
         return Origin(self.folder, self.file, self.module, self.lake, self.environment)

@@ -155,7 +155,7 @@ def run_plan(
     if not plan.planned:
         begun = entry or begin_entry(command, session.now())
         failed = note_held_back(project.store, plan, begun) if plan.held else None
-        if failed is None and begun.earlier:
+        if failed is None and (begun.earlier or begun.tick is not None):  # whoever asked for it looks for its end
             end_with_nothing_left(project.store, begun, session.now(), has_failed=bool(seen.faults))
         session.output.show(_nothing_to_do(project, seen, decision, failed))
         return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE

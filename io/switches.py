@@ -43,6 +43,17 @@ def read_switch(store: Store, name: str) -> Switch | None:
         ) from error
 
 
+def read_switches(store: Store) -> dict[str, bool]:
+    """Return what was said last of every schedule and sensor of which something was said.
+
+    Raises:
+        StorageError: one of them is damaged.
+    """
+    names = (path.rpartition("/")[2].removesuffix(".json") for path in store.list(FOLDER))
+    found = {name: read_switch(store, name) for name in names}
+    return {name: switch.is_on for name, switch in found.items() if switch is not None}
+
+
 def set_switch(store: Store, name: str, *, is_on: bool, by: str, at: dt.datetime) -> None:
     """Start or stop a schedule or sensor, for all daemons of the lake.
 

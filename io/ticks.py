@@ -98,6 +98,8 @@ class TickEntry:
     requests: tuple[AskedRun, ...] = ()
     new_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys of dynamic partitions that are to be there before the runs start, by the name of the partitions."""
+    gone_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Keys that are to be gone before that."""
     skip_reason: str | None = None
     error: str | None = None
     cursor: str | None = None
@@ -262,8 +264,9 @@ def _read(store: Store, path: str) -> TickEntry | None:
         values["requests"] = tuple(
             AskedRun(**{name: value for name, value in each.items() if name in names}) for each in document["requests"]
         )
-        new_keys: dict[str, list[str]] = document.get("new_keys") or {}
-        values["new_keys"] = {name: tuple(keys) for name, keys in new_keys.items()}
+        for what in ("new_keys", "gone_keys"):
+            by_name: dict[str, list[str]] = document.get(what) or {}
+            values[what] = {name: tuple(keys) for name, keys in by_name.items()}
         values |= {"kind": TickKind(document["kind"]), "outcome": TickOutcome(document["outcome"])}
         return TickEntry(**values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -50,6 +50,7 @@ def run_job(
     retry_of: Annotated[
         str | None, typer.Option("--retry-of", metavar="RUN", help="Go on from the failure of a run of a job of ops.")
     ] = None,
+    tick: Annotated[str | None, typer.Option("--tick", hidden=True, help="What asks for the run.")] = None,
 ) -> ExitCode:
     """Run a job now."""
     # Imported here: --help must not load Polars and pandera.
@@ -73,13 +74,15 @@ def run_job(
             priority=priority,
             workers=workers or project.executor.workers,
             is_kept_whole=False,
+            tick=tick,
         )
         return run_ops(session, project, request, command)
     if retry_of is not None:
         raise RequestError(
             f"--retry-of is for jobs of ops, but {name!r} is one of assets; `deltaworks runs retry` makes what is left."
         )
-    return _run_assets(session, project, job, partition, config, workers, command, run_id, tagged(tag), priority)
+    tags = tagged(tag)
+    return _run_assets(session, project, job, partition, config, workers, command, run_id, tags, priority, tick)
 
 
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
@@ -114,19 +117,20 @@ def _run_assets(
     run_id: str | None,
     tags: tuple[str, ...],
     priority: int,
+    tick: str | None,
 ) -> ExitCode:
     from deltaworks.engine.execution.asset_hooks import call_asset_hooks
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.planning.job_partition import job_partition
-    from deltaworks.engine.planning.plan import Only
+    from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
     from deltaworks.engine.workspace.jobs import partitions_of, with_retry
 
     part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
     key = None if part is None else part.key
     layers = read_asset_config(project, config, job)
     project, named = with_retry(project, job, session.now()), [] if key is None else [key]
-    only = frozenset({Only.ALL})
+    only = DEFAULT_ONLY if job.skip_fresh else frozenset({Only.ALL})
     seen, decision = observe_and_decide(
         session, project, list(job.selection), named, None, None, only=only, command=command
     )
@@ -142,6 +146,7 @@ def _run_assets(
         job_partition=key,
         tags=tuple(dict.fromkeys((*entry.tags, *tags))),
         priority=priority,
+        tick=entry.tick or tick,
     )
     note = partial(_note, "note")
     return run_plan(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.automation.launches import MOST_LAUNCHES, Launch, RunLook, RunSigns, RunState
 from deltaworks.engine.automation.run_pool import RunEnded, RunOrder, RunPool
+from deltaworks.engine.automation.upkeep import UPKEEP
 from deltaworks.engine.automation.watch import Moment
-from deltaworks.io.partition_keys import add_keys
+from deltaworks.io.partition_keys import add_keys, remove_keys
 from deltaworks.io.run_keys import own_run_key
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import AskedRun, TickEntry, TickOutcome, close_tick, note_tick
@@ -22,9 +23,6 @@ LOOK_S = 1.0
 
 _REFUSED = 2
 """The exit code of a command that found its request or the definitions wrong, and has run nothing."""
-
-Arguments = Callable[[TickEntry, AskedRun], tuple[str, ...]]
-"""Return the arguments of the command that carries a run out."""
 
 
 @dataclass
@@ -60,9 +58,9 @@ class _Carried:
 class Carrying:
     """The decided ticks that one daemon carries out."""
 
-    def __init__(self, store: Store, pool: RunPool, arguments: Arguments, tell: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, pool: RunPool, tell: Callable[[str], None]) -> None:
         """Begin with none."""
-        self._store, self._pool, self._arguments, self._tell = store, pool, arguments, tell
+        self._store, self._pool, self._tell = store, pool, tell
         self._signs = RunSigns(store)
         self._carried: dict[tuple[str, str], _Carried] = {}
         self.lost_runs = 0
@@ -88,7 +86,9 @@ class Carrying:
         carried.look_at_s = 0.0
         if ended.code != 0:
             self._tell(f"{launch.name}: run {launch.run_id} ended with exit code {ended.code}: {ended.said}")
-        if ended.code == _REFUSED:
+        if launch.name == UPKEEP:
+            carried.over.add(launch.run_id)  # it is no run that the ledger knows
+        elif ended.code == _REFUSED:
             carried.refused[launch.run_id] = ended.said
 
     def work(self, moment: Moment) -> None:
@@ -111,11 +111,13 @@ class Carrying:
                 del self._carried[key]
 
     def _prepare(self, carried: _Carried) -> None:
-        """Add the keys that the tick asks for, and find out which of its runs were asked for before."""
+        """Change the keys as the tick asks for, and find out which of its runs were asked for before."""
         entry = carried.entry
+        at, by = dt.datetime.fromisoformat(entry.started_at), f"{entry.kind} {entry.name}"
+        for name, keys in entry.gone_keys.items():
+            remove_keys(self._store, name, keys, by, at)
         for name, keys in entry.new_keys.items():
-            at = dt.datetime.fromisoformat(entry.started_at)
-            add_keys(self._store, name, keys, f"{entry.kind} {entry.name}", at)
+            add_keys(self._store, name, keys, by, at)
         requests: list[AskedRun] = []
         for asked in entry.requests:
             key = asked.run_key
@@ -158,8 +160,8 @@ class Carrying:
     def _submit(self, carried: _Carried, asked: AskedRun, launch: Launch) -> None:
         if asked.run_id not in carried.submitted:
             carried.submitted[asked.run_id] = launch.number
-            arguments = self._arguments(carried.entry, asked)
-            self._pool.submit(RunOrder(launch, arguments, carried.since.isoformat()))
+            arguments = _arguments(carried.entry, asked)
+            self._pool.submit(RunOrder(launch, arguments, asked.config, carried.since.isoformat()))
 
     def _mark(self, carried: _Carried, run_id: str, error: str) -> None:
         requests = (replace(each, error=error) if each.run_id == run_id else each for each in carried.entry.requests)
@@ -176,3 +178,13 @@ class Carrying:
         if noted != carried.noted:
             note_tick(self._store, noted)
             carried.entry = carried.noted = noted
+
+
+def _arguments(entry: TickEntry, asked: AskedRun) -> tuple[str, ...]:
+    """Return the arguments of the command that carries a run out."""
+    if asked.job == UPKEEP:
+        return ("maintain",)
+    partition = () if asked.partition is None else (f"--partition={asked.partition}",)
+    tags = (f"--tag={key}={value}" for key, value in asked.tags.items())
+    tick = f"--tick={entry.name}/{entry.tick_id}"
+    return ("job", "run", asked.job, f"--run-id={asked.run_id}", *partition, *tags, tick)

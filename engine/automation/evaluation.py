@@ -91,7 +91,8 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
     if isinstance(answer, RunRequest | SkipReason):
         yield answer
         return
-    if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
+    are_several = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
+    if not are_several:
         raise InvalidDefinition(
             f"{whose} answered {_shown(given)}; expected RunRequest, SkipReason, None or several RunRequests"
         )

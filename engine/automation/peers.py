@@ -13,9 +13,9 @@ class Peers:
     A wrong judgement costs work and changes nothing: what a tick asks for is decided once, and a run is begun once.
     """
 
-    def __init__(self, store: Store, own_id: str) -> None:
-        """Begin with nobody seen."""
-        self._store, self._own_id = store, own_id
+    def __init__(self, store: Store, own_id: str, lease_s: float = LEASE_S) -> None:
+        """Begin with nobody seen; who has been silent for the lease is taken for dead."""
+        self._store, self._own_id, self._lease_s = store, own_id, lease_s
         self._seen: dict[str, tuple[int, float]] = {}
         """By daemon: the number of its last heartbeat, and when that was first seen; -1: there is none."""
         self._gone: set[str] = set()
@@ -39,4 +39,4 @@ class Peers:
         if daemon_id in self._gone or (process is not None and process.is_gone()):
             return False
         _, since_s = self._seen.setdefault(daemon_id, (-1, running_s))
-        return running_s - since_s <= LEASE_S
+        return running_s - since_s <= self._lease_s

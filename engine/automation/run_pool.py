@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import IO
+from typing import IO, Any
 
 from deltaworks.engine.automation.launches import Launch
 
@@ -32,6 +33,8 @@ class RunOrder:
     launch: Launch
     arguments: tuple[str, ...]
     """Of the command."""
+    config: Mapping[str, Any]
+    """What its `--config` is to say."""
     since: str
     """The day on which the tick was asked about."""
 
@@ -62,7 +65,8 @@ class RunPool:
         self._waiting: list[_Runner] = []
         self._running: list[_Runner] = []
         self._queue: list[RunOrder] = []
-        self._last_run_s: float | None = None
+        self._last_run_s = -math.inf
+        """When a run was begun last; before the first one, when this began."""
 
     @property
     def running(self) -> tuple[RunOrder, ...]:
@@ -89,6 +93,8 @@ class RunPool:
 
     def poll(self, now_s: float) -> list[RunEnded]:
         """Begin what there is room for, see to the processes that wait, and return what has ended."""
+        if self._last_run_s is None:
+            self._last_run_s = now_s
         ended = [
             RunEnded(runner.order, code, runner.said()) for runner, code in self._ended() if runner.order is not None
         ]
@@ -96,16 +102,12 @@ class RunPool:
             self._begin(self._queue.pop(0))
             self._last_run_s = now_s
         self._waiting = [each for each in self._waiting if each.poll() is None]
-        is_warm = self._last_run_s is not None and now_s - self._last_run_s < WARM_S
+        is_warm = now_s - self._last_run_s < WARM_S
         if is_warm and len(self._waiting) < self._warm:
             self._waiting.append(_Runner(self._program, self._environ))
         elif not is_warm:
             self._dismiss()
         return ended
-
-    def warm_up(self, now_s: float) -> None:
-        """Keep processes waiting as if a run had just begun."""
-        self._last_run_s = now_s
 
     def reload(self) -> None:
         """Dismiss the processes that wait: what they have loaded is not what there is now."""
@@ -159,7 +161,7 @@ class _Runner:
     def tell(self, order: RunOrder) -> bool:
         """Tell the process what to do, and return whether it was there to hear it."""
         self.order = order
-        line = json.dumps({"launch": asdict(order.launch), "arguments": order.arguments, "since": order.since})
+        line = json.dumps(asdict(order))
         assert self._process.stdin is not None, "it was asked for"
         try:
             self._process.stdin.write(f"{line}\n".encode())

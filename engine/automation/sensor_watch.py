@@ -29,6 +29,9 @@ from deltaworks.io.ticks import TickEntry, TickKind
 CLOSER_LOOK_S = 30.0
 """How often it is seen to what a quick look cannot tell: a table made anew, a gap in a log, a run that fell silent."""
 
+MARK_S = 5.0
+"""How often it is read how far the sensor is, should somebody have set its cursor."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchedTable:
@@ -67,12 +70,13 @@ class WatchedSensor:
     @classmethod
     def of(cls, sensor: Sensor, definitions: Definitions) -> WatchedSensor:
         """Describe a sensor."""
+        watches = sensor.watches
         subject: Subject
-        if isinstance(sensor.watches, CommitsOf):
+        if isinstance(watches, CommitsOf):
             assets = {asset.key: asset for asset in definitions.assets}
-            subject = tuple(WatchedTable.of(assets[key]) for key in sensor.watches.assets)
+            subject = tuple(WatchedTable.of(assets[key]) for key in watches.assets)
         else:
-            subject = sensor.watches
+            subject = watches
         return cls(sensor.name, subject, sensor.interval_s, sensor.is_on, sensor.timeout_s)
 
     def watch(self, store: Store) -> SensorWatch:
@@ -99,7 +103,8 @@ class SensorWatch:
         """Begin to watch; the first look reads how far the sensor is."""
         self._watched, self._store, self._look = watched, store, look
         self._mark: Mark | None = None
-        self._knows_mark = False
+        self._marked_s: float | None = None
+        """When the mark was read; none: it has to be read again."""
         self._pending: DueTick | None = None
         """Due, and not settled yet."""
         self._looked_s: float | None = None
@@ -111,11 +116,11 @@ class SensorWatch:
         if self._looked_s is not None and moment.running_s < self._looked_s + self._watched.interval_s:
             return ()
         self._looked_s = moment.running_s
-        if not self._knows_mark:
-            self._read_mark()
+        if self._marked_s is None or moment.running_s >= self._marked_s + MARK_S:
+            self._read_mark(moment)
         if not self._look.finds(None if self._mark is None else self._mark.cursor, moment):
             return ()
-        self._read_mark()  # another daemon may have moved on
+        self._read_mark(moment)  # another daemon may have moved on
         cursor = None if self._mark is None else self._mark.cursor
         self._pending = DueTick(next_id(self._mark), moment.now, cursor)
         return (self._pending,)
@@ -124,10 +129,10 @@ class SensorWatch:
         """Look again, from where a decision has left the sensor."""
         if self._pending is not None and entry.tick_id >= self._pending.tick_id:
             self._pending = None
-            self._knows_mark = False
+            self._marked_s = None
 
-    def _read_mark(self) -> None:
-        self._mark, self._knows_mark = read_mark(self._store, self._watched.name), True
+    def _read_mark(self, moment: Moment) -> None:
+        self._mark, self._marked_s = read_mark(self._store, self._watched.name), moment.running_s
 
 
 class _AtIntervals:

@@ -130,6 +130,9 @@ class Ticking:
         for key, each in list(self._open.items()):
             if each.question is not None or moment.running_s < each.retry_at_s or not self._asker.is_free():
                 continue
+            if read_tick(self._store, *key) is not None:
+                del self._open[key]  # somebody has decided it, as one does who sets a cursor
+                continue
             if self._claim(each.watched, each.due.tick_id, each.attempt + 1):
                 each.attempt += 1
                 self._ask(each, moment)
@@ -229,7 +232,8 @@ class Ticking:
     def _decide(self, key: Key, entry: TickEntry, watch: Watch | None) -> None:
         decided = decide_tick(self._store, entry)
         del self._open[key]
-        self._carry(decided)
+        if decided == entry:
+            self._carry(decided)  # else whoever decided it does, or is gone, which the next look finds
         self._settle(decided, watch)
 
     def _settle(self, decided: TickEntry, watch: Watch | None) -> None:
@@ -256,7 +260,7 @@ def _entry(each: _Open, evaluation: Evaluation, moment: Moment) -> TickEntry:
         for place, request in enumerate(evaluation.requests)
     )
     moves = evaluation.cursor is not None and evaluation.cursor != due.cursor
-    asks = bool(evaluation.requests or evaluation.new_keys)
+    asks = bool(evaluation.requests or evaluation.new_keys or evaluation.gone_keys)
     return TickEntry(
         name=watched.name,
         kind=watched.kind,
@@ -268,6 +272,7 @@ def _entry(each: _Open, evaluation: Evaluation, moment: Moment) -> TickEntry:
         attempt=each.attempt,
         requests=asked_runs(evaluation, ids),
         new_keys=evaluation.new_keys,
+        gone_keys=evaluation.gone_keys,
         skip_reason=evaluation.skip_reason,
         cursor=evaluation.cursor if evaluation.cursor is not None else due.cursor,
         is_decided=asks or moves or watched.kind is TickKind.SCHEDULE,

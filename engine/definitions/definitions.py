@@ -51,9 +51,9 @@ class Definitions:
         self.resources = dict(resources or {})
         self.schedules = _schedules(schedules)
         self.sensors = _sensors(sensors, self.schedules)
-        asking: list[Schedule | Sensor] = [*self.schedules.values(), *self.sensors.values()]
-        started = (each.job for each in asking if each.job is not None)
-        self.jobs = {job.name: job for job in _jobs((*jobs, *started))}
+        scheduled = (each.job for each in self.schedules.values())
+        sensed = (each.job for each in self.sensors.values() if each.job is not None)
+        self.jobs = {job.name: job for job in _jobs((*jobs, *scheduled, *sensed))}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)

@@ -52,6 +52,8 @@ class JobRequest:
     tags: tuple[str, ...] = ()
     """Of the run, `key=value`, beside those of the job."""
     priority: int = 0
+    tick: str | None = None
+    """What asks for the run; none: a person does."""
     workers: int = 2
     is_kept_whole: bool = True
     """Whether what steps gave is kept to the end, for the result."""
@@ -175,6 +177,7 @@ def _entry(
         job_partition=partition,
         tags=tuple(dict.fromkeys((*entry.tags, *tags))),
         priority=request.priority,
+        tick=entry.tick or request.tick,
         config=config,
     )
 

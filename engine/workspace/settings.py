@@ -15,13 +15,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.definitions.resources import MASK, EnvVar
 from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.workspace.environments import Environment, read_value
-from deltaworks.errors import InvalidSettings, did_you_mean
+from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
 
 FILE = "deltaworks.toml"
 LAKE_VARIABLE = "DELTAWORKS_LAKE"
@@ -58,6 +59,27 @@ class EnvironmentSettings(BaseModel):
     """Values of fields, by the name of a resource; `{env = "NAME"}` is read from a variable when a run starts."""
 
 
+class DaemonSettings(BaseModel):
+    """What the daemon does with the runs that schedules and sensors ask for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_runs: int = Field(default=4, ge=1, le=256)
+    """How many of them one daemon carries out at a time; the others wait."""
+    warm: int = Field(default=1, ge=0, le=16)
+    """How many processes wait for the next run with the project loaded, for ten minutes after the last one."""
+    maintain: str | None = None
+    """When `deltaworks maintain` is run, as a cron expression in UTC; none: never by the daemon."""
+
+    @field_validator("maintain")
+    @classmethod
+    def _is_cron(cls, text: str | None) -> str | None:
+        try:
+            return None if text is None else str(Cron(text))
+        except InvalidDefinition as error:
+            raise ValueError(error.reason) from error
+
+
 class FileSettings(BaseModel):
     """What a settings file may say."""
 
@@ -67,6 +89,7 @@ class FileSettings(BaseModel):
     modules: tuple[str, ...] = ()
     executor: ExecutorSettings = ExecutorSettings()
     queue: QueueSettings = QueueSettings()
+    daemon: DaemonSettings = DaemonSettings()
     pools: dict[str, Annotated[int, Field(ge=1)]] = {}
     """How many calls of each pool run at a time, across all runs of the lake."""
     durable: bool = True
@@ -126,6 +149,7 @@ class Settings:
     modules: tuple[str, ...]
     executor: ExecutorSettings
     queue: QueueSettings
+    daemon: DaemonSettings
     pools: Mapping[str, int]
     durable: bool
     environment: Environment | None
@@ -224,7 +248,18 @@ def resolve(
     modules = said.modules
     if module is not None:
         modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
-    return Settings(folder, chosen, modules, said.executor, said.queue, said.pools, said.durable, inside, given)
+    return Settings(
+        folder,
+        chosen,
+        modules,
+        said.executor,
+        said.queue,
+        said.daemon,
+        said.pools,
+        said.durable,
+        inside,
+        given,
+    )
 
 
 def _environment(name: str, written: Written | None, given: Given) -> Environment:
@@ -279,7 +314,11 @@ def _parse(file: Path, section: Mapping[str, Any]) -> Written:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            parts: dict[str, type[BaseModel]] = {"executor": ExecutorSettings, "queue": QueueSettings}
+            parts: dict[str, type[BaseModel]] = {
+                "executor": ExecutorSettings,
+                "queue": QueueSettings,
+                "daemon": DaemonSettings,
+            }
             parts |= {f"environments.{each}": EnvironmentSettings for each in section.get("environments", ())}
             inner = (f"{part}.{field}" for part, model in parts.items() for field in model.model_fields)
             known = {*FileSettings.model_fields, *inner}

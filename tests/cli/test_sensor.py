@@ -36,8 +36,8 @@ def test_sensors_are_listed(watched: Any) -> None:
     ]
     assert sensors[0]["line"] == 27
     assert lines[1:] == [
-        "on_numbers asset numbers all_of_it Make everything anew.",
-        "on_failure run status failure, lost -",
+        "on_numbers on asset numbers all_of_it Make everything anew.",
+        "on_failure on run status failure, lost -",
     ]
 
 
@@ -55,3 +55,67 @@ def test_check_tells_a_sensor_on_a_table_that_is_not_there(watched: Any) -> None
         problem["message"] == "sensor 'on_numbers' watches 'number', but no asset has that key. Did you mean 'numbers'?"
     )
     assert (problem["file"], problem["line"]) == (str(file), 27)
+
+
+def test_a_sensor_is_previewed_started_and_stopped(watched: Any) -> None:
+    before = watched.run("sensor", "preview", "on_numbers", "--json").json
+    started = watched.run("sensor", "start", "on_numbers")
+    watched.write_outside("2024-01-02")
+    found = watched.run("sensor", "preview", "on_numbers", "--json").json
+    told = watched.run("sensor", "preview", "on_numbers").lines
+    stopped = watched.run("sensor", "stop", "on_numbers", "on_failure", "--json").json
+    listed = watched.run("sensor", "list", "--json").json["sensors"]
+
+    assert (before["skip_reason"], before["cursor"]) == ("it begins after version -1 of numbers", None)
+    assert started.lines == ["sensor on_numbers: started"]
+    assert [each["job"] for each in found["requests"]] == ["all_of_it"]
+    assert '"version": -1' in found["cursor"]
+    assert '"version": 0' in found["next_cursor"]
+    assert told[-1] == "1 run; nothing was started"
+    assert stopped == {"sensors": [{"sensor": "on_numbers", "is_on": False}, {"sensor": "on_failure", "is_on": False}]}
+    assert [each["is_on"] for each in listed] == [False, False]
+
+
+def test_a_cursor_is_shown_and_set_as_a_tick(watched: Any) -> None:
+    watched.write_outside("2024-01-01")
+    watched.write_outside("2024-01-02")
+
+    none = watched.run("sensor", "cursor", "on_numbers").out
+    watched.run("sensor", "start", "on_numbers")
+    watched.run("sensor", "cursor", "on_numbers", "--set", "0")
+    found = watched.run("sensor", "preview", "on_numbers", "--json").json
+    watched.run("sensor", "cursor", "on_numbers", "--set", "now")
+    nothing = watched.run("sensor", "preview", "on_numbers", "--json").json
+    ticks = watched.run("sensor", "ticks", "on_numbers", "--json").json["ticks"]
+
+    assert none == "It has none yet.\n"
+    assert len(found["requests"]) == 1
+    assert (nothing["requests"], nothing["skip_reason"]) == ([], "no commit that it is about")
+    assert [(each["tick"], each["outcome"]) for each in ticks] == [
+        ("000000000002", "skipped"),
+        ("000000000001", "skipped"),
+    ]
+    assert ticks[0]["skip_reason"].startswith("its cursor was set by ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("preview", "on_number"), "There is no sensor 'on_number'. Did you mean 'on_numbers'?"),
+        (("start", "x"), "There is no sensor 'x'. `deltaworks sensor list` shows which there are."),
+        (
+            ("cursor", "on_numbers", "--set", "first"),
+            "sensor 'on_numbers': 'first' is no version of numbers; write 12, the last version that counts as seen, or "
+            "-1 for none.",
+        ),
+        (
+            ("cursor", "on_failure", "--set", "7"),
+            "The cursor of sensor 'on_failure' cannot be set to '7': expected 'now', to pass over all runs that have "
+            "ended.",
+        ),
+    ],
+)
+def test_what_there_is_not_is_refused(watched: Any, arguments: tuple[str, ...], sentence: str) -> None:
+    done = watched.run("sensor", *arguments)
+
+    assert (done.code, done.sentence) == (2, sentence)

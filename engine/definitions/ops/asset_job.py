@@ -31,6 +31,8 @@ class AssetJob:
     retry: RetryPolicy | None
     """Of assets that do not say so themselves."""
     hooks: tuple[Hook, ...]
+    skip_fresh: bool
+    """Whether partitions are left out that are fresh when a run starts."""
     description: str
     where: Place
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -48,10 +50,11 @@ def define_asset_job(
     tags: Mapping[str, str] | None = None,
     retry: RetryPolicy | None = None,
     hooks: Sequence[Hook] = (),
+    skip_fresh: bool = False,
     description: str = "",
     config: Mapping[str, Any] | None = None,
 ) -> AssetJob:
-    """Define a job that makes assets, whatever their status, those upstream first.
+    """Define a job that makes assets, whatever their status or only where they are not fresh, those upstream first.
 
     Args:
         name: what it is run by.
@@ -60,6 +63,8 @@ def define_asset_job(
         tags: words about it.
         retry: how often assets are tried again that do not say so themselves.
         hooks: what is told how each asset ended, or the run.
+        skip_fresh: whether a run leaves out what is fresh when it starts. Sensors on commits want that: where a run has
+            read a commit already that asks for the next one, that one has nothing left to do.
         description: what it is for.
         config: what its assets are given where the run's config does not say otherwise: fields by asset key.
 
@@ -82,6 +87,7 @@ def define_asset_job(
         tags=dict(tags or {}),
         retry=retry,
         hooks=refuse_others(hooks, f"job {name!r}", where, of_runs=True),
+        skip_fresh=skip_fresh,
         description=description,
         where=where,
         config=dict(config or {}),
