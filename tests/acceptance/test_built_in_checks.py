@@ -150,6 +150,18 @@ def test_values_are_looked_up_in_another_asset(tmp_path: Path) -> None:
     )
 
 
+def test_a_lookup_in_a_table_that_is_not_there_yet_finds_nothing(tmp_path: Path) -> None:
+    work = Work(tmp_path, [dw.checks.referential(sales, "shop", "shops", "name")], [sales, shops("a", "b")])
+
+    report = work.make(KEYS[0], names=["sales"])
+
+    assert failures(report) == {}
+    assert work.warnings == [
+        f"{KEYS[0]}: check referential.shop failed: 3 rows of 'shop' with values that are not in 'name' of shops "
+        "(samples: a, b)"
+    ]
+
+
 def test_a_lookup_reads_every_partition_of_the_other_asset(tmp_path: Path) -> None:
     @dw.asset(partitions=days, partition_by="day")
     def openings(partition: dw.Partition) -> pl.LazyFrame:
