@@ -107,7 +107,7 @@ def without(graph: AssetGraph, unreadable: Collection[AssetKey]) -> Mapping[Asse
         key: dynamic.upstream
         for key, node in graph.nodes.items()
         for dynamic in dynamic_dimensions(node.partitions)
-        if dynamic.upstream in unreadable
+        if dynamic.upstream is not None and dynamic.upstream in unreadable
     }
     return _spread(graph, {**followers, **{key: key for key in unreadable}})
 
