@@ -42,7 +42,7 @@ def orders(partition: dw.Partition) -> LazyFrame[Order]:
 OTHER = """
 @dw.asset(partitions=days, partition_by="day")
 def other(partition: dw.Partition) -> dw.LazyFrame:
-    return pl.LazyFrame({"day": [partition.start]})
+    return pl.LazyFrame({"day": [partition.start], "n": [1]})
 """
 
 
