@@ -101,7 +101,10 @@ def test_a_column_without_a_count_of_nulls_is_named(tmp_path: Path) -> None:
 
     report = Work(tmp_path, [check]).make(*KEYS[:2])
 
-    assert "ValueError: there is no count of nulls in 'price'; there is in shop, amount" in failures(report)[KEYS[1]]
+    assert (
+        "ColumnNotFoundError: there is no count of nulls in 'price'; there is in shop, amount"
+        in failures(report)[KEYS[1]]
+    )
 
 
 @pytest.mark.parametrize("blocking", [False, True])
