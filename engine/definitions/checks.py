@@ -179,7 +179,7 @@ def freshness(
     def judge(result: pl.LazyFrame, partition: Partition) -> CheckResult:
         lf = result.select(column)
         dtype = lf.collect_schema()[column]
-        if dtype not in (pl.Date, pl.Datetime):
+        if not isinstance(dtype, pl.Date | pl.Datetime):
             raise pl.exceptions.SchemaError(f"column {column!r} is {dtype}, expected a Date or a Datetime")
         latest: dt.date | None = lf.max().collect(engine="streaming").item()
         if latest is None:
