@@ -141,6 +141,8 @@ def test_a_blocking_one_that_fails_reads_well_in_the_report_and_later(checked: S
     (rule,) = failure["rules"]
     assert (rule["rule"], rule["is_check"], rule["rows"]) == ("few", True, 2)
     assert "check: few fail - -" in shown
+    (step,) = checked.run("plan", "numbers", "--partition", "2024-01-02", "--json").json["steps"]
+    assert step["reasons"][0].endswith(": check few failed: 2 rows, expected fewer than 3"), "and no sentence after it"
 
 
 def test_what_a_check_after_the_commit_says_is_shown_and_fails_nothing(checked: Shell) -> None:
