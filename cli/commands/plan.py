@@ -57,7 +57,8 @@ def plan_view(decision: Decision, graph: AssetGraph, workers: int) -> View:
     decided = decision.plan
     estimates = forecast(decision, workers)
     problems = Problems.of(decision.asked.observation, graph)
-    troubled = [key for key in graph.above(decision.asked.request.partitions) if "problem" in problems.json(key)]
+    above = dict.fromkeys((*graph.above(decision.asked.request.partitions), *decision.faults))
+    troubled = [key for key in above if "problem" in problems.json(key)]
     document = {
         "steps": [
             {

@@ -124,7 +124,7 @@ def null_rate_drift(
             return CheckResult(passed=True, metadata=facts)
         unknown = [column for column in asked or () if column not in judged.nulls]
         if unknown:
-            raise ValueError(
+            raise pl.exceptions.ColumnNotFoundError(
                 f"there is no count of nulls in {', '.join(map(repr, unknown))}; there is in {', '.join(judged.nulls)}"
             )
         drifted: list[str] = []
@@ -177,12 +177,16 @@ def freshness(
     refuse_unless(is_age and max_age >= dt.timedelta(0), f"max_age must be a timedelta, not {max_age!r}", site)
 
     def judge(result: pl.LazyFrame, partition: Partition) -> CheckResult:
-        latest = result.select(pl.col(column).max()).collect(engine="streaming").item()
+        lf = result.select(column)
+        dtype = lf.collect_schema()[column]
+        if not isinstance(dtype, pl.Date | pl.Datetime):
+            raise pl.exceptions.SchemaError(f"column {column!r} is {dtype}, expected a Date or a Datetime")
+        latest: dt.date | None = lf.max().collect(engine="streaming").item()
         if latest is None:
             return CheckResult(passed=False, message=f"no row has a value in {column!r}")
         ends = [each for each in partition.partitions.dimensions if isinstance(each, TimePartitions)]
         by = min(now(), partition.end_at) if len(ends) == 1 else now()
-        age = by - _instant(latest, column)
+        age = by - _instant(latest)
         return CheckResult(
             passed=age <= max_age,
             metadata={"latest": str(latest), "age_s": age.total_seconds()},
@@ -343,12 +347,10 @@ def _found(wrong: pl.LazyFrame, column: str, problem: str) -> CheckResult:
     )
 
 
-def _instant(value: dt.date, column: str) -> dt.datetime:
+def _instant(value: dt.date) -> dt.datetime:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
-    if isinstance(value, dt.date):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return dt.datetime.combine(value, dt.time(), dt.UTC) + dt.timedelta(days=1)
-    raise TypeError(f"column {column!r} is no time: its latest value is {value!r}")
+    return dt.datetime.combine(value, dt.time(), dt.UTC) + dt.timedelta(days=1)
 
 
 def _rounded(age: dt.timedelta) -> dt.timedelta:

@@ -12,6 +12,7 @@ from deltaworks.engine.execution.foreseen import foreseen
 from deltaworks.engine.execution.migration import Migration, find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.left_out import without
 from deltaworks.engine.planning.plan import Only, Plan, plan
 from deltaworks.engine.planning.request import Request, request
 from deltaworks.engine.planning.selection import select
@@ -104,7 +105,9 @@ def decide(
     for key in decided.planned:
         verify_fit(graph.nodes[key], tables[key])
     above = graph.above(asked.request.partitions)
-    faults = {key: fault for key, fault in asked.observation.faults.items() if key in above}
+    hang = without(graph, asked.observation.faults)
+    holding = {*above, *(hang[key] for key in above if key in hang)}
+    faults = {key: fault for key, fault in asked.observation.faults.items() if key in holding}
     to_migrate = {key: str(migration.refusal) for key, migration in migrations.items()}
     sources = {key: tables[key] for key in above if graph.is_source(key)}
     return Decision(

@@ -6,7 +6,7 @@ same plan, so the command line, a daemon and a test all see the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import follow
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.idle import idle
-from deltaworks.engine.planning.left_out import LeftOut, below, lacking_own, left_out, unobserved
+from deltaworks.engine.planning.left_out import LeftOut, below, lacking_own, left_out, unobserved, without
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import RequestError
@@ -145,17 +145,17 @@ def _held(
     unfit: Collection[AssetKey],
 ) -> dict[AssetKey, tuple[AssetKey, str]]:
     """Return everything that is not made whatever is asked for, with the asset that holds it back and why that does."""
-    unreadable = (key for key, found in status.items() if found.state.fault is not None)
+    unreadable = {key for key, found in status.items() if found.state.fault is not None}
     return {
-        **_below(graph, migrating, "the table of {} needs a migration first"),
-        **_below(graph, unfit, "{} reads columns that are not as it expects"),
-        **_below(graph, unreadable, "{} cannot be read"),
-        **_below(graph, unseen, "{} could not be observed"),
+        **_because(below(graph, migrating), "the table of {} needs a migration first"),
+        **_because(below(graph, unfit), "{} reads columns that are not as it expects"),
+        **_because(without(graph, unreadable), "{} cannot be read"),
+        **_because(below(graph, unseen), "{} could not be observed"),
     }
 
 
-def _below(graph: AssetGraph, first: Iterable[AssetKey], why: str) -> dict[AssetKey, tuple[AssetKey, str]]:
-    return {key: (holding, why.format(holding)) for key, holding in below(graph, first).items()}
+def _because(held: Mapping[AssetKey, AssetKey], why: str) -> dict[AssetKey, tuple[AssetKey, str]]:
+    return {key: (holding, why.format(holding)) for key, holding in held.items()}
 
 
 def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, first: AssetKey, fault: str) -> Iterator[LeftOut]:

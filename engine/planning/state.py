@@ -106,7 +106,8 @@ class _Attempt(NamedTuple):
         line = next(iter(self.failure.error.splitlines()), "")
         whose, _, problem = line.partition(": ")
         is_named = problem and whose.split(" ")[0] == self.failure.asset  # the partitions of the call stand there too
-        return f"failed in run {self.run_id}: {problem if is_named else line}"
+        told = problem if is_named else line
+        return f"failed in run {self.run_id}: {told.removesuffix(' Nothing was committed for it.').removesuffix('.')}"
 
 
 def lake_state(

@@ -232,6 +232,43 @@ def test_a_table_that_is_partitioned_otherwise_holds_only_what_is_below(
     assert found["rated"]["partitions"]["fresh"] == 1
 
 
+FOLLOWING = """
+currencies = dw.external_asset(
+    "currencies", uri="../theirs/rates", partitions=dw.DynamicPartitions("known"), partition_by="currency"
+)
+followed = dw.DynamicPartitions.from_column("currencies", "currency")
+
+@dw.asset(partitions=followed, partition_by="currency")
+def by_currency(partition: dw.Partition) -> pl.LazyFrame:
+    return pl.LazyFrame({"currency": [partition.key], "n": [1]})
+
+@dw.asset
+def free() -> pl.LazyFrame:
+    return pl.LazyFrame({"n": [1]})
+"""
+
+
+def test_keys_that_follow_a_table_that_cannot_be_read_hold_only_what_hangs_on_them(made: Shop) -> None:
+    made.project.write("tables.py", "import polars as pl\nimport deltaworks as dw\n" + FOLLOWING)
+    assert made.project.run("partitions", "add", "currencies", "eur").code == 0
+    assert made.project.run("backfill", "by_currency").code == 0
+    (made.theirs / "rates" / "_delta_log" / f"{0:020d}.json").write_text("damaged", "utf-8")
+    made.project.edit("tables.py", '"n": [1]})\n\n@dw', '"n": [2]})\n\n@dw')
+
+    found = made.project.status()
+    done = made.project.run("backfill", "--json")
+    followers = made.project.run("backfill", "by_currency")
+
+    assert found["by_currency"]["held_by"] == "currencies"
+    assert (found["by_currency"]["partitions"]["total"], found["by_currency"]["partitions"]["undefined"]) == (1, 0)
+    assert done.code == 1
+    assert done.json["totals"] == {"materialized": 1, "failed": 1, "skipped": 1, "commits": 1}
+    assert [failure["asset"] for failure in done.json["failures"]] == ["currencies"]
+    assert followers.code == 1
+    assert "left out: by_currency eur: currencies cannot be read" in followers.out
+    assert [each["kind"] for each in made.project.run("doctor", "--json").json["problems"]] == ["unreadable"]
+
+
 def test_python_raises_once_the_rest_is_made(broken: Shop) -> None:
     orders = dw.external_asset("orders", uri=broken.orders)
     rates = dw.external_asset("rates", uri=str(broken.theirs / "rates"))

@@ -87,6 +87,16 @@ def shown(project: Project, *arguments: str) -> list[dict[str, Any]]:
     return result.json["rows"]
 
 
+def current_file(project: Project, number: int) -> str:
+    """Where the rejects of a day lie, as the latest commit says."""
+    latest, *_ = DeltaTable(str(project.lake / "readings")).history(1)
+    record = json.loads(latest["deltaworks"]) if isinstance(latest["deltaworks"], str) else latest["deltaworks"]
+    places = {
+        key: name for group in record["groups"] for key, name in zip(group["keys"], group["rejects"], strict=True)
+    }
+    return f"readings/{places[day(number).isoformat()]}"
+
+
 def test_rows_that_break_such_a_rule_are_left_out_and_the_rest_lands(sensors: Project) -> None:
     given(sensors, day_3=[1.0, -1.0, -2.0], day_5=[500.0, 4.0], day_6=[-7.0, 900.0])
 
@@ -417,6 +427,21 @@ def test_rejected_rows_do_not_come_back_under_another_function(sensors: Project)
 
     assert refused.code == 2
     assert "readings 2024-01-03 was made by other code than there is now" in refused.sentence
+
+
+def test_rejects_that_are_gone_are_named_with_what_makes_them_again(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0], day_4=[-1.0])
+    sensors.run("backfill", "readings")
+    (sensors.lake / "_deltaworks" / "rejects" / current_file(sensors, 3)).unlink()
+
+    (problem,) = sensors.run("doctor", "--json").json["problems"]
+
+    assert problem["kind"] == "missing_rejects"
+    assert "which its log names, is not there: rows that were left out of partition 2024-01-03" in problem["message"]
+    command = "deltaworks materialize readings --partition 2024-01-03"
+    assert problem["repair"] == f"restore it from a backup, or `{command}`"
+    assert sensors.run(*command.split()[1:]).code == 0
+    assert sensors.run("doctor").code == 0
 
 
 def test_there_is_nothing_to_judge_again_without_rejects(sensors: Project) -> None:
