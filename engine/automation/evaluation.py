@@ -93,7 +93,8 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
     are_several = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
     if not are_several:
         raise InvalidDefinition(
-            f"{whose} answered {_shown(answer)}; expected RunRequest, SkipReason, None or several RunRequests"
+            f"{whose} answered {_shown(cast('object', answer))}; expected RunRequest, SkipReason, None or several "
+            "RunRequests"
         )
     yield from cast("Iterable[object]", answer)
 
