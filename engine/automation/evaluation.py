@@ -90,13 +90,15 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
     if isinstance(answer, RunRequest | SkipReason):
         yield answer
         return
-    are_several = isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
-    if not are_several:
+    if not _are_several(answer):
         raise InvalidDefinition(
-            f"{whose} answered {_shown(cast('object', answer))}; expected RunRequest, SkipReason, None or several "
-            "RunRequests"
+            f"{whose} answered {_shown(answer)}; expected RunRequest, SkipReason, None or several RunRequests"
         )
     yield from cast("Iterable[object]", answer)
+
+
+def _are_several(answer: object) -> bool:
+    return isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
 
 
 def _checked(whose: str, request: RunRequest, jobs: Collection[str], job: str | None) -> RunRequest:
