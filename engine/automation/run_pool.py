@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import signal
 import subprocess
@@ -65,7 +64,7 @@ class RunPool:
         self._waiting: list[_Runner] = []
         self._running: list[_Runner] = []
         self._queue: list[RunOrder] = []
-        self._last_run_s = -math.inf
+        self._last_run_s: float | None = None
         """When a run was begun last; before the first one, when this began."""
 
     @property
