@@ -92,7 +92,8 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
         return
     if not _are_several(answer):
         raise InvalidDefinition(
-            f"{whose} answered {_shown(answer)}; expected RunRequest, SkipReason, None or several RunRequests"
+            f"{whose} answered {_shown(cast('object', answer))}; expected RunRequest, SkipReason, None or several "
+            "RunRequests"
         )
     yield from answer
 
