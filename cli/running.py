@@ -123,7 +123,7 @@ def run_plan(
     if not plan.planned and decision.migrations:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        if entry is not None and entry.earlier:
+        if entry is not None and (entry.earlier or entry.tick is not None):  # whoever asked for it looks for its end
             end_with_nothing_left(project.store, entry, session.now(), has_failed=bool(_faults(seen, decision)))
         session.output.show(_nothing_to_do(project, seen, decision))
         return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE

@@ -116,13 +116,13 @@ def _run_assets(
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.planning.job_partition import job_partition
-    from deltaworks.engine.planning.plan import Only
+    from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
     from deltaworks.engine.workspace.jobs import partitions_of, with_retry
 
     part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
     key = None if part is None else part.key
     project, named = with_retry(project, job, session.now()), [] if key is None else [key]
-    only = frozenset({Only.ALL})
+    only = DEFAULT_ONLY if job.skip_fresh else frozenset({Only.ALL})
     seen, decision = observe_and_decide(
         session, project, list(job.selection), named, None, None, only=only, command=command
     )

@@ -27,6 +27,8 @@ class AssetJob:
     retry: RetryPolicy | None
     """Of assets that do not say so themselves."""
     hooks: tuple[Hook, ...]
+    skip_fresh: bool
+    """Whether partitions are left out that are fresh when a run starts."""
     description: str
     where: Place
 
@@ -42,9 +44,10 @@ def define_asset_job(
     tags: Mapping[str, str] | None = None,
     retry: RetryPolicy | None = None,
     hooks: Sequence[Hook] = (),
+    skip_fresh: bool = False,
     description: str = "",
 ) -> AssetJob:
-    """Define a job that makes assets, whatever their status, those upstream first.
+    """Define a job that makes assets, whatever their status or only where they are not fresh, those upstream first.
 
     Args:
         name: what it is run by.
@@ -53,6 +56,8 @@ def define_asset_job(
         tags: words about it.
         retry: how often assets are tried again that do not say so themselves.
         hooks: what is told how each asset ended, or the run.
+        skip_fresh: whether a run leaves out what is fresh when it starts. Sensors on commits want that: where a run has
+            read a commit already that asks for the next one, that one has nothing left to do.
         description: what it is for.
 
     Raises:
@@ -74,6 +79,7 @@ def define_asset_job(
         tags=dict(tags or {}),
         retry=retry,
         hooks=refuse_others(hooks, f"job {name!r}", where, of_runs=True),
+        skip_fresh=skip_fresh,
         description=description,
         where=where,
     )
