@@ -16,7 +16,8 @@ from deltaworks.cli.output import Cell, Table, View, write
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.automation.daemon import Daemon
+    from deltaworks.engine.automation.code_watch import CodeWatch
+    from deltaworks.engine.automation.daemon import Daemon, OnStop
     from deltaworks.engine.workspace.project import Origin
     from deltaworks.io.heartbeats import Heartbeat
 
@@ -41,8 +42,13 @@ def daemon(session: Session, status: StatusOption = False, on_stop: OnStopOption
     return ExitCode.DONE
 
 
-def made_daemon(session: Session) -> Daemon:
-    """Return a daemon of the project that the options name; it has not begun."""
+def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
+    """Return a daemon of the project that the options name; it has not begun.
+
+    Args:
+        session: the command's.
+        code: tells when the project is to be loaded anew.
+    """
     # Imported here: --help must not load Polars.
     from deltaworks.engine.automation.daemon import Daemon, DaemonParts
     from deltaworks.engine.automation.location import Location
@@ -59,12 +65,17 @@ def made_daemon(session: Session) -> Daemon:
         RunPool(program, os.environ, asked.max_runs, asked.warm),
         partial(_tell, session),
         None if asked.maintain is None else watched_upkeep(asked.maintain),
+        code,
     )
     return Daemon(parts)
 
 
-def run_until_stopped(daemon: Daemon, on_stop: Any) -> None:
-    """Run a daemon; SIGTERM and Ctrl-C ask it to stop, a second Ctrl-C ends it at once and leaves its runs alone."""
+def run_until_stopped(daemon: Daemon, on_stop: OnStop) -> None:
+    """Run a daemon until it is asked to stop.
+
+    SIGTERM and Ctrl-C ask it to stop; a second Ctrl-C ends it at once and leaves its runs alone. SIGHUP asks it to load
+    the project anew.
+    """
     asked: list[int] = []
 
     def stop(number: int, _frame: object) -> None:
@@ -73,7 +84,11 @@ def run_until_stopped(daemon: Daemon, on_stop: Any) -> None:
         asked.append(number)
         daemon.stop(on_stop)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    def reload(_number: int, _frame: object) -> None:
+        daemon.reload()
+
+    acts = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, act) for number, act in acts.items()}
     try:
         daemon.run()
     finally:

@@ -11,6 +11,7 @@ import typer
 
 from deltaworks.cli.command import SELECT, ExitCode, Session, add
 from deltaworks.cli.commands.job import jobs_view
+from deltaworks.cli.commands.schedule import schedules_view
 from deltaworks.cli.commands.sensor import sensors_view
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.errors import RequestError
@@ -29,6 +30,7 @@ class Listed(StrEnum):
 
     ASSETS = "assets"
     JOBS = "jobs"
+    SCHEDULES = "schedules"
     SENSORS = "sensors"
     RESOURCES = "resources"
 
@@ -36,10 +38,10 @@ class Listed(StrEnum):
 def list_(
     session: Session,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="assets|jobs|sensors|resources|SELECT", help=SELECT)
+        list[str] | None, typer.Argument(metavar="assets|jobs|schedules|sensors|resources|SELECT", help=SELECT)
     ] = None,
 ) -> ExitCode:
-    """List what is defined: assets, jobs, sensors or resources."""
+    """List what is defined: assets, jobs, schedules, sensors or resources."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))
@@ -51,6 +53,8 @@ def list_(
             session.output.show(_assets(project, select))
         case Listed.JOBS:
             session.output.show(jobs_view(project))
+        case Listed.SCHEDULES:
+            session.output.show(schedules_view(session, project))
         case Listed.SENSORS:
             session.output.show(sensors_view(project))
         case Listed.RESOURCES:

@@ -16,6 +16,7 @@ from enum import Enum
 from multiprocessing import connection
 
 from deltaworks.engine.automation.carrying import Carrying
+from deltaworks.engine.automation.code_watch import CodeWatch
 from deltaworks.engine.automation.location import Location
 from deltaworks.engine.automation.peers import Peers
 from deltaworks.engine.automation.run_pool import RunPool
@@ -31,6 +32,9 @@ from deltaworks.io.switches import read_switches
 
 TAKE_OVER_S = 2.0
 """How often it is looked for what others have left behind."""
+
+CODE_S = 1.0
+"""How often it is looked whether the code has changed."""
 
 SWITCHES_S = 1.0
 """How often it is looked what somebody has started or stopped."""
@@ -66,6 +70,8 @@ class DaemonParts:
     """Receives what happens, for people."""
     upkeep: WatchedSchedule | None = None
     """When `deltaworks maintain` is run; none: never."""
+    code: CodeWatch | None = None
+    """Tells when the project is to be loaded anew; none: only if somebody says so."""
     clock: Callable[[], Moment] = moment
 
 
@@ -95,7 +101,7 @@ class Daemon:
         self._next_s: dict[str, float] = {}
         self._problem = self._fault = ""
         self._on_stop: OnStop | None = None
-        self._is_canceled = False
+        self._is_canceled = self._reloads = False
 
     @property
     def is_over(self) -> bool:
@@ -116,9 +122,8 @@ class Daemon:
         self._on_stop = on_stop
 
     def reload(self) -> None:
-        """Load the project anew."""
-        self._location.reload()
-        self._pool.reload()
+        """Load the project anew at the next step; may be called in a signal handler."""
+        self._reloads = True
 
     def close(self) -> None:
         """Say that it ends, and end the processes that only wait."""
@@ -133,6 +138,7 @@ class Daemon:
         if self._is_due("beat", BEAT_S, now):
             with self._noting():
                 self._say(now)
+        self._reload_if_asked(now)
         answers = self._location.hear(now.running_s)
         self._take_in(now)
         for answer in answers:
@@ -149,6 +155,15 @@ class Daemon:
                 self._pool.terminate()
         for ended in self._pool.poll(now.running_s):
             self._carrying.ended(ended)
+
+    def _reload_if_asked(self, now: Moment) -> None:
+        code = self._parts.code
+        changed = code.changed() if code is not None and self._is_due("code", CODE_S, now) else []
+        if self._reloads or changed:
+            self._reloads = False
+            self._parts.tell(f"loading the project anew: {', '.join(changed[:5]) or 'somebody asked for it'}")
+            self._location.reload()
+            self._pool.reload()
 
     def _look(self, now: Moment) -> None:
         """Begin with what is due."""

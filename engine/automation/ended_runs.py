@@ -46,16 +46,16 @@ def cursor_now(store: Store, now: dt.datetime) -> str:
     return _write(now - OVERLAP, [_name(entry) for _, entry in entries if entry.status_at(now).is_over])
 
 
-def read_ended(whose: str, store: Store, watched: RunsOf, cursor: str, now: dt.datetime) -> EndedRuns:
-    """Return the runs that ended since a cursor.
+def read_ended(name: str, store: Store, watched: RunsOf, cursor: str, now: dt.datetime) -> EndedRuns:
+    """Return the runs that ended since a cursor, but for those that the sensor of that name asked for itself.
 
     Raises:
         StorageError: the ledger cannot be read, or the cursor is none.
     """
-    since, told = _read(whose, cursor)
+    since, told = _read(name, cursor)
     entries = runs_written_since(store, since)
     over = [(at, entry) for at, entry in entries if entry.status_at(now).is_over]
-    meant = [entry for _, entry in over if _name(entry) not in told and _is_meant(entry, watched, now)]
+    meant = [entry for _, entry in over if _name(entry) not in told and _is_meant(name, entry, watched, now)]
     told_now = meant[:MOST_RUNS]
     left = {_name(entry) for entry in meant[MOST_RUNS:]}
     waiting = [at for at, entry in entries if _name(entry) in left or not entry.status_at(now).is_over]
@@ -65,7 +65,9 @@ def read_ended(whose: str, store: Store, watched: RunsOf, cursor: str, now: dt.d
     return EndedRuns(tuple(_run(entry, now) for entry in told_now), _write(back_to, names), is_behind)
 
 
-def _is_meant(entry: RunEntry, watched: RunsOf, now: dt.datetime) -> bool:
+def _is_meant(name: str, entry: RunEntry, watched: RunsOf, now: dt.datetime) -> bool:
+    if entry.tick is not None and entry.tick.startswith(f"{name}/"):
+        return False  # else a sensor on successes would go on for ever
     return entry.status_at(now) in watched.statuses and (watched.jobs is None or entry.job in watched.jobs)
 
 
@@ -93,13 +95,13 @@ def _name(entry: RunEntry) -> str:
     return f"{entry.run_id}#{entry.attempt}"
 
 
-def _read(whose: str, cursor: str) -> tuple[dt.datetime, frozenset[str]]:
+def _read(name: str, cursor: str) -> tuple[dt.datetime, frozenset[str]]:
     try:
         document = json.loads(cursor)
         return dt.datetime.fromisoformat(document["since"]), frozenset(map(str, document["told"]))
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{whose}: its cursor {cursor!r} names no runs; set it to now by `deltaworks sensor cursor`"
+            f"sensor {name!r}: its cursor {cursor!r} names no runs; set it to now by `deltaworks sensor cursor`"
         ) from error
 
 

@@ -108,9 +108,7 @@ class ScheduleWatch:
         mark = read_mark(self._store, self._watched.name)
         if mark is not None:
             return instant_of(mark.tick_id)
-        begin = moment.now.replace(second=0, microsecond=0)
-        advance_mark(self._store, self._watched.name, Mark(instant_id(begin)))
-        return begin
+        return begin_now(self._store, self._watched.name, moment.now)
 
     def _look(self, after: dt.datetime, moment: Moment) -> None:
         """Look for ticks that have become due since the last look; others may have moved on meanwhile."""
@@ -151,3 +149,14 @@ class ScheduleWatch:
         for beat in read_heartbeats(self._store):
             start, end = beat.up
             yield start, end + RESTART
+
+
+def begin_now(store: Store, name: str, now: dt.datetime) -> dt.datetime:
+    """Let a schedule begin with the first tick after now, and return up to where it is past.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    begin = now.replace(second=0, microsecond=0)
+    advance_mark(store, name, Mark(instant_id(begin)))
+    return begin

@@ -145,7 +145,7 @@ def _sense_runs(sensor: Sensor, watches: RunsOf, tick: Tick, scene: Scene, call:
     if tick.cursor is None:
         begun = cursor_now(scene.store, scene.now)
         return Evaluation(skip_reason="it begins with the runs that end from now on", cursor=begun)
-    seen = read_ended(_whose(sensor), scene.store, watches, tick.cursor, scene.now)
+    seen = read_ended(sensor.name, scene.store, watches, tick.cursor, scene.now)
     if not seen.runs:
         return Evaluation(skip_reason="no run has ended so", cursor=seen.cursor if seen.is_behind else None)
     answers = [call(run, partial(_read, sensor, scene)) for run in seen.runs]

@@ -193,8 +193,8 @@ class _AtFiles:
 class _AtRuns:
     """Looks for runs that ended."""
 
-    def __init__(self, whose: str, watched: RunsOf, store: Store) -> None:
-        self._whose, self._watched, self._store = whose, watched, store
+    def __init__(self, name: str, watched: RunsOf, store: Store) -> None:
+        self._name, self._watched, self._store = name, watched, store
         self._seen: tuple[str | None, str, str] | None = None
         """The cursor, and the stamps of yesterday and today, for which nothing was found."""
         self._closer_s: float | None = None
@@ -209,7 +209,7 @@ class _AtRuns:
         if looked_at == self._seen and not is_late:
             return False
         self._closer_s = moment.running_s if is_late else self._closer_s
-        seen = read_ended(self._whose, self._store, self._watched, cursor, moment.now)
+        seen = read_ended(self._name, self._store, self._watched, cursor, moment.now)
         self._seen = None if seen.runs else looked_at
         return bool(seen.runs) or seen.is_behind
 
@@ -220,7 +220,7 @@ def _look(name: str, subject: Subject, store: Store) -> Look:
         case FilesOf():
             return _AtFiles(whose, subject)
         case RunsOf():
-            return _AtRuns(whose, subject, store)
+            return _AtRuns(name, subject, store)
         case None:
             return _AtIntervals()
         case tables:

@@ -22,7 +22,7 @@ class Run:
     failures: Mapping[str, str]
     """Why each partition or step that failed did: by `asset partition`, or by the address of the step."""
     tick: str | None
-    """The schedule or sensor that asked for it, and which tick; none: a person did."""
+    """`name/tick` of the schedule or sensor that asked for it; none: a person did."""
     tags: Mapping[str, str]
     started_at: dt.datetime
     ended_at: dt.datetime | None

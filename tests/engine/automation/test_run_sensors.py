@@ -54,7 +54,7 @@ def test_each_end_is_told_once_and_those_before_the_start_are_not(tmp_path: Path
     begun = sensor.ask()
     nothing = sensor.ask()
     failure = Failure("orders", "2024-01-01", "no such column", 3)
-    about = {"job": "mail", "job_partition": "a", "tags": ("team=ops",), "tick": "every_morning 2024-01-10T0600Z"}
+    about = {"job": "mail", "job_partition": "a", "tags": ("team=ops",), "tick": "every_morning/2024-01-10T0600Z"}
     write_run(sensor.store, replace(going, status=RunStatus.FAILURE, ended_at=going.started_at))
     run(sensor, "later", RunStatus.FAILURE, failures=(failure,), **about)
     run(sensor, "fine", RunStatus.SUCCESS)
@@ -68,7 +68,7 @@ def test_each_end_is_told_once_and_those_before_the_start_are_not(tmp_path: Path
     later = told[1]
     assert (later.status, later.job, later.partition) == (dw.RunStatus.FAILURE, "mail", "a")
     assert later.failures == {"orders 2024-01-01": "no such column"}
-    assert (later.tags, later.tick) == ({"team": "ops"}, "every_morning 2024-01-10T0600Z")
+    assert (later.tags, later.tick) == ({"team": "ops"}, "every_morning/2024-01-10T0600Z")
     assert later.ended_at == later.started_at == sensor.now
 
 
@@ -109,6 +109,17 @@ def test_only_runs_of_the_named_jobs_are_told(tmp_path: Path) -> None:
     sensor.ask()
 
     assert [each.run_id for each in told] == ["meant"]
+
+
+def test_a_run_that_the_sensor_asked_for_itself_is_not_told(tmp_path: Path) -> None:
+    sensor, told = on_failures(tmp_path)
+    sensor.ask()
+
+    run(sensor, "own", RunStatus.FAILURE, tick="alert/000000000001")
+    run(sensor, "another", RunStatus.FAILURE, tick="alerts/000000000001")
+    sensor.ask()
+
+    assert [each.run_id for each in told] == ["another"]
 
 
 def test_the_cursor_forgets_what_was_long_ago(tmp_path: Path) -> None:
