@@ -119,8 +119,9 @@ class Definitions:
             InvalidDefinition: there is none, or several and none has the argument's name.
         """
         fitting = {name: resource for name, resource in self.resources.items() if isinstance(resource, wanted)}
-        if argument in fitting:
-            return fitting[argument]
+        name = argument.rpartition(".")[2]  # that of an op stands behind the op's address
+        if name in fitting:
+            return fitting[name]
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         problem = (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.graph_asset import graph_asset
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
     from deltaworks.engine.definitions.mappings.declared import (
@@ -135,6 +136,7 @@ __all__ = [
     "failure_hook",
     "file_source",
     "graph",
+    "graph_asset",
     "job",
     "materialize",
     "multi_asset",
@@ -154,6 +156,7 @@ _NAMES = {
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
     "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
+    "definitions.graph_asset": ("graph_asset",),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
     "definitions.mappings.declared": (
