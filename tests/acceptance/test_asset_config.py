@@ -139,6 +139,19 @@ def test_a_materialization_is_run_again_with_the_config_that_it_was_made_with(he
     assert "the ledger does not keep that of run" in lost.sentence
 
 
+def test_a_run_that_is_retried_goes_on_with_the_config_that_it_began_with(here: Here) -> None:
+    here.write(
+        "tables.py", TABLES.replace("range(limits.most)}", 'range(limits.most)} if limits.most > 3 else {"n": fails}')
+    )
+    failed = here.run("materialize", "small", "--config", "small.most=2")
+
+    here.edit("tables.py", '{"n": fails}', '{"n": range(limits.most)}')
+    again = here.run("runs", "retry", "latest", "--json")
+
+    assert (failed.code, again.code) == (1, 0), again.err
+    assert len(rows(here, "small")) == 2
+
+
 class Plain(dw.Config):
     n: int = 1
 
