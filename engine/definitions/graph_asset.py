@@ -11,7 +11,16 @@ from typing import Any, overload
 
 from pydantic import ValidationError, create_model
 
-from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, named, read_columns, refuse_no_function
+from deltaworks.engine.definitions.asset import (
+    Asset,
+    AssetKind,
+    P,
+    R,
+    complete,
+    named,
+    read_columns,
+    refuse_no_function,
+)
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.ops.attempt import Attempt
 from deltaworks.engine.definitions.ops.config import Config
@@ -32,13 +41,11 @@ CONFIG = "(config)"
 
 
 @overload
-def graph_asset(graph: Graph | Callable[..., Any], /) -> Asset[..., Any]: ...
+def graph_asset(function: Callable[P, R], /) -> Asset[P, R]: ...
 
 
 @overload
 def graph_asset(
-    graph: Graph | Callable[..., Any] | None = None,
-    /,
     *,
     name: KeyLike | None = None,
     partitions: Partitions | None = None,
@@ -56,11 +63,11 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
-) -> Any: ...
+) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
 def graph_asset(
-    graph: Graph | Callable[..., Any] | None = None,
+    function: Callable[P, R] | None = None,
     /,
     *,
     name: KeyLike | None = None,
@@ -79,7 +86,7 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
-) -> Asset[..., Any] | Callable[[Graph | Callable[..., Any]], Asset[..., Any]]:
+) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by a function that puts ops together, or by a graph that there is already.
 
     The function's arguments are upstream assets, annotated as those of an asset; its return annotation has the model.
@@ -88,7 +95,7 @@ def graph_asset(
     `Partition` of the asset and their config: `--config asset.op.field=value`.
 
     Args:
-        graph: what `@graph_asset` without parentheses decorates; or a graph.
+        function: what `@graph_asset` without parentheses decorates: a function, or a graph that there is already.
         name: the asset key; none: the function's name.
         partitions: as for an asset, like everything that follows.
         partition_by: the column of the result whose value tells the partition.
@@ -113,8 +120,8 @@ def graph_asset(
     caller = here.f_back if here is not None else None
     scope = caller.f_locals if caller is not None else {}
 
-    def define(given: Graph | Callable[..., Any]) -> Asset[..., Any]:
-        function = given.function if isinstance(given, Graph) else given
+    def define(given: Callable[P, R]) -> Asset[P, R]:
+        function: Callable[..., Any] = given.function if isinstance(given, Graph) else given
         refuse_no_function(function)
         where, called = place_of(function), given.name if isinstance(given, Graph) else function.__name__
         key = named(called if name is None else name, where)
@@ -148,7 +155,7 @@ def graph_asset(
             )
         )
 
-    return define if graph is None else define(graph)
+    return define if function is None else define(function)
 
 
 def _caller(graph: Graph, key: str, signature: Signature) -> Callable[..., Any]:

@@ -97,6 +97,15 @@ def test_config_that_does_not_fit_is_refused_before_anything_starts(here: Here, 
     assert not here.lake.exists()
 
 
+def test_a_job_that_configures_what_takes_no_config_is_refused_at_load(here: Here) -> None:
+    here.write("tables.py", TABLES.replace('config={"bare"', 'config={"below"'))
+
+    refused = here.run("list")
+
+    assert refused.code == 2
+    assert "job 'nightly': its config: there is no asset 'below' that takes config." in refused.sentence
+
+
 def test_a_field_that_nobody_gives_is_asked_for(here: Here) -> None:
     here.write("tables.py", TABLES)
 

@@ -145,7 +145,7 @@ def test_a_graph_ends_in_an_asset_and_a_job_makes_it(tmp_path: Path) -> None:
     def summed(orders: LazyFrame[Order]) -> LazyFrame[Total]:
         return totals(cleaned(orders))
 
-    table = dw.graph_asset(summed, name="shop/totals", group="gold")
+    table = dw.graph_asset(name="shop/totals", group="gold")(summed)
     job = dw.define_asset_job("totals", [orders, table])
 
     dw.materialize([orders, table], lake=tmp_path)
