@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
 
@@ -30,6 +30,9 @@ from deltaworks.engine.definitions.signature import Signature, place_of, read_si
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import declare
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.ops.graph import Graph
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,11 +121,15 @@ class Asset(Generic[P, R]):
     """Whether partitions that were made by another config than the project's are stale."""
     shared: SharedCall | None = None
     """The function that makes it together with others; none: its own makes only this one."""
+    graph: Graph | None = None
+    """The ops that make it; none: its function does."""
 
     @property
-    def authored(self) -> tuple[Callable[..., Any], ...]:
-        """The author's functions that make it."""
-        return (self.function if self.shared is None else self.shared.function,)
+    def authored(self) -> Callable[..., Any]:
+        """The function as its author wrote it."""
+        if self.shared is not None:
+            return self.shared.function
+        return self.function if self.graph is None else self.graph.function
 
     @property
     def config_name(self) -> str:

@@ -57,6 +57,7 @@ class Definitions:
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)
+        _refuse_shared_config(self.assets)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
@@ -158,8 +159,9 @@ class Definitions:
             InvalidDefinition: there is none, or several and none has the argument's name.
         """
         fitting = {name: resource for name, resource in self.resources.items() if isinstance(resource, wanted)}
-        if argument in fitting:
-            return fitting[argument]
+        name = argument.rpartition(".")[2]  # that of an op stands behind the op's address
+        if name in fitting:
+            return fitting[name]
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         problem = (
@@ -309,6 +311,18 @@ def _refuse_shared_names(checks: tuple[AssetCheck, ...]) -> None:
                 "of them another name",
                 where=check.where,
                 asset=str(check.asset),
+            )
+
+
+def _refuse_shared_config(assets: tuple[Asset[..., Any], ...]) -> None:
+    by_name: dict[str, Asset[..., Any]] = {}
+    for asset in assets:
+        other = by_name.setdefault(asset.config_name, asset) if asset.signature.config_model is not None else asset
+        if other.shared is not asset.shared:
+            raise _clash(
+                asset,
+                f"has its config under the name {asset.config_name!r}, as the function at {other.where} has; give the "
+                "multi_asset another name",
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, cast, get_origin
+from typing import Any, Generic, cast, get_args, get_origin
 
 import polars as pl
 
@@ -17,7 +17,7 @@ MAX_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class MaterializeResult(Generic[Model]):
-    """What an asset's function may return instead of a frame: `-> MaterializeResult[Model]`.
+    """What an asset's function may return instead of a frame, `-> MaterializeResult[Model]`; `[Any]` is no contract.
 
     The metadata stands in the commit's record and is shown by `history`. It is JSON: texts, numbers, True, False, None,
     and lists and mappings of those. For a range of partitions it is kept with each of them.
@@ -34,7 +34,8 @@ def read_returned_type(annotation: object) -> FrameType | None:
         InvalidDefinition: what stands in the brackets is no model of `pandera.polars`.
     """
     if (get_origin(annotation) or annotation) is MaterializeResult:
-        return FrameType(model_in(annotation), is_lazy=True, has_metadata=True)
+        model = None if get_args(annotation) == (Any,) else model_in(annotation)
+        return FrameType(model, is_lazy=True, has_metadata=True)
     return read_frame_type(annotation)
 
 

@@ -76,6 +76,12 @@ class Signature:
     """The argument that is told which outputs a call is to make."""
     returns: FrameType = field(default=FrameType(None, is_lazy=True))
 
+    @property
+    def owners(self) -> dict[str, type]:
+        """The classes of the project whose methods its function calls on its arguments, by argument."""
+        config = {} if self.config is None or self.config_model is None else {self.config: self.config_model}
+        return {**self.resources, **config}
+
 
 def read_signature(
     function: Callable[..., Any],

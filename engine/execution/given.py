@@ -100,6 +100,8 @@ def called(asset: Asset[..., Any], arguments: Mapping[str, Any], where: str) -> 
     """
     try:
         result = asset.function(**arguments)
+    except RunError as error:  # what an asset's ops say is a sentence already
+        raise RunError(f"{where}: {error}") from error
     except Exception as error:
         raise RunError(f"{where}: {describe(error, asset.where.file)}") from error
     return produced(asset, result, where)

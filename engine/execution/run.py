@@ -238,7 +238,7 @@ class Run:
         """Settle the partitions of a call that lack an upstream; the others are ready as before."""
         for ordinal in range(first, last + 1):
             if ordinal in lacks:
-                self._teller.blocked(lacks[ordinal], is_gone=True)
+                self._teller.blocked(replace(lacks[ordinal], asset=key), is_gone=True)
                 self._block(key, ordinal)
             else:
                 self._agenda.again(key, ordinal)

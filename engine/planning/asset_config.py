@@ -24,10 +24,23 @@ def resolve_asset_config(
     Raises:
         RequestError: a layer names no asset that takes config or no field, a value does not fit, or one is missing.
     """
-    taking = {node.asset.config_name: node.asset for node in graph.nodes.values() if node.asset.signature.config_model}
+    taking = _taking(graph)
     layers = [ConfigLayer(layer.origin, dict(_by_asset(layer, layer.values, taking))) for layer in given]
     wanted = {graph.nodes[key].asset.config_name for key in planned}.union(*(layer.values for layer in layers))
     return {name: _of_asset(asset, layers) for name, asset in taking.items() if name in wanted}
+
+
+def refuse_unknown(graph: AssetGraph, layer: ConfigLayer) -> None:
+    """Refuse config for what takes none; what its fields are, is seen when a run gives the rest.
+
+    Raises:
+        RequestError: it names no asset that takes config.
+    """
+    list(_by_asset(layer, layer.values, _taking(graph)))
+
+
+def _taking(graph: AssetGraph) -> dict[str, Asset[..., Any]]:
+    return {node.asset.config_name: node.asset for node in graph.nodes.values() if node.asset.signature.config_model}
 
 
 def _by_asset(

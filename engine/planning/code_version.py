@@ -110,16 +110,11 @@ def _own(asset: Asset[..., Any]) -> Own:
 
 def _reach(asset: Asset[..., Any]) -> Reach:
     found = Reach(_own(asset))
-    signature = asset.signature
-    config = (
-        {} if signature.config is None or signature.config_model is None else {signature.config: signature.config_model}
-    )
-    for function in asset.authored:
-        found.follow(function, {**signature.resources, **config})
+    found.follow(asset.authored, asset.signature.owners)
     for upstream in asset.signature.upstreams:
         for function in functions_of(upstream.mapping):
             found.follow(function, {})
     computed = [column.expression for column in asset.partition_columns if column.expression is not None]
-    if computed and not found.follow_argument(asset.authored[0], "partition_by"):
+    if computed and not found.follow_argument(asset.authored, "partition_by"):
         found.parts += [described(expression, lambda _: None)[0] for expression in computed]
     return found

@@ -138,7 +138,7 @@ def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema], *, lazily: bool
 
     Views are called, as they are when it runs. `lazily`: what a function computes on its way says nothing.
     """
-    if any(each.upstream not in schemas for each in node.upstream):
+    if node.asset.graph is not None or any(each.upstream not in schemas for each in node.upstream):
         return None
     with rehearsal() as seen:
         try:
@@ -191,6 +191,8 @@ def is_vague(schema: pl.Schema) -> bool:
 
 def _left(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> str | None:
     """Say why a function is not called at all."""
+    if node.asset.graph is not None:
+        return "is made by ops, which may do what is not to be rehearsed"
     if node.asset.signature.resources:
         return "asks for a resource"
     if node.asset.signature.config is not None and default_config(node.asset) is None:

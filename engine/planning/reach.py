@@ -22,6 +22,8 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.graph import Graph
+from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.planning.constants import constant_text, is_a
 from deltaworks.engine.planning.opaque import (
@@ -178,7 +180,11 @@ class Reach:
     def _held(self, value: Any) -> str | None:
         """Say what a value is that is of the project or holds something of it; none: it is neither."""
         if isinstance(value, Asset):
-            return "+".join(filter(None, map(self._held, cast("Asset[..., Any]", value).authored)))
+            return self._held(cast("Asset[..., Any]", value).authored)
+        if isinstance(value, Op):
+            return self._function(value.function, value.signature.owners)
+        if isinstance(value, Graph):
+            return self._held(value.function)
         if isinstance(value, MethodType):
             owner: type = type(value.__self__)
             return f"{self._methods([value.__func__], owner)} of {self._text(value.__self__)}"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.graph_asset import graph_asset
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
     from deltaworks.engine.definitions.mappings.declared import (
@@ -172,6 +173,7 @@ __all__ = [
     "file_sensor",
     "file_source",
     "graph",
+    "graph_asset",
     "job",
     "materialize",
     "multi_asset",
@@ -214,6 +216,7 @@ _NAMES = {
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
     "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
+    "definitions.graph_asset": ("graph_asset",),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
     "definitions.mappings.declared": (

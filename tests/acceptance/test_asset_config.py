@@ -97,6 +97,15 @@ def test_config_that_does_not_fit_is_refused_before_anything_starts(here: Here, 
     assert not here.lake.exists()
 
 
+def test_a_job_that_configures_what_takes_no_config_is_refused_at_load(here: Here) -> None:
+    here.write("tables.py", TABLES.replace('config={"bare"', 'config={"below"'))
+
+    refused = here.run("list")
+
+    assert refused.code == 2
+    assert "job 'nightly': its config: there is no asset 'below' that takes config." in refused.sentence
+
+
 def test_a_field_that_nobody_gives_is_asked_for(here: Here) -> None:
     here.write("tables.py", TABLES)
 
@@ -137,6 +146,19 @@ def test_a_materialization_is_run_again_with_the_config_that_it_was_made_with(he
 
     assert same.code == 0, same.out
     assert "the ledger does not keep that of run" in lost.sentence
+
+
+def test_a_run_that_is_retried_goes_on_with_the_config_that_it_began_with(here: Here) -> None:
+    here.write(
+        "tables.py", TABLES.replace("range(limits.most)}", 'range(limits.most)} if limits.most > 3 else {"n": fails}')
+    )
+    failed = here.run("materialize", "small", "--config", "small.most=2")
+
+    here.edit("tables.py", '{"n": fails}', '{"n": range(limits.most)}')
+    again = here.run("runs", "retry", "latest", "--json")
+
+    assert (failed.code, again.code) == (1, 0), again.err
+    assert len(rows(here, "small")) == 2
 
 
 class Plain(dw.Config):

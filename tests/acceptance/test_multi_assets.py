@@ -288,9 +288,6 @@ def test_each_output_has_metadata_checks_and_jobs_of_its_own(tmp_path: Path) -> 
 
 
 def test_config_of_a_multi_asset_stands_under_its_name(tmp_path: Path) -> None:
-    class Start(dw.Config):
-        first: int = 1
-
     @dw.multi_asset(outs=OUTS)
     def both(start: Start) -> Any:
         return rows(start.first), rows(start.first + 1)
@@ -298,6 +295,21 @@ def test_config_of_a_multi_asset_stands_under_its_name(tmp_path: Path) -> None:
     dw.materialize([both], lake=tmp_path, config={"both": {"first": 7}})
 
     assert [dw.read(each, lake=tmp_path).collect().item() for each in ("a", "b")] == [7, 8]
+
+
+class Start(dw.Config):
+    first: int = 1
+
+
+def test_config_that_would_be_of_two_functions_is_refused() -> None:
+    @dw.multi_asset(outs=OUTS, name="start")
+    def both(begin: Start) -> Any: ...
+
+    @dw.asset
+    def start(begin: Start) -> pl.LazyFrame: ...
+
+    with pytest.raises(InvalidDefinition, match="has its config under the name 'start', as the function at"):
+        dw.Definitions([both, start])
 
 
 def test_definitions_that_make_no_sense_are_refused() -> None:
