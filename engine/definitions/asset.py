@@ -13,6 +13,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
+from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import NO_LIMITS, BackfillPolicy, Limits, RetryPolicy
@@ -105,6 +106,8 @@ class Asset(Generic[P, R]):
     """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
+    hooks: tuple[Hook, ...] = ()
+    """What is told how it ended in a run."""
 
     @property
     def model(self) -> type | None:
@@ -147,6 +150,7 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -169,6 +173,7 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    hooks: Sequence[Hook] = (),
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -193,6 +198,7 @@ def asset(
         code_version: what stands for the function's code instead of its hash.
         location: the table's folder below the lake, for a table that is older than the asset's name.
         retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
+        hooks: what is told once a run how the asset ended: with success, a failure, skipped or canceled.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -223,6 +229,7 @@ def asset(
             limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
+            hooks=refuse_others(hooks, f"asset {str(key)!r}", where, of_runs=False),
         )
         return complete(defined)
 
