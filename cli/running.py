@@ -34,6 +34,7 @@ from deltaworks.cli.wording import (
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.execution.stop import Stop
+    from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
@@ -52,6 +54,12 @@ TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
 ]
 PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
+ConfigOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--config", metavar="FILE|KEY=VALUE", help="Config of assets, or of ops; later ones override earlier ones."
+    ),
+]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
@@ -83,6 +91,23 @@ def tagged(tags: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(tags or ())
 
 
+def read_asset_config(project: Project, given: Sequence[str] | None, job: AssetJob | None = None) -> list[ConfigLayer]:
+    """Read the `--config` options of a run of assets, after what their job says; all of it is seen to fit.
+
+    Raises:
+        RequestError: one cannot be read, names no asset or field, or a value does not fit.
+    """
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.planning.asset_config import resolve_asset_config
+    from deltaworks.engine.planning.job_config import ConfigLayer
+    from deltaworks.engine.workspace.config_file import read_config
+
+    of_job = [] if job is None or not job.config else [ConfigLayer(f"job {job.name!r} ({job.where})", job.config)]
+    layers = [*of_job, *read_config(given or ())]
+    resolve_asset_config(project.graph, (), layers)
+    return layers
+
+
 def run_plan(
     session: Session,
     project: Project,
@@ -95,6 +120,7 @@ def run_plan(
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
     ended: Callable[[RunReport], None] | None = None,
+    config: Sequence[ConfigLayer] = (),
 ) -> ExitCode:
     """Carry out a plan and show how it ended.
 
@@ -110,8 +136,10 @@ def run_plan(
         executor: where functions are called; none: as the settings say.
         again: see `launch`.
         ended: is told of the end before it is shown.
+        config: what its assets are given; see `launch`.
 
     Raises:
+        RequestError: an asset lacks a field of its config.
         TableMismatch: nothing of it can be made before a migration.
     """
     # Imported here: --help must not load Polars and pandera.
@@ -150,6 +178,7 @@ def run_plan(
             skipped=skipped,
             sharing=project.sharing,
             again=again,
+            config=config,
         )
     if ended is not None:
         ended(report)

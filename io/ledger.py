@@ -145,6 +145,8 @@ class RunEntry:
     """By asset, upstreams first."""
     earlier: tuple[Attempt, ...] = ()
     """The attempts before this one, the first of them first."""
+    config: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """By asset or op, what those were given that take a config."""
 
     @property
     def process(self) -> Process | None:
@@ -159,8 +161,6 @@ class RunEntry:
     """The job that it is a run of."""
     job_partition: str | None = None
     """What the job ran for."""
-    config: str | None = None
-    """What was configured, as a JSON object; secrets stand in it as the names of their variables."""
     tick: str | None = None
     """What asked for it: the schedule, sensor or condition, and which tick of it; none: a person did."""
 

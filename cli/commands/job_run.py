@@ -14,7 +14,16 @@ import typer
 from deltaworks.cli.command import ExitCode, JobArgument, Session, add
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View, write
-from deltaworks.cli.running import PriorityOption, TagOption, WorkersOption, run_plan, stoppable, tagged
+from deltaworks.cli.running import (
+    ConfigOption,
+    PriorityOption,
+    TagOption,
+    WorkersOption,
+    read_asset_config,
+    run_plan,
+    stoppable,
+    tagged,
+)
 from deltaworks.cli.step_progress import step_progress
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
@@ -24,11 +33,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.job_result import JobResult
     from deltaworks.engine.execution.job_launch import JobRequest
     from deltaworks.engine.workspace.project import Project
-
-ConfigOption = Annotated[
-    list[str] | None,
-    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Config of ops; later ones override earlier ones."),
-]
 
 
 def run_job(
@@ -71,10 +75,11 @@ def run_job(
             is_kept_whole=False,
         )
         return run_ops(session, project, request, command)
-    if config or retry_of is not None:
-        option, hint = ("--config", "") if config else ("--retry-of", "; `deltaworks runs retry` makes what is left")
-        raise RequestError(f"{option} is for jobs of ops, but {name!r} is one of assets{hint}.")
-    return _run_assets(session, project, job, partition, workers, command, run_id, tagged(tag), priority)
+    if retry_of is not None:
+        raise RequestError(
+            f"--retry-of is for jobs of ops, but {name!r} is one of assets; `deltaworks runs retry` makes what is left."
+        )
+    return _run_assets(session, project, job, partition, config, workers, command, run_id, tagged(tag), priority)
 
 
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
@@ -103,6 +108,7 @@ def _run_assets(
     project: Project,
     job: AssetJob,
     partition: str | None,
+    config: list[str] | None,
     workers: int | None,
     command: str,
     run_id: str | None,
@@ -118,6 +124,7 @@ def _run_assets(
 
     part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
     key = None if part is None else part.key
+    layers = read_asset_config(project, config, job)
     project, named = with_retry(project, job, session.now()), [] if key is None else [key]
     only = frozenset({Only.ALL})
     seen, decision = observe_and_decide(
@@ -146,6 +153,7 @@ def _run_assets(
         command,
         entry,
         ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
+        config=layers,
     )
 
 

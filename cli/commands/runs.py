@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -169,6 +168,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
         yield "asked for by", run.tick
     if run.tags:
         yield "tags", ", ".join(run.tags)
+    for asset, values in run.config.items():
+        yield f"config of {asset}", ", ".join(f"{field}={value}" for field, value in values.items())
     yield "started", f"{instant_text(run.started_at)} UTC"
     if run.ended_at is not None:
         yield "ended", f"{instant_text(run.ended_at)} UTC"
@@ -236,7 +237,6 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "ended_at": instant_json(run.ended_at),
         "job": run.job,
         "job_partition": run.job_partition,
-        "config": None if run.config is None else json.loads(run.config),
         "tick": run.tick,
         "kind": run.kind.value,
         "command": run.command,
@@ -247,6 +247,7 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "pid": run.pid,
         "user": run.user,
         "tags": list(run.tags),
+        "config": dict(run.config),
         "reason": run.reason,
         "waits_for": None if run.status.is_over else run.waits_for,
         "attempt": run.attempt,

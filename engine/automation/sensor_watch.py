@@ -67,10 +67,12 @@ class WatchedSensor:
     @classmethod
     def of(cls, sensor: Sensor, definitions: Definitions) -> WatchedSensor:
         """Describe a sensor."""
-        subject = sensor.watches
-        if isinstance(subject, CommitsOf):
+        subject: Subject
+        if isinstance(sensor.watches, CommitsOf):
             assets = {asset.key: asset for asset in definitions.assets}
-            subject = tuple(WatchedTable.of(assets[key]) for key in subject.assets)
+            subject = tuple(WatchedTable.of(assets[key]) for key in sensor.watches.assets)
+        else:
+            subject = sensor.watches
         return cls(sensor.name, subject, sensor.interval_s, sensor.is_on, sensor.timeout_s)
 
     def watch(self, store: Store) -> SensorWatch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,13 +10,23 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
 
+from deltaworks.engine.definitions.asset_config import config_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import NO_LIMITS, BackfillPolicy, Limits, RetryPolicy
+from deltaworks.engine.definitions.policies import (
+    NO_LIMITS,
+    BackfillPolicy,
+    Limits,
+    RetryPolicy,
+    pool_problem,
+    read_limits,
+)
 from deltaworks.engine.definitions.registry import note
+from deltaworks.engine.definitions.shared_call import SharedCall
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
@@ -27,8 +36,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_DAYS = 100_000
-
-_POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 """The longest retention: 273 years, so that every instant of it can be written."""
 
 
@@ -108,6 +115,22 @@ class Asset(Generic[P, R]):
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
     hooks: tuple[Hook, ...] = ()
     """What is told how it ended in a run."""
+    config: Config | None = None
+    """What its config is where the run's does not say otherwise."""
+    config_counts: bool = False
+    """Whether partitions that were made by another config than the project's are stale."""
+    shared: SharedCall | None = None
+    """The function that makes it together with others; none: its own makes only this one."""
+
+    @property
+    def authored(self) -> tuple[Callable[..., Any], ...]:
+        """The author's functions that make it."""
+        return (self.function if self.shared is None else self.shared.function,)
+
+    @property
+    def config_name(self) -> str:
+        """What its config stands under."""
+        return str(self.key) if self.shared is None else self.shared.name
 
     @property
     def model(self) -> type | None:
@@ -151,6 +174,8 @@ def asset(
     location: str | None = None,
     retention_days: float | None = None,
     hooks: Sequence[Hook] = (),
+    config: Config | None = None,
+    config_counts: bool = False,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -174,6 +199,8 @@ def asset(
     location: str | None = None,
     retention_days: float | None = None,
     hooks: Sequence[Hook] = (),
+    config: Config | None = None,
+    config_counts: bool = False,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -199,6 +226,8 @@ def asset(
         location: the table's folder below the lake, for a table that is older than the asset's name.
         retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
         hooks: what is told once a run how the asset ended: with success, a failure, skipped or canceled.
+        config: what its config is where the run's does not say otherwise.
+        config_counts: whether partitions that were made by another config than the project's are stale.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -226,10 +255,12 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
             location=location,
-            limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
+            limits=read_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
             hooks=refuse_others(hooks, f"asset {str(key)!r}", where, of_runs=False),
+            config=config,
+            config_counts=config_counts,
         )
         return complete(defined)
 
@@ -245,7 +276,8 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     is_external = defined.kind is AssetKind.EXTERNAL
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
-    problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
+    problem = problem or _retention_problem(defined.retention_days) or pool_problem(defined.pool)
+    problem = problem or config_problem(defined)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -301,13 +333,6 @@ def read_columns(
         raise InvalidDefinition(f"{kind} {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
 
 
-def _limits(key: AssetKey, where: Place, timeout_s: float | None, memory_mb: float | None, *, isolate: bool) -> Limits:
-    try:
-        return Limits(timeout_s, memory_mb, isolate)
-    except InvalidDefinition as error:
-        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
-
-
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
     if isinstance(asset.partitions, Unpartitioned) and asset.signature.partition is not None:
         return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
@@ -318,12 +343,6 @@ def _retention_problem(days: object) -> str | None:
     if days is None or (isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days < _MOST_DAYS):
         return None
     return f"retention_days must be a number of days from 0 to {_MOST_DAYS:,}, not {days!r}"
-
-
-def _pool_problem(pool: object) -> str | None:
-    if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
-        return None
-    return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:

@@ -14,6 +14,7 @@ from deltaworks.engine.definitions.automation.asked import Asked
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import Sensor
 from deltaworks.engine.definitions.keys import CheckKey
+from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.graph import Graph
 from deltaworks.engine.definitions.ops.hooks import Hook
@@ -38,19 +39,20 @@ class Definitions:
 
     def __init__(
         self,
-        assets: Iterable[Asset[..., Any]] = (),
+        assets: Iterable[Asset[..., Any] | MultiAsset[..., Any]] = (),
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
         jobs: Iterable[AnyJob] = (),
         schedules: Iterable[Schedule] = (),
         sensors: Iterable[Sensor] = (),
     ) -> None:
-        self.assets = tuple({id(asset): asset for asset in assets}.values())
+        self.assets = tuple({id(asset): asset for asset in each_asset(assets)}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
         self.schedules = _schedules(schedules)
         self.sensors = _sensors(sensors, self.schedules)
-        started = (each.job for each in (*self.schedules.values(), *self.sensors.values()) if each.job is not None)
+        asking: list[Schedule | Sensor] = [*self.schedules.values(), *self.sensors.values()]
+        started = (each.job for each in asking if each.job is not None)
         self.jobs = {job.name: job for job in _jobs((*jobs, *started))}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
@@ -61,7 +63,9 @@ class Definitions:
         """Collect what a module names: assets, jobs, schedules, sensors, resources, and checks, also in lists."""
         values: dict[str, Any] = vars(module)
         jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
-        assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
+        assets: list[Asset[..., Any] | MultiAsset[..., Any]] = [
+            value for value in values.values() if isinstance(value, Asset | MultiAsset)
+        ]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
         schedules = [value for value in values.values() if isinstance(value, Schedule)]
         sensors = [value for value in values.values() if isinstance(value, Sensor)]

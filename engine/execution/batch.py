@@ -239,6 +239,7 @@ def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]], table
             columns=next((outcome.fingerprints for outcome, _ in chosen if outcome.fingerprints), None),
             inputs=dict(inputs),
             reads=dict(reads),
+            config_hash=chosen[0][0].task.config_hash,
         )
 
 

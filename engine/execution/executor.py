@@ -116,7 +116,8 @@ def attempt(work: Work, task: Task) -> Outcome:
 def failed(task: Task, reason: str, error: BaseException) -> Outcome:
     """Return the outcome of a task whose call failed as a whole."""
     reasons = dict.fromkeys(task.ordinals, reason)
-    return Outcome(task, failures=reasons, may_pass_later=True, error_names=error_names(error))
+    others = tuple(failed(each, reason, error) for each in task.others)
+    return Outcome(task, failures=reasons, may_pass_later=True, error_names=error_names(error), others=others)
 
 
 def _text(error: BaseException) -> str:

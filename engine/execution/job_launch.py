@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -176,7 +175,7 @@ def _entry(
         job_partition=partition,
         tags=tuple(dict.fromkeys((*entry.tags, *tags))),
         priority=request.priority,
-        config=json.dumps(config, default=str) if config else None,
+        config=config,
     )
 
 

@@ -32,8 +32,10 @@ from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.turn import Waiting, turn
 from deltaworks.engine.execution.workers import Workers, stager_of, start
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import RunError, StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
@@ -63,6 +65,7 @@ def launch(
     skipped: Sequence[PartitionSkipped] = (),
     sharing: Sharing | None = None,
     again: DecideAgain | None = None,
+    config: Sequence[ConfigLayer] = (),
 ) -> RunReport:
     """Carry out a plan.
 
@@ -84,17 +87,22 @@ def launch(
         skipped: what others have made, so that it is not planned any more.
         sharing: how much of what runs share they may have at a time; none: as much as they like.
         again: decides anew when the run has waited for others; none: what of the plan is asked for still.
+        config: what its assets are given, beside what an earlier attempt was; later ones override earlier ones.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
-        RequestError: calls would have to run in processes that cannot load them; no table was written.
+        RequestError: the config does not fit; or calls would have to run in processes that cannot load them, in which
+            case the ledger says so. No table was written.
         StorageError: the lake cannot be written.
     """
+    entry = entry or begin_entry(command, now())
+    before = ConfigLayer(f"run {entry.run_id}", entry.config)
+    entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (before, *config)))
     hooks = own_hooks(graph, plan)
     asked_by_hooks = definitions.hook_resources(hook for own in hooks.values() for hook in own)
     others = [each for given in asked_by_hooks.values() for each in given.values()]
-    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, others=others)
+    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config, others=others)
     readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
     for key in plan.planned if swap is None else ():
         verify_fit(graph.nodes[key], tables[key])
@@ -102,7 +110,6 @@ def launch(
         verify_upstreams(graph, reader, tables)
     for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
-    entry = entry or begin_entry(command, now())
     log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
@@ -118,7 +125,7 @@ def launch(
             if entry.attempt == 1:
                 keep_plan(graph, store, entry.run_id, plan, tables)
             chosen = Workers(workers) if isinstance(workers, int) else workers
-            executor = start(chosen, stager, graph, tuple(plan.planned), environ, log)
+            executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             pools = Pools(
                 store,
                 entry,

@@ -22,6 +22,8 @@ from deltaworks.engine.execution.pin import lacking, pin
 from deltaworks.engine.execution.rerun import TOLERANCE
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
+from deltaworks.engine.execution.workers import configs_of
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.compare import Part, Terms, compare
 from deltaworks.io.difference import ColumnDifference, Difference
@@ -81,6 +83,7 @@ def try_ranges(
 
     Raises:
         InvalidSettings: a resource lacks its environment variable.
+        RequestError: an asset takes a config with a field that has no default.
         LogGap: a commit of an upstream is missing or damaged.
     """
     for key, node in graph.nodes.items():
@@ -91,7 +94,8 @@ def try_ranges(
                 tempfile.TemporaryDirectory(prefix="deltaworks-ranges-") as folder,
             ):
                 target = Store(Path(folder).resolve(), durable=False)
-                stager = Stager(store, {str(node.key): node}, resources, target)
+                config = configs_of([node], resolve_asset_config(graph, [key], ()))
+                stager = Stager(store, {str(node.key): node}, resources, target, config=config)
                 yield _Trying(graph, node, tables, stager, target, run_id).trial()
 
 

@@ -107,7 +107,7 @@ def readmit(
     rejected = _judgeable(node, table, asked, keys)
     _refuse_other_code(node, rejected.values())
     verify_table(table, table.schema(), node.partition_columns, node.scheme)
-    stager = stager_of(definitions, graph, store, (node.key,), environ)
+    stager = stager_of(definitions, graph, store, (node.key,), environ, {})
     with closing(stager.resources.scope):
         checker = Checker(store, stager.resources)
         ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
@@ -269,6 +269,7 @@ def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:
         rows=(part.rows,),
         source=before.group.source if before.dropped else node.code,
         override=before.group.override,
+        config_hash=before.group.config_hash,
         inputs=before.group.inputs,
         rejects=None if part.rejects is None else (part.rejects.name,),
         is_external=before.is_changed,

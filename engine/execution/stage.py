@@ -10,13 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import polars as pl
 
 from deltaworks.engine.definitions.asset_check import When
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.asset_resources import AssetResources
-from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.call import Call, Configs, ContractKey, Result, call_function, call_together, guard
 from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
@@ -54,16 +56,31 @@ class Stager:
     """The contracts of the run so far."""
     fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
     """By asset key, of the first call that made any."""
+    config: Configs = field(default_factory=dict[str, Config])
 
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
+        if task.others:
+            return self._stage_together(task)
         call = Call(self.nodes[str(task.asset)], task)
         if call.stranger is not None:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         if task.when is When.AFTER:
             return self._check(call)
         with masking(self.resources.masked):
-            return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
+            return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config))
+
+    def _stage_together(self, task: Task) -> Outcome:
+        """Carry out a task and those that share its call."""
+        calls = [Call(self.nodes[str(each.asset)], each) for each in (task, *task.others)]
+        stranger = next((call.stranger for call in calls if call.stranger is not None), None)
+        if stranger is not None:
+            outcomes = [Outcome(call.task, failures=dict.fromkeys(task.ordinals, stranger)) for call in calls]
+        else:
+            with masking(self.resources.masked):
+                made = call_together(calls, self.store, self.resources, self.config)
+                outcomes = [self.stage_rows(call, partial(made.output, call)) for call in calls]
+        return replace(outcomes[0], others=tuple(outcomes[1:]))
 
     def stage_rows(self, call: Call, make: Callable[[], Produced]) -> Outcome:
         """Stage the rows that something makes as if the call's function had returned them."""

@@ -90,6 +90,10 @@ class Task:
     """What the checks of each partition read; a partition that is not in it is not judged by any."""
     when: When = When.BEFORE
     """After: nothing is made, but what is committed of the partitions is judged."""
+    config_hash: str | None = None
+    """What stands for the config that the function is given; none: it takes none."""
+    others: tuple[Task, ...] = ()
+    """Those of the same partitions of other assets that the same call makes."""
 
     @property
     def where(self) -> str:
@@ -190,3 +194,5 @@ class Outcome:
     """How long it took to carry the task out, once it had begun."""
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
     """What the function wants to be remembered of each of its partitions."""
+    others: tuple[Outcome, ...] = ()
+    """What came of the task's others."""

@@ -13,14 +13,16 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.asset_resources import resources_of
+from deltaworks.engine.execution.call import Configs
 from deltaworks.engine.execution.children import Children
 from deltaworks.engine.execution.executor import Executor, ThreadExecutor, Work
 from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.stage import Stager
-from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError, RunError
+from deltaworks.io.dtypes import Json
 from deltaworks.io.store import Store
 
 Load: TypeAlias = Callable[[], tuple[Definitions, AssetGraph]]
@@ -49,6 +51,7 @@ class StagerOf:
     assets: tuple[AssetKey, ...]
     environ: Mapping[str, str]
     kept_bytes: int
+    config: Mapping[str, Json]
 
     def __call__(self) -> Work:
         """Load the project and return what carries out its tasks.
@@ -60,7 +63,9 @@ class StagerOf:
         gone = [str(key) for key in self.assets if key not in graph.nodes]
         if gone:
             raise InvalidDefinition(f"it does not define {', '.join(gone)} any more")
-        stager = stager_of(definitions, graph, self.store, self.assets, self.environ, self.kept_bytes)
+        stager = stager_of(
+            definitions, graph, self.store, self.assets, self.environ, self.config, kept_bytes=self.kept_bytes
+        )
         if stager.resources.scope.is_set_up:
             atexit.register(_put_away, stager)
             signal.signal(signal.SIGTERM, _leave)
@@ -73,6 +78,7 @@ def stager_of(
     store: Store,
     assets: tuple[AssetKey, ...],
     environ: Mapping[str, str],
+    config: Mapping[str, Json],
     kept_bytes: int = KEPT_BYTES,
     others: Iterable[Resource] = (),
 ) -> Stager:
@@ -84,6 +90,7 @@ def stager_of(
         store: the lake.
         assets: which ones.
         environ: where resources find their `EnvVar`s.
+        config: what those are given that take one, as it stands in the run's entry.
         kept_bytes: how many bytes are kept of rows that break their contract.
         others: more resources that share the scope.
 
@@ -92,7 +99,17 @@ def stager_of(
     """
     nodes = {str(key): graph.nodes[key] for key in assets}
     resources = resources_of(definitions, nodes.values(), environ, others)
-    return Stager(store, nodes, resources, keep=Keep(store, kept_bytes))
+    return Stager(store, nodes, resources, keep=Keep(store, kept_bytes), config=configs_of(nodes.values(), config))
+
+
+def configs_of(nodes: Iterable[Node], values: Mapping[str, Json]) -> Configs:
+    """Return the configs of assets that take one, from their values as the ledger keeps them, by `config_name`."""
+    return {
+        name: model.model_validate(values[name])
+        for node in nodes
+        for name in [node.asset.config_name]
+        if (model := node.asset.signature.config_model) is not None and name in values
+    }
 
 
 def start(
@@ -101,6 +118,7 @@ def start(
     graph: AssetGraph,
     assets: tuple[AssetKey, ...],
     environ: Mapping[str, str],
+    config: Mapping[str, Json],
     log: RunLog,
 ) -> Executor:
     """Start the executor of a run.
@@ -117,7 +135,7 @@ def start(
         return ThreadExecutor(log.capturing(stager.stage), workers.count)
     if workers.load is None:
         raise RequestError(_no_project(sorted(map(str, in_processes)), workers.kind))
-    make = StagerOf(workers.load, stager.store, assets, dict(environ), KEPT_BYTES // workers.count)
+    make = StagerOf(workers.load, stager.store, assets, dict(environ), KEPT_BYTES // workers.count, config)
     children = Children(make, environ, lambda task: graph.nodes[task.asset].asset.limits, workers.count, log.line)
     return ThreadExecutor(
         log.capturing(lambda task: children.carry_out(task) if task.asset in in_processes else stager.stage(task)),

@@ -15,6 +15,7 @@ import polars as pl
 
 from deltaworks import errors
 from deltaworks.engine.definitions.asset import AssetKind
+from deltaworks.engine.definitions.asset_config import default_config
 from deltaworks.engine.definitions.check_result import CheckResult
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
@@ -161,6 +162,8 @@ def arguments_of(node: Node, empty: Callable[[AssetKey], pl.LazyFrame], ordinal:
         arguments[signature.partition] = Partition(node.partitions, ordinal, ordinal, node.partition_columns)
     if signature.logger is not None:
         arguments[signature.logger] = Logger(str(node.key))
+    if signature.config is not None:
+        arguments[signature.config] = default_config(node.asset)
     return arguments
 
 
@@ -187,6 +190,8 @@ def _left(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> str | None:
     """Say why a function is not called at all."""
     if node.asset.signature.resources:
         return "asks for a resource"
+    if node.asset.signature.config is not None and default_config(node.asset) is None:
+        return "asks for a config that the project does not give"
     if not node.reads and node.asset.kind is not AssetKind.SEED:
         return "has no upstream"
     unknown = next((edge.upstream for edge in node.reads if edge.upstream not in schemas), None)

@@ -13,12 +13,16 @@ import polars as pl
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.multi_asset import MultiAsset
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.report import RunReport
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.in_process import make
@@ -33,13 +37,14 @@ from deltaworks.io.store import Store
 
 
 def materialize(
-    assets: Sequence[Asset[..., Any]],
+    assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
     *,
     lake: str | Path,
     partition: str | Sequence[str] | None = None,
     resources: Mapping[str, Resource] | None = None,
     workers: int = 2,
     checks: Sequence[AssetCheck] = (),
+    config: Mapping[str, Mapping[str, Any] | Config] | None = None,
     now: Callable[[], dt.datetime] | None = None,
 ) -> RunReport:
     """Make assets now, whatever their status, and return how it went; sources among them are observed first.
@@ -51,6 +56,7 @@ def materialize(
         resources: by name, for the assets that ask for them.
         workers: how many calls run at once.
         checks: what judges the partitions.
+        config: by asset, what those are given that take one.
         now: the clock, for partitions without an end and for records; none: that of the machine.
 
     Raises:
@@ -62,9 +68,12 @@ def materialize(
     store = Store.at(str(lake))
     refuse_own_tables(definitions, store)
     graph = build_graph(definitions, clock(), read_dynamic_keys(definitions, store))
+    given = {key: each.model_dump() if isinstance(each, Config) else each for key, each in (config or {}).items()}
+    layers = [ConfigLayer("config=", given)]
+    resolve_asset_config(graph, graph.nodes, layers)
     asked = request(graph, tuple(graph.nodes), _keys(partition))
     entry = begin_entry("dw.materialize", clock())
-    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock)
+    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers)
     made.refuse_failures()
     return made.report
 

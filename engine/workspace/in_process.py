@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 
@@ -15,6 +15,7 @@ from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sources import observe_sources
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.plan import Only, Plan, plan
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RunError
@@ -55,6 +56,7 @@ def make(
     entry: RunEntry,
     workers: int,
     now: Callable[[], dt.datetime],
+    config: Sequence[ConfigLayer] = (),
 ) -> Made:
     """Make what is asked for, whatever its status, after the sources above it were observed.
 
@@ -66,6 +68,7 @@ def make(
         entry: the run.
         workers: how many calls run at once.
         now: the clock.
+        config: of the assets; later layers override earlier ones.
 
     Raises:
         DeltaworksError: the definitions or the request are wrong; nothing was run.
@@ -96,6 +99,7 @@ def make(
         tell=lambda _: None,
         stop=Flag(),
         entry=entry,
+        config=config,
     )
     faults = [(str(key), None, error) for key, error in {**seen.faults, **observation.faults}.items()]
     failures = (*faults, *((each.asset, each.partition, each.error) for each in report.entry.failures))

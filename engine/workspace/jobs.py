@@ -13,7 +13,9 @@ from typing import Any
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import AnyJob, Definitions
+from deltaworks.engine.definitions.multi_asset import MultiAsset
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
@@ -25,6 +27,7 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
@@ -91,9 +94,10 @@ def execute_assets_in_process(
     job: AssetJob,
     *,
     lake: str | Path,
-    assets: Sequence[Asset[..., Any]],
+    assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
     resources: Mapping[str, Resource],
     checks: Sequence[AssetCheck],
+    config: Mapping[str, Mapping[str, Any] | Config],
     partition: str | None,
     workers: int,
     now: Callable[[], dt.datetime] | None,
@@ -107,6 +111,9 @@ def execute_assets_in_process(
     keys = read_dynamic_keys(definitions, store)
     graph = build_graph(definitions, clock(), keys)
     refuse_unfit_jobs(definitions, graph)
+    given = {key: each.model_dump() if isinstance(each, Config) else each for key, each in config.items()}
+    layers = [ConfigLayer(f"job {job.name!r} ({job.where})", job.config), ConfigLayer("config=", given)]
+    resolve_asset_config(graph, (), layers)
     part = job_partition(job.name, resolve(job.partitions, keys).until(clock()), partition)
     key = None if part is None else part.key
     asked = request(graph, select(graph, job.selection), [] if key is None else [key])
@@ -116,7 +123,7 @@ def execute_assets_in_process(
         job_partition=key,
         tags=tuple(f"{name}={value}" for name, value in job.tags.items()),
     )
-    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock)
+    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers)
     call_asset_hooks(job, definitions, made.plan, made.report, key, os.environ, _LOG.warning)
     if raise_on_failure:
         made.refuse_failures()

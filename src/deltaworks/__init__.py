@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         TimeWindowMapping,
     )
     from deltaworks.engine.definitions.materialize_result import MaterializeResult
+    from deltaworks.engine.definitions.multi_asset import AssetSpec, MultiAsset, multi_asset
     from deltaworks.engine.definitions.ops.asset_job import AssetJob, define_asset_job
     from deltaworks.engine.definitions.ops.attempt import Attempt
     from deltaworks.engine.definitions.ops.config import Config
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
+    from deltaworks.engine.definitions.shared_call import Wanted
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.definitions.source import file_source, observable_source
     from deltaworks.engine.definitions.view import view
@@ -94,6 +96,7 @@ __all__ = [
     "AssetCheck",
     "AssetJob",
     "AssetKey",
+    "AssetSpec",
     "Attempt",
     "BackfillPolicy",
     "Backoff",
@@ -125,6 +128,7 @@ __all__ = [
     "Logger",
     "MaterializeResult",
     "MonthlyPartitions",
+    "MultiAsset",
     "MultiMapping",
     "MultiPartitions",
     "Nothing",
@@ -152,6 +156,7 @@ __all__ = [
     "StepEnded",
     "Tick",
     "TimeWindowMapping",
+    "Wanted",
     "WeeklyPartitions",
     "WrittenBy",
     "asset",
@@ -169,6 +174,7 @@ __all__ = [
     "graph",
     "job",
     "materialize",
+    "multi_asset",
     "multi_asset_sensor",
     "observable_source",
     "op",
@@ -220,6 +226,7 @@ _NAMES = {
         "TimeWindowMapping",
     ),
     "definitions.materialize_result": ("MaterializeResult",),
+    "definitions.multi_asset": ("AssetSpec", "MultiAsset", "multi_asset"),
     "definitions.ops.asset_job": ("AssetJob", "define_asset_job"),
     "definitions.ops.attempt": ("Attempt",),
     "definitions.ops.config": ("Config",),
@@ -250,6 +257,7 @@ _NAMES = {
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
+    "definitions.shared_call": ("Wanted",),
     "definitions.signature": ("Input",),
     "definitions.source": ("file_source", "observable_source"),
     "definitions.view": ("view",),

@@ -120,6 +120,23 @@ def test_a_job_of_assets_runs_in_a_test_and_tells_its_own_hooks_too(
         job.execute_in_process(lake=tmp_path, assets=assets, resources={"post": post}, partition="2024-01-02")
 
 
+def test_a_job_of_assets_gives_its_config_unless_the_test_gives_another(tmp_path: Path) -> None:
+    class Sizes(dw.Config):
+        rows: int = 1
+
+    @dw.asset
+    def sized(config: Sizes) -> pl.LazyFrame:
+        return pl.LazyFrame({"n": range(config.rows)})
+
+    job = dw.define_asset_job("sizes", [sized], config={"sized": {"rows": 2}})
+
+    def rows(**config: Sizes) -> int:
+        job.execute_in_process(lake=tmp_path, assets=[sized], config=config)
+        return dw.read(sized, lake=tmp_path).collect().height
+
+    assert (rows(), rows(sized=Sizes(rows=3))) == (2, 3)
+
+
 def test_what_is_no_hook_of_an_asset_is_refused_where_it_stands() -> None:
     with pytest.raises(InvalidDefinition, match=r"asset 'x': hook 'run_alarm' .* takes a RunEnded, so give it to the"):
 

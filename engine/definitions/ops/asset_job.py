@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeAlias
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.calling import calling_place
+from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.ops.job import job_name_problem
 from deltaworks.engine.definitions.ops.job_result import JobResult
@@ -19,6 +21,9 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpar
 from deltaworks.engine.definitions.policies import RetryPolicy
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
+
+Selected: TypeAlias = str | Asset[..., Any] | MultiAsset[..., Any]
+"""What an author may write to select assets."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +40,17 @@ class AssetJob:
     hooks: tuple[Hook, ...]
     description: str
     where: Place
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What its assets are given where the run's config does not say otherwise, by asset."""
 
     def execute_in_process(
         self,
         *,
         lake: str | FilePath,
-        assets: Sequence[Asset[..., Any]],
+        assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
         resources: Mapping[str, Resource] | None = None,
         checks: Sequence[AssetCheck] = (),
+        config: Mapping[str, Mapping[str, Any] | Config] | None = None,
         partition: str | None = None,
         workers: int = 2,
         now: Callable[[], dt.datetime] | None = None,
@@ -55,6 +63,7 @@ class AssetJob:
             assets: those that it may select from, and every upstream of them.
             resources: by name, for the assets, checks and hooks that ask for them.
             checks: what judges the partitions.
+            config: by asset, what those are given that take one; it overrides the job's own.
             partition: the key to run it for, if it is partitioned.
             workers: how many calls run at once.
             now: the clock; none: that of the machine.
@@ -72,6 +81,7 @@ class AssetJob:
             assets=assets,
             resources=resources or {},
             checks=checks,
+            config=config or {},
             partition=partition,
             workers=workers,
             now=now,
@@ -85,13 +95,14 @@ class AssetJob:
 
 def define_asset_job(
     name: str,
-    selection: str | Asset[..., Any] | Sequence[str | Asset[..., Any]] = "*",
+    selection: Selected | Sequence[Selected] = "*",
     *,
     partitions: Partitions | None = None,
     tags: Mapping[str, str] | None = None,
     retry: RetryPolicy | None = None,
     hooks: Sequence[Hook] = (),
     description: str = "",
+    config: Mapping[str, Any] | None = None,
 ) -> AssetJob:
     """Define a job that makes assets, whatever their status, those upstream first.
 
@@ -103,12 +114,13 @@ def define_asset_job(
         retry: how often assets are tried again that do not say so themselves.
         hooks: what is told how each asset ended, or the run.
         description: what it is for.
+        config: what its assets are given where the run's config does not say otherwise: fields by asset key.
 
     Raises:
         InvalidDefinition: what is given makes no sense.
     """
     where = calling_place() or Place("?", 0)
-    given = (selection,) if isinstance(selection, str | Asset) else tuple(selection)
+    given = (selection,) if isinstance(selection, str | Asset | MultiAsset) else tuple(selection)
     problem = job_name_problem(name)
     if not given:
         problem = "its selection is empty; leave it out to mean every asset"
@@ -118,11 +130,16 @@ def define_asset_job(
         raise InvalidDefinition(f"job {name!r}: {problem}", where=where)
     return AssetJob(
         name=name,
-        selection=tuple(str(each.key) if isinstance(each, Asset) else each for each in given),
+        selection=tuple(name for each in given for name in _names(each)),
         partitions=Unpartitioned() if partitions is None else partitions,
         tags=dict(tags or {}),
         retry=retry,
         hooks=refuse_others(hooks, f"job {name!r}", where, of_runs=True),
         description=description,
         where=where,
+        config=dict(config or {}),
     )
+
+
+def _names(selected: Selected) -> tuple[str, ...]:
+    return (selected,) if isinstance(selected, str) else tuple(str(asset.key) for asset in each_asset([selected]))
