@@ -14,6 +14,7 @@ from deltaworks.engine.definitions.asset_config import config_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import (
@@ -115,6 +116,8 @@ class Asset(Generic[P, R]):
     """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
+    hooks: tuple[Hook, ...] = ()
+    """What is told how it ended in a run."""
     config: Config | None = None
     """What its config is where the run's does not say otherwise."""
     config_counts: bool = False
@@ -177,6 +180,7 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    hooks: Sequence[Hook] = (),
     config: Config | None = None,
     config_counts: bool = False,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
@@ -201,6 +205,7 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    hooks: Sequence[Hook] = (),
     config: Config | None = None,
     config_counts: bool = False,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
@@ -227,6 +232,7 @@ def asset(
         code_version: what stands for the function's code instead of its hash.
         location: the table's folder below the lake, for a table that is older than the asset's name.
         retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
+        hooks: what is told once a run how the asset ended: with success, a failure, skipped or canceled.
         config: what its config is where the run's does not say otherwise.
         config_counts: whether partitions that were made by another config than the project's are stale.
 
@@ -259,6 +265,7 @@ def asset(
             limits=read_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
+            hooks=refuse_others(hooks, f"asset {str(key)!r}", where, of_runs=False),
             config=config,
             config_counts=config_counts,
         )

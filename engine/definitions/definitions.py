@@ -105,6 +105,8 @@ class Definitions:
         for each in everyone:
             for argument, wanted in each.signature.resources.items():
                 self.resource(each, argument, wanted)
+        for asset in self.assets:
+            self.hook_resources(asset.hooks)
         for job in self.jobs.values():
             self.resources_of(job)
         for schedule in self.schedules.values():
@@ -123,6 +125,20 @@ class Definitions:
         return {
             argument: self.resource_for(whose, asked.where, argument, wanted)
             for argument, wanted in asked.resources.items()
+        }
+
+    def hook_resources(self, hooks: Iterable[Hook]) -> dict[Hook, dict[str, Resource]]:
+        """Return what hooks ask for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        return {
+            hook: {
+                argument: self.resource_for(f"hook {hook.name!r}", hook.where, argument, wanted)
+                for argument, wanted in hook.resources.items()
+            }
+            for hook in hooks
         }
 
     def resources_of(self, job: AnyJob) -> dict[Op | Hook, dict[str, Resource]]:

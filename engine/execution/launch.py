@@ -12,6 +12,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.again import DecideAgain, decide_again
+from deltaworks.engine.execution.asset_hooks import call_own_hooks, own_hooks
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.checking import Checker
@@ -98,7 +99,10 @@ def launch(
     entry = entry or begin_entry(command, now())
     before = ConfigLayer(f"run {entry.run_id}", entry.config)
     entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (before, *config)))
-    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config)
+    hooks = own_hooks(graph, plan)
+    asked_by_hooks = definitions.hook_resources(hook for own in hooks.values() for hook in own)
+    others = [each for given in asked_by_hooks.values() for each in given.values()]
+    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config, others=others)
     readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
     for key in plan.planned if swap is None else ():
         verify_fit(graph.nodes[key], tables[key])
@@ -132,6 +136,8 @@ def launch(
             run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
+            still = {key: own for key, own in hooks.items() if key in plan.planned}
+            call_own_hooks(still, asked_by_hooks, plan, report, stager.resources.scope, log.note)
     except BaseException:
         _end_unbegun(store, entry, now)
         raise

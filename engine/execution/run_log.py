@@ -38,6 +38,10 @@ class RunLog:
             self._writer.write(self._stamped(_document(event)))
         self._then(event)
 
+    def note(self, text: str) -> None:
+        """Tell a sentence."""
+        self.tell(RunNoted(text))
+
     def line(self, line: Line) -> None:
         """Write a line that a step printed."""
         with self._lock:

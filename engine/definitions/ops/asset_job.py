@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any, TypeAlias
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.calling import calling_place
 from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.ops.job import job_name_problem
+from deltaworks.engine.definitions.ops.job_result import JobResult
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import RetryPolicy
+from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import InvalidDefinition, Place
 
 Selected: TypeAlias = str | Asset[..., Any] | MultiAsset[..., Any]
@@ -37,6 +44,52 @@ class AssetJob:
     where: Place
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What its assets are given where the run's config does not say otherwise, by asset."""
+
+    def execute_in_process(
+        self,
+        *,
+        lake: str | FilePath,
+        assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
+        resources: Mapping[str, Resource] | None = None,
+        checks: Sequence[AssetCheck] = (),
+        config: Mapping[str, Mapping[str, Any] | Config] | None = None,
+        partition: str | None = None,
+        workers: int = 2,
+        now: Callable[[], dt.datetime] | None = None,
+        raise_on_failure: bool = True,
+    ) -> JobResult:
+        """Run the job in this process, and return how each asset ended; they are its steps.
+
+        Args:
+            lake: where the tables lie.
+            assets: those that it may select from, and every upstream of them.
+            resources: by name, for the assets, checks and hooks that ask for them.
+            checks: what judges the partitions.
+            config: by asset, what those are given that take one; it overrides the job's own.
+            partition: the key to run it for, if it is partitioned.
+            workers: how many calls run at once.
+            now: the clock; none: that of the machine.
+            raise_on_failure: whether a failure is raised, or only told by the result.
+
+        Raises:
+            RunError: a partition failed, or somebody canceled the run; what is committed stays.
+            DeltaworksError: the definitions or the request are wrong; nothing was run.
+        """
+        # Looked up when called: running stands above definitions, and a job is only the handle that users hold.
+        door = importlib.import_module("deltaworks.engine.workspace.jobs")
+        result: JobResult = door.execute_assets_in_process(
+            self,
+            lake=lake,
+            assets=assets,
+            resources=resources or {},
+            checks=checks,
+            config=config or {},
+            partition=partition,
+            workers=workers,
+            now=now,
+            raise_on_failure=raise_on_failure,
+        )
+        return result
 
     def __repr__(self) -> str:
         return f"<job {self.name} at {self.where}>"
