@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
 from deltaworks.errors import InvalidDefinition, did_you_mean
@@ -85,7 +85,6 @@ def asked_runs(evaluation: Evaluation, run_ids: Iterable[str]) -> tuple[AskedRun
 
 
 def _parts(whose: str, answer: object) -> Iterator[object]:
-    given = answer
     if answer is None:
         return
     if isinstance(answer, RunRequest | SkipReason):
@@ -93,13 +92,9 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
         return
     if not _are_several(answer):
         raise InvalidDefinition(
-            f"{whose} answered {_shown(given)}; expected RunRequest, SkipReason, None or several RunRequests"
+            f"{whose} answered {_shown(answer)}; expected RunRequest, SkipReason, None or several RunRequests"
         )
-    yield from answer
-
-
-def _are_several(answer: object) -> TypeGuard[Iterable[object]]:
-    return isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
+    yield from cast("Iterable[object]", answer)
 
 
 def _are_several(answer: object) -> bool:
