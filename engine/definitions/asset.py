@@ -11,6 +11,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
 
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
@@ -105,6 +106,10 @@ class Asset(Generic[P, R]):
     """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
+    automation: AutomationCondition | None = None
+    """Which of its partitions are made by themselves; none: none are."""
+    max_per_tick: int = MAX_PER_TICK
+    """How many partitions automation has made of it at a time."""
 
     @property
     def model(self) -> type | None:
@@ -147,6 +152,8 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -169,6 +176,8 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -193,6 +202,8 @@ def asset(
         code_version: what stands for the function's code instead of its hash.
         location: the table's folder below the lake, for a table that is older than the asset's name.
         retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
+        automation: which partitions the daemon makes by itself; none by default.
+        max_per_tick: how many partitions automation has made at a time; what is more waits for its turn.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -223,6 +234,8 @@ def asset(
             limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
+            automation=automation,
+            max_per_tick=max_per_tick,
         )
         return complete(defined)
 
@@ -239,6 +252,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
+    problem = problem or _automation_problem(defined)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -317,6 +331,15 @@ def _pool_problem(pool: object) -> str | None:
     if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
         return None
     return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
+
+
+def _automation_problem(asset: Asset[..., Any]) -> str | None:
+    condition, most = asset.automation, asset.max_per_tick
+    if condition is not None and not isinstance(condition, AutomationCondition):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return f"automation must be a condition such as AutomationCondition.eager(), not {condition!r}"
+    if not isinstance(most, int) or isinstance(most, bool) or most < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
+        return f"max_per_tick must be a whole number of partitions from 1 on, not {most!r}"
+    return None
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
+    from deltaworks.engine.definitions.automation.condition import AutomationCondition
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
     from deltaworks.engine.definitions.automation.tick import Tick
     from deltaworks.engine.definitions.check_result import CheckResult
@@ -75,6 +76,7 @@ __all__ = [
     "AssetJob",
     "AssetKey",
     "Attempt",
+    "AutomationCondition",
     "BackfillPolicy",
     "Backoff",
     "CheckResult",
@@ -147,6 +149,7 @@ __all__ = [
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.asset_check": ("AssetCheck", "asset_check"),
+    "definitions.automation.condition": ("AutomationCondition",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
     "definitions.automation.tick": ("Tick",),
     "definitions.check_result": ("CheckResult",),

@@ -54,7 +54,7 @@ def read_arguments(
     Raises:
         InvalidDefinition: it makes no definition.
     """
-    zone = _zone(timezone)
+    zone = read_zone(timezone)
     first, stop = _instant(start, "start", zone), None if end is None else _instant(end, "end", zone)
     if stop is not None and stop <= first:
         raise InvalidDefinition(_not_after(cadence, first, stop, zone))
@@ -85,7 +85,12 @@ def refuse_too_many(cadence: Cadence, zone: str, first: int, last: int) -> None:
         raise InvalidDefinition(f"from {write_bound(first, clock)} to {write_bound(last, clock)} {problem}")
 
 
-def _zone(name: object) -> str:
+def read_zone(name: object) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        InvalidDefinition: there is none of that name.
+    """
     try:
         if isinstance(name, str) and ZoneInfo(name).key:
             return name
