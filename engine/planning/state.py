@@ -142,8 +142,8 @@ def lake_state(
         lapse = lapsed.get(str(key)) if graph.is_source(key) else None
         fault = (faults or {}).get(key)
         if known is not None and (known.lapse, known.fault) == (lapse, fault) and known.still_holds(tables[key]):
-            found = _failures(node, tables[key], attempts)
-            states[key] = known if found == known.failures else replace(known, failures=found)
+            failed = _failures(node, tables[key], attempts)
+            states[key] = known if failed == known.failures else replace(known, failures=failed)
             continue
         found = _asset_state(node, tables[key], attempts)
         states[key] = found if lapse is None and fault is None else replace(found, lapse=lapse, fault=fault)

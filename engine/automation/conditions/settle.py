@@ -87,7 +87,16 @@ class Settling:
         self._take(being_made, Verdict.WAITS, "it is being made")
         for tried in self.sight.tried.get(self.node.key, ()):
             reason = f"{tried.reason}, and nothing that it is made from has changed since"
-            self._take(tried.partitions, Verdict.HELD, reason)
+            self._take(tried.partitions - self._moved(), Verdict.HELD, reason)
+
+    def _moved(self) -> PartitionSet:
+        """Return what is made from what this tick requests."""
+        moved = PartitionSet.none(self.left.size)
+        for edge in self.node.upstream:
+            upstream = self.done.get(edge.upstream)
+            if upstream is not None and upstream.requested:
+                moved = moved | edge.correspondence.downstream(upstream.requested)
+        return moved
 
     def _wait_for(self, edge: Edge) -> None:
         """Let wait what is made from upstream partitions that are not what they will be."""

@@ -111,7 +111,10 @@ class Oracle:
             return Verdict.HELD
         if number in self.in_progress.get(name, set()):
             return Verdict.WAITS
-        if number in tried:
+        moved = any(
+            self.requested.get(each.upstream, set()) & set(self.mapped(each, number)) for each in facts.readings[name]
+        )
+        if number in tried and not moved:
             return Verdict.HELD
         for each in facts.readings[name]:
             if coming.get(each.upstream, set()) & set(self.mapped(each, number)):
