@@ -16,6 +16,7 @@ import typer
 
 from deltaworks.cli.commands import (
     adopt,
+    automation,
     backfill,
     check,
     diff,
@@ -87,6 +88,7 @@ for command in (
     rerun,
     maintain,
     adopt,
+    automation,
     doctor,
 ):
     command.add_to(app)

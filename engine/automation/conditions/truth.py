@@ -126,7 +126,9 @@ class Truth:
         if seen is None or (seen.table_id, seen.version) == (state.table_id, state.version):
             return self._none(key)
         there = PartitionSet(state.exists)
-        return PartitionSet(certain(state.columns["version"] > seen.version)) & there if seen.table_id else there
+        if seen.table_id != state.table_id:
+            return there
+        return PartitionSet(certain(state.columns["version"] > seen.version)) & there
 
     def _remember(self, place: str, key: AssetKey, true: PartitionSet) -> PartitionSet:
         if true:

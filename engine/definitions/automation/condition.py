@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from deltaworks.engine.definitions.partitions.cadence import Ticks
-from deltaworks.engine.definitions.partitions.clock import clock_of
+from deltaworks.engine.definitions.partitions.clock import DAY, clock_of
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.definitions.partitions.instants import instant_of
 from deltaworks.engine.definitions.partitions.time_arguments import read_zone
-from deltaworks.engine.definitions.partitions.timeline import last_over
+from deltaworks.engine.definitions.partitions.timeline import boundaries, last_over
 from deltaworks.errors import InvalidDefinition
 
 MAX_PER_TICK = 100
@@ -82,6 +82,14 @@ class CronTicks:
         clock = clock_of("UTC", 0, 0)
         found = last_over(Ticks(self.cron), self.timezone, instant_of(now, clock), 0)
         return None if found is None else clock.moment(found).astimezone(dt.UTC)
+
+    def between(self, after: dt.datetime, up_to: dt.datetime) -> list[dt.datetime]:
+        """Return the ticks after one instant and up to another, in UTC, ascending."""
+        utc = clock_of("UTC", 0, 0)
+        first, last = instant_of(after, utc), instant_of(up_to, utc)
+        clock = clock_of(self.timezone, first - 2 * DAY, last + 2 * DAY)
+        instants, _ = boundaries(Ticks(self.cron), clock, first, last)
+        return [utc.moment(each).astimezone(dt.UTC) for each in instants if first < each <= last]
 
 
 @dataclass(frozen=True, slots=True, repr=False)

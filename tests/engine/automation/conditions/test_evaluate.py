@@ -191,6 +191,22 @@ def test_on_cron_asks_once_a_tick_for_the_latest_when_all_upstreams_are_new(lake
     assert [daemon.tick() for _ in range(4)] == [{}] * 4
 
 
+def test_a_table_that_was_made_anew_is_updated_whatever_its_version(lake_of: LakeOf) -> None:
+    lake = lake_of(table("x"), automated(table("b", x=None), Made.any_upstream_match(Made.newly_updated())))
+    daemon = Daemon(lake)
+    lake.make("x")
+    assert daemon.tick() == {}
+
+    lake.replace("x")
+    assert daemon.tick() == {}
+    lake.make("x")
+    assert daemon.tick() == {"b": [0]}
+    lake.replace("x")
+    lake.make("x")
+    assert daemon.tick() == {"b": [0]}
+    assert daemon.tick() == {}
+
+
 def test_a_request_by_the_clock_takes_along_what_is_eager_below_it(lake_of: LakeOf) -> None:
     hourly = Made.in_latest_window() & Made.cron_tick_passed("0 * * * *")
     daemon = Daemon(lake_of(automated(table("a", days(1, 3)), hourly), automated(table("b", days(1, 3), a=None))))
