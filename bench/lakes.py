@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from deltaworks.engine.planning.graph import Node
+from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.workspace.project import Origin, load_project
 from deltaworks.io.create import PROPERTIES, SCHEME
 from deltaworks.io.dtypes import to_delta_schema
@@ -101,7 +101,7 @@ class Table{number}(pa.DataFrameModel):
     v: int = pa.Field(ge=0, nullable=True)
 
 
-@dw.asset(partitions=days, partition_by="day", group="group_{group}")
+@dw.asset(partitions=days, partition_by="day", group="group_{group}"{more})
 def table_{number}({arguments}) -> LazyFrame[Table{number}]:
     """Table {number} of its group."""
     scaled = {first}.filter(pl.col("v") > {number}).with_columns(v=pl.col("v") * 2 - 1)
@@ -124,8 +124,11 @@ def write_hourly_project(place: Path, hours: int, assets: int = 10, salt: int = 
     _write_project(place, texts)
 
 
-def write_daily_project(place: Path, assets: int, days: int) -> None:
-    """Write a project of many daily tables, each with a model of its own and made from one to three others."""
+def write_daily_project(place: Path, assets: int, days: int, more: str = "") -> None:
+    """Write a project of many daily tables, each with a model of its own and made from one to three others.
+
+    `more` are further arguments of each asset.
+    """
     end = START + timedelta(days=days)
     texts = [_HEAD, _DAILY_HEAD.format(start=START.date(), end=end.date())]
     for number in range(assets):
@@ -135,7 +138,8 @@ def write_daily_project(place: Path, assets: int, days: int) -> None:
         arguments = [f"table_{each}: LazyFrame[Table{each}]" for each in read] or ["partition: dw.Partition"]
         first = f"table_{read[0]}" if read else 'pl.LazyFrame({"day": partition.start, "name": "a", "v": 1})'
         group = number * GROUPS // assets
-        texts.append(_DAILY.format(number=number, group=group, arguments=", ".join(arguments), first=first))
+        text = _DAILY.format(number=number, group=group, arguments=", ".join(arguments), first=first, more=more)
+        texts.append(text)
     _write_project(place, texts)
 
 
@@ -176,6 +180,17 @@ def add_commit(place: Path, table: str, every: int | None = None) -> None:
     group["keys"] = [f"{value[:10]}T{value[11:16]}Z" for value in values]
     group["rows"] = [1] * len(values)
     (log / f"{len(files):020d}.json").write_text("\n".join([json.dumps(info), *added]) + "\n")
+
+
+def remake_latest(place: Path, graph: AssetGraph, table: str) -> None:
+    """Make the last partition of a table again in one more commit, from its upstreams as they are."""
+    node = graph.node(table)
+    logs = {str(edge.upstream): place / "lake" / str(edge.upstream) / "_delta_log" for edge in node.upstream}
+    inputs = {_table_id(name): Pin(name, len(list(log.glob("*.json"))) - 1) for name, log in logs.items()}
+    version = len(list((place / "lake" / table / "_delta_log").glob("*.json")))
+    group = Group((node.partitions.key(node.partitions.size - 1),), (0,), node.code, inputs=inputs)
+    text = "".join(json.dumps(action) + "\n" for action in _actions(node, group, version))
+    (place / "lake" / commit_path(table, version)).write_text(text)
 
 
 def _commits(node: Node, changed_at: Mapping[str, pl.Series], *, has_files: bool) -> Iterator[list[dict[str, object]]]:

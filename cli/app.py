@@ -16,6 +16,7 @@ import typer
 
 from deltaworks.cli.commands import (
     adopt,
+    automation,
     backfill,
     check,
     daemon,
@@ -95,6 +96,7 @@ for command in (
     rerun,
     maintain,
     adopt,
+    automation,
     doctor,
 ):
     command.add_to(app)

@@ -204,10 +204,10 @@ def read_runs(store: Store) -> list[RunEntry]:
         StorageError: an entry cannot be read; it can be deleted without harm to any table.
     """
     # Objects first: one that is folded meanwhile is then found in the Parquet file.
-    found = (_read(store, path) for path in _paths(store))
+    found = (read_entry(store, path) for path in run_paths(store))
     entries = {entry.run_id: entry for entry in found if entry is not None}
     for path in folded.paths(store):
-        for entry in _read_fold(store, path):
+        for entry in read_folded(store, path):
             entries.setdefault(entry.run_id, entry)
     return sorted(entries.values(), key=lambda entry: (dt.datetime.fromisoformat(entry.started_at), entry.run_id))
 
@@ -227,7 +227,7 @@ def read_run_at(store: Store, run_id: str, started_at: str) -> RunEntry | None:
     Raises:
         StorageError: it cannot be read.
     """
-    return _read(store, _path(run_id, started_at))
+    return read_entry(store, _path(run_id, started_at))
 
 
 def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.datetime, RunEntry]]:
@@ -239,7 +239,7 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
         StorageError: an entry cannot be read.
     """
     files = (each for each in store.files(_RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
-    found = ((each.modified_at, _read(store, each.path)) for each in files)
+    found = ((each.modified_at, read_entry(store, each.path)) for each in files)
     entries = ((at, entry) for at, entry in found if entry is not None)
     return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
 
@@ -255,8 +255,8 @@ def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
     Raises:
         StorageError: an entry cannot be read.
     """
-    days = (path for path in _paths(store) if _day(path) < before)
-    found = ((path, _read(store, path)) for path in days)
+    days = (path for path in run_paths(store) if _day(path) < before)
+    found = ((path, read_entry(store, path)) for path in days)
     return [(path, entry) for path, entry in found if entry is not None and _is_over(store, path, entry)]
 
 
@@ -273,14 +273,19 @@ def fold_runs(store: Store, foldable: Sequence[tuple[str, RunEntry]]) -> None:
 
 def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:
     """Yield the entries that cannot be read, and the Parquet files, with what is wrong with each."""
-    for path in (*folded.paths(store), *_paths(store)):
+    for path in (*folded.paths(store), *run_paths(store)):
         try:
-            _read_fold(store, path) if path.endswith(".parquet") else _read(store, path)
+            read_folded(store, path) if path.endswith(".parquet") else read_entry(store, path)
         except StorageError as error:
             yield path, error
 
 
-def _read_fold(store: Store, path: str) -> list[RunEntry]:
+def read_folded(store: Store, path: str) -> list[RunEntry]:
+    """Read the runs of a Parquet file of the ledger.
+
+    Raises:
+        StorageError: it cannot be read.
+    """
     documents = folded.read_fold(store, path)
     try:
         return [_from_json(document) for document in documents]
@@ -310,12 +315,17 @@ def _day(path: str) -> dt.date:
         return dt.date.max
 
 
-def _paths(store: Store) -> Iterator[str]:
+def run_paths(store: Store) -> Iterator[str]:
+    """Yield where the objects of runs lie that are not folded."""
     return (path for path in store.list(_RUNS) if path.endswith(".json"))
 
 
-def _read(store: Store, path: str) -> RunEntry | None:
-    """Read an entry; none if it is not there any more."""
+def read_entry(store: Store, path: str) -> RunEntry | None:
+    """Read an entry; none if it is not there any more.
+
+    Raises:
+        StorageError: it is damaged.
+    """
     content = store.read(path)
     if content is None:
         return None

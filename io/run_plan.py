@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from deltaworks.errors import StorageError
@@ -40,6 +40,8 @@ class RunPlan:
     partitions."""
     tables: Mapping[str, PlannedTable]
     """By asset: those that it makes, and those that it reads."""
+    code: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By asset: what code was to make it, as its hash; nothing of those that an older engine planned."""
 
 
 def write_run_plan(store: Store, run_id: str, plan: RunPlan) -> None:
@@ -52,6 +54,7 @@ def write_run_plan(store: Store, run_id: str, plan: RunPlan) -> None:
         "format": 1,
         "planned": {asset: [list(ends) for ends in ranges] for asset, ranges in plan.planned.items()},
         "tables": {asset: [table.table_id, table.version] for asset, table in plan.tables.items()},
+        "code": dict(plan.code),
     }
     store.put(_path(run_id), json.dumps(document, indent=1).encode())
 
@@ -70,6 +73,7 @@ def read_run_plan(store: Store, run_id: str) -> RunPlan | None:
         return RunPlan(
             {asset: tuple((first, last) for first, last in ranges) for asset, ranges in document["planned"].items()},
             {asset: PlannedTable(found, int(version)) for asset, (found, version) in document["tables"].items()},
+            dict(document.get("code") or {}),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(

@@ -91,9 +91,16 @@ class Line:
         """Return the runs that hold tickets beside one."""
         return sorted({other.run_id for other in self._others(ticket) if other.is_held})
 
+    def tickets(self) -> Iterator[Ticket]:
+        """Yield the tickets of all runs that live, held or not."""
+        return self._living(None)
+
     def _others(self, own: Ticket) -> Iterator[Ticket]:
+        return self._living(self._path(own))
+
+    def _living(self, left_out: str | None) -> Iterator[Ticket]:
         for path in self._store.list(self._folder):
-            if path == self._path(own):
+            if path == left_out:
                 continue
             found = _parsed(self._store.read(path))
             if found is None or self._is_dead(found):

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
+from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.problems import Problems
 from deltaworks.cli.wording import partitions_json
 
 if TYPE_CHECKING:
+    from deltaworks.engine.automation.conditions.told import ToldDecisions
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.planning.explain import Explanation, Made
-    from deltaworks.engine.planning.graph import AssetGraph
+    from deltaworks.engine.planning.graph import AssetGraph, Node
 
     ColumnsChanged: TypeAlias = Mapping[AssetKey, tuple[str, ...]]
 
@@ -30,8 +32,9 @@ def why(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")],
     partition: PartitionOption = None,
 ) -> ExitCode:
-    """Show why a table is stale, missing or fresh."""
+    """Show why a table is stale, missing or fresh, and what automation decided about it."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.conditions.told import told_decisions
     from deltaworks.engine.execution.columns import columns_changed
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.deeds import not_kept
@@ -48,6 +51,7 @@ def why(
     columns = columns_changed(graph, observation.tables, explanations)
     problems, sources = Problems.of(observation, graph), graph.sources_read_by(graph.nodes[key])
     above = [each for each in graph.above((key,)) if each != key]
+    automation = told_decisions(graph, project.store, key, within, session.now())
     document = {
         "asset": str(key),
         "explanations": [_json(each, graph, columns) for each in explanations],
@@ -56,9 +60,11 @@ def why(
             str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
         },
         "sources_read": list(map(str, sources)),
+        "automation": None if automation is None else _automation_json(automation, graph.nodes[key]),
     }
     # Of what cannot be read there is nothing to explain.
-    told = () if key in problems.faults else _tree(explanations, graph, columns, "")
+    told = [] if key in problems.faults else list(_tree(explanations, graph, columns, ""))
+    told += [] if automation is None else list(_automation_lines(automation, graph.nodes[key]))
     notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in sources]
     session.output.show(View(document, (*told, *notes, *problems.own((*above, key)), *problems.from_above((key,)))))
     return ExitCode.DONE
@@ -75,6 +81,30 @@ def _tree(
         yield from _details(each, graph, columns, indent + "  ")
     if len(explanations) > SHOWN:
         yield Cell(f"{indent}and {len(explanations) - SHOWN} more; --partition KEY asks about one", "quiet")
+
+
+def _automation_lines(told: ToldDecisions, node: Node) -> Iterator[Cell]:
+    when = "if it were evaluated now" if told.at is None else f"as of {instant_text(told.at)} UTC"
+    yield Cell(f"automation: {told.condition}, {when}", "strong")
+    for each in told.decisions[:SHOWN]:
+        tone = "good" if each.sentence.startswith("requested") else "quiet"
+        yield Cell(f"  {node.spelled(each.partitions.ranges())} {each.sentence}", tone)
+    if len(told.decisions) > SHOWN:
+        yield Cell(f"  and {len(told.decisions) - SHOWN} more; --partition KEY asks about one", "quiet")
+    if told.unasked:
+        yield Cell(f"  {node.spelled(told.unasked.ranges())} not requested: the condition does not ask for it", "quiet")
+
+
+def _automation_json(told: ToldDecisions, node: Node) -> dict[str, Any]:
+    return {
+        "condition": told.condition,
+        "at": instant_json(told.at),
+        "decisions": [
+            {"partitions": partitions_json(each.partitions, node.partitions), "sentence": each.sentence}
+            for each in told.decisions
+        ],
+        "unasked": partitions_json(told.unasked, node.partitions),
+    }
 
 
 def _details(each: Explanation, graph: AssetGraph, columns: ColumnsChanged, indent: str) -> Iterator[Cell]:

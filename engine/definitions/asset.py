@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-import polars as pl
-
 from deltaworks.engine.definitions.asset_config import config_problem
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition, automation_problem
+from deltaworks.engine.definitions.columns import partition_columns_problem, stored_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
-from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
+from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
 from deltaworks.engine.definitions.policies import (
     NO_LIMITS,
     BackfillPolicy,
@@ -29,7 +29,6 @@ from deltaworks.engine.definitions.registry import note
 from deltaworks.engine.definitions.shared_call import SharedCall
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
-from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import declare
 
 if TYPE_CHECKING:
@@ -139,6 +138,11 @@ class Asset(Generic[P, R]):
         """What its config stands under."""
         return str(self.key) if self.shared is None else self.shared.name
 
+    automation: AutomationCondition | None = None
+    """Which of its partitions are made by themselves; none: none are."""
+    max_per_tick: int = MAX_PER_TICK
+    """How many partitions automation has made of it at a time."""
+
     @property
     def model(self) -> type | None:
         """The pandera model of the rows; none: any columns."""
@@ -183,6 +187,8 @@ def asset(
     hooks: Sequence[Hook] = (),
     config: Config | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -208,6 +214,8 @@ def asset(
     hooks: Sequence[Hook] = (),
     config: Config | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -235,6 +243,8 @@ def asset(
         hooks: what is told once a run how the asset ended: with success, a failure, skipped or canceled.
         config: what its config is where the run's does not say otherwise.
         config_counts: whether partitions that were made by another config than the project's are stale.
+        automation: which partitions the daemon makes by itself; none by default.
+        max_per_tick: how many partitions automation has made at a time; what is more waits for its turn.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -268,6 +278,8 @@ def asset(
             hooks=refuse_others(hooks, f"asset {str(key)!r}", where, of_runs=False),
             config=config,
             config_counts=config_counts,
+            automation=automation,
+            max_per_tick=max_per_tick,
         )
         return complete(defined)
 
@@ -284,7 +296,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days) or pool_problem(defined.pool)
-    problem = problem or config_problem(defined)
+    problem = problem or config_problem(defined) or automation_problem(defined.automation, defined.max_per_tick)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -360,40 +372,7 @@ def _column_problem(asset: Asset[..., Any]) -> str | None:
     if asset.model is None:
         return None
     declared = declare(asset.model)
-    for column in () if asset.kind is AssetKind.VIEW else declared.columns:
-        problem = delta_problem(column.dtype)
-        if problem:
-            return f"column {column.name!r} of model {declared.name} {problem}"
-    if declared.patterns:
-        return None  # which columns there are is known when the function has run
-    if asset.kind is AssetKind.SOURCE:
-        return None  # its rows name their partition
-    schema = {column.name: column.dtype for column in declared.columns if column.required}
-    for cut_by, dimension in zip(asset.partition_columns, asset.partitions.dimensions, strict=True):
-        problem = _partition_column_problem(cut_by, dimension, schema, declared.name)
-        if problem:
-            return problem
-    return None
-
-
-def _partition_column_problem(
-    column: PartitionColumn, dimension: Dimension, schema: Mapping[str, pl.DataType], model: str
-) -> str | None:
-    if column.expression is not None and column.name in schema:
-        return f"partition_by makes a column {column.name!r}, which model {model} has already; rename it by .alias(...)"
-    try:
-        dtype = column.dtype(schema)
-    except pl.exceptions.PolarsError as error:
-        return f"partition_by={column.expression} cannot be computed from model {model}: {error}"
-    if dtype is None:
-        lacks = (
-            column.name
-            if column.expression is None
-            else next(name for name in column.expression.meta.root_names() if name not in schema)
-        )
-        return (
-            f"model {model} has no required column {lacks!r}, which partition_by names; "
-            f"its columns are {', '.join(schema)}"
-        )
-    problem = delta_problem(dtype) or dimension.column_problem(dtype)
-    return f"partition column {column.name!r} {problem}" if problem else None
+    problem = None if asset.kind is AssetKind.VIEW else stored_problem(declared)
+    if problem or asset.kind is AssetKind.SOURCE:  # the rows of a source name their partition
+        return problem
+    return partition_columns_problem(declared, asset.partition_columns, asset.partitions)

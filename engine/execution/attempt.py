@@ -61,7 +61,9 @@ def keep_plan(graph: AssetGraph, store: Store, run_id: str, plan: Plan, tables: 
         for partitions in [graph.nodes[key].partitions]
     }
     found = {str(key): PlannedTable(tables[key].table_id, tables[key].version) for key in {*plan.planned, *read}}
-    write_run_plan(store, run_id, RunPlan(planned, found))
+    code = {str(key): graph.nodes[key].code for key in plan.planned}
+    known = {asset: each for asset, each in code.items() if each is not None}
+    write_run_plan(store, run_id, RunPlan(planned, found, known))
 
 
 def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> RunEntry:

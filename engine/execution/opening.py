@@ -83,6 +83,12 @@ def open_history(lake: Store, asset: Asset[..., Any]) -> Iterator[Commit]:
     return history(*place_of_table(lake, asset), external)
 
 
+def log_folder(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
+    """Return where the commits of an asset's table lie, each a file of this folder."""
+    store, name = place_of_table(lake, asset)
+    return store, f"{name}/_delta_log"
+
+
 def no_table(lake: Store, asset: Asset[..., Any]) -> Table:
     """Return the table of an asset as it was before there was one."""
     external = external_of(lake, asset) if asset.kind is AssetKind.EXTERNAL else None

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
@@ -80,12 +81,34 @@ def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: 
         wishes.append(_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry), "the queue"))
     claim = ticket(0, _claim(graph, plan))
     what = "others that make the same partitions"
-    wishes.append(_Wish(Line(store, "work"), claim, partial(_is_apart, graph, plan, entry), what))
+    wishes.append(_Wish(line_of_work(store), claim, partial(_is_apart, graph, plan, entry), what))
     try:
         yield Waiting(wishes)
     finally:
         for wish in wishes:
             wish.line.leave(wish.ticket)
+
+
+def line_of_work(store: Store) -> Line:
+    """Return the line in which runs wait until nobody else makes the partitions that they are to make."""
+    return Line(store, "work")
+
+
+def being_made(work: Line, graph: AssetGraph) -> Mapping[AssetKey, PartitionSet]:
+    """Return which partitions the runs of a line of work are making, or wait to make; only assets that have any.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    found: dict[AssetKey, PartitionSet] = {}
+    nodes = {str(key): node for key, node in graph.nodes.items()}
+    for ticket in work.tickets():
+        for name, ranges in ticket.facts.items():
+            claimed = _claimed(nodes[name], ranges) if name in nodes else None
+            if claimed:
+                key = nodes[name].key
+                found[key] = found.get(key, claimed) | claimed
+    return found
 
 
 def _elsewhere(entry: RunEntry, others: Sequence[Ticket]) -> list[Ticket]:

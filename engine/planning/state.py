@@ -49,6 +49,11 @@ class AssetState:
     lapse: Lapse | None = None
     """Of a source, since when it could not be observed; none: the last observation went well, or there was none."""
 
+    def still_holds(self, table: Table) -> bool:
+        """Whether a table is the one that this is the state of, and nothing was committed to it since."""
+        version = table.version if table.exists else None
+        return self.materializations is table.materializations and self.version == version
+
     @property
     def undefined(self) -> int:
         """How many partitions have content but are not in the definition."""
@@ -115,10 +120,16 @@ def lake_state(
     tables: Mapping[AssetKey, Table],
     runs: Iterable[RunEntry],
     faults: Mapping[AssetKey, str] | None = None,
+    before: LakeState | None = None,
 ) -> LakeState:
     """Return the state of every asset from its table and the ledger's runs, oldest first.
 
-    `faults` are the tables that cannot be read, and why: those count as if nothing were there.
+    Args:
+        graph: the assets.
+        tables: that of each.
+        runs: those of the ledger.
+        faults: the tables that cannot be read, and why: those count as if nothing were there.
+        before: an earlier state; of what has not changed since, it is taken over.
     """
     failures: dict[str, dict[str, _Attempt]] = {}
     runs = list(runs)
@@ -128,9 +139,14 @@ def lake_state(
     lapsed = lapses(runs)
     states: dict[AssetKey, AssetState] = {}
     for key, node in graph.nodes.items():
-        found = _asset_state(node, tables[key], failures.get(str(key), {}))
+        attempts, known = failures.get(str(key), {}), (before or {}).get(key)
         lapse = lapsed.get(str(key)) if graph.is_source(key) else None
         fault = (faults or {}).get(key)
+        if known is not None and (known.lapse, known.fault) == (lapse, fault) and known.still_holds(tables[key]):
+            failed = _failures(node, tables[key], attempts)
+            states[key] = known if failed == known.failures else replace(known, failures=failed)
+            continue
+        found = _asset_state(node, tables[key], attempts)
         states[key] = found if lapse is None and fault is None else replace(found, lapse=lapse, fault=fault)
     return states
 

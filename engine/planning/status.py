@@ -97,11 +97,22 @@ class AssetStatus:
 LakeStatus = Mapping[AssetKey, AssetStatus]
 
 
-def lake_status(graph: AssetGraph, state: LakeState) -> LakeStatus:
-    """Compute the status of every partition of every asset, as far as the tables that it is made from can be read."""
+def lake_status(graph: AssetGraph, state: LakeState, before: LakeStatus | None = None) -> LakeStatus:
+    """Compute the status of every partition of every asset, as far as the tables that it is made from can be read.
+
+    `before` is an earlier status of the same graph: of what nothing has moved since, it is taken over.
+    """
     statuses: dict[AssetKey, AssetStatus] = {}
+    moved: set[AssetKey] = set()
     for key, node in graph.nodes.items():
-        statuses[key] = _asset_status(node, state[key], state, statuses)
+        known = (before or {}).get(key)
+        is_same = known is not None and known.state is state[key]
+        if known is not None and is_same and all(edge.upstream not in moved for edge in node.upstream):
+            statuses[key] = known
+            continue
+        found = statuses[key] = _asset_status(node, state[key], state, statuses)
+        if known is None or not is_same or not found.status.equals(known.status):
+            moved.add(key)
     return statuses
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
     from deltaworks.engine.definitions.automation.arrivals import Arrival, Arrivals
     from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
+    from deltaworks.engine.definitions.automation.condition import AutomationCondition
     from deltaworks.engine.definitions.automation.run import Run
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
     from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
@@ -99,6 +100,7 @@ __all__ = [
     "AssetKey",
     "AssetSpec",
     "Attempt",
+    "AutomationCondition",
     "BackfillPolicy",
     "Backoff",
     "CatchUp",
@@ -199,6 +201,7 @@ _NAMES = {
     "definitions.automation.arrivals": ("Arrival", "Arrivals"),
     "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
     "definitions.automation.run": ("Run",),
+    "definitions.automation.condition": ("AutomationCondition",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
     "definitions.automation.schedule": ("CatchUp", "Schedule", "define_schedule", "schedule"),
     "definitions.automation.sensor": ("Sensor",),

@@ -1,0 +1,245 @@
+"""Evaluate: what all conditions ask for at a tick, upstreams first.
+
+Pure: what is known of the lake, what is remembered and the time in, requests, memory and decisions out. What was
+evaluated at the tick before, and of which nothing has changed, is taken over: it saves work and changes no answer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from deltaworks.engine.automation.conditions.decision import Decision
+from deltaworks.engine.automation.conditions.memory import AssetMemory, Kept, Memory, Seen, described
+from deltaworks.engine.automation.conditions.settle import Settled, Settling, unheld
+from deltaworks.engine.automation.conditions.sight import Sight
+from deltaworks.engine.automation.conditions.truth import Around, Truth
+from deltaworks.engine.definitions.automation.condition import AutomationCondition, CronTicks, Operator
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.graph import AssetGraph, Node
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of a graph, and what each of them looks at."""
+
+    graph: AssetGraph
+
+    @cached_property
+    def of(self) -> Mapping[AssetKey, AutomationCondition]:
+        """The conditions, upstreams first."""
+        found = {key: node.asset.automation for key, node in self.graph.nodes.items()}
+        return {key: condition for key, condition in found.items() if condition is not None}
+
+    @cached_property
+    def reads(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
+        """The assets that each condition looks at, its own and those whose partitions its own are made from."""
+        return {key: tuple(self._reached(key, _height(condition))) for key, condition in self.of.items()}
+
+    @cached_property
+    def ticks(self) -> Mapping[AssetKey, frozenset[CronTicks]]:
+        """The cron expressions in each condition; only of those that have any."""
+        found = {key: frozenset(_ticks(condition)) for key, condition in self.of.items()}
+        return {key: ticks for key, ticks in found.items() if ticks}
+
+    @cached_property
+    def joins(self) -> frozenset[AssetKey]:
+        """The assets whose conditions ask for what becomes stale by requests of the same tick."""
+        return frozenset(key for key, each in self.of.items() if _has(each, Operator.WILL_BE_REQUESTED))
+
+    @cached_property
+    def texts(self) -> Mapping[AssetKey, str]:
+        """What each condition means."""
+        return {key: described(condition) for key, condition in self.of.items()}
+
+    def _reached(self, key: AssetKey, levels: int) -> dict[AssetKey, None]:
+        found, level = {key: None}, [key]
+        for _ in range(levels):
+            level = [edge.upstream for each in level for edge in self.graph.nodes[each].upstream]
+            found |= dict.fromkeys(level)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionTick:
+    """What one evaluation of all conditions came to."""
+
+    conditions: Conditions
+    sight: Sight
+    memory: Memory
+    """What the next evaluation is told."""
+    settled: Mapping[AssetKey, Settled]
+    """By asset: those with conditions, and others that are in progress."""
+    moving: frozenset[AssetKey] = frozenset()
+    """Those that the next evaluation has to look at though nothing changes: something was so at this tick alone."""
+    evaluated: int = 0
+    """How many conditions had to be looked at."""
+
+    @property
+    def requests(self) -> Mapping[AssetKey, PartitionSet]:
+        """What is asked for, upstreams first; only assets of which something is."""
+        return {key: each.requested for key, each in self.settled.items() if each.requested}
+
+    @property
+    def decisions(self) -> Iterator[Decision]:
+        """Everything that was decided about what conditions ask for, upstreams first."""
+        return (decision for each in self.settled.values() for decision in each.decisions)
+
+
+def evaluate(
+    graph: AssetGraph, sight: Sight, memory: Memory, now: dt.datetime, before: ConditionTick | None = None
+) -> ConditionTick:
+    """Evaluate the conditions of all assets.
+
+    Args:
+        graph: the assets as they stand now.
+        sight: what is known of the lake.
+        memory: what the last evaluation handed on.
+        now: the time.
+        before: the last evaluation itself, if this process made it: then only what has changed is looked at.
+    """
+    if before is not None and (before.conditions.graph is not graph or before.memory is not memory):
+        before = None
+    conditions = Conditions(graph) if before is None else before.conditions
+    work = _Work(conditions, sight, memory, now, before)
+    for key, node in graph.nodes.items():
+        work.look_at(key, node)
+    seen = {key: Seen(found.state.table_id, _version(found.state.version)) for key, found in sight.status.items()}
+    after = Memory(now, seen, work.memories)
+    return ConditionTick(conditions, sight, after, work.settled, frozenset(work.moving), work.evaluated)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One evaluation, as far as it has come."""
+
+    conditions: Conditions
+    sight: Sight
+    memory: Memory
+    now: dt.datetime
+    before: ConditionTick | None
+    settled: dict[AssetKey, Settled] = field(default_factory=dict[AssetKey, Settled])
+    memories: dict[AssetKey, AssetMemory] = field(default_factory=dict[AssetKey, AssetMemory])
+    moving: set[AssetKey] = field(default_factory=set[AssetKey])
+    evaluated: int = 0
+    around: Around = field(init=False)
+    _changed: set[AssetKey] = field(default_factory=set[AssetKey])
+
+    def __post_init__(self) -> None:
+        """Find out of which cron expressions a tick has passed."""
+        last = self.memory.at
+        known = {each for ticks in self.conditions.ticks.values() for each in ticks} if last is not None else ()
+        passed = frozenset(each for each in known if last is not None and _has_passed(each, last, self.now))
+        self.around = Around(self.conditions.graph, self.sight, self.memory, passed)
+
+    def look_at(self, key: AssetKey, node: Node) -> None:
+        """Evaluate one asset, unless nothing of what its condition looks at has changed."""
+        condition = self.conditions.of.get(key)
+        if self.before is not None:
+            if self._is_other(self.before.sight, key):
+                self._changed.add(key)
+            if condition is not None and not self._must_evaluate(self.before, key):
+                self.settled[key] = self.before.settled[key]
+                self.memories[key] = self.memory.assets[key]
+                return
+        if condition is None:
+            self._note(key, next(unheld(node, self.sight), None))
+            return
+        self._evaluate(key, node, condition)
+
+    def _evaluate(self, key: AssetKey, node: Node, condition: AutomationCondition) -> None:
+        self.evaluated += 1
+        remembered = self.memory.of(node, condition)
+        truth = Truth(self.around, key, remembered)
+        wanted = truth.of(condition, key)
+        settling = Settling(self.conditions.graph, self.sight, self.settled, node, wanted)
+        settled = settling.settle(joins=key in self.conditions.joins, why=f"{condition!r} asks for it")
+        kept = Kept(key, node.partitions, settled.requested)
+        self.memories[key] = AssetMemory(self.conditions.texts[key], kept, truth.remembered)
+        if settled.requested:
+            self.around.requested[key] = settled.requested
+        is_same = remembered is not None and _same_truths(remembered, self.memories[key])
+        if truth.is_momentary or settled.requested or not is_same:
+            self.moving.add(key)
+        self._note(key, settled)
+
+    def _note(self, key: AssetKey, settled: Settled | None) -> None:
+        """Keep what came of an asset; whoever looks at it looks again if that is not what it was, or a request."""
+        was = None if self.before is None else self.before.settled.get(key)
+        is_quiet = settled is was or (
+            settled is not None
+            and was is not None
+            and not (settled.requested or was.requested)
+            and settled.coming == was.coming
+        )
+        if not is_quiet:
+            self._changed.add(key)
+        if settled is not None:
+            self.settled[key] = settled
+
+    def _must_evaluate(self, before: ConditionTick, key: AssetKey) -> bool:
+        if key in before.moving or key not in self.memory.assets:
+            return True
+        ticks = self.conditions.ticks.get(key)
+        if ticks is not None and ticks & self.around.passed:
+            return True
+        return not self._changed.isdisjoint(self.conditions.reads[key])
+
+    def _is_other(self, then: Sight, key: AssetKey) -> bool:
+        now = self.sight
+        return (
+            now.status[key] is not then.status[key]
+            or now.in_progress.get(key) is not then.in_progress.get(key)
+            or now.tried.get(key) is not then.tried.get(key)
+        )
+
+
+def groups(graph: AssetGraph, requests: Mapping[AssetKey, PartitionSet]) -> list[dict[AssetKey, PartitionSet]]:
+    """Part requests into runs: what is made from each other is of one run, in which upstreams come first."""
+    found: list[dict[AssetKey, PartitionSet]] = []
+    for key, chosen in requests.items():
+        above = {edge.upstream for edge in graph.nodes[key].upstream}
+        joined = [each for each in found if not above.isdisjoint(each)]
+        found = [each for each in found if above.isdisjoint(each)]
+        found.append({name: part for each in joined for name, part in each.items()} | {key: chosen})
+    return [{key: requests[key] for key in requests if key in each} for each in found]
+
+
+def _same_truths(one: AssetMemory, other: AssetMemory) -> bool:
+    if one.truths.keys() != other.truths.keys():
+        return False
+    return all(kept.chosen == other.truths[place].chosen for place, kept in one.truths.items())
+
+
+def _has_passed(ticks: CronTicks, last: dt.datetime, now: dt.datetime) -> bool:
+    found = ticks.last(now)
+    return found is not None and last < found
+
+
+def _height(condition: AutomationCondition) -> int:
+    """Return how many levels of upstreams a condition looks at; every request looks at the first."""
+    steps = condition.operator in (Operator.ANY_UPSTREAM, Operator.ALL_UPSTREAM)
+    return max(1, _inner_height(condition)) if not steps else max(1, 1 + max(map(_inner_height, condition.parts)))
+
+
+def _inner_height(condition: AutomationCondition) -> int:
+    steps = condition.operator in (Operator.ANY_UPSTREAM, Operator.ALL_UPSTREAM)
+    return int(steps) + max(map(_inner_height, condition.parts), default=0)
+
+
+def _ticks(condition: AutomationCondition) -> Iterable[CronTicks]:
+    if condition.ticks is not None:
+        yield condition.ticks
+    for part in condition.parts:
+        yield from _ticks(part)
+
+
+def _has(condition: AutomationCondition, operator: Operator) -> bool:
+    return condition.operator is operator or any(_has(part, operator) for part in condition.parts)
+
+
+def _version(version: int | None) -> int:
+    return -1 if version is None else version

@@ -1,0 +1,100 @@
+"""Observer: observes a lake again and again; reads only what was written since, and computes only what that moves."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from deltaworks.engine.definitions.asset import AssetKind
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.observe import Observation
+from deltaworks.engine.execution.opening import log_folder, no_table, open_and_keep, open_latest
+from deltaworks.engine.planning.graph import AssetGraph, Node
+from deltaworks.engine.planning.state import lake_state
+from deltaworks.engine.planning.status import LakeStatus, lake_status
+from deltaworks.errors import StorageError
+from deltaworks.io.index import save_index_if_due
+from deltaworks.io.known_runs import KnownRuns
+from deltaworks.io.ledger import RunEntry
+from deltaworks.io.store import Store
+from deltaworks.io.table import Table
+
+_STEP_NS = 2_000_000_000
+"""Clocks of file systems go in steps: a folder that has just changed may change once more and look the same."""
+
+
+class _Look(NamedTuple):
+    """A log as it was when it was last read."""
+
+    stamp: str
+    """Of its folder, in which every commit is a file."""
+    is_certain: bool
+    """Whether the same stamp means that nothing was committed since."""
+
+
+class Observer:
+    """What one process knows of a lake."""
+
+    def __init__(self, graph: AssetGraph, store: Store) -> None:
+        self.graph, self._store = graph, store
+        self.runs: list[RunEntry] = []
+        """The ledger's, as of the last observation."""
+        self._known_runs = KnownRuns(store)
+        self._tables: dict[AssetKey, Table] = {}
+        self._looks: dict[AssetKey, _Look] = {}
+        self._faults: dict[AssetKey, str] = {}
+        self._status: LakeStatus | None = None
+
+    def follow(self, graph: AssetGraph) -> None:
+        """Go on with the assets as they are now: there are other partitions, or other code."""
+        if graph is not self.graph:
+            kept = {key for key, node in graph.nodes.items() if _is_same_table(node, self.graph.nodes.get(key))}
+            self._tables = {key: table for key, table in self._tables.items() if key in kept}
+            self._looks = {key: look for key, look in self._looks.items() if key in kept}
+            self.graph, self._status = graph, None
+
+    def observe(self) -> Observation:
+        """Read what was committed since, and compute what that moves; what it does not move is the same object.
+
+        Cost: a look at the folder of each log, and at each run of the ledger that is not folded.
+
+        Raises:
+            LogGap: a commit of one of the lake's own tables is missing or damaged.
+        """
+        for key, node in self.graph.nodes.items():
+            self._look_at(key, node)
+        self.runs = self._known_runs.read()
+        before = None if self._status is None else {key: found.state for key, found in self._status.items()}
+        state = lake_state(self.graph, self._tables, self.runs, self._faults, before)
+        self._status = lake_status(self.graph, state, self._status)
+        return Observation(dict(self._tables), self._status, dict(self._faults), self.runs)
+
+    def _look_at(self, key: AssetKey, node: Node) -> None:
+        store, folder = log_folder(self._store, node.asset)
+        stamp = store.stamp(folder)
+        known = self._looks.get(key)
+        if known is not None and known.is_certain and known.stamp == stamp:
+            return
+        changed_at = store.modified_at(folder) if stamp else None
+        is_certain = changed_at is None or time.time_ns() - int(changed_at.timestamp() * 1e9) > _STEP_NS
+        self._read(key, node)
+        self._looks[key] = _Look(stamp, is_certain and key not in self._faults)
+
+    def _read(self, key: AssetKey, node: Node) -> None:
+        table = self._tables.get(key)
+        self._faults.pop(key, None)
+        try:
+            if table is None or not table.exists or node.asset.kind is AssetKind.EXTERNAL or not table.is_same():
+                self._tables[key] = open_and_keep(self._store, node.asset)
+            elif table.tail() and save_index_if_due(table):
+                self._tables[key] = open_latest(self._store, node.asset)
+        except StorageError as error:
+            if node.asset.kind is not AssetKind.EXTERNAL:
+                raise
+            self._tables[key], self._faults[key] = no_table(self._store, node.asset), str(error)
+
+
+def _is_same_table(node: Node, before: Node | None) -> bool:
+    if before is None or (node.asset.kind is AssetKind.EXTERNAL) != (before.asset.kind is AssetKind.EXTERNAL):
+        return False
+    return (node.asset.location, node.partition_columns) == (before.asset.location, before.partition_columns)

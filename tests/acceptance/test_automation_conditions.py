@@ -1,0 +1,125 @@
+"""Conditions through the commands: why something was not asked for, and what would have been."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from deltaworks.engine.automation.conditions.rounds import Rounds
+from deltaworks.engine.execution.launch import launch
+from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.planning.plan import Only, plan
+from deltaworks.engine.planning.request import Request
+from deltaworks.engine.workspace.project import Origin, load_project
+from tests.acceptance.conftest import Here, own_imports
+from tests.acceptance.shop import Shop, open_shop
+
+EAGER = "automation=dw.AutomationCondition.eager()"
+
+
+@pytest.fixture
+def shop(here: Here) -> Shop:
+    shop = open_shop(here)
+    here.edit("tables.py", "@dw.asset\n", f"@dw.asset({EAGER})\n")
+    text = (here.folder / "tables.py").read_text()
+    here.write("tables.py", text.replace("@dw.asset(partitions=days", f"@dw.asset({EAGER}, partitions=days"))
+    return shop
+
+
+class Daemon:
+    """Does in this process what a daemon does: ticks, and carries out what is asked for."""
+
+    def __init__(self, shop: Shop) -> None:
+        with own_imports(shop.project.folder):
+            self.project = load_project(Origin(file=shop.project.folder / "tables.py"), {}, dt.datetime.now(dt.UTC))
+        self.rounds = Rounds(self.project.graph, self.project.store)
+
+    def carry_out(self) -> dict[str, int]:
+        project, tick = self.project, self.rounds.tick(dt.datetime.now(dt.UTC))
+        self.rounds.keep()
+        if tick.requests:
+            seen = observe(project.graph, project.store)
+            launch(
+                project.definitions,
+                project.graph,
+                project.store,
+                seen.tables,
+                plan(project.graph, seen.status, Request(tick.requests), frozenset({Only.ALL})),
+                workers=1,
+                command="a test",
+                environ={},
+                now=lambda: dt.datetime.now(dt.UTC),
+                tell=lambda _: None,
+                stop=Stop(),
+            )
+        return {str(key): len(chosen) for key, chosen in tick.requests.items()}
+
+
+def automation(shop: Shop, *arguments: str) -> Any:
+    done = shop.project.run("why", *arguments, "--json")
+    assert done.code == 0, done.err
+    return done.json["automation"]
+
+
+def test_why_says_what_would_be_decided_where_nobody_decides(shop: Shop) -> None:
+    found = automation(shop, "daily")
+
+    assert (found["condition"], found["at"]) == ("eager()", None)
+    assert [(each["partitions"]["ranges"], each["sentence"]) for each in found["decisions"]] == [
+        ([["2024-01-05", "2024-01-05"]], "not requested: upstream orders missing for 2024-01-05"),
+        ([["2024-01-01", "2024-01-04"]], "requested: eager() asks for it"),
+    ]
+    told = shop.project.run("why", "daily", "--partition", "2024-01-05")
+    assert "automation: eager(), if it were evaluated now" in told.out
+    assert "daily 2024-01-05 not requested: upstream orders missing for 2024-01-05" in told.out
+
+
+def test_why_says_what_a_daemon_decided(shop: Shop) -> None:
+    daemon = Daemon(shop)
+    assert daemon.carry_out() == {"daily": 4, "total": 1}
+    daemon.carry_out()
+
+    found = automation(shop, "daily")
+    assert found["at"].endswith("Z")
+    assert found["unasked"]["ranges"] == [["2024-01-01", "2024-01-04"]]
+    assert (
+        automation(
+            shop,
+            "total",
+        )["decisions"]
+        == []
+    )
+    assert automation(shop, "orders") is None
+
+
+def test_a_simulation_lists_what_a_daemon_really_made(shop: Shop) -> None:
+    daemon, began = Daemon(shop), dt.datetime.now(dt.UTC)
+    did = [daemon.carry_out()]
+    shop.order(2)
+    did += [daemon.carry_out(), daemon.carry_out()]
+    shop.order(5)
+    did.append(daemon.carry_out())
+    shop.rate(2.0)
+    did.append(daemon.carry_out())
+
+    since = ["--since", began.isoformat(), "--every", "0.001"]
+    done = shop.project.run("automation", "simulate", *since, "--json")
+
+    assert done.code == 0, done.err
+    found = [{each["asset"]: each["partitions"]["count"] for each in tick["requests"]} for tick in done.json["ticks"]]
+    counts = ((4, 1), (1, 1), (1, 1), (5, 1))
+    assert found == [each for each in did if each] == [{"daily": daily, "total": total} for daily, total in counts]
+    assert done.json["totals"] == {"ticks": 4, "partitions": 15}
+    assert "15 partitions would have been made at 4 ticks" in shop.project.run("automation", "simulate", *since).out
+
+
+def test_a_simulation_needs_a_condition_and_a_time_that_is_over(here: Here) -> None:
+    open_shop(here)
+
+    assert "No asset has a condition" in here.run("automation", "simulate", "--since", "2024-01-01").sentence
+    here.edit("tables.py", "@dw.asset\n", f"@dw.asset({EAGER})\n")
+    assert "'soon' is no time" in here.run("automation", "simulate", "--since", "soon").sentence
+    assert "is not over yet" in here.run("automation", "simulate", "--since", "2999-01-01").sentence
