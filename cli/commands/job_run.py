@@ -14,7 +14,18 @@ import typer
 from deltaworks.cli.command import ExitCode, JobArgument, Session, add
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View, write
-from deltaworks.cli.running import PriorityOption, TagOption, WorkersOption, run_plan, stoppable, tagged
+from deltaworks.cli.running import (
+    ExecutorOption,
+    PriorityOption,
+    TagOption,
+    WorkersOption,
+    leave,
+    read_executor,
+    run_plan,
+    stoppable,
+    tagged,
+    workers_of,
+)
 from deltaworks.cli.step_progress import step_progress
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
@@ -22,6 +33,7 @@ from deltaworks.errors import RequestError
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job_result import JobResult
+    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.job_launch import JobRequest
     from deltaworks.engine.workspace.project import Project
 
@@ -36,6 +48,7 @@ def run_job(
     name: JobArgument,
     partition: Annotated[str | None, typer.Option("--partition", metavar="KEY", help="What it runs for.")] = None,
     config: ConfigOption = None,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
     run_id: Annotated[
         str | None,
@@ -54,6 +67,7 @@ def run_job(
     from deltaworks.engine.workspace.config_file import read_config
     from deltaworks.engine.workspace.jobs import find_job, partitions_of
 
+    kind = read_executor(executor)
     project = session.load()
     job = find_job(project.definitions, name)
     command = shlex.join(["job", *sys.argv[2:]])
@@ -67,14 +81,14 @@ def run_job(
             run_id=run_id,
             tags=tagged(tag),
             priority=priority,
-            workers=workers or project.executor.workers,
+            workers=workers_of(project, workers, kind),
             is_kept_whole=False,
         )
         return run_ops(session, project, request, command)
     if config or retry_of is not None:
         option, hint = ("--config", "") if config else ("--retry-of", "; `deltaworks runs retry` makes what is left")
         raise RequestError(f"{option} is for jobs of ops, but {name!r} is one of assets{hint}.")
-    return _run_assets(session, project, job, partition, workers, command, run_id, tagged(tag), priority)
+    return _run_assets(session, project, job, partition, workers, kind, command, run_id, tagged(tag), priority)
 
 
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
@@ -95,7 +109,7 @@ def run_ops(session: Session, project: Project, request: JobRequest, command: st
             stop=stop,
         )
     session.output.show(_result_view(result))
-    return ExitCode.DONE if result.success else ExitCode.FAILED
+    return leave(result, ExitCode.DONE if result.success else ExitCode.FAILED)
 
 
 def _run_assets(
@@ -104,6 +118,7 @@ def _run_assets(
     job: AssetJob,
     partition: str | None,
     workers: int | None,
+    kind: ExecutorKind | None,
     command: str,
     run_id: str | None,
     tags: tuple[str, ...],
@@ -145,6 +160,7 @@ def _run_assets(
         workers,
         command,
         entry,
+        executor=kind,
         ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
     )
 

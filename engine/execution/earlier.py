@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deltaworks.engine.execution.step_journal import Recorded, read_journal
+from deltaworks.engine.execution.step_values import StepValues
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.errors import RequestError
 from deltaworks.io.dtypes import Json
@@ -27,6 +28,13 @@ class Earlier:
     ends: Mapping[StepId, Recorded]
     retry_of: str | None
     """The run that is gone on from, if that is another one."""
+
+    def values(self, records: StepRecords | None) -> StepValues:
+        """Return the values of the run that goes on from there; what was stored is among them."""
+        found = StepValues(records)
+        for step, recorded in self.ends.items():
+            found.recorded(step, recorded.stored)
+        return found
 
     def document(self, entry: RunEntry, config: Mapping[str, Any], versions: Mapping[str, int]) -> Json:
         """Return what is recorded of the run that goes on from there."""

@@ -16,7 +16,7 @@ from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunEnded, RunNoted
+from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped, RunEnded, RunNoted
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.pools import Pools
@@ -140,7 +140,7 @@ def launch(
 
 
 def _wait(
-    waiting: Waiting, store: Store, entry: RunEntry, now: Callable[[], dt.datetime], log: RunLog, stop: Stop
+    waiting: Waiting, store: Store, entry: RunEntry, now: Callable[[], dt.datetime], log: RunLog[Event], stop: Stop
 ) -> bool:
     """Wait for a run's turn, and return whether it has come; else somebody has asked the run to stop."""
     told: list[str] = []

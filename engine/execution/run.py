@@ -81,7 +81,7 @@ class Run:
         graph: AssetGraph,
         plan: Plan,
         tables: Mapping[AssetKey, Table],
-        executor: Executor,
+        executor: Executor[Task, Outcome],
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
@@ -160,7 +160,7 @@ class Run:
             if stop.is_asked and not stopping:
                 stopping = True
                 self._tell(Stopping())
-                self._running -= self._executor.cancel()
+                self._running -= len(self._executor.cancel())
             for key, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(key, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():

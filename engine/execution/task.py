@@ -5,7 +5,7 @@ Both are plain values that pickle: names, ordinals, pins and file names, never f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.staged import StagedPartition
@@ -100,6 +101,11 @@ class Task:
         """The partitions that the call makes."""
         return range(self.first, self.last + 1)
 
+    def failed(self, reason: str, error: BaseException) -> Outcome:
+        """Return the outcome if the call failed as a whole."""
+        reasons = dict.fromkeys(self.ordinals, reason)
+        return Outcome(self, failures=reasons, may_pass_later=True, error_names=error_names(error))
+
 
 def where_of(asset: AssetKey, first: str, last: str) -> str:
     """Return how messages call some partitions of an asset."""
@@ -185,3 +191,9 @@ class Outcome:
     """What its plan makes each column of, in a hash; none: nothing could be compared with that."""
     checked: Mapping[int, ChecksMade] = field(default_factory=dict[int, "ChecksMade"])
     """By ordinal, what the checks after the commit said."""
+    took_s: float = 0.0
+    """How long it took to carry the task out, once it had begun."""
+
+    def masked(self, masked: Callable[[str], str]) -> Outcome:
+        """Return it without the secrets that `masked` takes out of texts."""
+        return replace(self, failures={ordinal: masked(reason) for ordinal, reason in self.failures.items()})

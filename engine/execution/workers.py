@@ -10,11 +10,13 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.children import Children
-from deltaworks.engine.execution.executor import Executor, ThreadExecutor, Work
+from deltaworks.engine.execution.events import Event
+from deltaworks.engine.execution.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError
@@ -47,7 +49,7 @@ class StagerOf:
     environ: Mapping[str, str]
     kept_bytes: int
 
-    def __call__(self) -> Work:
+    def __call__(self) -> Callable[[Task], Outcome]:
         """Load the project and return what carries out its tasks.
 
         Raises:
@@ -102,8 +104,8 @@ def start(
     graph: AssetGraph,
     assets: tuple[AssetKey, ...],
     environ: Mapping[str, str],
-    log: RunLog,
-) -> Executor:
+    log: RunLog[Event],
+) -> Executor[Task, Outcome]:
     """Start the executor of a run.
 
     Calls with limits run in processes, whatever the others do: only those can be ended.

@@ -20,6 +20,7 @@ from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
@@ -56,7 +57,7 @@ def execute_in_process(
         partition,
         [ConfigLayer("config=", config)],
         retry_of,
-        workers=workers,
+        workers=Workers(workers),
     )
     result = launch_job(
         request,
