@@ -82,6 +82,7 @@ def run_job(
             tags=tagged(tag),
             priority=priority,
             workers=workers_of(project, workers, kind),
+            sharing=project.sharing,
             is_kept_whole=False,
         )
         return run_ops(session, project, request, command)

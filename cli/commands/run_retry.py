@@ -76,6 +76,7 @@ def _retry_ops(
         run_id=run.run_id,
         priority=run.priority,
         workers=workers_of(project, workers),
+        sharing=project.sharing,
         is_kept_whole=False,
     )
     return run_ops(session, project, request, run.command)

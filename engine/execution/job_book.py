@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,10 +13,13 @@ from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.execution.capture import Line, capturing
 from deltaworks.engine.execution.events import RunEnded, RunNoted
 from deltaworks.engine.execution.executor import R, T, guarded
+from deltaworks.engine.execution.pools import C, Pools
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.run_log import RunLog, Secrets
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.step_events import StepEvent, StepEventSink
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.turn import await_turn, queue_turn
 from deltaworks.engine.planning.step_agenda import Fate
 from deltaworks.errors import StorageError
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
@@ -40,6 +43,7 @@ class JobBook:
         now: the clock.
         secrets: knows what must not be written.
         then: receives what happens.
+        sharing: how much of what runs share they may have at a time.
     """
 
     def __init__(
@@ -49,14 +53,21 @@ class JobBook:
         now: Callable[[], dt.datetime],
         secrets: Secrets,
         then: StepEventSink,
+        sharing: Sharing,
     ) -> None:
-        self._store, self._entry, self._now = store, entry, now
+        self._store, self._entry, self._now, self._sharing = store, entry, now, sharing
         self._log: RunLog[StepEvent] | None = None
         self.tell = then
         """Receives what happens, to write it down and to pass it on."""
         if store is not None:
             self._log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, secrets, then)
             self.tell = self._log.tell
+
+    def pools(self, pool_of: Callable[[C], str | None], names: Iterable[str]) -> Pools[C] | None:
+        """Return the pools that steps are in; none: nobody shares anything without a lake."""
+        if self._store is None:
+            return None
+        return Pools(self._store, self._entry, self._sharing, pool_of, names)
 
     def captured(self, work: Callable[[T], R]) -> Callable[[T], R]:
         """Return what carries tasks out as `work` does, guarded; what they print is written down."""
@@ -69,7 +80,7 @@ class JobBook:
 
     @contextmanager
     def opened(self, fates: Counter[Fate], stop: Stop) -> Generator[None]:
-        """Show that the run lives, and look whether somebody asks it to stop; what goes wrong in it is its failure.
+        """Wait for the run's turn, or for an end, and show from then on that it lives; what goes wrong is its failure.
 
         Raises:
             StorageError: the lake cannot be written.
@@ -78,11 +89,15 @@ class JobBook:
         if store is None or log is None:
             yield
             return
-        write_run(store, self._entry)
+        write_run(store, replace(self._entry, status=RunStatus.QUEUED))
         try:
-            alive = partial(self._entry_now, fates)
-            with capturing(), Pulse(store, self._entry.run_id, alive, stop, log.tell, log.flush):
-                yield
+            with queue_turn(store, self._entry, self._sharing) as waiting:
+                if not waiting.is_over():
+                    await_turn(waiting, store, self._entry, self._now, log, stop)
+                write_run(store, self._entry)
+                alive = partial(self._entry_now, fates)
+                with capturing(), Pulse(store, self._entry.run_id, alive, stop, log.tell, log.flush):
+                    yield
         except BaseException:
             self._note(store, self._ended(fates, RunStatus.FAILURE))
             raise

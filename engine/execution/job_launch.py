@@ -20,6 +20,7 @@ from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.job_book import JobBook
 from deltaworks.engine.execution.job_run import ENDINGS, JobRun
 from deltaworks.engine.execution.resource_scope import resource_scope
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.step_events import JobStarted, StepEventSink
 from deltaworks.engine.execution.step_hooks import StepHooks
@@ -58,6 +59,8 @@ class JobRequest:
     """Of the run, `key=value`, beside those of the job."""
     priority: int = 0
     workers: Workers = field(default_factory=Workers)
+    sharing: Sharing = field(default_factory=Sharing)
+    """How much of what runs share they may have at a time."""
     is_kept_whole: bool = True
     """Whether what steps gave is kept to the end, for the result."""
 
@@ -109,7 +112,7 @@ def launch_job(
         records = None if store is None else StepRecords(store, entry.run_id, entry.attempt)
         if records is not None:
             records.write_run(earlier.document(entry, told, reads.versions))
-        book = JobBook(store, entry, now, scope, tell)
+        book = JobBook(store, entry, now, scope, tell, request.sharing)
         around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
         calls = StepCalls(steps, earlier.values(records), around)
         agenda = StepAgenda(steps, {step: each.end for step, each in earlier.ends.items()})
@@ -129,6 +132,7 @@ def launch_job(
                 ThreadExecutor(book.captured(calls.hook), workers.count),
                 book.tell,
             ),
+            pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps)),
             recorded=earlier.ends,
             retry=job.retry,
             tell=book.tell,
@@ -142,6 +146,10 @@ def launch_job(
             run.end(ending, failures, stop)
         book.close(run.fates, ending, failures, stop.reason)
     return _result(request, entry.run_id, run, agenda, calls.values, ending)
+
+
+def _pool_names(steps: StepGraph) -> set[str]:
+    return {node.op.pool for node in steps.nodes.values() if node.op.pool is not None}
 
 
 def _earlier(request: JobRequest, store: Store | None) -> Earlier:

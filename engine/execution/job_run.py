@@ -16,8 +16,9 @@ from itertools import count
 from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.policies import RetryPolicy
-from deltaworks.engine.execution.events import Stopping
+from deltaworks.engine.execution.events import RunNoted, Stopping
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.step_events import StepEventSink, StepFinished, StepRetried
 from deltaworks.engine.execution.step_hooks import StepHooks
 from deltaworks.engine.execution.step_journal import Recorded, StepJournal
@@ -26,6 +27,7 @@ from deltaworks.engine.execution.step_values import StepValues
 from deltaworks.engine.execution.stop import GRACE_S, Stop
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
+from deltaworks.errors import StorageError
 
 WAIT_S = 0.1
 """How long the coordinator waits for results before it looks at everything else."""
@@ -48,6 +50,7 @@ class JobRun:
         values: what they give.
         journal: how they ended, for a later run.
         hooks: are told.
+        pools: limit how many steps run at once that share something; none: nothing does.
         recorded: how the steps ended that what it goes on from has done.
         retry: the policy of ops that have none of their own.
         tell: receives what happens.
@@ -62,6 +65,7 @@ class JobRun:
         journal: StepJournal,
         hooks: StepHooks,
         *,
+        pools: Pools[StepId] | None,
         recorded: Mapping[StepId, Recorded],
         retry: RetryPolicy,
         tell: StepEventSink,
@@ -69,7 +73,7 @@ class JobRun:
     ) -> None:
         self._agenda, self._executor, self._values, self._journal = agenda, executor, values, journal
         self._hooks, self._recorded, self._retry, self._tell = hooks, recorded, retry, tell
-        self._is_kept_whole = is_kept_whole
+        self._pools, self._is_kept_whole = pools, is_kept_whole
         self._numbers = count(1)
         self._running: set[StepId] = set()
         self._waiting: list[tuple[float, StepId]] = []
@@ -109,6 +113,7 @@ class JobRun:
             else:
                 self._executor.close()
             self._journal.write(at_once=True)
+            self._close_pools()
 
     def end(self, ending: Ending, failures: Mapping[str, str], stop: Stop) -> None:
         """Call the hooks that are told of the run, after those of its steps; those of a canceled run have a moment."""
@@ -121,11 +126,17 @@ class JobRun:
         self.left_calls += self._hooks.close()
 
     def _dispatch(self) -> None:
-        now_s = time.monotonic()
-        while self._waiting and self._waiting[0][0] <= now_s:
-            self._submit(heapq.heappop(self._waiting)[1])
-        while len(self._running) < self._executor.capacity and (step := self._agenda.take()) is not None:
+        while len(self._running) < self._executor.capacity:
+            step = self._take() if self._pools is None else self._pools.take(self._take)
+            if step is None:
+                return
             self._submit(step)
+
+    def _take(self) -> StepId | None:
+        """Return the next step that is ready: one whose next try is due, or a new one."""
+        if self._waiting and self._waiting[0][0] <= time.monotonic():
+            return heapq.heappop(self._waiting)[1]
+        return self._agenda.take()
 
     def _submit(self, step: StepId) -> None:
         self.tries[step] += 1
@@ -138,9 +149,13 @@ class JobRun:
         if self._running:
             for outcome in self._executor.wait(WAIT_S):
                 self._running.remove(outcome.task.step)
+                if self._pools is not None:
+                    self._pools.release(outcome.task.step)
                 self._take_in(outcome)
         elif self._waiting:
             time.sleep(max(0.0, min(WAIT_S, self._waiting[0][0] - time.monotonic())))
+        elif not self._agenda.is_done:
+            time.sleep(WAIT_S)  # a pool has no room
 
     def _take_in(self, outcome: StepOutcome) -> None:
         step = outcome.task.step
@@ -175,11 +190,21 @@ class JobRun:
             self._running.remove(task.step)
             self.tries[task.step] -= 1
             self._agenda.end(task.step, StepEnd(Fate.CANCELED, reason="the run was stopped"))
+        for step in () if self._pools is None else self._pools.withdraw():
+            self._agenda.end(step, StepEnd(Fate.CANCELED, reason="the run was stopped while it waited for its pool"))
         for _, step in self._waiting:
             self._agenda.end(step, StepEnd(Fate.CANCELED, reason="the run was stopped before it was tried again"))
         self._waiting = []
         self._agenda.cancel()
         self._tell_ends({})
+
+    def _close_pools(self) -> None:
+        """Give back everything; what is left behind gives way by itself once the run is over."""
+        try:
+            if self._pools is not None:
+                self._pools.close()
+        except StorageError as error:
+            self._tell(RunNoted(f"places in pools are not given back: {error}"))
 
     def _leave(self) -> None:
         """Go without what still runs."""

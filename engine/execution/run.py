@@ -16,7 +16,7 @@ from functools import partial
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.afterwards import Afterwards
-from deltaworks.engine.execution.agenda import Agenda, Blocked
+from deltaworks.engine.execution.agenda import Agenda, Blocked, Call
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import calls_before
@@ -85,7 +85,7 @@ class Run:
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
-        pools: Pools,
+        pools: Pools[Call],
         checker: Checker,
         keep: Keep | None = None,
         swap: Swap | None = None,
