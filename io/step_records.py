@@ -43,7 +43,7 @@ class StepRecords:
         Raises:
             StorageError: the lake cannot be written.
         """
-        self.store.put(self._path("run.json"), json.dumps(document, indent=1, default=str).encode())
+        self.store.put(self._path("run.json"), json.dumps(document, default=str).encode())
 
     def has_run(self) -> bool:
         """Return whether anything is recorded of the run."""

@@ -111,7 +111,7 @@ def launch_job(
         first = earlier.first_run_id or entry.run_id
         records = None if store is None else StepRecords(store, entry.run_id, entry.attempt)
         if records is not None:
-            records.write_run(earlier.document(entry, told, reads.versions))
+            records.write_run(earlier.document(entry, steps, told, reads.versions))
         book = JobBook(store, entry, now, scope, tell, request.sharing)
         around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
         calls = StepCalls(steps, earlier.values(records), around)
