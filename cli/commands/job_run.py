@@ -128,10 +128,12 @@ def _run_assets(
     from deltaworks.engine.execution.asset_hooks import call_asset_hooks
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
+    from deltaworks.engine.planning.job_fit import refuse_unfit
     from deltaworks.engine.planning.job_partition import job_partition
     from deltaworks.engine.planning.plan import Only
     from deltaworks.engine.workspace.jobs import partitions_of, with_retry
 
+    refuse_unfit(job, project.graph)
     part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
     key = None if part is None else part.key
     project, named = with_retry(project, job, session.now()), [] if key is None else [key]

@@ -32,6 +32,7 @@ from deltaworks.engine.execution.table_reads import TableReads, pin_tables
 from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.job_config import ConfigLayer, merged, resolve_config
+from deltaworks.engine.planning.job_fit import refuse_unfit
 from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda
 from deltaworks.engine.planning.step_graph import StepGraph, resolve_steps
@@ -91,12 +92,14 @@ def launch_job(
         stop: asks to finish what has begun and no more.
 
     Raises:
+        InvalidDefinition: its ops read what is not defined, or not so; nothing was run.
         RequestError: the config, the partition or the run to go on from are wrong; nothing was run.
         InvalidSettings: a resource lacks its environment variable; nothing was run.
         RunError: a resource could not be made ready or put away.
         StorageError: the lake cannot be read or written.
     """
     job, workers = request.job, request.workers
+    refuse_unfit(job, graph)
     steps = resolve_steps(job.graph, job.inputs)
     earlier = _earlier(request, store)
     layers = (ConfigLayer(f"run {request.retry_of or request.run_id}", earlier.config), *request.config)

@@ -23,7 +23,6 @@ from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
-from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.project import Project
 from deltaworks.errors import RequestError, RunError, did_you_mean
@@ -50,7 +49,6 @@ def execute_in_process(
         refuse_own_tables(definitions, store)
         keys = read_dynamic_keys(definitions, store)
     graph = build_graph(definitions, now, keys)
-    refuse_unfit_jobs(definitions, graph)
     request = JobRequest(
         job,
         resolve(job.partitions, keys).until(now),
