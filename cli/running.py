@@ -35,6 +35,7 @@ from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
+    from deltaworks.engine.definitions.ops.job_result import JobResult
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.execution.stop import Stop
+    from deltaworks.engine.execution.workers import Workers
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
@@ -147,7 +149,6 @@ def run_plan(
     from deltaworks.engine.execution.entry import begin_entry, note_held_back
     from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
-    from deltaworks.engine.execution.workers import Workers
 
     plan = decision.plan
     if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
@@ -166,9 +167,7 @@ def run_plan(
             project.store,
             decision.asked.observation.tables,
             plan,
-            workers=Workers(
-                workers or project.executor.workers, executor or project.executor.kind, project.recipe.load
-            ),
+            workers=workers_of(project, workers, executor),
             command=command,
             environ=os.environ,
             now=session.now,
@@ -213,7 +212,15 @@ def stoppable() -> Generator[Stop]:
             signal.signal(number, act)
 
 
-def leave(report: RunReport, code: ExitCode) -> ExitCode:
+def workers_of(project: Project, count: int | None, kind: ExecutorKind | None = None) -> Workers:
+    """Return how many calls of a run go on at once, and where; none: as the settings say."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.execution.workers import Workers
+
+    return Workers(count or project.executor.workers, kind or project.executor.kind, project.recipe.load)
+
+
+def leave(report: RunReport | JobResult, code: ExitCode) -> ExitCode:
     """Return the exit code, or end the process with it: calls that a canceled run has left would hold it up."""
     if report.left_calls:
         sys.stdout.flush()

@@ -29,7 +29,7 @@ def step_progress() -> Generator[Callable[[StepEvent], None]]:
 def _tell(event: StepEvent) -> None:
     # Imported here: events belong to the engine, which --help must not load.
     from deltaworks.engine.execution import step_events as events
-    from deltaworks.engine.execution.events import RunNoted, Stopping
+    from deltaworks.engine.execution.events import RunEnded, RunNoted, Stopping
 
     match event:
         case events.JobStarted(run_id, job, ops, kept):
@@ -41,6 +41,8 @@ def _tell(event: StepEvent) -> None:
             line = f"{step}: again in {delay_s:.1f} s: {reason}"
         case RunNoted(note):
             line = f"note: {note}"
+        case RunEnded():
+            return  # the command says so itself
         case Stopping():
             line = "stopping: what has begun is finished; Ctrl-C again ends at once"
     write(sys.stderr, line)

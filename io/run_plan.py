@@ -18,7 +18,7 @@ from deltaworks.io.store import ENGINE_FOLDER, Store
 FOLDER: Final = f"{ENGINE_FOLDER}/ledger/plans"
 
 KEPT_FOR: Final = dt.timedelta(days=30)
-"""How long plans, and the logs of runs, are kept at least: a run can be tried again for so long."""
+"""How long plans, logs and what steps gave are kept at least: a run can be tried again for so long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ may write to the lake may run code where it is read, as whoever may write to the
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import pickle
 from collections.abc import Iterator, Sequence
@@ -21,9 +22,9 @@ import polars as pl
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.parquet import sink_parquet
-from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
 
-_FOLDER = f"{ENGINE_FOLDER}/steps"
+FOLDER = f"{ENGINE_FOLDER}/steps"
 
 _SMALL_BYTES = 4096
 """A pickle up to this size stands in the object that says how its step ended."""
@@ -43,7 +44,7 @@ class StepRecords:
         Raises:
             StorageError: the lake cannot be written.
         """
-        self.store.put(self._path("run.json"), json.dumps(document, indent=1, default=str).encode())
+        self.store.put(self._path("run.json"), json.dumps(document, default=str).encode())
 
     def has_run(self) -> bool:
         """Return whether anything is recorded of the run."""
@@ -151,4 +152,27 @@ class StepRecords:
             ) from error
 
     def _path(self, name: str) -> str:
-        return f"{_FOLDER}/{self.run_id}/{name}"
+        return f"{FOLDER}/{self.run_id}/{name}"
+
+
+def find_old_steps(store: Store, before: dt.datetime) -> Iterator[StoredFile]:
+    """Yield what was recorded of runs that were last written before an instant, and from which no later one went on.
+
+    A run that went on from another one's failure reads what that has stored, so both stay as long as the later one.
+
+    Raises:
+        StorageError: what is recorded of a run is damaged.
+    """
+    by_run: dict[str, list[StoredFile]] = {}
+    for file in store.files(FOLDER):
+        by_run.setdefault(file.path.removeprefix(f"{FOLDER}/").partition("/")[0], []).append(file)
+    old = {run for run, files in by_run.items() if max(file.modified_at for file in files) < before}
+    needing = list(by_run.keys() - old) if old else []
+    while needing:
+        records = StepRecords(store, needing.pop())
+        earlier = records.read_run()["retry_of"] if records.has_run() else None
+        if earlier in old:
+            old.remove(earlier)
+            needing.append(earlier)
+    for run in old:
+        yield from by_run[run]

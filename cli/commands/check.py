@@ -15,7 +15,7 @@ from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.range_safety import check_ranges
 from deltaworks.cli.wording import counted
-from deltaworks.errors import DefinitionError, RequestError
+from deltaworks.errors import DefinitionError, InvalidDefinition, RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.contracts import Findings, Problem
@@ -54,6 +54,7 @@ def check(
     from deltaworks.engine.planning import selection
     from deltaworks.engine.planning.code_version import unseen_values
     from deltaworks.engine.planning.contracts import check_contracts
+    from deltaworks.engine.planning.job_fit import job_misfits
 
     try:
         project = session.load(reads_lake=range_safe)
@@ -70,6 +71,9 @@ def check(
         for key, fault in unreadable_tables(project.graph, project.store)
         if str(key) in chosen
     ]
+    if not select:
+        jobs = project.definitions.jobs.values()
+        problems += [_unfit_json(job.name, misfit) for job in jobs for misfit in job_misfits(job, project.graph)]
     if range_safe and not problems:
         return check_ranges(session, project, selected)
     notes = [
@@ -110,6 +114,10 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
         "line": problem.line,
         **({} if other is None else {"upstream_file": other.file, "upstream_line": other.line}),
     }
+
+
+def _unfit_json(job: str, misfit: InvalidDefinition) -> dict[str, Any]:
+    return _as_problem(misfit) | {"kind": "unfit_job", "job": job}
 
 
 def _unreadable_json(node: Node, fault: str) -> dict[str, Any]:

@@ -16,13 +16,17 @@ from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View, write
 from deltaworks.cli.running import (
     ConfigOption,
+    ExecutorOption,
     PriorityOption,
     TagOption,
     WorkersOption,
+    leave,
     read_asset_config,
+    read_executor,
     run_plan,
     stoppable,
     tagged,
+    workers_of,
 )
 from deltaworks.cli.step_progress import step_progress
 from deltaworks.cli.wording import counted
@@ -31,6 +35,7 @@ from deltaworks.errors import RequestError
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job_result import JobResult
+    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.job_launch import JobRequest
     from deltaworks.engine.workspace.project import Project
 
@@ -40,6 +45,7 @@ def run_job(
     name: JobArgument,
     partition: Annotated[str | None, typer.Option("--partition", metavar="KEY", help="What it runs for.")] = None,
     config: ConfigOption = None,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
     run_id: Annotated[
         str | None,
@@ -59,6 +65,7 @@ def run_job(
     from deltaworks.engine.workspace.config_file import read_config
     from deltaworks.engine.workspace.jobs import find_job, partitions_of
 
+    kind = read_executor(executor)
     project = session.load()
     job = find_job(project.definitions, name)
     command = shlex.join(["job", *sys.argv[2:]])
@@ -72,7 +79,8 @@ def run_job(
             run_id=run_id,
             tags=tagged(tag),
             priority=priority,
-            workers=workers or project.executor.workers,
+            workers=workers_of(project, workers, kind),
+            sharing=project.sharing,
             is_kept_whole=False,
             tick=tick,
         )
@@ -82,7 +90,7 @@ def run_job(
             f"--retry-of is for jobs of ops, but {name!r} is one of assets; `deltaworks runs retry` makes what is left."
         )
     tags = tagged(tag)
-    return _run_assets(session, project, job, partition, config, workers, command, run_id, tags, priority, tick)
+    return _run_assets(session, project, job, partition, config, workers, kind, command, run_id, tags, priority, tick)
 
 
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
@@ -103,7 +111,7 @@ def run_ops(session: Session, project: Project, request: JobRequest, command: st
             stop=stop,
         )
     session.output.show(_result_view(result))
-    return ExitCode.DONE if result.success else ExitCode.FAILED
+    return leave(result, ExitCode.DONE if result.success else ExitCode.FAILED)
 
 
 def _run_assets(
@@ -113,6 +121,7 @@ def _run_assets(
     partition: str | None,
     config: list[str] | None,
     workers: int | None,
+    kind: ExecutorKind | None,
     command: str,
     run_id: str | None,
     tags: tuple[str, ...],
@@ -122,10 +131,12 @@ def _run_assets(
     from deltaworks.engine.execution.asset_hooks import call_asset_hooks
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
+    from deltaworks.engine.planning.job_fit import refuse_unfit
     from deltaworks.engine.planning.job_partition import job_partition
     from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
     from deltaworks.engine.workspace.jobs import partitions_of, with_retry
 
+    refuse_unfit(job, project.graph)
     part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
     key = None if part is None else part.key
     layers = read_asset_config(project, config, job)
@@ -157,6 +168,7 @@ def _run_assets(
         workers,
         command,
         entry,
+        executor=kind,
         ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
         config=layers,
     )

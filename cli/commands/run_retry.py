@@ -9,7 +9,7 @@ import typer
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
 from deltaworks.cli.commands.job_run import run_ops
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import WorkersOption, run_plan
+from deltaworks.cli.running import WorkersOption, run_plan, workers_of
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
@@ -75,7 +75,8 @@ def _retry_ops(
         partitions_of(project, job, session.now()),
         run_id=run.run_id,
         priority=run.priority,
-        workers=workers or project.executor.workers,
+        workers=workers_of(project, workers),
+        sharing=project.sharing,
         is_kept_whole=False,
     )
     return run_ops(session, project, request, run.command)

@@ -12,13 +12,14 @@ import typer
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
-from deltaworks.cli.commands import run_logs, run_retry, run_stops
+from deltaworks.cli.commands import run_logs, run_retry, run_steps, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
 
 if TYPE_CHECKING:
+    from deltaworks.engine.execution.step_tree import StepBranch
     from deltaworks.io.kept import KeptRows
     from deltaworks.io.ledger import RunEntry
     from deltaworks.io.store import Store
@@ -58,7 +59,9 @@ def show_run(session: Session, run: RunArgument = "latest") -> ExitCode:
 
     store = session.open_lake()
     found = find_run(read_runs(store), run)
-    session.output.show(_run_view(found, find_kept(store, found.run_id), store, session))
+    is_over = found.status_at(session.now()).is_over
+    steps = run_steps.steps_of(store, found, is_over=is_over)
+    session.output.show(_run_view(found, steps, find_kept(store, found.run_id), store, session))
     return ExitCode.DONE
 
 
@@ -83,7 +86,9 @@ def _list_view(runs: list[RunEntry], total: int, now: dt.datetime) -> View:
     return View(document, (Table(headings, rows), Cell(f"{len(runs):,} of {counted(total, 'run')}", "quiet")))
 
 
-def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Session) -> View:
+def _run_view(
+    run: RunEntry, steps: Sequence[StepBranch], kept: Sequence[KeptRows], store: Store, session: Session
+) -> View:
     by_partition = {(each.file.asset, each.partition): each for each in kept}
     failures = [
         {
@@ -98,7 +103,10 @@ def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Se
         for found in [by_partition.get((failure.asset, failure.partition))]
     ]
     now = session.now()
-    facts = Table(("run", run.run_id), [(name, value) for name, value in _facts(run, now)])
+    facts = Table(
+        ("run", run.run_id),
+        [*_facts(run, now), *(_done(run) if not steps else [("steps", run_steps.steps_text(steps))])],
+    )
     kept_json = [_kept_json(each, store) for each in kept]
     return View(
         _summary(run, now)
@@ -107,12 +115,14 @@ def _run_view(run: RunEntry, kept: Sequence[KeptRows], store: Store, session: Se
             "kept": kept_json,
             "checks": checks_json(run),
             "steps": [asdict(each) for each in run.steps],
+            "step_tree": run_steps.steps_json(steps),
             "earlier": [asdict(each) for each in run.earlier],
         },
         (
             facts,
             *_steps(run),
-            *_failures(run, by_partition),
+            *run_steps.steps_table(steps),
+            *(() if steps else _failures(run, by_partition)),
             *check_lines(run),
             *_kept_lines(kept, store, session.output.width),
         ),
@@ -179,6 +189,10 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     if run.host is not None:
         place = run.host if run.pid is None else f"{run.host}, process {run.pid}"
         yield "on", place if run.user is None else f"{place}, by {run.user}"
+
+
+def _done(run: RunEntry) -> Iterator[tuple[str, str | Cell]]:
+    """Yield what became of partitions."""
     done = run.materialized + run.replaced
     yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}"
     if run.dropped or run.quarantined:

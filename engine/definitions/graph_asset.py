@@ -193,8 +193,15 @@ def _op_problem(path: Path, op: Op) -> str | None:
         return f"op {name!r} reads table {table} by itself; make it an argument of the function, so it is an upstream"
     if Attempt in op.signature.injected:
         return f"op {name!r} asks for an Attempt, which only the steps of a job have"
-    kept = {"timeout_s": op.timeout_s, "pool": op.pool, "hooks": op.hooks or None}
-    held = next((word for word, value in kept.items() if value is not None), None)
+    limits = op.limits
+    kept = {
+        "timeout_s": limits.timeout_s is not None,
+        "memory_mb": limits.memory_mb is not None,
+        "isolate": limits.isolate,
+        "pool": op.pool is not None,
+        "hooks": bool(op.hooks),
+    }
+    held = next((word for word, is_given in kept.items() if is_given), None)
     if held is not None:
         way = "define_asset_job" if held == "hooks" else "the asset"
         return f"op {name!r} has {held}, which holds for steps of jobs only; give it to {way}"

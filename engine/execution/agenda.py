@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TypeAlias
 
 import polars as pl
 
@@ -29,6 +30,10 @@ from deltaworks.engine.planning.shared_calls import shared_calls
 CHUNK = 100
 """Partitions are taken in chunks of so many ordinals across all assets, so that downstream tables appear early and what
 was just written is read while it is in the page cache."""
+
+
+Call: TypeAlias = tuple[AssetKey, int, int]
+"""An asset, and the first and last of its partitions that are made together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class Agenda:
                 if count == 0:
                     self._make_ready_in_time(key, ordinal)
 
-    def take(self) -> tuple[AssetKey, int, int] | None:
+    def take(self) -> Call | None:
         """Take the next ready partitions of one asset, from first to last, or none if nothing is ready."""
         if self._calls:
             return self._calls.popleft()

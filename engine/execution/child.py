@@ -19,11 +19,10 @@ from logging.handlers import QueueHandler
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from deltaworks.engine.execution.capture import Line, capture
-from deltaworks.engine.execution.executor import Work, attempt
-from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.executor import guarded
 from deltaworks.errors import DeltaworksError
 
 _PR_SET_PDEATHSIG = 1
@@ -35,8 +34,8 @@ _OOM_SCORE = 500
 class Instructions:
     """The first thing that a child is told."""
 
-    make: Callable[[], Work]
-    """Loads the project; it pickles by its name and by what it is made with."""
+    make: Callable[[], Callable[[Any], Any]]
+    """Loads the project and returns what carries out tasks; it pickles by its name and by what it is made with."""
     log_level: int
 
 
@@ -52,7 +51,14 @@ class Unfit:
     reason: str
 
 
-Said: TypeAlias = Ready | Unfit | Outcome | Line | logging.LogRecord
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a task."""
+
+    outcome: Any
+
+
+Said: TypeAlias = Ready | Unfit | Done | Line | logging.LogRecord
 """What a child says."""
 
 
@@ -72,10 +78,10 @@ def serve(descriptor: int) -> None:
     logger = logging.getLogger("deltaworks")
     logger.setLevel(instructions.log_level)
     logger.addHandler(_PassOn(wire))
-    tasks: SimpleQueue[Task | None] = SimpleQueue()
+    tasks: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_receive, args=(wire, tasks), name="deltaworks-wire", daemon=True).start()
     try:
-        work = instructions.make()
+        work = guarded(instructions.make())
     except DeltaworksError as error:
         wire.send(Unfit(str(error)))
         return
@@ -86,10 +92,10 @@ def serve(descriptor: int) -> None:
     own = os.getpid()
     while (task := tasks.get()) is not None:
         with capture(task.where, wire.send_printed):
-            outcome = attempt(work, task)
+            outcome = work(task)
         if os.getpid() != own:
             os._exit(0)  # user code has forked, and this copy came back from it: only the other one may say so
-        wire.send(outcome)
+        wire.send(Done(outcome))
 
 
 class _Wire:
@@ -127,7 +133,7 @@ class _PassOn(QueueHandler):
         self._wire.send(logging.makeLogRecord(plain))
 
 
-def _receive(wire: _Wire, tasks: SimpleQueue[Task | None]) -> None:
+def _receive(wire: _Wire, tasks: SimpleQueue[Any]) -> None:
     """Take in what the coordinator sends; once it is gone, end this process and all that user code has started."""
     try:
         while True:

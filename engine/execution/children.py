@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable, Mapping
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any, Generic
 
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.capture import Line, LineSink
-from deltaworks.engine.execution.child import Instructions, Ready, Said, Unfit
-from deltaworks.engine.execution.executor import Work
-from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.child import Done, Instructions, Ready, Said, Unfit
+from deltaworks.engine.execution.executor import Errand, R, T
 from deltaworks.errors import CallOutOfMemory, CallTimedOut, WorkerDied
 
 START_S = 120.0
@@ -40,14 +40,14 @@ _WEIGH_S = 0.05
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from deltaworks.engine.execution.child import serve; serve({fd})"
 
 
-class Children:
+class Children(Generic[T, R]):
     """The processes of one run; threads share them."""
 
     def __init__(
         self,
-        make: Callable[[], Work],
+        make: Callable[[], Callable[[T], R]],
         environ: Mapping[str, str],
-        limits_of: Callable[[Task], Limits],
+        limits_of: Callable[[T], Limits],
         count: int,
         sink: LineSink,
     ) -> None:
@@ -67,7 +67,7 @@ class Children:
         self._is_closed = False
         self._lock = threading.Lock()
 
-    def carry_out(self, task: Task) -> Outcome:
+    def carry_out(self, task: T) -> R:
         """Carry a task out in a child.
 
         Raises:
@@ -79,7 +79,7 @@ class Children:
         child = self._take(task, limits)
         try:
             child.get_ready(task)
-            outcome = child.carry_out(task, limits)
+            outcome: R = child.carry_out(task, limits)
         except BaseException:
             child.end()
             with self._lock:
@@ -109,7 +109,7 @@ class Children:
         with self._lock:
             return list(self._busy)
 
-    def _take(self, task: Task, limits: Limits) -> _Child:
+    def _take(self, task: T, limits: Limits) -> _Child:
         with self._lock:
             if self._is_closed:
                 raise WorkerDied(task.where, "the run was over before its call began")
@@ -135,7 +135,7 @@ class Children:
 class _Child:
     """One process, with the thread that drives it at the other end of its wire."""
 
-    def __init__(self, make: Callable[[], Work], environ: Mapping[str, str], sink: LineSink) -> None:
+    def __init__(self, make: Callable[[], Callable[[Any], Any]], environ: Mapping[str, str], sink: LineSink) -> None:
         self._sink = sink
         self._wire, theirs = Pipe()
         with theirs:
@@ -156,7 +156,7 @@ class _Child:
             return False
         return limits.memory_mb is None or _memory_mb(self._process.pid) <= limits.memory_mb / 2
 
-    def get_ready(self, task: Task) -> None:
+    def get_ready(self, task: Errand) -> None:
         """Let the child load the project, the first time.
 
         Raises:
@@ -172,12 +172,12 @@ class _Child:
         assert isinstance(said, Ready), "a child is ready, or says why not"
         self._instructions = None
 
-    def carry_out(self, task: Task, limits: Limits) -> Outcome:
+    def carry_out(self, task: Errand, limits: Limits) -> Any:
         """Send a task and wait for what comes of it; see `Children.carry_out` for what it raises."""
         self._send(task, task)
-        outcome = self._hear(task, limits, CallTimedOut(task.where, limits.timeout_s or 0))
-        assert isinstance(outcome, Outcome), "a child that is ready says what comes of its tasks"
-        return outcome
+        said = self._hear(task, limits, CallTimedOut(task.where, limits.timeout_s or 0))
+        assert isinstance(said, Done), "a child that is ready says what comes of its tasks"
+        return said.outcome
 
     def dismiss(self) -> None:
         """Let the process end as Python programs do, once it has nothing to do."""
@@ -203,13 +203,13 @@ class _Child:
         self.kill()  # what it has started may not have heard
         self._wire.close()
 
-    def _send(self, task: Task, told: Instructions | Task) -> None:
+    def _send(self, task: Errand, told: Instructions | Errand) -> None:
         try:
             self._wire.send(told)
         except OSError as error:
             raise self._death(task) from error
 
-    def _hear(self, task: Task, limits: Limits, too_late: Exception) -> Said:
+    def _hear(self, task: Errand, limits: Limits, too_late: Exception) -> Said:
         """Wait for the next thing that the child says, but for what it prints and logs, which is passed on."""
         deadline_s = None if limits.timeout_s is None else time.monotonic() + limits.timeout_s
         look_s = _LOOK_S if limits.memory_mb is None else _WEIGH_S
@@ -231,20 +231,20 @@ class _Child:
             if limits.memory_mb is not None:
                 self._weigh(task, limits.memory_mb)
 
-    def _read(self, task: Task) -> Said:
+    def _read(self, task: Errand) -> Said:
         try:
             said: Said = self._wire.recv()
         except (EOFError, OSError) as error:
             raise self._death(task) from error
         return said
 
-    def _weigh(self, task: Task, memory_mb: float) -> None:
+    def _weigh(self, task: Errand, memory_mb: float) -> None:
         taken_mb = _memory_mb(self._process.pid)
         if taken_mb > memory_mb:
             self.kill()  # while it is asked to end it would take more
             raise CallOutOfMemory(task.where, memory_mb, taken_mb)
 
-    def _death(self, task: Task) -> WorkerDied:
+    def _death(self, task: Errand) -> WorkerDied:
         try:
             code = self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from deltaworks.engine.execution.step_journal import Recorded, read_journal
-from deltaworks.engine.planning.step_graph import StepId
+from deltaworks.engine.execution.step_values import StepValues
+from deltaworks.engine.planning.step_graph import StepGraph, StepId
 from deltaworks.errors import RequestError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.ledger import RunEntry
@@ -28,7 +29,16 @@ class Earlier:
     retry_of: str | None
     """The run that is gone on from, if that is another one."""
 
-    def document(self, entry: RunEntry, config: Mapping[str, Any], versions: Mapping[str, int]) -> Json:
+    def values(self, records: StepRecords | None) -> StepValues:
+        """Return the values of the run that goes on from there; what was stored is among them."""
+        found = StepValues(records)
+        for step, recorded in self.ends.items():
+            found.recorded(step, recorded.stored)
+        return found
+
+    def document(
+        self, entry: RunEntry, steps: StepGraph, config: Mapping[str, Any], versions: Mapping[str, int]
+    ) -> Json:
         """Return what is recorded of the run that goes on from there."""
         return {
             "job": entry.job,
@@ -37,6 +47,7 @@ class Earlier:
             "versions": dict(versions),
             "retry_of": self.retry_of,
             "first_run_id": self.first_run_id or entry.run_id,
+            "ops": [node.address(()) for node in steps.nodes.values()],
         }
 
 

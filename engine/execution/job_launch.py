@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
@@ -15,17 +15,23 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.engine.execution.earlier import NOTHING, Earlier, read_earlier
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.job_book import JobBook
 from deltaworks.engine.execution.job_run import ENDINGS, JobRun
 from deltaworks.engine.execution.resource_scope import resource_scope
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.step_events import JobStarted, StepEventSink
+from deltaworks.engine.execution.step_hooks import StepHooks
 from deltaworks.engine.execution.step_journal import StepJournal
 from deltaworks.engine.execution.step_values import StepValues
+from deltaworks.engine.execution.step_workers import CallsOf, away, start_steps
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.table_reads import TableReads, pin_tables
+from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.job_config import ConfigLayer, merged, resolve_config
+from deltaworks.engine.planning.job_fit import refuse_unfit
 from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda
 from deltaworks.engine.planning.step_graph import StepGraph, resolve_steps
@@ -54,7 +60,9 @@ class JobRequest:
     priority: int = 0
     tick: str | None = None
     """What asks for the run; none: a person does."""
-    workers: int = 2
+    workers: Workers = field(default_factory=Workers)
+    sharing: Sharing = field(default_factory=Sharing)
+    """How much of what runs share they may have at a time."""
     is_kept_whole: bool = True
     """Whether what steps gave is kept to the end, for the result."""
 
@@ -85,12 +93,14 @@ def launch_job(
         stop: asks to finish what has begun and no more.
 
     Raises:
+        InvalidDefinition: its ops read what is not defined, or not so; nothing was run.
         RequestError: the config, the partition or the run to go on from are wrong; nothing was run.
         InvalidSettings: a resource lacks its environment variable; nothing was run.
         RunError: a resource could not be made ready or put away.
         StorageError: the lake cannot be read or written.
     """
-    job = request.job
+    job, workers = request.job, request.workers
+    refuse_unfit(job, graph)
     steps = resolve_steps(job.graph, job.inputs)
     earlier = _earlier(request, store)
     layers = (ConfigLayer(f"run {request.retry_of or request.run_id}", earlier.config), *request.config)
@@ -99,48 +109,51 @@ def launch_job(
     key = None if partition is None else partition.key
     reads = _reads(request, steps, definitions, graph, store, key, earlier.versions, environ)
     asked = definitions.resources_of(job)
-    with resource_scope((each for wanted in asked.values() for each in wanted.values()), environ) as scope:
-        given = merged([layer.values for layer in layers])
-        entry = _entry(request, store, command, now(), key, given)
-        around = Surroundings(
-            run_id=entry.run_id,
-            first_run_id=earlier.first_run_id or entry.run_id,
-            job=job.name,
-            partition=partition,
-            config=config,
-            resources=scope.ready,
-            asked=asked,
-            tables=reads.reads,
-            masked=scope.masked,
-        )
+    with resource_scope((each for given in asked.values() for each in given.values()), environ) as scope:
+        told = merged([layer.values for layer in layers])
+        entry = _entry(request, store, command, now(), key, told)
+        first = earlier.first_run_id or entry.run_id
         records = None if store is None else StepRecords(store, entry.run_id, entry.attempt)
         if records is not None:
-            records.write_run(earlier.document(entry, given, reads.versions))
-        values = StepValues(records)
-        for step, recorded in earlier.ends.items():
-            values.recorded(step, recorded.stored)
+            records.write_run(earlier.document(entry, steps, told, reads.versions))
+        book = JobBook(store, entry, now, scope, tell, request.sharing)
+        around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
+        calls = StepCalls(steps, earlier.values(records), around)
         agenda = StepAgenda(steps, {step: each.end for step, each in earlier.ends.items()})
         run = JobRun(
             agenda,
-            StepCalls(steps, values, around),
-            values,
+            start_steps(
+                workers,
+                calls,
+                CallsOf.made(workers, records, away(workers, steps), around, told, reads.versions, environ),
+                book,
+            ),
+            calls.values,
             StepJournal(records),
+            StepHooks(
+                (entry.run_id, job.name, key),
+                job.hooks,
+                ThreadExecutor(book.captured(calls.hook), workers.count),
+                book.tell,
+            ),
+            pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps)),
             recorded=earlier.ends,
             retry=job.retry,
-            hooks=job.hooks,
-            workers=request.workers,
-            tell=tell,
+            tell=book.tell,
             is_kept_whole=request.is_kept_whole,
         )
-        kept = sum(agenda.kept(step) for step, end in agenda.ends.items() if end.fate is Fate.SUCCESS)
-        book = JobBook(store, entry, now, tell)
         with book.opened(run.fates, stop):
-            tell(JobStarted(entry.run_id, job.name, len(steps.nodes), kept))
+            kept = sum(agenda.kept(step) for step, end in agenda.ends.items() if end.fate is Fate.SUCCESS)
+            book.tell(JobStarted(entry.run_id, job.name, len(steps.nodes), kept))
             run.carry_out(stop)
             ending, failures = _ending(agenda), _failures(agenda)
-            run.call_run_hooks(ending, failures)
+            run.end(ending, failures, stop)
         book.close(run.fates, ending, failures, stop.reason)
-    return _result(request, entry.run_id, run, agenda, values, ending)
+    return _result(request, entry.run_id, run, agenda, calls.values, ending)
+
+
+def _pool_names(steps: StepGraph) -> set[str]:
+    return {node.op.pool for node in steps.nodes.values() if node.op.pool is not None}
 
 
 def _earlier(request: JobRequest, store: Store | None) -> Earlier:
@@ -193,7 +206,9 @@ def _reads(
     environ: Mapping[str, str],
 ) -> TableReads:
     if store is not None:
-        return pin_tables(steps, definitions, graph, store, partition=partition, versions=versions, environ=environ)
+        return pin_tables(
+            steps.nodes.values(), definitions, graph, store, partition=partition, versions=versions, environ=environ
+        )
     reading = next(
         (node for node in steps.nodes.values() if any(port.asset is not None for port in node.op.signature.inputs)),
         None,
@@ -233,4 +248,4 @@ def _result(
         argument = agenda.read(source)
         if argument is not None:
             outputs[name] = values.get(argument)
-    return JobResult(run_id, request.job.name, ending, steps, outputs)
+    return JobResult(run_id, request.job.name, ending, steps, outputs, run.left_calls)

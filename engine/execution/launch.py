@@ -12,17 +12,17 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.again import DecideAgain, decide_again
+from deltaworks.engine.execution.agenda import Call
 from deltaworks.engine.execution.asset_hooks import call_own_hooks, own_hooks
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunEnded, RunNoted
+from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped, RunEnded, RunNoted
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
-from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.run import Run
 from deltaworks.engine.execution.run_log import RunLog
@@ -30,7 +30,7 @@ from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
-from deltaworks.engine.execution.turn import Waiting, turn
+from deltaworks.engine.execution.turn import await_turn, turn
 from deltaworks.engine.execution.workers import Workers, stager_of, start
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.check_nodes import readers_of
@@ -117,7 +117,7 @@ def launch(
     try:
         with turn(store, graph, entry, plan, sharing or Sharing()) as waiting, capturing():
             if not waiting.is_over():
-                if not _wait(waiting, store, entry, now, log, asked):
+                if not await_turn(waiting, store, entry, now, log, asked):
                     return _unbegun(store, plan, entry, now, asked, log.tell)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
@@ -126,11 +126,9 @@ def launch(
                 keep_plan(graph, store, entry.run_id, plan, tables)
             chosen = Workers(workers) if isinstance(workers, int) else workers
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            pools = Pools(
-                store,
-                entry,
-                sharing or Sharing(),
-                {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)},
+            in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
+            pools: Pools[Call] = Pools(
+                store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
             )
             checker = Checker(store, stager.resources)
             run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap)
@@ -154,31 +152,12 @@ def launch(
     return report
 
 
-def _put_away(stager: Stager, log: RunLog) -> None:
+def _put_away(stager: Stager, log: RunLog[Event]) -> None:
     """Put away the resources of a run that is over; what it committed stands, whatever they say."""
     try:
         stager.resources.scope.close()
     except RunError as error:
         log.tell(RunNoted(str(error)))
-
-
-def _wait(
-    waiting: Waiting, store: Store, entry: RunEntry, now: Callable[[], dt.datetime], log: RunLog, stop: Stop
-) -> bool:
-    """Wait for a run's turn, and return whether it has come; else somebody has asked the run to stop."""
-    told: list[str] = []
-
-    def queued() -> RunEntry:
-        return replace(entry, status=RunStatus.QUEUED, heartbeat_at=now().isoformat(), waits_for=told[-1])
-
-    def tell(waits_for: str) -> None:
-        told.append(waits_for)
-        log.tell(RunNoted(f"run {entry.run_id} is queued: it waits for {waits_for}"))
-        write_run(store, queued())
-
-    with Pulse(store, entry.run_id, queued, stop, log.tell, log.flush):
-        waiting.wait(stop, tell)
-    return not stop.is_asked
 
 
 def _unbegun(

@@ -13,6 +13,7 @@ from deltaworks.engine.definitions.frames import read_frame_type
 from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.ops.ports import DynamicOutput, OutPort, Output
 from deltaworks.engine.definitions.ops.value_type import is_of, spelled
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.given import describe
 from deltaworks.validation import compile_contract, conform
 
@@ -34,6 +35,8 @@ class Refused:
     reason: str
     may_pass_later: bool
     """Whether the function raised, so that the same call may succeed another time."""
+    error_names: tuple[str, ...] = ()
+    """By which names retry policies know what it raised; see `error_names`."""
 
 
 def call_op(op: Op, arguments: Mapping[str, Any]) -> Returned | Refused:
@@ -43,7 +46,7 @@ def call_op(op: Op, arguments: Mapping[str, Any]) -> Returned | Refused:
         if inspect.isgenerator(result):
             result = list[object](result)
     except Exception as error:  # noqa: BLE001 - whatever user code raises is how its step ended
-        return Refused(describe(error, op.where.file), may_pass_later=True)
+        return Refused(describe(error, op.where.file), may_pass_later=True, error_names=error_names(error))
     except SystemExit as error:
         return Refused(f"the function called sys.exit({error.code!r})", may_pass_later=False)
     try:

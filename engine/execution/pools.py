@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
-from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.store import Store
@@ -18,31 +17,33 @@ from deltaworks.io.tickets import Line, Ticket
 POLL_S = 0.2
 """How often a pool that had no room is asked again."""
 
-Call: TypeAlias = tuple[AssetKey, int, int]
-"""An asset, and the first and last of the partitions that a call makes."""
+C = TypeVar("C", bound=Hashable)
+"""A call: some partitions of an asset, a step of a job."""
 
 
 @dataclass
-class _Pool:
+class _Pool(Generic[C]):
     line: Line
     limit: int
-    held_back: deque[Call] = field(default_factory=deque[Call])
+    held_back: deque[C] = field(default_factory=deque[C])
     """Calls that wait for room."""
     asked: Ticket | None = None
     """The ticket that waits for the first of them."""
     ask_again_s: float = 0.0
 
 
-class Pools:
+class Pools(Generic[C]):
     """The pools that one run's calls are in."""
 
-    def __init__(self, store: Store, entry: RunEntry, sharing: Sharing, asset_pools: dict[AssetKey, str]) -> None:
-        """Make the pools of the assets that have one."""
-        self._entry, self._of = entry, asset_pools
-        self._pools = {
-            name: _Pool(Line(store, f"pools/{name}"), sharing.pools.get(name, 1)) for name in set(asset_pools.values())
+    def __init__(
+        self, store: Store, entry: RunEntry, sharing: Sharing, of: Callable[[C], str | None], names: Iterable[str]
+    ) -> None:
+        """Look at pools; `of` tells which of them a call is in, if it is in any."""
+        self._entry, self._of = entry, of
+        self._pools: dict[str, _Pool[C]] = {
+            name: _Pool(Line(store, f"pools/{name}"), sharing.pools.get(name, 1)) for name in set(names)
         }
-        self._tickets: dict[Call, Ticket] = {}
+        self._tickets: dict[C, Ticket] = {}
         self._number = 0
 
     @property
@@ -50,13 +51,13 @@ class Pools:
         """Whether any call waits for room."""
         return any(pool.held_back for pool in self._pools.values())
 
-    def take(self, take: Callable[[], Call | None]) -> Call | None:
+    def take(self, take: Callable[[], C | None]) -> C | None:
         """Return the next call that may run: one that has waited for its pool, or one that `take` gives."""
         for pool in self._pools.values():
             if pool.held_back and self._has_room(pool, pool.held_back[0]):
                 return pool.held_back.popleft()
         while (call := take()) is not None:
-            pool_name = self._of.get(call[0])
+            pool_name = self._of(call)
             if pool_name is None:
                 return call
             pool = self._pools[pool_name]
@@ -65,21 +66,24 @@ class Pools:
             pool.held_back.append(call)
         return None
 
-    def release(self, call: Call) -> None:
+    def release(self, call: C) -> None:
         """Give back the place of a call that has ended, if it had one."""
         ticket = self._tickets.pop(call, None)
         if ticket is not None:
-            pool = self._pools[self._of[call[0]]]
+            pool = self._pools[self._of(call) or ""]
             pool.line.leave(ticket)
             pool.ask_again_s = 0.0
 
-    def withdraw(self) -> None:
-        """Wait for no more places: nothing is begun any more."""
+    def withdraw(self) -> list[C]:
+        """Return the calls that wait for room; they wait no longer, and nothing is begun any more."""
+        waited: list[C] = []
         for pool in self._pools.values():
+            waited += pool.held_back
             pool.held_back.clear()
             if pool.asked is not None:
                 pool.line.leave(pool.asked)
                 pool.asked = None
+        return waited
 
     def close(self) -> None:
         """Give back everything."""
@@ -87,7 +91,7 @@ class Pools:
             self.release(call)
         self.withdraw()
 
-    def _has_room(self, pool: _Pool, call: Call) -> bool:
+    def _has_room(self, pool: _Pool[C], call: C) -> bool:
         now_s = time.monotonic()
         if now_s < pool.ask_again_s:
             return False

@@ -16,7 +16,7 @@ from itertools import product
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.afterwards import Afterwards
-from deltaworks.engine.execution.agenda import Agenda, Blocked
+from deltaworks.engine.execution.agenda import Agenda, Blocked, Call
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
 from deltaworks.engine.execution.calls import Calls
 from deltaworks.engine.execution.checking import Checker
@@ -76,11 +76,11 @@ class Run:
         graph: AssetGraph,
         plan: Plan,
         tables: Mapping[AssetKey, Table],
-        executor: Executor,
+        executor: Executor[Task, Outcome],
         entry: RunEntry,
         now: Callable[[], dt.datetime],
         tell: EventSink,
-        pools: Pools,
+        pools: Pools[Call],
         checker: Checker,
         keep: Keep | None = None,
         swap: Swap | None = None,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import cache
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from deltaworks.engine.execution.capture import Line, capture, masking
-from deltaworks.engine.execution.events import Event, EventSink, RunNoted, RunProgressed
-from deltaworks.engine.execution.executor import Work, attempt
-from deltaworks.engine.execution.secret_values import SecretValues
-from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.events import RunNoted, RunProgressed
+from deltaworks.engine.execution.executor import Errand, Result, guarded
 from deltaworks.io.dtypes import Json
 from deltaworks.io.run_logs import LogWriter
 
@@ -21,18 +19,31 @@ RUN_BYTES: Final = 100 * 1024 * 1024
 """How many bytes of output are kept of an attempt of a run, beside its events."""
 
 
-class RunLog:
+E = TypeVar("E")
+T = TypeVar("T", bound=Errand)
+R = TypeVar("R", bound=Result)
+
+
+class Secrets(Protocol):
+    """Knows what must not be written down."""
+
+    def masked(self, text: str) -> str:
+        """Return a text without the secrets in it."""
+        ...
+
+
+class RunLog(Generic[E]):
     """The log of one attempt. Lines may come from any thread."""
 
     def __init__(
-        self, writer: LogWriter, now: Callable[[], dt.datetime], secrets: SecretValues, tell: EventSink
+        self, writer: LogWriter, now: Callable[[], dt.datetime], secrets: Secrets, tell: Callable[[E | RunNoted], None]
     ) -> None:
         self._writer, self._now, self._secrets, self._then = writer, now, secrets, tell
         self._left = RUN_BYTES
         self._lock = Lock()
         self._is_told = False
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: E | RunNoted) -> None:
         """Write an event, unless it only says how far the run is, and pass it on."""
         if not isinstance(event, RunProgressed):
             self._writer.write(self._stamped(_document(event)))
@@ -56,14 +67,14 @@ class RunLog:
             text = f"the run has printed {RUN_BYTES:,} bytes; what its steps print from here on is not kept"
             self._writer.write(self._stamped({"stream": "cut", "text": text}))
 
-    def capturing(self, work: Work) -> Work:
-        """Return what carries out tasks as `work` does: what they print comes here, and no secret gets out of them."""
+    def capturing(self, work: Callable[[T], R]) -> Callable[[T], R]:
+        """Return what carries tasks out as `work` does, guarded: what they print comes here, and no secret gets out."""
+        work = guarded(work)
 
-        def captured(task: Task) -> Outcome:
+        def captured(task: T) -> R:
             with capture(task.where, self.line), masking(self._secrets.masked):
-                outcome = attempt(work, task)
-            failures = {ordinal: self._secrets.masked(reason) for ordinal, reason in outcome.failures.items()}
-            return replace(outcome, failures=failures)
+                outcome = work(task)
+            return outcome.masked(self._secrets.masked)
 
         return captured
 
@@ -78,7 +89,7 @@ class RunLog:
         return {"at": self._now().isoformat(), **_plain(document, self._secrets.masked)}
 
 
-def _document(event: Event) -> Json:
+def _document(event: Any) -> Json:
     """Return an event as the log has it: its name, as in `partitions_committed`, and its fields."""
     found = {each.name: getattr(event, each.name) for each in fields(event)}
     return {"event": _snake(type(event).__name__), **found}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from deltaworks.engine.execution.events import RunNoted, Stopping
+from deltaworks.engine.execution.events import RunEnded, RunNoted, Stopping
 from deltaworks.engine.planning.step_agenda import Fate
 
 
@@ -40,5 +40,5 @@ class StepRetried:
     delay_s: float
 
 
-StepEvent: TypeAlias = JobStarted | StepFinished | StepRetried | RunNoted | Stopping
+StepEvent: TypeAlias = JobStarted | StepFinished | StepRetried | RunEnded | RunNoted | Stopping
 StepEventSink: TypeAlias = Callable[[StepEvent], None]

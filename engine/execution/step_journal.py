@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from deltaworks.engine.execution.step_values import lost_in
 from deltaworks.engine.planning.step_agenda import Fate, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.io.dtypes import Json
@@ -84,15 +84,4 @@ def read_journal(records: StepRecords) -> dict[StepId, Recorded]:
         keys = {output: tuple(names) for output, names in each["fans"].items()}
         end = StepEnd(Fate(each["fate"]), frozenset(each["given"]), keys, each["reason"])
         found[step] = Recorded(end, each["values"], each["tries"], each["took_s"])
-    return {step: each for step, each in found.items() if not _lacks(each.stored)}
-
-
-def _lacks(stored: Mapping[str, Json]) -> bool:
-    """Return whether something is stored nowhere."""
-    return any("lost" in place for where in stored.values() for place in _places(where))
-
-
-def _places(where: Json) -> list[Json]:
-    """Return where an output is; of a dynamic one each key stands with where its value is."""
-    fan: list[list[Json]] = where if isinstance(where, list) else [[{}, where]]  # pyright: ignore[reportUnknownVariableType]
-    return [each[1] for each in fan]
+    return {step: each for step, each in found.items() if not any(lost_in(each.stored))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import polars as pl
@@ -25,7 +25,7 @@ class StepValues:
     def __init__(self, records: StepRecords | None) -> None:
         self._records = records
         self._in_memory: dict[Path, dict[GivenValue, Any]] = {}
-        self._stored: dict[GivenValue, Json] = {}
+        self._stored: dict[Path, dict[GivenValue, Json]] = {}
 
     def put(self, step: StepId, number: int, returned: Returned) -> Json:
         """Keep what a step gave; return where it is stored, by output; `number` is the step's own in the run.
@@ -46,14 +46,25 @@ class StepValues:
         return stored
 
     def recorded(self, step: StepId, stored: Json) -> None:
-        """Take over what an earlier run stored."""
+        """Take over what a step has stored, in another process or in an earlier run."""
+        places = self._stored.setdefault(step.path, {})
         for output, where in stored.items():
             if isinstance(where, list):
                 fan = cast("list[tuple[str, Json]]", where)
                 for key, each in fan:
-                    self._stored[GivenValue(step, output, key)] = each
+                    places[GivenValue(step, output, key)] = each
             else:
-                self._stored[GivenValue(step, output)] = where
+                places[GivenValue(step, output)] = where
+
+    def place(self, value: GivenValue) -> Json | None:
+        """Return where a value is stored; none: nowhere."""
+        where = self._stored.get(value.step.path, {}).get(value)
+        return None if where is None or "lost" in where else where
+
+    def take_over(self, places: Mapping[GivenValue, Json]) -> None:
+        """Know of values where they are stored."""
+        for value, where in places.items():
+            self._stored.setdefault(value.step.path, {})[value] = where
 
     def get(self, argument: Argument, frame: FrameType | None = None) -> Any:
         """Return what an input is given; a frame as lazy or as eager as it asks for.
@@ -81,13 +92,19 @@ class StepValues:
     def release(self, path: Path) -> None:
         """Forget what the steps of an op gave."""
         self._in_memory.pop(path, None)
+        self._stored.pop(path, None)
+
+    def forget(self) -> None:
+        """Forget everything; what is stored stays."""
+        self._in_memory.clear()
+        self._stored.clear()
 
     def _get(self, value: GivenValue) -> Any:
         in_memory = self._in_memory.get(value.step.path, {})
         if value in in_memory:
             return in_memory[value]
         assert self._records is not None, "what is in no memory was recorded"
-        return self._records.read_value(self._stored[value])
+        return self._records.read_value(self._stored[value.step.path][value])
 
     def _put(self, place: GivenValue, name: str, value: Any) -> Json:
         is_lazy = isinstance(value, pl.LazyFrame)
@@ -101,6 +118,14 @@ class StepValues:
             where = self._records.write_value(name, value)
         in_memory[place] = self._records.read_value(where) if is_lazy else value
         return where
+
+
+def lost_in(stored: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    """Yield the outputs that are stored nowhere, each with the reason."""
+    for output, where in stored.items():
+        # Of a dynamic one each key stands with where its value is.
+        fan: list[list[Json]] = where if isinstance(where, list) else [[{}, where]]  # pyright: ignore[reportUnknownVariableType]
+        yield from ((output, place["lost"]) for _, place in fan if "lost" in place)
 
 
 def _as(frame: FrameType | None, value: Any) -> Any:

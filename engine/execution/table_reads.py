@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.execution.opening import open_latest, open_version
 from deltaworks.engine.execution.viewing import view_rows
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.engine.planning.step_graph import StepGraph
+from deltaworks.engine.planning.step_graph import StepNode
 from deltaworks.errors import RequestError
 from deltaworks.io.scan import refuse_removed_files, scan_table
 from deltaworks.io.store import Store
@@ -36,7 +36,7 @@ class TableReads:
 
 
 def pin_tables(
-    steps: StepGraph,
+    nodes: Iterable[StepNode],
     definitions: Definitions,
     graph: AssetGraph,
     store: Store,
@@ -51,7 +51,7 @@ def pin_tables(
     other tables.
 
     Args:
-        steps: the ops.
+        nodes: the ops.
         definitions: the resources of views.
         graph: all assets.
         store: the lake.
@@ -66,7 +66,7 @@ def pin_tables(
     """
     tables: dict[AssetKey, Table] = {}
     reads: dict[Path, dict[str, Read]] = {}
-    for path, node in steps.nodes.items():
+    for node in nodes:
         for port in node.op.signature.inputs:
             if port.asset is None:
                 continue
@@ -79,7 +79,7 @@ def pin_tables(
                 if read.key not in tables:
                     tables[read.key] = _opened(store, read, versions.get(str(read.key)))
                 call = partial(scan_table, tables[read.key], keys)
-            reads.setdefault(path, {})[port.name] = call
+            reads.setdefault(node.path, {})[port.name] = call
     return TableReads(reads, {str(key): table.version for key, table in tables.items()})
 
 

@@ -5,7 +5,7 @@ Both are plain values that pickle: names, ordinals, pins and file names, never f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
@@ -104,6 +105,12 @@ class Task:
     def ordinals(self) -> range:
         """The partitions that the call makes."""
         return range(self.first, self.last + 1)
+
+    def failed(self, reason: str, error: BaseException) -> Outcome:
+        """Return the outcome if the call failed as a whole."""
+        reasons = dict.fromkeys(self.ordinals, reason)
+        others = tuple(each.failed(reason, error) for each in self.others)
+        return Outcome(self, failures=reasons, may_pass_later=True, error_names=error_names(error), others=others)
 
 
 def where_of(asset: AssetKey, first: str, last: str) -> str:
@@ -196,3 +203,8 @@ class Outcome:
     """What the function wants to be remembered of each of its partitions."""
     others: tuple[Outcome, ...] = ()
     """What came of the task's others."""
+
+    def masked(self, masked: Callable[[str], str]) -> Outcome:
+        """Return it without the secrets that `masked` takes out of texts."""
+        failures = {ordinal: masked(reason) for ordinal, reason in self.failures.items()}
+        return replace(self, failures=failures, others=tuple(each.masked(masked) for each in self.others))

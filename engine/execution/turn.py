@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.events import RunNoted
+from deltaworks.engine.execution.pulse import Pulse
+from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.store import Store
 from deltaworks.io.tickets import Fits, Line, Ticket
 
@@ -73,15 +78,66 @@ def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: 
     Raises:
         StorageError: the lake cannot be read or written.
     """
-    asked_at = entry.heartbeat_at or entry.started_at
-    ticket = partial(Ticket, entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at)
-    wishes: list[_Wish] = []
-    if sharing.queues:
-        queued = ticket(entry.priority, {"tags": list(entry.tags)})
-        wishes.append(_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry), "the queue"))
-    claim = ticket(0, _claim(graph, plan))
     what = "others that make the same partitions"
-    wishes.append(_Wish(line_of_work(store), claim, partial(_is_apart, graph, plan, entry), what))
+    claim = _ticket(entry, 0, _claim(graph, plan))
+    apart = _Wish(line_of_work(store), claim, partial(_is_apart, graph, plan, entry), what)
+    with _holding([*_queue(store, entry, sharing), apart]) as waiting:
+        yield waiting
+
+
+@contextmanager
+def queue_turn(store: Store, entry: RunEntry, sharing: Sharing) -> Generator[Waiting]:
+    """Hold the place of a run that makes no partitions among others; see `turn`.
+
+    Raises:
+        StorageError: the lake cannot be read or written.
+    """
+    with _holding(_queue(store, entry, sharing)) as waiting:
+        yield waiting
+
+
+def await_turn(
+    waiting: Waiting,
+    store: Store,
+    entry: RunEntry,
+    now: Callable[[], dt.datetime],
+    log: RunLog[Any],
+    stop: Stop,
+) -> bool:
+    """Wait for a run's turn, and return whether it has come; else somebody has asked the run to stop.
+
+    Raises:
+        StorageError: the lake cannot be read or written.
+    """
+    told: list[str] = []
+
+    def queued() -> RunEntry:
+        return replace(entry, status=RunStatus.QUEUED, heartbeat_at=now().isoformat(), waits_for=told[-1])
+
+    def tell(waits_for: str) -> None:
+        told.append(waits_for)
+        log.tell(RunNoted(f"run {entry.run_id} is queued: it waits for {waits_for}"))
+        write_run(store, queued())
+
+    with Pulse(store, entry.run_id, queued, stop, log.tell, log.flush):
+        waiting.wait(stop, tell)
+    return not stop.is_asked
+
+
+def _queue(store: Store, entry: RunEntry, sharing: Sharing) -> list[_Wish]:
+    if not sharing.queues:
+        return []
+    queued = _ticket(entry, entry.priority, {"tags": list(entry.tags)})
+    return [_Wish(Line(store, "queue"), queued, partial(_has_room, sharing, entry), "the queue")]
+
+
+def _ticket(entry: RunEntry, priority: int, facts: Json) -> Ticket:
+    asked_at = entry.heartbeat_at or entry.started_at
+    return Ticket(entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
+
+
+@contextmanager
+def _holding(wishes: Sequence[_Wish]) -> Generator[Waiting]:
     try:
         yield Waiting(wishes)
     finally:
@@ -131,7 +187,7 @@ def _has_tag(tags: Sequence[str], wanted: str) -> bool:
     return any(tag == wanted or tag.partition("=")[0] == wanted for tag in tags)
 
 
-def _claim(graph: AssetGraph, plan: Plan) -> Mapping[str, Json]:
+def _claim(graph: AssetGraph, plan: Plan) -> Json:
     found: dict[str, Json] = {}
     for key, part in plan.planned.items():
         ranges, partitions = part.ranges(), graph.nodes[key].partitions

@@ -29,6 +29,7 @@ from deltaworks.io.run_logs import find_old_logs
 from deltaworks.io.run_plan import FOLDER as RUN_PLANS
 from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
+from deltaworks.io.step_records import find_old_steps
 from deltaworks.io.stop_request import FOLDER as STOP_REQUESTS
 from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
@@ -252,7 +253,8 @@ def _own_leftovers(store: Store, care: Care, now: dt.datetime) -> TableUpkeep:
     own = (file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name))
     long_ago = now - max(RUN_KEPT_FOR, care.older_than)
     of_runs = (file for folder in _OF_RUNS for file in store.files(folder) if file.modified_at < long_ago)
-    return TableUpkeep(None, (*own, *find_old_kept(store, before), *find_old_logs(store, long_ago), *of_runs))
+    recorded = (*find_old_logs(store, long_ago), *find_old_steps(store, long_ago))
+    return TableUpkeep(None, (*own, *find_old_kept(store, before), *recorded, *of_runs))
 
 
 def _told(due: _Due) -> TableUpkeep:

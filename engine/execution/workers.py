@@ -15,11 +15,13 @@ from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.asset_resources import resources_of
 from deltaworks.engine.execution.call import Configs
 from deltaworks.engine.execution.children import Children
-from deltaworks.engine.execution.executor import Executor, ThreadExecutor, Work
+from deltaworks.engine.execution.events import Event
+from deltaworks.engine.execution.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.stage import Stager
+from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError, RunError
 from deltaworks.io.dtypes import Json
@@ -53,7 +55,7 @@ class StagerOf:
     kept_bytes: int
     config: Mapping[str, Json]
 
-    def __call__(self) -> Work:
+    def __call__(self) -> Callable[[Task], Outcome]:
         """Load the project and return what carries out its tasks.
 
         Raises:
@@ -119,8 +121,8 @@ def start(
     assets: tuple[AssetKey, ...],
     environ: Mapping[str, str],
     config: Mapping[str, Json],
-    log: RunLog,
-) -> Executor:
+    log: RunLog[Event],
+) -> Executor[Task, Outcome]:
     """Start the executor of a run.
 
     Calls with limits run in processes, whatever the others do: only those can be ended.

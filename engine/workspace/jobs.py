@@ -27,10 +27,11 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
-from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
+from deltaworks.engine.planning.job_fit import refuse_unfit
 from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
@@ -63,14 +64,13 @@ def execute_in_process(
         refuse_own_tables(definitions, store)
         keys = read_dynamic_keys(definitions, store)
     graph = build_graph(definitions, now, keys)
-    refuse_unfit_jobs(definitions, graph)
     request = JobRequest(
         job,
         resolve(job.partitions, keys).until(now),
         partition,
         [ConfigLayer("config=", config)],
         retry_of,
-        workers=workers,
+        workers=Workers(workers),
     )
     result = launch_job(
         request,
@@ -110,7 +110,7 @@ def execute_assets_in_process(
     refuse_own_tables(definitions, store)
     keys = read_dynamic_keys(definitions, store)
     graph = build_graph(definitions, clock(), keys)
-    refuse_unfit_jobs(definitions, graph)
+    refuse_unfit(job, graph)
     given = {key: each.model_dump() if isinstance(each, Config) else each for key, each in config.items()}
     layers = [ConfigLayer(f"job {job.name!r} ({job.where})", job.config), ConfigLayer("config=", given)]
     resolve_asset_config(graph, (), layers)

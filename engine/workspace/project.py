@@ -12,7 +12,6 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
-from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
 from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.environments import Environment
@@ -122,6 +121,5 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     keys = read_dynamic_keys(definitions, store) if reads_lake else None
     recipe = replace(recipe, keys=keys)
     graph = build_graph(definitions, now, keys)
-    refuse_unfit_jobs(definitions, graph)
     refuse_unfit_sensors(definitions, graph)
     return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)

@@ -75,6 +75,37 @@ def test_jobs_are_listed_and_shown(shop: Any) -> None:
     assert shop.run("job", "run", "mial").sentence == "There is no job 'mial'. Did you mean 'mail'?"
 
 
+def test_check_lists_every_misfit_of_jobs_and_what_fits_can_be_run(shop: Any) -> None:
+    file = shop.folder / "tables.py"
+    unfit = """
+@dw.op
+def astray(rows: Annotated[pl.DataFrame, dw.In(asset="totals")]) -> None: ...
+
+@dw.job
+def lost() -> None:
+    astray()
+
+weekly = dw.define_asset_job("weekly", "numbrs+")
+stale = dw.define_asset_job("stale", "status:stale")
+"""
+    file.write_text(file.read_text() + unfit)
+    line = file.read_text().splitlines().index("def lost() -> None:") - 3  # of the decorator of its op
+
+    checked = shop.run("check", "--json")
+
+    assert checked.code == 2
+    found = {problem["job"]: problem for problem in checked.json["problems"]}
+    assert {problem["kind"] for problem in found.values()} == {"unfit_job"}
+    assert list(found) == ["lost", "weekly", "stale"]
+    assert found["lost"]["message"].startswith("op 'astray' reads asset 'totals' as 'rows', but there is none of that")
+    assert (found["lost"]["file"], found["lost"]["line"]) == (str(file), line)
+    assert "numbers" in found["weekly"]["message"]
+    assert "`deltaworks backfill`" in found["stale"]["message"]
+    assert "reads asset 'totals'" in shop.run("job", "run", "lost").sentence
+    assert "selects by status" in shop.run("job", "run", "stale").sentence
+    assert shop.run("job", "run", "daily", "--partition", "2024-01-01").code == 0
+
+
 def test_a_job_of_assets_makes_its_selection_for_a_partition(shop: Any) -> None:
     ran = shop.run("job", "run", "daily", "--partition", "2024-01-02", "--json")
 

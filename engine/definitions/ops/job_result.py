@@ -37,6 +37,8 @@ class JobResult:
     """By address."""
     outputs: Mapping[str, Any]
     """What the graph returns, by name; what is not there is not in it."""
+    left_calls: int = 0
+    """How many calls went on in threads when a canceled run went without them."""
 
     @property
     def success(self) -> bool:

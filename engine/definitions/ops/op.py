@@ -14,7 +14,7 @@ from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.ops.op_signature import OpSignature, Outs, read_op_signature
 from deltaworks.engine.definitions.ops.ports import In, InPort, OutPort
-from deltaworks.engine.definitions.policies import RetryPolicy
+from deltaworks.engine.definitions.policies import Limits, RetryPolicy
 from deltaworks.engine.definitions.signature import place_of, read_hints
 from deltaworks.errors import InvalidDefinition, Place
 
@@ -43,7 +43,7 @@ class Op:
     retry: RetryPolicy | None
     """None: as the job says, which is no retry by default."""
     pool: str | None
-    timeout_s: float | None
+    limits: Limits
     tags: Mapping[str, str]
     run_when: RunWhen
     hooks: tuple[Hook, ...]
@@ -109,6 +109,8 @@ def op(
     retry: RetryPolicy | None = None,
     pool: str | None = None,
     timeout_s: float | None = None,
+    memory_mb: float | None = None,
+    isolate: bool = False,
     tags: Mapping[str, str] | None = None,
     run_when: str = RunWhen.ALL_SUCCESS,
     hooks: Sequence[Hook] = (),
@@ -126,6 +128,8 @@ def op(
     retry: RetryPolicy | None = None,
     pool: str | None = None,
     timeout_s: float | None = None,
+    memory_mb: float | None = None,
+    isolate: bool = False,
     tags: Mapping[str, str] | None = None,
     run_when: str = RunWhen.ALL_SUCCESS,
     hooks: Sequence[Hook] = (),
@@ -144,7 +148,9 @@ def op(
         out: one output or several by name; none: one, which there always is.
         retry: how often it is tried again when it raises; none: as the job says.
         pool: the name of the pool of slots that it takes one of while it runs.
-        timeout_s: how long one try may take.
+        timeout_s: how long one try may take before it is ended; it then runs in a process of its own.
+        memory_mb: how many millions of bytes its process may hold before it is ended; likewise.
+        isolate: whether it runs in a process of its own though nothing limits it, so that it may crash.
         tags: words about it.
         run_when: what must have become of the steps before it, see `RunWhen`.
         hooks: what is told how its steps ended.
@@ -168,6 +174,7 @@ def op(
             )
         try:
             signature = read_op_signature(function, read_hints(function, scope), ins or {}, out)
+            limits = Limits(timeout_s, memory_mb, isolate)
         except InvalidDefinition as error:
             raise InvalidDefinition(f"op {called!r}: {error.reason}", where=where) from error
         defined = Op(
@@ -177,7 +184,7 @@ def op(
             where=where,
             retry=retry,
             pool=pool,
-            timeout_s=timeout_s,
+            limits=limits,
             tags=dict(tags or {}),
             run_when=_run_when(run_when, called, where),
             hooks=refuse_others(hooks, f"op {called!r}", where, of_runs=False),
@@ -208,8 +215,6 @@ def _problem(op: Op) -> str | None:
     model = op.signature.config_model
     if not op.name.isidentifier():
         return "its name must be letters, digits and '_', as steps are addressed by it"
-    if op.timeout_s is not None and not op.timeout_s > 0:
-        return f"timeout_s must be more than 0, not {op.timeout_s}"
     if op.config is not None and model is None:
         return f"it is given a {type(op.config).__name__}, but the function has no argument for a config"
     if op.config is not None and model is not None and not isinstance(op.config, model):

@@ -14,10 +14,10 @@ import pytest
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution import children as children_module
 from deltaworks.engine.execution.children import Children
-from deltaworks.engine.execution.executor import ThreadExecutor, Work
+from deltaworks.engine.execution.executor import ThreadExecutor, guarded
 from deltaworks.errors import InvalidDefinition
 from tests.engine.execution import carried_out
-from tests.engine.execution.carried_out import DEATHS, in_processes, lives, outcomes, task, wait_until
+from tests.engine.execution.carried_out import DEATHS, Work, in_processes, lives, outcomes, reason_of, task, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,7 +35,7 @@ def test_a_process_that_dies_takes_its_own_task_with_it_and_no_other() -> None:
     found = outcomes(executor, len(DEATHS) + 4)
     executor.close()
 
-    assert [found[number].failures.get(0) for number in sorted(found)] == [
+    assert [reason_of(found[number]) for number in sorted(found)] == [
         "a k0..k2: the worker process ended with exit code 7",
         "a k0..k2: the worker process ended with exit code 0",
         "a k0..k2: the worker process was killed by signal 9 (SIGKILL), as happens when memory runs out",
@@ -44,7 +44,7 @@ def test_a_process_that_dies_takes_its_own_task_with_it_and_no_other() -> None:
         "a k0..k2: the worker process ended with exit code 1",
         *[None] * 4,
     ]
-    assert {outcome.may_pass_later for outcome in found.values() if outcome.failures} == {True}
+    assert {outcome.may_pass_later for outcome in found.values() if reason_of(outcome)} == {True}
     assert "WorkerDied" in found[0].error_names
 
 
@@ -57,9 +57,9 @@ def test_a_call_that_takes_too_long_is_ended_with_all_that_it_has_started(tmp_pa
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     executor.close()
 
-    assert found[0].failures[2] == "a k0..k2: ran longer than timeout_s=1, so its process was ended"
+    assert reason_of(found[0]) == "a k0..k2: ran longer than timeout_s=1, so its process was ended"
     assert "CallTimedOut" in found[0].error_names
-    assert not any(found[number].failures for number in range(1, 6))
+    assert not any(reason_of(found[number]) for number in range(1, 6))
     assert [pid for pid in pids if lives(pid)] == []
 
 
@@ -71,9 +71,9 @@ def test_a_call_that_takes_too_much_memory_is_ended() -> None:
     found = outcomes(executor, 4)
     executor.close()
 
-    assert "MB of memory, more than memory_mb=400, and was ended" in found[0].failures[0]
+    assert "MB of memory, more than memory_mb=400, and was ended" in reason_of(found[0])
     assert "CallOutOfMemory" in found[0].error_names
-    assert not any(found[number].failures for number in (1, 2, 3))
+    assert not any(reason_of(found[number]) for number in (1, 2, 3))
 
 
 def test_processes_are_used_again_and_have_the_threads_that_they_are_given(
@@ -111,13 +111,13 @@ def test_closing_ends_what_runs_whether_it_wants_to_or_not(tmp_path: Path) -> No
 def test_a_project_that_does_not_load_in_time_fails_what_would_have_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children_module, "START_S", 0.5)
     children = Children(carried_out.NeverMade(), os.environ, lambda _: Limits(), count=1, sink=lambda _: None)
-    executor = ThreadExecutor(children.carry_out, 1, children.close)
+    executor = ThreadExecutor(guarded(children.carry_out), 1, children.close)
 
     executor.submit(task(1))
     found = outcomes(executor, 1)
     executor.close()
 
-    assert found[1].failures[0] == ("a k0..k2: its worker process did not load the project within 0.5 s, and was ended")
+    assert reason_of(found[1]) == ("a k0..k2: its worker process did not load the project within 0.5 s, and was ended")
 
 
 class _Unloadable:
@@ -137,13 +137,13 @@ class _Unloadable:
 )
 def test_a_project_that_cannot_be_loaded_fails_what_would_have_run(error: BaseException, reason: str) -> None:
     children = Children(_Unloadable(error), os.environ, lambda _: Limits(), count=1, sink=lambda _: None)
-    executor = ThreadExecutor(children.carry_out, 1, children.close)
+    executor = ThreadExecutor(guarded(children.carry_out), 1, children.close)
 
     executor.submit(task(1))
     found = outcomes(executor, 1)
     executor.close()
 
-    assert found[1].failures[0] == f"a k0..k2: its worker process cannot load the project: {reason}"
+    assert reason_of(found[1]) == f"a k0..k2: its worker process cannot load the project: {reason}"
 
 
 COORDINATOR = """

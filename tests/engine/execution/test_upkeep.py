@@ -30,6 +30,7 @@ from deltaworks.io.log import commit_path
 from deltaworks.io.record import Kind
 from deltaworks.io.scan import scan_table
 from deltaworks.io.scattered import Layout
+from deltaworks.io.step_records import StepRecords
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 from tests.engine.execution.conftest import DAYS, NOW, Work, doubled, numbers, total, window
@@ -351,6 +352,18 @@ def test_rejected_rows_stay_as_long_as_a_record_names_them(work: Any) -> None:
 
     assert [file.name for file in done.removed] == ["1-0.parquet"]
     assert sorted(file.name for file in folder.rglob("*.*")) == ["1-1.parquet", "readme.txt"]
+
+
+def test_what_steps_gave_stays_for_thirty_days(work: Any) -> None:
+    for run, days in (("old", 31), ("young", 29)):
+        StepRecords(work.store, run).write_run({"retry_of": None})
+        written = dt.datetime.now(dt.UTC).timestamp() - days * 86400
+        os.utime(work.folder / "_deltaworks" / "steps" / run / "run.json", (written, written))
+
+    care_for(work)
+
+    assert [each.name for each in (work.folder / "_deltaworks" / "steps").rglob("run.json")] == ["run.json"]
+    assert StepRecords(work.store, "young").has_run()
 
 
 def test_new_words_of_a_definition_reach_the_table_and_make_nothing_stale(work: Any) -> None:
