@@ -11,7 +11,7 @@ import os
 import re
 import uuid
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -184,6 +184,13 @@ class Store:
         target = self.root / path
         with _sentence("delete", target):
             target.unlink(missing_ok=True)
+
+    def drop_empty_folders(self, path: str) -> None:
+        """Remove a folder, and those below it, as far as they hold nothing: each would cost a look for ever."""
+        with _sentence("remove the folder", self.root / path):
+            for folder, _, _ in os.walk(self.root / path, topdown=False, onerror=_unless_gone):
+                with suppress(OSError):  # it holds something, or somebody has just removed it
+                    Path(folder).rmdir()
 
     def make_folder(self, path: str) -> None:
         """Make a folder and those above it."""

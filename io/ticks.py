@@ -181,8 +181,10 @@ def close_tick(store: Store, name: str, tick_id: str) -> None:
     Raises:
         StorageError: the lake cannot be written.
     """
-    for path in sorted(store.list(f"{CLAIMS}/{name}/{tick_id}"), reverse=True):
+    folder = f"{CLAIMS}/{name}/{tick_id}"
+    for path in sorted(store.list(folder), reverse=True):
         store.delete(path)
+    store.drop_empty_folders(folder)
 
 
 def decide_tick(store: Store, entry: TickEntry) -> TickEntry:

@@ -83,6 +83,7 @@ def test_an_attempt_has_one_owner_and_the_last_one_counts(lake):
     assert second.tick_id == "2026-01-03T0600Z"
     close_tick(lake.store, "morning", TICK)
     assert open_ticks(lake.store) == [second]
+    assert not lake.store.exists(f"_deltaworks/claims/ticks/morning/{TICK}")
 
 
 def test_a_claim_that_cannot_be_read_is_nobodys(lake):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deltaworks.io.heartbeats import FOLDER
 from deltaworks.io.marks import Mark, advance_mark
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickOutcome, instant_id, open_ticks, read_ticks
@@ -35,9 +36,12 @@ class Campaign:
             return subprocess.Popen(arguments, stdout=told, stderr=told)
 
     def kill(self) -> None:
-        """Kill a daemon at a moment, and start another in its place."""
-        time.sleep(self.random.uniform(0.0, 0.6))
+        """Kill a daemon at some moment after its first heartbeat, and start another in its place."""
         place = self.random.randrange(3)
+        beat = self.lake / FOLDER / f"d{self.daemons[place].pid}.json"
+        while not beat.exists() and self.daemons[place].poll() is None:
+            time.sleep(0.02)
+        time.sleep(self.random.uniform(0.0, 0.6))
         self.daemons[place].kill()
         self.daemons[place].wait()
         self.daemons[place] = self.start()
@@ -54,9 +58,13 @@ class Campaign:
         return sorted(file.read_text().split()) if file.exists() else []
 
     def end(self) -> None:
-        """Wait until nothing is left to do, or for so long that something is missing, and stop."""
-        deadline_s = time.monotonic() + 120
-        while time.monotonic() < deadline_s and (len(self.effects()) < self.ticks or open_ticks(self.store)):
+        """Wait until nothing is left to do, or until nothing has happened for long, and stop."""
+        done, since_s = -1, time.monotonic()
+        while len(self.effects()) < self.ticks or open_ticks(self.store):
+            if len(self.effects()) != done:
+                done, since_s = len(self.effects()), time.monotonic()
+            if time.monotonic() - since_s > 60:
+                break
             time.sleep(0.1)
         for each in self.daemons:
             each.kill()
