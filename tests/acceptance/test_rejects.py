@@ -444,6 +444,13 @@ def test_rejects_that_are_gone_are_named_with_what_makes_them_again(sensors: Pro
     assert sensors.run("doctor").code == 0
 
 
+def test_judging_rejects_again_takes_no_options_of_calls(sensors: Project) -> None:
+    refused = sensors.run("materialize", "readings", "--from-rejects", "--workers", "3")
+
+    assert refused.code == 2
+    assert refused.sentence.startswith("--from-rejects calls no function, so --executor, --workers and --tag do not go")
+
+
 def test_there_is_nothing_to_judge_again_without_rejects(sensors: Project) -> None:
     given(sensors)
     sensors.run("backfill", "readings")
