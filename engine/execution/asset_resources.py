@@ -35,6 +35,21 @@ class AssetResources:
         """Return a text without secrets."""
         return self.scope.masked(text)
 
+    def without_secrets(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a function wants to be remembered, which is JSON, without secrets."""
+        return {name: self._without(value) for name, value in metadata.items()}
+
+    def _without(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self.masked(value)
+            case Mapping():
+                return self.without_secrets(value)  # pyright: ignore[reportUnknownArgumentType]
+            case list() | tuple():
+                return [self._without(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+            case _:
+                return value
+
     @property
     def secrets(self) -> SecretValues:
         """What must not be written down."""

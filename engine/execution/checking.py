@@ -77,7 +77,7 @@ class Checker:
     def _asked(self, check: AssetCheck, where: str, call: Callable[[], object]) -> Checked:
         masked = self.resources.masked
         try:
-            return _answered(check, call(), masked)
+            return _answered(check, call(), self.resources)
         except DeltaworksError as error:
             return _not_judged(check, masked(str(error).removeprefix(f"{where}: ")))
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
@@ -90,18 +90,18 @@ def _place(check: CheckNode, key: str) -> str:
     return f"{check.check.asset} {key}".rstrip() + f": check {check.check.name}"
 
 
-def _answered(check: AssetCheck, answer: object, masked: Callable[[str], str]) -> Checked:
+def _answered(check: AssetCheck, answer: object, resources: AssetResources) -> Checked:
     """Return what a check's answer means, without secrets."""
     if isinstance(answer, bool):
         answer = CheckResult(answer)
     if not isinstance(answer, CheckResult):
         return _not_judged(check, f"the function returned {_shown(answer)}, expected a CheckResult or a Boolean")
-    metadata = {name: masked(each) if isinstance(each, str) else each for name, each in answer.metadata.items()}
+    metadata = resources.without_secrets(answer.metadata)
     if answer.passed:
         return Checked(None, metadata)
     severity = Severity(answer.severity or (Severity.FAIL if check.blocking else Severity.WARN))
     facts = ", ".join(f"{name} {value}" for name, value in metadata.items())
-    note = _on_a_line(masked(answer.message or facts)) or None
+    note = _on_a_line(resources.masked(answer.message or facts)) or None
     return Checked(RuleResult(None, check.name, severity, None, note=note, is_check=True), metadata)
 
 

@@ -94,7 +94,8 @@ class Stager:
             result = guard(call, made.lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
-            return replace(outcome, fingerprints=self._fingerprints(call, made.lf), metadata=made.metadata)
+            metadata = self.resources.without_secrets(made.metadata)
+            return replace(outcome, fingerprints=self._fingerprints(call, made.lf), metadata=metadata)
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:

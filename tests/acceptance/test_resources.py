@@ -141,6 +141,23 @@ def test_a_view_may_read_what_is_put_away_afterwards(tmp_path: Path) -> None:
     assert rows.collect()["n"].sum() == 6
 
 
+def test_what_a_function_wants_to_be_remembered_holds_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "canary-value")
+
+    @dw.asset
+    def noted(client: Client) -> dw.MaterializeResult:
+        rows = pl.LazyFrame({"n": [1]})
+        return dw.MaterializeResult(rows, metadata={"by": client.token, "deep": {"list": [client.token, 1]}})
+
+    dw.materialize([noted], lake=tmp_path, resources={"client": Client(token=dw.EnvVar("TOKEN"))})
+
+    logs = b"".join(file.read_bytes() for file in (tmp_path / "noted" / "_delta_log").glob("*.json"))
+    assert b"canary-value" not in logs
+    assert logs.count(b"$TOKEN") == 2
+
+
 def test_what_does_not_fit_is_refused_before_the_environment_is_read() -> None:
     with pytest.raises(ValidationError, match=r"(?s)tokn.*Extra inputs are not permitted"):
         Client(tokn=dw.EnvVar("TOKEN"))  # type: ignore[call-arg]
