@@ -73,8 +73,8 @@ def begin_launch(store: Store, launch: Launch, since: dt.date, until: dt.date) -
     Raises:
         StorageError: the lake cannot be read or written.
     """
-    who = json.dumps(asdict(Process.current())).encode()
-    if not store.put_new_surely(f"{launch.folder}/{launch.number:04d}.json", who):
+    who = {"process": asdict(Process.current()), "day": until.isoformat()}
+    if not store.put_new_surely(f"{launch.folder}/{launch.number:04d}.json", json.dumps(who).encode()):
         return False
     # The claims of a tick are deleted when all of it is over; what it was is in the ledger then.
     entry = find_run_entry(store, launch.run_id, since, until)
@@ -118,12 +118,15 @@ class RunSigns:
             StorageError: the lake cannot be read.
         """
         found = sorted(self._store.list(launch.folder))
-        entry = find_run_entry(self._store, launch.run_id, since, now.date())
+        begun = [_begun(self._store.read(path)) for path in found]
+        # Whatever the clock of this process shows now, a run began on the day that its process saw.
+        days = {since, now.date(), *(day for _, day in begun if day is not None)}
+        entry = find_run_entry(self._store, launch.run_id, min(days), max(days))
         if entry is not None and entry.status.is_over:
             return RunLook(RunState.OVER, len(found), entry)
         if not found:
             return RunLook(RunState.AWAITED, 0, entry)
-        holder = _process(self._store.read(found[-1]))
+        holder, _ = begun[-1]
         sign = f"{len(found)} {None if entry is None else entry.heartbeat_at}"
         if holder is not None and holder.is_gone():
             return RunLook(RunState.LOST, len(found), entry)
@@ -141,9 +144,10 @@ class RunSigns:
         return running_s - self._signs[run_id][1] > LOST_AFTER_S
 
 
-def _process(content: bytes | None) -> Process | None:
+def _begun(content: bytes | None) -> tuple[Process | None, dt.date | None]:
+    """Return which process has begun a run, and on which day by its clock; none: the object does not say."""
     try:
         who: Json = json.loads(content or b"")
-        return Process(**who)
-    except (ValueError, TypeError):
-        return None
+        return Process(**who["process"]), dt.date.fromisoformat(who["day"])
+    except (ValueError, TypeError, KeyError):
+        return None, None

@@ -173,10 +173,11 @@ class _Runner:
         return self._process.poll()
 
     def said(self) -> str:
-        """Return the last line that it wrote to stderr."""
-        size = self._written.seek(0, os.SEEK_END)
-        self._written.seek(max(0, size - _SHOWN_BYTES))
-        lines = self._written.read().decode(errors="replace").strip().splitlines()
+        """Return the last line that it wrote to stderr, once it has ended."""
+        with self._written as written:
+            size = written.seek(0, os.SEEK_END)
+            written.seek(max(0, size - _SHOWN_BYTES))
+            lines = written.read().decode(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("error: ") if lines else ""
 
     def signal(self, number: signal.Signals) -> None:
@@ -188,3 +189,6 @@ class _Runner:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._written.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
