@@ -101,10 +101,6 @@ def _are_several(answer: object) -> TypeGuard[Iterable[object]]:
     return isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
 
 
-def _are_several(answer: object) -> bool:
-    return isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
-
-
 def _checked(whose: str, request: RunRequest, jobs: Collection[str], job: str | None) -> RunRequest:
     """Return a request with the name of its job, if it can be recorded."""
     name = request.job or job
