@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
 from deltaworks.errors import InvalidDefinition, did_you_mean
@@ -94,7 +94,11 @@ def _parts(whose: str, answer: object) -> Iterator[object]:
         raise InvalidDefinition(
             f"{whose} answered {_shown(answer)}; expected RunRequest, SkipReason, None or several RunRequests"
         )
-    yield from cast("Iterable[object]", answer)
+    yield from answer
+
+
+def _are_several(answer: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(answer, Iterable) and not isinstance(answer, str | bytes | Mapping)
 
 
 def _checked(whose: str, request: RunRequest, jobs: Collection[str], job: str | None) -> RunRequest:

@@ -29,7 +29,7 @@ from deltaworks.io.ticks import TickEntry, TickKind
 CLOSER_LOOK_S = 30.0
 """How often it is seen to what a quick look cannot tell: a table made anew, a gap in a log, a run that fell silent."""
 
-MARK_S = 5.0
+MARK_S = 15.0
 """How often it is read how far the sensor is, should somebody have set its cursor."""
 
 
