@@ -73,7 +73,8 @@ def simulate(
         raise RequestError(f"--since {since.isoformat()} is not over yet: there is no commit to replay.")
     replay = _Replay(definitions, store, keys or {}, build_graph(definitions, since, keys), every)
     replay.load(since, now)
-    memory, last, at, count = Memory(), None, since, 0
+    memory, last, count = Memory(), None, 0
+    at: dt.datetime | None = since
     while at is not None:
         replay.advance(at)
         last = evaluate(replay.graph, Sight(replay.status()), memory, at, last)
