@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import polars as pl
 
-from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition, automation_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
@@ -252,7 +252,7 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
-    problem = problem or _automation_problem(defined)
+    problem = problem or automation_problem(defined.automation, defined.max_per_tick)
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)
@@ -331,15 +331,6 @@ def _pool_problem(pool: object) -> str | None:
     if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
         return None
     return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
-
-
-def _automation_problem(asset: Asset[..., Any]) -> str | None:
-    condition, most = asset.automation, asset.max_per_tick
-    if condition is not None and not isinstance(condition, AutomationCondition):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return f"automation must be a condition such as AutomationCondition.eager(), not {condition!r}"
-    if not isinstance(most, int) or isinstance(most, bool) or most < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-        return f"max_per_tick must be a whole number of partitions from 1 on, not {most!r}"
-    return None
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:
