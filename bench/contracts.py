@@ -25,6 +25,7 @@ from pandera.config import ValidationDepth, config_context
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from deltaworks.engine.execution.asset_resources import NO_RESOURCES
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Task
 from deltaworks.engine.planning.graph import build_graph
@@ -152,7 +153,7 @@ def stage(source: Path, model: type[Order], lake: Path, rows: int) -> None:
         return pl.scan_parquet(source)
 
     graph = build_graph(dw.Definitions([orders]), datetime.now(UTC))
-    stager = Stager(Store.at(str(lake)), {str(key): node for key, node in graph.nodes.items()}, {})
+    stager = Stager(Store.at(str(lake)), {str(key): node for key, node in graph.nodes.items()}, NO_RESOURCES)
     outcome = stager.stage(Task("bench", 1, orders.key, 0, 0, {}, is_small=False))
     (staged,) = outcome.staged
     (file,) = staged.partition.files

@@ -1,4 +1,4 @@
-"""Bars: a run's progress on a terminal, one bar an asset."""
+"""Bars: a run's progress on a terminal, one bar an asset: how fast it goes, what is left, lost, and being made."""
 
 from __future__ import annotations
 
@@ -10,16 +10,44 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.engine.execution import events
+from deltaworks.io.asset_outcome import AssetOutcome
+
+MANY = 12
+"""Of more assets than these, only those have a bar of which calls go on, below one for the whole run."""
+
+_ALL = "all"
 
 
 @contextmanager
 def bars() -> Generator[tuple[Callable[[events.Event], None], logging.Handler]]:
     """Yield where events go, and a log handler that prints above the bars."""
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}", style="red"), console=console) as drawn:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TextColumn("{task.fields[note]}", style="red"),
+        TextColumn("{task.fields[current]}", style="dim"),
+    )
+    with Progress(*columns, console=console) as drawn:
         yield _Bars(drawn), _AboveBars(console)
+
+
+def _told(event: events.PartitionRetried | events.PartitionWarned | events.RunNoted | events.Stopping) -> Text:
+    """Return what happened, where that is told above the bars."""
+    match event:
+        case events.PartitionRetried(reason=reason, delay_s=delay_s):
+            return Text(f"again in {delay_s:.1f} s: {reason}", style="yellow")
+        case events.PartitionWarned(asset, key, warnings):
+            return Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow")
+        case events.RunNoted(note):
+            return Text(f"note: {note}", style="yellow")
+        case events.Stopping():
+            return Text("stopping: what has begun is finished; Ctrl-C again ends at once")
 
 
 class _Bars:
@@ -27,34 +55,49 @@ class _Bars:
         self._drawn = drawn
         self._tasks: dict[str, TaskID] = {}
         self._lost: dict[str, int] = {}
+        self._is_many = False
 
     def __call__(self, event: events.Event) -> None:
         match event:
             case events.RunStarted(_, planned):
+                self._is_many = len(planned) > MANY
+                if self._is_many:
+                    self._add(_ALL, sum(planned.values()))
                 for asset, count in planned.items():
-                    self._tasks[str(asset)] = self._drawn.add_task(str(asset), total=count, note="")
+                    self._add(str(asset), count, visible=not self._is_many)
+            case events.RunProgressed(assets):
+                for each in assets:
+                    self._show(each)
             case events.PartitionsCommitted(asset=asset, partitions=partitions):
-                self._drawn.advance(self._tasks[str(asset)], partitions)
-            case events.PartitionFailed(asset=asset):
-                self._note(str(asset))  # why stands in the report
-            case events.PartitionBlocked(asset=asset):
-                self._note(str(asset))
-            case events.PartitionRetried(reason=reason, delay_s=delay_s):
-                self._drawn.console.print(Text(f"again in {delay_s:.1f} s: {reason}", style="yellow"))
+                self._advance(str(asset), partitions)
             case events.PartitionSkipped(asset=asset):
-                self._drawn.advance(self._tasks[str(asset)])
-            case events.PartitionWarned(asset, key, warnings):
-                self._drawn.console.print(Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow"))
-            case events.SourceObserved() | events.StepStarted() | events.StepEnded() | events.RunEnded():
+                self._advance(str(asset), 1)
+            case events.PartitionFailed(asset=asset) | events.PartitionBlocked(asset=asset):
+                self._note(str(asset))  # why stands in the report
+            case events.RunEnded():
+                for task in self._tasks.values():
+                    self._drawn.update(task, pace="", current="")
+            case events.SourceObserved() | events.StepStarted() | events.StepEnded():
                 pass  # stands in the report, and in the run's log
-            case events.RunNoted(note):
-                self._drawn.console.print(Text(f"note: {note}", style="yellow"))
-            case events.Stopping():
-                self._drawn.console.print("stopping: what has begun is finished; Ctrl-C again ends at once")
+            case _:
+                self._drawn.console.print(_told(event))
+
+    def _add(self, name: str, total: int, *, visible: bool = True) -> None:
+        self._tasks[name] = self._drawn.add_task(name, total=total, visible=visible, note="", pace="", current="")
+
+    def _show(self, outcome: AssetOutcome) -> None:
+        pace = " ".join(filter(None, (rate_text(outcome), left_text(outcome))))
+        is_visible = not self._is_many or outcome.current is not None
+        self._drawn.update(self._tasks[outcome.asset], pace=pace, current=current_text(outcome), visible=is_visible)
+
+    def _advance(self, asset: str, partitions: int) -> None:
+        for name in (asset, *((_ALL,) if self._is_many else ())):
+            self._drawn.advance(self._tasks[name], partitions)
 
     def _note(self, asset: str) -> None:
-        self._lost[asset] = self._lost.get(asset, 0) + 1
-        self._drawn.update(self._tasks[asset], note=f"{self._lost[asset]} not made")
+        for name in (asset, *((_ALL,) if self._is_many else ())):
+            self._lost[name] = self._lost.get(name, 0) + 1
+            self._drawn.update(self._tasks[name], note=f"{self._lost[name]} not made")
 
 
 class _AboveBars(logging.Handler):

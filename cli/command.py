@@ -52,6 +52,7 @@ class Session:
     output: Output
     as_json: bool = False
     """Whether the answer is one JSON document."""
+    environment: str | None = None
 
     def load(self, *, reads_lake: bool = True) -> Project:
         """Load the project that the options name; without its lake, dynamic partitions have no keys.
@@ -63,7 +64,7 @@ class Session:
         # Imported here: a project needs Polars and pandera, --help must not.
         from deltaworks.engine.workspace.project import load_project
 
-        return load_project(self._origin(), os.environ, self.now(), reads_lake=reads_lake)
+        return load_project(self.origin(), os.environ, self.now(), reads_lake=reads_lake)
 
     def settings(self) -> Settings:
         """Read the settings of the project that the options name, and none of its code.
@@ -74,7 +75,7 @@ class Session:
         # Imported here: --help must not load pydantic and Polars.
         from deltaworks.engine.workspace.project import load_settings
 
-        return load_settings(self._origin(), os.environ)
+        return load_settings(self.origin(), os.environ)
 
     def open_lake(self) -> Store:
         """Open the lake that the options name without loading the project's code.
@@ -91,10 +92,11 @@ class Session:
         """Return the current instant, in UTC."""
         return dt.datetime.now(dt.UTC)
 
-    def _origin(self) -> Origin:
+    def origin(self) -> Origin:
+        """Return where the options say that the project is."""
         from deltaworks.engine.workspace.project import Origin
 
-        return Origin(self.folder, self.file, self.module, self.lake)
+        return Origin(self.folder, self.file, self.module, self.lake, self.environment)
 
 
 _PROJECT = Annotated[
@@ -103,6 +105,9 @@ _PROJECT = Annotated[
 _FILE = Annotated[Path | None, typer.Option("--file", "-f", metavar="FILE.py", help="Load a single file instead.")]
 _MODULE = Annotated[str | None, typer.Option("--module", "-m", metavar="MODULE", help="Load a single module instead.")]
 _LAKE = Annotated[str | None, typer.Option("--lake", metavar="URI", help="The lake, instead of the project's.")]
+_ENVIRONMENT = Annotated[
+    str | None, typer.Option("--environment", metavar="NAME", help="The environment of the settings that is in force.")
+]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")]
 
@@ -119,6 +124,7 @@ RunArgument = Annotated[
     str, typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, or latest, as without.")
 ]
 NeededRunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, or latest.")]
+JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="The job.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="KEY", help="Last partition of a range, included.")]
 
 
@@ -133,13 +139,14 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
         _option("file", _FILE, None),
         _option("module", _MODULE, None),
         _option("lake", _LAKE, None),
+        _option("environment", _ENVIRONMENT, None),
         _option("as_json", _JSON, False),
         _option("debug", _DEBUG, False),
     ]
 
     def invoke(**arguments: Any) -> None:
-        folder, file, module, lake, as_json, debug = (arguments.pop(option.name) for option in shared)
-        session = Session(folder, file, module, lake, output(as_json=as_json), as_json)
+        folder, file, module, lake, environment, as_json, debug = (arguments.pop(option.name) for option in shared)
+        session = Session(folder, file, module, lake, output(as_json=as_json), as_json, environment)
         code: int
         logging.getLogger("deltaworks").setLevel(logging.DEBUG if debug else logging.INFO)
         try:

@@ -31,7 +31,7 @@ class Problems:
     def of(cls, observation: Observation, graph: AssetGraph) -> Problems:
         """Return the problems of a lake as it was read."""
         # Imported here: --help must not load Polars and pandera.
-        from deltaworks.engine.planning.left_out import below
+        from deltaworks.engine.planning.left_out import without
 
         lapses: dict[AssetKey, str] = {}
         for key, found in observation.status.items():
@@ -39,7 +39,7 @@ class Problems:
             if lapse is not None:
                 reason = plain_reason(str(key), "", lapse.reason)
                 lapses[key] = f"not observed since {instant_text(lapse.since)} UTC: {reason}"
-        held = {key: fault for key, fault in below(graph, observation.faults).items() if key != fault}
+        held = {key: fault for key, fault in without(graph, observation.faults).items() if key != fault}
         return cls(observation.faults, lapses, held)
 
     def json(self, key: AssetKey) -> dict[str, str]:

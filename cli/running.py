@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,6 +34,7 @@ from deltaworks.cli.wording import (
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.execution.stop import Stop
+    from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
@@ -51,6 +54,12 @@ TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
 ]
 PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
+ConfigOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--config", metavar="FILE|KEY=VALUE", help="Config of assets, or of ops; later ones override earlier ones."
+    ),
+]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
@@ -82,6 +91,23 @@ def tagged(tags: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(tags or ())
 
 
+def read_asset_config(project: Project, given: Sequence[str] | None, job: AssetJob | None = None) -> list[ConfigLayer]:
+    """Read the `--config` options of a run of assets, after what their job says; all of it is seen to fit.
+
+    Raises:
+        RequestError: one cannot be read, names no asset or field, or a value does not fit.
+    """
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.planning.asset_config import resolve_asset_config
+    from deltaworks.engine.planning.job_config import ConfigLayer
+    from deltaworks.engine.workspace.config_file import read_config
+
+    of_job = [] if job is None or not job.config else [ConfigLayer(f"job {job.name!r} ({job.where})", job.config)]
+    layers = [*of_job, *read_config(given or ())]
+    resolve_asset_config(project.graph, (), layers)
+    return layers
+
+
 def run_plan(
     session: Session,
     project: Project,
@@ -94,6 +120,7 @@ def run_plan(
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
     ended: Callable[[RunReport], None] | None = None,
+    config: Sequence[ConfigLayer] = (),
 ) -> ExitCode:
     """Carry out a plan and show how it ended.
 
@@ -109,21 +136,29 @@ def run_plan(
         executor: where functions are called; none: as the settings say.
         again: see `launch`.
         ended: is told of the end before it is shown.
+        config: what its assets are given; see `launch`.
 
     Raises:
+        RequestError: an asset lacks a field of its config.
         TableMismatch: nothing of it can be made before a migration.
     """
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import end_with_nothing_left
+    from deltaworks.engine.execution.entry import begin_entry, note_held_back
     from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
     from deltaworks.engine.execution.workers import Workers
 
     plan = decision.plan
-    if not plan.planned and decision.migrations:
+    if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        session.output.show(_nothing_to_do(project, seen, decision))
-        return ExitCode.FAILED if seen.faults or decision.faults else ExitCode.DONE
+        begun = entry or begin_entry(command, session.now())
+        failed = note_held_back(project.store, plan, begun) if plan.held else None
+        if failed is None and (begun.earlier or begun.tick is not None):  # whoever asked for it looks for its end
+            end_with_nothing_left(project.store, begun, session.now(), has_failed=bool(seen.faults))
+        session.output.show(_nothing_to_do(project, seen, decision, failed))
+        return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
         report = launch(
             project.definitions,
@@ -143,11 +178,12 @@ def run_plan(
             skipped=skipped,
             sharing=project.sharing,
             again=again,
+            config=config,
         )
     if ended is not None:
         ended(report)
     session.output.show(_report(session, project, seen, decision, report))
-    is_well = report.entry.status == "success" and not _faults(seen, decision)
+    is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)
 
 
@@ -186,11 +222,12 @@ def leave(report: RunReport, code: ExitCode) -> ExitCode:
     return code
 
 
-def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> View:
+def _nothing_to_do(project: Project, seen: Observations, decision: Decision, failed: RunEntry | None) -> View:
     plan, faults = decision.plan, _faults(seen, decision)
+    entry = failed or seen.entry
     totals = {"materialized": 0, "failed": len(faults), "skipped": plan.left_out_count, "commits": seen.commits}
     document = {
-        "run_id": None if seen.entry is None else seen.entry.run_id,
+        "run_id": None if entry is None else entry.run_id,
         "status": "failure" if faults else "success",
         "totals": totals,
         "failures": _faults_json(seen, decision),
@@ -208,16 +245,12 @@ def _nothing_to_do(project: Project, seen: Observations, decision: Decision) -> 
 
 
 def _left_out_lines(project: Project, decision: Decision) -> list[Cell]:
-    lacking, without = decision.plan, decision.asked.request
-    return [*left_out_lines(lacking, project.graph), *without_lines(without, project.graph)]
+    return [*left_out_lines(decision, project.graph), *without_lines(decision.asked.request, project.graph)]
 
 
 def _faults(seen: Observations, decision: Decision) -> dict[str, str]:
     """Return why all of some assets could not be made or read, nor what is made from them."""
-    return {
-        **{str(key): fault for key, fault in {**seen.faults, **decision.faults}.items()},
-        **{migration.asset: str(migration.refusal) for migration in decision.migrations},
-    }
+    return {str(key): fault for key, fault in {**seen.faults, **decision.plan.held}.items()}
 
 
 def _fault_lines(decision: Decision) -> Iterator[Cell]:
@@ -225,6 +258,8 @@ def _fault_lines(decision: Decision) -> Iterator[Cell]:
         yield Cell(f"failed: {unreadable(key, fault)}", "bad")
     for migration in decision.migrations:
         yield Cell(f"failed: {migration.refusal}", "bad")
+    for key, problem in decision.misfits.items():
+        yield Cell(f"failed: {key}: {problem}", "bad")
 
 
 def _faults_json(seen: Observations, decision: Decision) -> list[dict[str, Any]]:
@@ -235,18 +270,19 @@ def _faults_json(seen: Observations, decision: Decision) -> list[dict[str, Any]]
 
 
 def _report(session: Session, project: Project, seen: Observations, decision: Decision, report: RunReport) -> View:
-    entry = report.entry
-    faults = _faults(seen, decision)
-    status = "failure" if faults and entry.status == "success" else entry.status.value
-    failed, commits = entry.failed + len(faults), entry.commits + seen.commits
+    entry, held = report.entry, set(map(str, decision.plan.held))
+    failures = [each for each in entry.failures if each.asset not in held]
+    status = "failure" if seen.faults and entry.status == "success" else entry.status.value
+    failed, commits = entry.failed + len(seen.faults), entry.commits + seen.commits
     document: dict[str, Any] = {
         "run_id": entry.run_id,
         "status": status,
         "totals": totals_json(entry) | {"failed": failed, "commits": commits},
+        "assets": [asdict(each) for each in entry.steps],
         "observed": observed_json(seen, project.graph),
         "failures": [
             *_faults_json(seen, decision),
-            *failures_json(entry.failures, report.broken, project.store),
+            *failures_json(failures, report.broken, project.store),
         ],
         "blocked": [
             {
@@ -281,13 +317,13 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
         (
             *observed_lines(seen, project.graph),
             *_fault_lines(decision),
-            *failure_lines(entry.failures, report.broken, project.graph, project.store, session.output.width),
+            *failure_lines(failures, report.broken, project.graph, project.store, session.output.width),
             *_blocked_lines(report),
             *check_lines(entry),
             *_left_out_lines(project, decision),
-            *_rows_left_out(report),
+            *rows_left_out_lines(report),
             Cell(summary, tone),
-            *_next_lines(status),
+            *_next_lines(status, is_all_made=not failed),
         ),
     )
 
@@ -304,7 +340,7 @@ def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
         yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 
 
-def _rows_left_out(report: RunReport) -> Iterator[Cell]:
+def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
     """Say of each table how many rows its rules left out of what was committed."""
     for asset, left_out in report.left_out.items():
         if left_out:
@@ -313,8 +349,10 @@ def _rows_left_out(report: RunReport) -> Iterator[Cell]:
             yield Cell(f"rows left out of {asset}: {told}{hint}", "stale")
 
 
-def _next_lines(status: str) -> Iterator[Cell]:
-    if status == "failure":
+def _next_lines(status: str, *, is_all_made: bool) -> Iterator[Cell]:
+    if status == "failure" and is_all_made:
+        yield Cell("Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back.", "quiet")
+    elif status == "failure":
         yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
     elif status == "canceled":
         yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")

@@ -29,6 +29,7 @@ def step_progress() -> Generator[Callable[[StepEvent], None]]:
 def _tell(event: StepEvent) -> None:
     # Imported here: events belong to the engine, which --help must not load.
     from deltaworks.engine.execution import step_events as events
+    from deltaworks.engine.execution.events import RunNoted, Stopping
 
     match event:
         case events.JobStarted(run_id, job, ops, kept):
@@ -38,8 +39,8 @@ def _tell(event: StepEvent) -> None:
             line = f"{step}: {fate.value}{f': {reason}' if reason else f' ({took_s:.1f} s)'}"
         case events.StepRetried(step, reason, delay_s):
             line = f"{step}: again in {delay_s:.1f} s: {reason}"
-        case events.JobNoted(note):
+        case RunNoted(note):
             line = f"note: {note}"
-        case events.JobStopping():
+        case Stopping():
             line = "stopping: what has begun is finished; Ctrl-C again ends at once"
     write(sys.stderr, line)

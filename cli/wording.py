@@ -216,10 +216,10 @@ def migrations_json(decision: Decision) -> list[dict[str, Any]]:
     ]
 
 
-def left_out_lines(plan: Plan, graph: AssetGraph) -> list[Cell]:
-    """Say what of a request cannot be made and what would change that."""
+def left_out_lines(decision: Decision, graph: AssetGraph) -> list[Cell]:
+    """Say what of a request cannot be made and what would change that; what is held back by itself is told apart."""
     lines: list[Cell] = []
-    for left in plan.left_out:
+    for left in (each for each in decision.plan.left_out if each.asset not in decision.plan.held):
         made = graph.nodes[left.asset].spelled(left.partitions.ranges())
         lines.append(Cell(f"left out: {made}: {left.reason(graph)}", "stale"))
     return lines

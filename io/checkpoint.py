@@ -5,9 +5,13 @@ delta-rs writes it. It is made outside the commit path, when enough log has gath
 
 from __future__ import annotations
 
+import json
+
+import polars as pl
 from deltalake import DeltaTable
 
-from deltaworks.errors import StorageError
+from deltaworks.errors import StorageError, TableMismatch
+from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.log import commit_path, last_checkpoint
 from deltaworks.io.table import Table
 
@@ -32,14 +36,47 @@ def checkpoint_if_due(table: Table) -> bool:
 
 
 def checkpoint_is_due(table: Table) -> bool:
-    """Return whether the commits since the last checkpoint hold enough bytes for a new one.
+    """Return whether there is enough since the last checkpoint for a new one: bytes of commits, or other columns.
 
+    Some readers refuse a log whose commits name different columns; of a checkpoint they read only the last ones.
     A table whose properties let old commits be deleted gets none: delta-rs deletes them, and the records in them, when
     it has written a checkpoint.
     """
-    versions = range(last_checkpoint(table.store, table.name) + 1, table.version + 1)
+    before = last_checkpoint(table.store, table.name)
+    versions = range(before + 1, table.version + 1)
+    if not versions or not _keeps_commits(table):
+        return False
     since = sum(table.store.size_bytes(commit_path(table.name, version)) or 0 for version in versions)
-    return since >= DUE_BYTES and _keeps_commits(table)
+    return since >= DUE_BYTES or _has_other_columns(table, before)
+
+
+def _has_other_columns(table: Table, checkpoint: int) -> bool:
+    """Return whether the columns are not those of the last checkpoint, or where there is none of the first commit.
+
+    Cost: one column of the checkpoint, or the first commit, is read.
+    """
+    before = _first_schema(table) if checkpoint < 0 else _checkpoint_schema(table, checkpoint)
+    try:
+        return before is not None and from_delta_schema(before) != table.schema()
+    except (ValueError, TableMismatch):
+        return False  # columns that cannot be read here were not changed here
+
+
+def _first_schema(table: Table) -> str | None:
+    content = table.store.read(commit_path(table.name, 0)) or b""
+    actions: list[Json] = [json.loads(line) for line in content.splitlines() if b'"metaData"' in line]
+    return next((action["metaData"]["schemaString"] for action in actions if "metaData" in action), None)
+
+
+def _checkpoint_schema(table: Table, version: int) -> str | None:
+    """Return the columns that a checkpoint names; none: it is in several files, as others write some, or damaged."""
+    lf = pl.scan_parquet(table.store.uri(f"{table.name}/_delta_log/{version:020d}.checkpoint.parquet"))
+    try:
+        found = lf.select(pl.col("metaData").struct.field("schemaString").drop_nulls()).collect()
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+    schema: str | None = found.item() if found.height == 1 else None
+    return schema
 
 
 def _keeps_commits(table: Table) -> bool:

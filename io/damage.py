@@ -140,7 +140,7 @@ def _not_emptied(table: Table, commit: Commit) -> str | None:
         return None
     for group in commit.record.groups:
         for key, rows in zip(("",) if group.keys is None else group.keys, group.rows, strict=True):
-            if not rows and table.files([key]):
+            if rows == 0 and table.files([key]):  # of what others wrote, a record does not know the rows
                 return f"was cut off (it recorded that {key or 'the table'} is empty and does not remove its files)"
     return None
 

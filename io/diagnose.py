@@ -17,6 +17,7 @@ from deltaworks.io.ledger import find_damaged_runs
 from deltaworks.io.lifetimes import read_lifetimes
 from deltaworks.io.log import commit_path
 from deltaworks.io.places import WHOLE
+from deltaworks.io.rejects import current_rejects
 from deltaworks.io.scattered import Layout, compaction_demand, find_scattered
 from deltaworks.io.store import Store
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
@@ -79,6 +80,7 @@ def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[P
     if table.metadata is None:
         return
     yield from _missing_files(subject)
+    yield from _missing_rejects(subject)
     changed = {
         name: table.metadata.configuration.get(name, "not set")
         for name, wanted in PROPERTIES.items()
@@ -170,6 +172,16 @@ def _missing_files(subject: Subject) -> Iterator[Problem]:
     yield Problem(
         "missing_files", asset, f"data file {path}{whose} {what}{more}", ", or restore it from a backup; ".join(repairs)
     )
+
+
+def _missing_rejects(subject: Subject) -> Iterator[Problem]:
+    table, asset = subject.inspection.table, subject.asset
+    gone = [each for each in current_rejects(table) if table.store.size_bytes(each.file.path) is None]
+    if gone:
+        keys = sorted(each.key for each in gone)
+        message = f"{gone[0].file.path}, which its log names, is not there: rows that were left out of {_some(keys)}"
+        more = "" if len(gone) == 1 else f", and {len(gone) - 1} more files"
+        yield Problem("missing_rejects", asset, message + more, f"restore it from a backup, or {_remake(asset, keys)}")
 
 
 def _remake(asset: str, keys: Sequence[str]) -> str:

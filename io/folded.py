@@ -38,6 +38,12 @@ _STEP = pl.Struct(
         "materialized": pl.Int64(),
         "failed": pl.Int64(),
         "skipped": pl.Int64(),
+        "calls": pl.Int64(),
+        "calls_s": pl.Float64(),
+        "rows": pl.Int64(),
+        "rate": pl.Float64(),
+        "left_s": pl.Float64(),
+        "current": pl.String(),
     }
 )
 
@@ -105,7 +111,7 @@ SCHEMA = pl.Schema(
         "tick": pl.String(),
     }
 )
-"""One row a run, by start; a column for each key of its object. Instants are in UTC."""
+"""One row a run, by start; a column for each key of its object. Instants are in UTC, the config is JSON."""
 
 _INSTANTS = tuple(name for name, dtype in SCHEMA.items() if dtype == _INSTANT)
 
@@ -124,6 +130,7 @@ def fold(store: Store, runs: Mapping[str, Json]) -> None:
     for document in runs.values():
         checks = [each | {"metadata": json.dumps(each["metadata"])} for each in document.get("check_failures") or ()]
         row = document | {name: _instant(document.get(name)) for name in _INSTANTS} | {"check_failures": checks}
+        row["config"] = json.dumps(document.get("config") or {})
         months.setdefault(f"{row['started_at']:%Y-%m}", []).append(row)
     for month, rows in sorted(months.items()):
         path = f"{FOLDER}/{month}.parquet"
@@ -153,6 +160,7 @@ def read_fold(store: Store, path: str) -> list[Json]:
         row |= {name: None if row[name] is None else row[name].isoformat() for name in _INSTANTS}
         checks: list[Json] = row["check_failures"] or []
         row["check_failures"] = [each | {"metadata": json.loads(each["metadata"])} for each in checks]
+        row["config"] = json.loads(row["config"] or "{}")
     return rows
 
 

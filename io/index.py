@@ -224,6 +224,7 @@ def state_json(state: TableState) -> dict[str, Json]:
                 made.override,
                 {table_id: [pin.asset, pin.version, dict(pin.members)] for table_id, pin in made.inputs.items()},
                 None if made.restored_from is None else [made.restored_from.version, made.restored_from.run_id],
+                made.config_hash,
             ]
             for made in state.materializations
         ],
@@ -255,8 +256,9 @@ def state_of(partitions: pl.DataFrame, facts: Mapping[str, Any]) -> TableState:
                 override,
                 {each: Pin(asset, pinned, tuple(members.items())) for each, (asset, pinned, members) in inputs.items()},
                 None if restored is None else Restored(*restored),
+                config_hash,
             )
-            for version, run_id, source, override, inputs, restored in facts["materializations"]
+            for version, run_id, source, override, inputs, restored, config_hash in facts["materializations"]
         ),
         writers={
             version: Writer(run_id, operation, engine_info, timestamp_ms, None if kind is None else Kind(kind))

@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io import folded
+from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
@@ -62,18 +63,6 @@ class Failure:
     table_id: str | None = None
     """The id of that table; a table that is made in its place makes the failure history too. None: there was no table
     yet, or, if there is a version, an older engine wrote the entry, and the version alone has to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class AssetOutcome:
-    """How far a run has come with one asset."""
-
-    asset: str
-    planned: int
-    """How many partitions; what is in none of the others is not settled yet."""
-    materialized: int = 0
-    failed: int = 0
-    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +145,8 @@ class RunEntry:
     """By asset, upstreams first."""
     earlier: tuple[Attempt, ...] = ()
     """The attempts before this one, the first of them first."""
+    config: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """By asset or op, what those were given that take a config."""
 
     @property
     def process(self) -> Process | None:
@@ -170,8 +161,6 @@ class RunEntry:
     """The job that it is a run of."""
     job_partition: str | None = None
     """What the job ran for."""
-    config: str | None = None
-    """What was configured, as a JSON object; secrets stand in it as the names of their variables."""
     tick: str | None = None
     """What asked for it: the schedule, sensor or condition, and which tick of it; none: a person did."""
 
@@ -239,6 +228,25 @@ def read_run_at(store: Store, run_id: str, started_at: str) -> RunEntry | None:
         StorageError: it cannot be read.
     """
     return read_entry(store, _path(run_id, started_at))
+
+
+def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.datetime, RunEntry]]:
+    """Return the runs whose entries were written at or after an instant, by the store's own clock, each with when.
+
+    Those that started first come first. What is folded was written long ago.
+
+    Raises:
+        StorageError: an entry cannot be read.
+    """
+    files = (each for each in store.files(_RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
+    found = ((each.modified_at, read_entry(store, each.path)) for each in files)
+    entries = ((at, entry) for at, entry in found if entry is not None)
+    return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
+
+
+def runs_stamp(store: Store, day: dt.date) -> str:
+    """Return what changes when a run that started on a day writes its entry; cheap, and only locally more than ""."""
+    return store.stamp(f"{_RUNS}/{day.isoformat()}")
 
 
 def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
@@ -357,8 +365,8 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
 
 
 def _from_json(document: Json) -> RunEntry:
-    """Read an entry; keys that this engine does not know are ignored, and what is null is as if it were not there."""
-    values = {name: value for name, value in _known(document, RunEntry).items() if value is not None}
+    """Read an entry; keys that this engine does not know are ignored."""
+    values = _known(document, RunEntry)
     values |= {
         each.name: int(values[each.name]) for each in fields(RunEntry) if each.type == "int" and each.name in values
     }
@@ -372,7 +380,12 @@ def _from_json(document: Json) -> RunEntry:
 
 
 def _known(document: Json, kind: type[_Known]) -> Json:
-    return {name: value for name, value in document.items() if name in _names(kind)}
+    """Return what an engine knows of an object; what is null is as if it were not there, where that has a meaning."""
+    required = {each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING}
+    names = _names(kind)
+    return {
+        name: value for name, value in document.items() if name in names and (value is not None or name in required)
+    }
 
 
 def _path(run_id: str, started_at: str) -> str:

@@ -22,6 +22,8 @@ class Materialization:
     """By Delta table id."""
     restored_from: Restored | None = None
     """Where a rollback took their content from; source and inputs are those of that change."""
+    config_hash: str | None = None
+    """What stands for the config that the function was given; none: it took none."""
 
     @property
     def content_from(self) -> Restored:

@@ -98,6 +98,8 @@ class Group:
     """Whether somebody else chose part of their content, so that no code and no inputs tell it."""
     reads: Mapping[str, Pin] = field(default_factory=dict[str, Pin])
     """By Delta table id: what only checks read, which is no cause of anything."""
+    config_hash: str | None = None
+    """What stands for the config that their function was given; none: it takes none."""
 
     @property
     def is_gone(self) -> bool:
@@ -186,7 +188,7 @@ def _group_to_json(group: Group) -> Json:
             "columns": None if group.columns is None else dict(group.columns),
             "override": group.override,
         },
-        "config_hash": None,
+        "config_hash": group.config_hash,
         "inputs": {table_id: _pin_to_json(pin) for table_id, pin in group.inputs.items()},
         "reads": {table_id: _pin_to_json(pin) for table_id, pin in group.reads.items()},
         "rejects": None if group.rejects is None else list(group.rejects),
@@ -218,6 +220,7 @@ def _group_from_json(document: Json) -> Group:
         restored_from=None if restored is None else Restored(int(restored["version"]), restored.get("run_id")),
         rejects=None if rejects is None else tuple(rejects),
         is_external=bool(document.get("external")),
+        config_hash=document.get("config_hash"),
     )
 
 

@@ -99,6 +99,7 @@ def restored_groups(parts: Sequence[RestoredPartition], *, is_partitioned: bool)
             override=None if made is None else made.override,
             inputs={} if made is None else made.inputs,
             restored_from=None if made is None else made.content_from,
+            config_hash=None if made is None else made.config_hash,
         )
 
 

@@ -1,9 +1,10 @@
 """StepRecords: what the steps of a run gave, so that a later run can go on from its failure.
 
-They lie in `_deltaworks/steps/<run id>/`: `run.json` says what was run; `ends-<n>.json` how steps ended, many in one
-object, as a run of ten thousand small steps would else write ten thousand; `values/` what they gave. Frames are
-Parquet, small values stand in the objects, others are files of their own. What is no frame is pickled, so whoever may
-write to the lake may run code where it is read, as whoever may write to the project.
+They lie in `_deltaworks/steps/<run id>/`: `run.json` says what was run; `ends-<attempt>-<n>.json` how steps ended, many
+in one object, as a run of ten thousand small steps would else write ten thousand; `values/` what they gave. The first
+object of an attempt names what it keeps of those before it, so the latest attempt that has any says everything. Frames
+are Parquet, small values stand in the objects, others are files of their own. What is no frame is pickled, so whoever
+may write to the lake may run code where it is read, as whoever may write to the project.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ _SMALL_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class StepRecords:
-    """The records of one run."""
+    """The records of one run, to which one attempt adds."""
 
     store: Store
     run_id: str
+    attempt: int = 1
 
     def write_run(self, document: Json) -> None:
         """Write what is run.
@@ -41,7 +43,11 @@ class StepRecords:
         Raises:
             StorageError: the lake cannot be written.
         """
-        self.store.put(self._path("run.json"), json.dumps(document, indent=1).encode())
+        self.store.put(self._path("run.json"), json.dumps(document, indent=1, default=str).encode())
+
+    def has_run(self) -> bool:
+        """Return whether anything is recorded of the run."""
+        return self.store.exists(self._path("run.json"))
 
     def read_run(self) -> Json:
         """Return what was run.
@@ -56,21 +62,23 @@ class StepRecords:
         return self._loaded("run.json", content)
 
     def write_ends(self, number: int, ends: Sequence[Json]) -> None:
-        """Write how some steps ended; `number` counts the calls.
+        """Write how some steps ended; `number` counts the calls of this attempt.
 
         Raises:
             StorageError: the lake cannot be written.
         """
-        self.store.put(self._path(f"ends-{number:06}.json"), json.dumps(ends).encode())
+        self.store.put(self._path(f"ends-{self.attempt:06}-{number:06}.json"), json.dumps(ends).encode())
 
     def read_ends(self) -> Iterator[Json]:
-        """Yield how steps ended, in the order in which it was written; the last end of a step counts.
+        """Yield how steps ended by the latest attempt that says anything; the last end of a step counts.
 
         Raises:
             StorageError: what is recorded is damaged.
         """
-        paths = sorted(path for path in self.store.list(self._path("")) if path.rpartition("/")[2].startswith("ends-"))
-        for path in paths:
+        prefix = self._path("ends-")
+        paths = sorted(path for path in self.store.list(self._path("")) if path.startswith(prefix))
+        latest = paths[-1].rpartition("-")[0] if paths else ""
+        for path in (path for path in paths if path.rpartition("-")[0] == latest):
             content = self.store.read(path)
             if content is not None:
                 yield from self._loaded(path.rpartition("/")[2], content)
@@ -82,7 +90,7 @@ class StepRecords:
             StorageError: the disk refuses.
             PolarsError: the rows cannot be computed.
         """
-        path = self._path(f"values/{name}.parquet")
+        path = self._path(f"values/{self.attempt}-{name}.parquet")
         self.store.make_folder(path.rpartition("/")[0])
         lf = frame.lazy()
         try:
@@ -105,7 +113,7 @@ class StepRecords:
             return {"lost": f"{type(value).__name__}: {error}"}
         if len(content) <= _SMALL_BYTES:
             return {"pickle": base64.b64encode(content).decode()}
-        path = self._path(f"values/{name}.pickle")
+        path = self._path(f"values/{self.attempt}-{name}.pickle")
         self.store.put(path, content)
         return {"file": path}
 

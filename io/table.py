@@ -385,7 +385,9 @@ def _ascends(keys: pl.Series) -> bool:
 
 
 def _materialization(version: int, run_id: str, group: Group) -> Materialization:
-    return Materialization(version, run_id, group.source, group.override, group.inputs, group.restored_from)
+    return Materialization(
+        version, run_id, group.source, group.override, group.inputs, group.restored_from, group.config_hash
+    )
 
 
 def _origin(group: Group) -> Origin:

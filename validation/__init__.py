@@ -17,6 +17,7 @@ from deltaworks.validation.comparison import column_difference, model_difference
 from deltaworks.validation.compile import compile_contract, impossible
 from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
+from deltaworks.validation.example_rows import minimal_rows, random_rows
 from deltaworks.validation.misfit import is_about_dtypes, row_of_nulls, unfit_check, unfit_rules
 from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
 from deltaworks.validation.model_source import model_source
@@ -55,9 +56,11 @@ __all__ = [
     "impossible",
     "is_about_dtypes",
     "is_model",
+    "minimal_rows",
     "model_difference",
     "model_source",
     "observed_model",
+    "random_rows",
     "row_of_nulls",
     "unfit_check",
     "unfit_rules",

@@ -14,10 +14,12 @@ from deltaworks.cli.commands.plan import plan_view
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.running import (
+    ConfigOption,
     ExecutorOption,
     PriorityOption,
     TagOption,
     WorkersOption,
+    read_asset_config,
     read_executor,
     run_plan,
     tagged,
@@ -36,6 +38,7 @@ def backfill(
     workers: WorkersOption = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
+    config: ConfigOption = None,
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
@@ -44,15 +47,16 @@ def backfill(
 
     kind = read_executor(executor)
     project = session.load()
+    layers = read_asset_config(project, config)
     chosen, named, wanted = select or (), partition or (), read_only(only)
     if dry_run:
         decision = decide(project.graph, project.store, chosen, named, from_, to, only=wanted)
-        session.output.show(plan_view(decision, project.graph))
+        session.output.show(plan_view(decision, project.graph, workers or project.executor.workers))
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
     entry = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
-    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
+    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind, config=layers)
 
 
 def add_to(app: typer.Typer) -> None:

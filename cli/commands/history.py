@@ -6,6 +6,7 @@ Maintenance changes no data, so it is shown only with `--all`.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from deltaworks.engine.planning.graph import Node
     from deltaworks.io.log import Commit
     from deltaworks.io.rejects import LeftOut
+
+_SHOWN_METADATA = 3
+"""How many partitions, or names of an asset that has none, are shown of a commit's metadata; `--json` has all."""
 
 _TONES = {"materialize": "", "observe": "", "rollback": "stale", "wipe": "bad", "maintain": "quiet"}
 
@@ -55,6 +59,9 @@ def _view(node: Node, commits: Sequence[Commit]) -> View:
     telling = ("left out",) if any(_left_out(commit) for commit in commits) else ()
     headings = ("version#", "when (UTC)", "kind", "who", "partitions", "rows#", *telling, "made from")
     rows = [_commit_row(node, commit, tells_left_out=bool(telling)) for commit in commits]
+    if any(_metadata(commit) for commit in commits):
+        headings = (*headings, "metadata")
+        rows = [(*row, _metadata_cell(node, commit)) for row, commit in zip(rows, commits, strict=True)]
     return View(document, (Table(headings, rows),))
 
 
@@ -74,6 +81,7 @@ def _commit_json(node: Node, commit: Commit) -> dict[str, Any]:
         "oldest_inputs": {asset: least for asset, (least, most) in inputs.items() if least < most},
         "kind": None if record is None or record.is_foreign else record.kind.value,
         "restored_from": _restored(commit),
+        "metadata": _metadata(commit),
         "operation": commit.operation,
         "engine": commit.engine_info,
     }
@@ -141,6 +149,31 @@ def _left_out(commit: Commit) -> LeftOut | None:
 
 def _left_out_cell(left_out: LeftOut | None) -> Cell:
     return Cell(left_out_text(left_out.dropped, left_out.quarantined), "stale") if left_out else Cell("-", "quiet")
+
+
+def _metadata(commit: Commit) -> Mapping[str, Any]:
+    """Return what functions wanted to be remembered of a commit; of a partitioned asset by partition."""
+    record = commit.record
+    is_made = record is not None and not record.is_foreign and record.kind == "materialize"
+    return record.metadata if record is not None and is_made else {}
+
+
+def _metadata_cell(node: Node, commit: Commit) -> Cell:
+    found = _metadata(commit)
+    texts: list[str] = [
+        f"{name}: {_named_texts(found[name])}"
+        if isinstance(value, Mapping) and node.is_partitioned
+        else _named_texts({name: value})
+        for name, value in islice(found.items(), _SHOWN_METADATA)
+    ]
+    more = len(found) - len(texts)
+    return Cell("; ".join((*texts, *((f"{more:,} more",) if more else ()))) or "-", "quiet")
+
+
+def _named_texts(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()
+    )
 
 
 def _restored(commit: Commit) -> list[int]:

@@ -1,38 +1,21 @@
-"""`deltaworks job`: what jobs there are, what they are made of, and running one."""
+"""`deltaworks job`: what jobs there are, and what they are made of."""
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deltaworks.cli.command import ExitCode, Session, add
-from deltaworks.cli.observing import observe_and_decide
-from deltaworks.cli.output import Cell, Table, View, write
-from deltaworks.cli.running import WorkersOption, run_plan, stoppable
-from deltaworks.cli.step_progress import step_progress
+from deltaworks.cli.command import ExitCode, JobArgument, Session, add
+from deltaworks.cli.commands import job_run
+from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
-from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import AnyJob
-    from deltaworks.engine.definitions.ops.asset_job import AssetJob
-    from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.definitions.ops.job_result import JobResult
     from deltaworks.engine.planning.step_graph import StepNode
     from deltaworks.engine.workspace.project import Project
-
-JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="The job.")]
-ConfigOption = Annotated[
-    list[str] | None,
-    typer.Option("--config", metavar="FILE|KEY=VALUE", help="Config of ops; later ones override earlier ones."),
-]
 
 
 def list_jobs(session: Session) -> ExitCode:
@@ -90,104 +73,6 @@ def print_job(session: Session, name: JobArgument) -> ExitCode:
     return ExitCode.DONE
 
 
-def run_job(
-    session: Session,
-    name: JobArgument,
-    partition: Annotated[str | None, typer.Option("--partition", metavar="KEY", help="What it runs for.")] = None,
-    config: ConfigOption = None,
-    workers: WorkersOption = None,
-    retry_of: Annotated[
-        str | None, typer.Option("--retry-of", metavar="RUN", help="Go on from the failure of a run of a job of ops.")
-    ] = None,
-) -> ExitCode:
-    """Run a job now."""
-    # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.workspace.jobs import find_job
-
-    project = session.load()
-    job = find_job(project.definitions, name)
-    command = shlex.join(["job", *sys.argv[2:]])
-    if isinstance(job, Job):
-        return _run_ops(session, project, job, partition, config or [], workers, retry_of, command)
-    if config or retry_of is not None:
-        option, hint = ("--config", "") if config else ("--retry-of", "; `deltaworks backfill` makes what is left")
-        raise RequestError(f"{option} is for jobs of ops, but {name!r} is one of assets{hint}.")
-    return _run_assets(session, project, job, partition, workers, command)
-
-
-def _run_ops(
-    session: Session,
-    project: Project,
-    job: Job,
-    partition: str | None,
-    config: list[str],
-    workers: int | None,
-    retry_of: str | None,
-    command: str,
-) -> ExitCode:
-    from deltaworks.engine.execution.job_launch import JobRequest, launch_job
-    from deltaworks.engine.workspace.config_file import read_config
-    from deltaworks.engine.workspace.jobs import partitions_of
-
-    request = JobRequest(
-        job,
-        partitions_of(project, job, session.now()),
-        partition,
-        read_config(config),
-        retry_of,
-        workers or project.executor.workers,
-        is_kept_whole=False,
-    )
-    with stoppable() as stop, step_progress() as tell:
-        result = launch_job(
-            request,
-            project.definitions,
-            project.graph,
-            project.store,
-            command=command,
-            environ=os.environ,
-            now=session.now,
-            tell=tell,
-            stop=stop,
-        )
-    session.output.show(_result_view(result))
-    return ExitCode.DONE if result.success else ExitCode.FAILED
-
-
-def _run_assets(
-    session: Session, project: Project, job: AssetJob, partition: str | None, workers: int | None, command: str
-) -> ExitCode:
-    from deltaworks.engine.execution.asset_hooks import call_asset_hooks
-    from deltaworks.engine.execution.entry import begin_entry
-    from deltaworks.engine.planning.job_partition import job_partition
-    from deltaworks.engine.planning.plan import Only
-    from deltaworks.engine.workspace.jobs import partitions_of, with_retry
-
-    part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
-    key = None if part is None else part.key
-    project, named = with_retry(project, job, session.now()), [] if key is None else [key]
-    only = frozenset({Only.ALL})
-    seen, decision = observe_and_decide(
-        session, project, list(job.selection), named, None, None, only=only, command=command
-    )
-    note = partial(_note, "note")
-    return run_plan(
-        session,
-        project,
-        seen,
-        decision,
-        workers,
-        command,
-        replace(begin_entry(command, session.now()), job=job.name, job_partition=key),
-        ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
-    )
-
-
-def _note(word: str, text: str) -> None:
-    write(sys.stderr, f"{word}: {text}")
-
-
 def _made_of(job: AnyJob) -> str:
     from deltaworks.engine.definitions.ops.job import Job, ops_in
 
@@ -236,50 +121,10 @@ def _upstream(node: StepNode) -> Iterator[str]:
     yield from (f"table {port.asset}" for port in node.op.signature.inputs if port.asset is not None)
 
 
-def _result_view(result: JobResult) -> View:
-    endings = [step.ending.value for step in result.steps.values()]
-    status = {"cancel": "canceled"}.get(result.ending.value, result.ending.value)
-    skipped = endings.count("skip")
-    document = {
-        "run_id": result.run_id,
-        "job": result.job,
-        "status": status,
-        "totals": {
-            "materialized": 0,
-            "failed": endings.count("failure"),
-            "skipped": skipped,
-            "commits": 0,
-            "steps": endings.count("success"),
-            "kept": sum(step.is_kept for step in result.steps.values()),
-        },
-        "failures": [{"step": step, "error": reason} for step, reason in result.failures.items()],
-        "steps": [
-            {
-                "step": name,
-                "status": step.ending.value,
-                "tries": step.tries,
-                "kept": step.is_kept,
-                "reason": step.reason,
-            }
-            for name, step in result.steps.items()
-        ],
-    }
-    failures = [Cell(f"failed: {step}: {reason}", "bad") for step, reason in result.failures.items()]
-    summary = (
-        f"{status}: {counted(endings.count('success'), 'step')}, {endings.count('failure'):,} failed, "
-        f"{skipped:,} skipped (run {result.run_id})"
-    )
-    lines = [*failures, Cell(summary, "good" if result.success else "bad")]
-    if not result.success:
-        way = f"`deltaworks job run {result.job} --retry-of {result.run_id}` goes on from here."
-        lines.append(Cell(way, "quiet"))
-    return View(document, tuple(lines))
-
-
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(help="List, show and run jobs.", no_args_is_help=True, rich_markup_mode=None)
     add(group, "list", list_jobs)
     add(group, "print", print_job)
-    add(group, "run", run_job)
+    job_run.add_to(group)
     app.add_typer(group, name="job")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,6 +30,9 @@ def lineage(
     session: Session,
     what: Annotated[str, typer.Argument(metavar="ASSET[.COLUMN]", help="An asset, or one of its columns.")],
     unread: Annotated[bool, typer.Option("--unread", help="List the columns that no other column is made of.")] = False,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw the assets above and below it, as an SVG file.")
+    ] = None,
 ) -> ExitCode:
     """Show what columns are made of, and what is made of them; no data, no lake."""
     # Imported here: --help must not load Polars and pandera.
@@ -45,17 +49,46 @@ def lineage(
         view = _column((asset, column), found)
     else:
         view = _asset(asset, found, graph)
+    if svg is not None:
+        _draw(asset, graph, svg)
     session.output.show(view)
     return ExitCode.DONE
+
+
+def _draw(asset: AssetKey, graph: AssetGraph, file: Path) -> None:
+    from deltaworks.web.draw.layered import draw_layered
+    from deltaworks.web.draw.svg import graph_svg
+
+    reads, readers = _neighbours(graph)
+    near = {asset, *_walk(asset, reads), *_walk(asset, readers)}
+    nodes = {str(key): node for key, node in graph.every.items() if key in near}
+    # Reading one's own past is no line between two tables.
+    edges = [(str(each), str(key)) for key in near for each in reads(key) if each in near and each != key]
+    words = {name: f"{node.asset.kind}, {node.partitions}" for name, node in nodes.items()}
+    drawn = draw_layered(list(nodes), sorted(edges))
+    try:
+        file.write_text(graph_svg(drawn, words, chosen=str(asset)), encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"The picture cannot be written to {file}: {error.strerror}.") from error
+
+
+def _neighbours(graph: AssetGraph) -> tuple[Callable[[AssetKey], list[AssetKey]], Callable[[AssetKey], list[AssetKey]]]:
+    """Return what tells the assets that one reads, and those that read it."""
+    reads = {key: [edge.upstream for edge in node.reads] for key, node in graph.every.items()}
+    readers: dict[AssetKey, list[AssetKey]] = {key: [] for key in reads}
+    for key, read in reads.items():
+        for each in read:
+            if each != key:
+                readers[each].append(key)
+    return reads.__getitem__, readers.__getitem__
 
 
 def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
     # Imported here: --help must not load Polars.
     from deltaworks.engine.planning.lineage import EVERY
 
-    reads = {key: [edge.upstream for edge in node.reads] for key, node in graph.every.items()}
-    above = _walk(asset, lambda key: reads[key])
-    below = _walk(asset, lambda key: [reader for reader, read in reads.items() if key in read and reader != key])
+    reads, readers = _neighbours(graph)
+    above, below = _walk(asset, reads), _walk(asset, readers)
     columns = found.assets[asset]
     rows = [(Cell(name, "strong"), _made_of(name, asset, found), _feeds((asset, name), found)) for name in columns]
     decided = sorted({source for each in columns.values() for source in each.rows})

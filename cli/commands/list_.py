@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,13 +11,17 @@ import typer
 
 from deltaworks.cli.command import SELECT, ExitCode, Session, add
 from deltaworks.cli.commands.job import jobs_view
+from deltaworks.cli.commands.schedule import schedules_view
+from deltaworks.cli.commands.sensor import sensors_view
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deltaworks.engine.definitions.resources import ShownValue
     from deltaworks.engine.planning.graph import Node
+    from deltaworks.engine.workspace.environments import Environment
     from deltaworks.engine.workspace.project import Project
 
 
@@ -25,14 +30,18 @@ class Listed(StrEnum):
 
     ASSETS = "assets"
     JOBS = "jobs"
+    SCHEDULES = "schedules"
+    SENSORS = "sensors"
     RESOURCES = "resources"
 
 
 def list_(
     session: Session,
-    words: Annotated[list[str] | None, typer.Argument(metavar="assets|jobs|resources|SELECT", help=SELECT)] = None,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="assets|jobs|schedules|sensors|resources|SELECT", help=SELECT)
+    ] = None,
 ) -> ExitCode:
-    """List what is defined: assets, jobs or resources."""
+    """List what is defined: assets, jobs, schedules, sensors or resources."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))
@@ -44,6 +53,10 @@ def list_(
             session.output.show(_assets(project, select))
         case Listed.JOBS:
             session.output.show(jobs_view(project))
+        case Listed.SCHEDULES:
+            session.output.show(schedules_view(session, project))
+        case Listed.SENSORS:
+            session.output.show(sensors_view(project))
         case Listed.RESOURCES:
             session.output.show(_resources(project))
     return ExitCode.DONE
@@ -116,9 +129,37 @@ def _first_line(node: Node) -> str:
 
 
 def _resources(project: Project) -> View:
-    resources = {name: type(resource).__name__ for name, resource in project.definitions.resources.items()}
-    document = {"resources": [{"resource": name, "type": kind} for name, kind in resources.items()]}
-    return View(document, (Table(("resource", "type"), list(resources.items())),))
+    resources, environment = project.definitions.resources, project.recipe.environment
+    document: list[dict[str, Any]] = []
+    rows: list[tuple[Cell | str, ...]] = []
+    for name, resource in resources.items():
+        by_file = set[str]() if environment is None else set(environment.resources.get(name, ()))
+        values = [
+            {
+                "field": each.name,
+                "value": each.shown,
+                "from": _giver(each, environment if each.name in by_file else None),
+            }
+            for each in resource.shown()
+        ]
+        document.append({"resource": name, "type": type(resource).__name__, "values": values})
+        rows += [
+            (Cell(name, "strong"), type(resource).__name__, each["field"], each["value"], Cell(each["from"], "quiet"))
+            for each in values or [{"field": "", "value": "", "from": ""}]
+        ]
+    told = Cell("There are no resources; an instance of a dw.Resource that a module names is one.", "quiet")
+    table = Table(("resource", "type", "field", "value", "from"), rows)
+    return View({"resources": document}, (table if rows else told,))
+
+
+def _giver(value: ShownValue, environment: Environment | None) -> str:
+    """Return where a value of a resource comes from."""
+    if value.variable is not None:
+        is_set = "" if value.variable in os.environ else ", which is not set"
+        return f"variable {value.variable}{is_set}"
+    if environment is not None:
+        return f"environment {environment.name}"
+    return "code" if value.is_given else "default"
 
 
 def add_to(app: typer.Typer) -> None:

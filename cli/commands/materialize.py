@@ -17,10 +17,12 @@ from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
+    ConfigOption,
     ExecutorOption,
     PriorityOption,
     TagOption,
     WorkersOption,
+    read_asset_config,
     read_executor,
     run_plan,
     tagged,
@@ -55,6 +57,7 @@ def materialize(
     ] = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
+    config: ConfigOption = None,
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
@@ -69,13 +72,20 @@ def materialize(
     keys = Keys(partition or (), from_, to)
     if migrate and (from_rejects or keys.are_given):
         raise RequestError("--migrate is about a whole table, all of whose partitions are made: name only the asset.")
+    if from_rejects and any(each is not None for each in (executor, workers, tag)):
+        raise RequestError("--from-rejects calls no function, so --executor, --workers and --tag do not go with it.")
     if run_id is not None and (from_rejects or migrate):
         what = "--from-rejects" if from_rejects else "--migrate"
         raise RequestError(f"{what} and --run-id do not go together: it has no steps that could go on.")
+    if config and (from_rejects or migrate):
+        what = "--from-rejects calls no function" if from_rejects else "--migrate makes the table as the project says"
+        raise RequestError(f"{what}, so it takes no --config.")
     if migrate:
-        return run_migration(session, project, select, workers, command)
+        begun = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
+        return run_migration(session, project, select, workers, kind, begun)
     if from_rejects:
         return _readmit(session, project, select, keys, command)
+    layers = read_asset_config(project, config)
     only = frozenset({Only.ALL})
     named = partition or ()
     seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)
@@ -87,7 +97,7 @@ def materialize(
         entry = begin_attempt(project.store, run_id, command, session.now())
         decision = without_made(project.graph, decision, run_id)
     entry = replace(entry, tags=tagged(tag), priority=priority)
-    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
+    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind, config=layers)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deltaworks.cli.automations import somebody
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
@@ -58,7 +57,7 @@ def add_partitions(
     refusal = key_refusal(project.graph, dynamic, keys)
     if refusal:
         raise RequestError(refusal)
-    change = add_keys(project.store, name, keys, _somebody(), session.now())
+    change = add_keys(project.store, name, keys, somebody(), session.now())
     document = _document(node, change) | {"added": list(change.changed), "known": list(change.unchanged)}
     session.output.show(View(document, _lines(node, change, "added", "there already")))
     return ExitCode.DONE
@@ -77,7 +76,7 @@ def remove_partitions(
     project = session.load()
     node = project.graph.node(asset)
     _, name = _dynamic(node, dimension)
-    change = remove_keys(project.store, name, keys, _somebody(), session.now())
+    change = remove_keys(project.store, name, keys, somebody(), session.now())
     document = _document(node, change) | {"removed": list(change.changed), "unknown": list(change.unchanged)}
     lines = _lines(node, change, "removed", "not there")
     if change.changed:
@@ -158,15 +157,6 @@ def _blocks(node: Node, keys: list[str]) -> tuple[Table | Cell, ...]:
     total = Cell(f"{counted(len(keys), 'partition')}: {node.partitions}", "quiet")
     table = Table(("partition",), [(key,) for key in keys[:SHOWN_KEYS]])
     return (table, Cell(f"and {more:,} more; --json lists them all", "quiet"), total) if more > 0 else (table, total)
-
-
-def _somebody() -> str:
-    """Say who changes keys, for those who wonder later."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "somebody"  # a container's user may have no name
-    return f"{user}@{socket.gethostname()}"
 
 
 def add_to(app: typer.Typer) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
+from deltaworks.cli.commands.job_run import run_ops
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.ops.job import Job
+    from deltaworks.engine.workspace.project import Project
+    from deltaworks.io.ledger import RunEntry
 
 
 def retry(
@@ -23,6 +29,7 @@ def retry(
 ) -> ExitCode:
     """Go on with a run: what it has committed is done, the rest is made from what it read then."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.definitions.ops.job import Job
     from deltaworks.engine.execution.attempt import begin_attempt, decide_retry
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.io.ledger import find_run, read_runs
@@ -30,6 +37,9 @@ def retry(
 
     project = session.load()
     found = find_run(read_runs(project.store), run)
+    job = project.definitions.jobs.get(found.job or "")
+    if isinstance(job, Job):
+        return _retry_ops(session, project, job, found, latest=latest, workers=workers)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
     left = decide_retry(project.graph, project.store, found, latest=latest)
@@ -46,6 +56,29 @@ def retry(
         return ExitCode.DONE
     entry = begin_attempt(project.store, found.run_id, found.command, session.now())
     return run_plan(session, project, Observations(), left.decision, workers, found.command, entry, left.made_by_others)
+
+
+def _retry_ops(
+    session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool, workers: int | None
+) -> ExitCode:
+    """Go on with a run of a job of ops: what its steps gave is there, the others are run."""
+    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.workspace.jobs import partitions_of
+
+    if latest:
+        raise RequestError(
+            f"Run {run.run_id} is of job {job.name!r}, whose ops read tables at one version for the whole run, so "
+            "--latest cannot go on with it; run the job anew."
+        )
+    request = JobRequest(
+        job,
+        partitions_of(project, job, session.now()),
+        run_id=run.run_id,
+        priority=run.priority,
+        workers=workers or project.executor.workers,
+        is_kept_whole=False,
+    )
+    return run_ops(session, project, request, run.command)
 
 
 def add_to(group: typer.Typer) -> None:

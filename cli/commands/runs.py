@@ -15,6 +15,7 @@ from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_stops
 from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
         yield "asked for by", run.tick
     if run.tags:
         yield "tags", ", ".join(run.tags)
+    for asset, values in run.config.items():
+        yield f"config of {asset}", ", ".join(f"{field}={value}" for field, value in values.items())
     yield "started", f"{instant_text(run.started_at)} UTC"
     if run.ended_at is not None:
         yield "ended", f"{instant_text(run.ended_at)} UTC"
@@ -193,10 +196,14 @@ def _steps(run: RunEntry) -> Iterator[Table]:
                 f"{each.materialized:,}/{each.planned:,}",
                 Cell(f"{each.failed:,}", "bad" if each.failed else "quiet"),
                 f"{each.skipped:,}",
+                f"{each.rows:,}",
+                rate_text(each),
+                *(() if run.status.is_over else (left_text(each), current_text(each))),
             )
             for each in run.steps
         ]
-        yield Table(("step", "made#", "failed#", "skipped#"), rows)
+        more = () if run.status.is_over else ("left#", "now")
+        yield Table(("step", "made#", "failed#", "skipped#", "rows#", "rate#", *more), rows)
 
 
 def _failures(run: RunEntry, by_partition: Mapping[tuple[str, str | None], KeptRows]) -> Iterator[Table | Cell]:
@@ -240,6 +247,7 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "pid": run.pid,
         "user": run.user,
         "tags": list(run.tags),
+        "config": dict(run.config),
         "reason": run.reason,
         "waits_for": None if run.status.is_over else run.waits_for,
         "attempt": run.attempt,

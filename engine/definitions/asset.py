@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-import polars as pl
-
+from deltaworks.engine.definitions.asset_config import config_problem
 from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition, automation_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
-from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy, PartitionColumn, read_partition_by
-from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import NO_LIMITS, BackfillPolicy, Limits, RetryPolicy
+from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
+from deltaworks.engine.definitions.partitions.partition_columns import (
+    PartitionBy,
+    PartitionColumn,
+    partition_column_problem,
+    read_partition_by,
+)
+from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
+from deltaworks.engine.definitions.policies import (
+    NO_LIMITS,
+    BackfillPolicy,
+    Limits,
+    RetryPolicy,
+    pool_problem,
+    read_limits,
+)
 from deltaworks.engine.definitions.registry import note
+from deltaworks.engine.definitions.shared_call import SharedCall
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.validation import declare
 
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.ops.graph import Graph
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _MOST_DAYS = 100_000
-
-_POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 """The longest retention: 273 years, so that every instant of it can be written."""
 
 
@@ -110,6 +124,28 @@ class Asset(Generic[P, R]):
     """Which of its partitions are made by themselves; none: none are."""
     max_per_tick: int = MAX_PER_TICK
     """How many partitions automation has made of it at a time."""
+    hooks: tuple[Hook, ...] = ()
+    """What is told how it ended in a run."""
+    config: Config | None = None
+    """What its config is where the run's does not say otherwise."""
+    config_counts: bool = False
+    """Whether partitions that were made by another config than the project's are stale."""
+    shared: SharedCall | None = None
+    """The function that makes it together with others; none: its own makes only this one."""
+    graph: Graph | None = None
+    """The ops that make it; none: its function does."""
+
+    @property
+    def authored(self) -> Callable[..., Any]:
+        """The function as its author wrote it."""
+        if self.shared is not None:
+            return self.shared.function
+        return self.function if self.graph is None else self.graph.function
+
+    @property
+    def config_name(self) -> str:
+        """What its config stands under."""
+        return str(self.key) if self.shared is None else self.shared.name
 
     @property
     def model(self) -> type | None:
@@ -152,6 +188,9 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    hooks: Sequence[Hook] = (),
+    config: Config | None = None,
+    config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
@@ -176,6 +215,9 @@ def asset(
     code_version: str | None = None,
     location: str | None = None,
     retention_days: float | None = None,
+    hooks: Sequence[Hook] = (),
+    config: Config | None = None,
+    config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
@@ -202,6 +244,9 @@ def asset(
         code_version: what stands for the function's code instead of its hash.
         location: the table's folder below the lake, for a table that is older than the asset's name.
         retention_days: how long `maintain` keeps data files that the table has no longer; 30 days by default.
+        hooks: what is told once a run how the asset ended: with success, a failure, skipped or canceled.
+        config: what its config is where the run's does not say otherwise.
+        config_counts: whether partitions that were made by another config than the project's are stale.
         automation: which partitions the daemon makes by itself; none by default.
         max_per_tick: how many partitions automation has made at a time; what is more waits for its turn.
 
@@ -231,9 +276,12 @@ def asset(
             tags=dict(tags or {}),
             code_version=code_version,
             location=location,
-            limits=_limits(key, where, timeout_s, memory_mb, isolate=isolate),
+            limits=read_limits(key, where, timeout_s, memory_mb, isolate=isolate),
             pool=pool,
             retention_days=retention_days,
+            hooks=refuse_others(hooks, f"asset {str(key)!r}", where, of_runs=False),
+            config=config,
+            config_counts=config_counts,
             automation=automation,
             max_per_tick=max_per_tick,
         )
@@ -251,7 +299,8 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     is_external = defined.kind is AssetKind.EXTERNAL
     problem = None if is_external else location_problem(defined.table_name)
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
-    problem = problem or _retention_problem(defined.retention_days) or _pool_problem(defined.pool)
+    problem = problem or _retention_problem(defined.retention_days) or pool_problem(defined.pool)
+    problem = problem or config_problem(defined)
     problem = problem or automation_problem(defined.automation, defined.max_per_tick)
     if problem:
         raise InvalidDefinition(
@@ -308,13 +357,6 @@ def read_columns(
         raise InvalidDefinition(f"{kind} {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
 
 
-def _limits(key: AssetKey, where: Place, timeout_s: float | None, memory_mb: float | None, *, isolate: bool) -> Limits:
-    try:
-        return Limits(timeout_s, memory_mb, isolate)
-    except InvalidDefinition as error:
-        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
-
-
 def _partitioning_problem(asset: Asset[..., Any]) -> str | None:
     if isinstance(asset.partitions, Unpartitioned) and asset.signature.partition is not None:
         return f"argument {asset.signature.partition!r} is a Partition, but the asset is not partitioned"
@@ -325,12 +367,6 @@ def _retention_problem(days: object) -> str | None:
     if days is None or (isinstance(days, int | float) and not isinstance(days, bool) and 0 <= days < _MOST_DAYS):
         return None
     return f"retention_days must be a number of days from 0 to {_MOST_DAYS:,}, not {days!r}"
-
-
-def _pool_problem(pool: object) -> str | None:
-    if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
-        return None
-    return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"
 
 
 def _column_problem(asset: Asset[..., Any]) -> str | None:
@@ -351,30 +387,7 @@ def _column_problem(asset: Asset[..., Any]) -> str | None:
         return None  # its rows name their partition
     schema = {column.name: column.dtype for column in declared.columns if column.required}
     for cut_by, dimension in zip(asset.partition_columns, asset.partitions.dimensions, strict=True):
-        problem = _partition_column_problem(cut_by, dimension, schema, declared.name)
+        problem = partition_column_problem(cut_by, dimension, schema, declared.name)
         if problem:
             return problem
     return None
-
-
-def _partition_column_problem(
-    column: PartitionColumn, dimension: Dimension, schema: Mapping[str, pl.DataType], model: str
-) -> str | None:
-    if column.expression is not None and column.name in schema:
-        return f"partition_by makes a column {column.name!r}, which model {model} has already; rename it by .alias(...)"
-    try:
-        dtype = column.dtype(schema)
-    except pl.exceptions.PolarsError as error:
-        return f"partition_by={column.expression} cannot be computed from model {model}: {error}"
-    if dtype is None:
-        lacks = (
-            column.name
-            if column.expression is None
-            else next(name for name in column.expression.meta.root_names() if name not in schema)
-        )
-        return (
-            f"model {model} has no required column {lacks!r}, which partition_by names; "
-            f"its columns are {', '.join(schema)}"
-        )
-    problem = delta_problem(dtype) or dimension.column_problem(dtype)
-    return f"partition column {column.name!r} {problem}" if problem else None

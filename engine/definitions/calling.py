@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import inspect
+from types import FrameType
 
 from deltaworks.errors import Place
 
 
-def calling_place() -> Place | None:
-    """Return the innermost line that is being run and is not deltaworks' own; none: there is none."""
+def calling_frame() -> FrameType | None:
+    """Return the innermost frame that is being run and is not deltaworks' own; none: there is none."""
     frame = inspect.currentframe()
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "deltaworks":
         frame = frame.f_back
+    return frame
+
+
+def calling_place() -> Place | None:
+    """Return the innermost line that is being run and is not deltaworks' own; none: there is none."""
+    frame = calling_frame()
     return None if frame is None else Place(frame.f_code.co_filename, frame.f_lineno)

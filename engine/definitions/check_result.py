@@ -11,6 +11,7 @@ Fact: TypeAlias = str | int | float | bool | None
 """A value of a check's metadata."""
 
 _SEVERITIES = (None, "fail", "warn")
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class CheckResult:
             raise ValueError(f"severity must be 'fail' or 'warn', or be left out, not {self.severity!r}")
         if not isinstance(self.message, str | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"message must be text, not {self.message!r}")
+        if not isinstance(self.metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"metadata must be a mapping of names to values, not {self.metadata!r}")
+        # Whoever keeps the mapping may change it, up to the commit that records it.
+        object.__setattr__(self, "metadata", dict(self.metadata))
         for name, value in self.metadata.items():
             problem = _fact_problem(name, value)
             if problem:
@@ -43,10 +48,19 @@ class CheckResult:
 
 
 def _fact_problem(name: object, value: object) -> str | None:
+    """Return why the log of a table cannot hold a value so that every reader can still open the table."""
     if not isinstance(name, str):
         return "must have text for its name"
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"is {value}, which no JSON holds"
     if not isinstance(value, Fact):
         return f"must be text, a number, a Boolean or None, not {value!r}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}, which no JSON holds"
+    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
+        return f"is a number of {value.bit_length()} bits, and 63 are the most that every reader takes"
+    if any(_has_half_a_pair(text) for text in (name, value) if isinstance(text, str)):
+        return "has a lone surrogate in its text, which no UTF-8 holds"
     return None
+
+
+def _has_half_a_pair(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

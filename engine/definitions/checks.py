@@ -22,6 +22,13 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck, Site, built_in, read_judged
+from deltaworks.engine.definitions.check_arguments import (
+    are_names,
+    is_some,
+    refuse_comparison,
+    refuse_other_than_column,
+    refuse_unless,
+)
 from deltaworks.engine.definitions.check_result import CheckResult, Fact
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.keys import KeyLike
@@ -29,7 +36,6 @@ from deltaworks.engine.definitions.mappings.declared import AllPartitionsMapping
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.definitions.signature import Upstream
-from deltaworks.errors import InvalidDefinition
 from deltaworks.io.partition_statistics import PartitionStatistics
 
 _SAMPLES = 5
@@ -61,8 +67,7 @@ def row_count_change(
         InvalidDefinition: an argument makes no sense.
     """
     site = Site.of_caller()
-    _refuse_unless(_is_fraction(max_change), f"max_change must be a number above 0, not {max_change!r}", site)
-    _refuse_unless(_is_count(trailing), f"trailing must be a whole number above 0, not {trailing!r}", site)
+    refuse_comparison(max_change, trailing, site)
 
     def compare(judged: PartitionStatistics, before: Sequence[PartitionStatistics]) -> CheckResult:
         facts: dict[str, Fact] = {"rows": judged.rows, "compared_partitions": len(before)}
@@ -107,9 +112,10 @@ def null_rate_drift(
         InvalidDefinition: an argument makes no sense.
     """
     site = Site.of_caller()
-    _refuse_unless(_is_fraction(max_change), f"max_change must be a number above 0, not {max_change!r}", site)
-    _refuse_unless(_is_count(trailing), f"trailing must be a whole number above 0, not {trailing!r}", site)
+    refuse_comparison(max_change, trailing, site)
     asked = (columns,) if isinstance(columns, str) else columns
+    is_column = asked is None or are_names(asked)
+    refuse_unless(is_column, f"columns must be one or more names, not {columns!r}", site)
 
     def compare(judged: PartitionStatistics, before: Sequence[PartitionStatistics]) -> CheckResult:
         rows = sum(each.rows for each in before)
@@ -118,7 +124,7 @@ def null_rate_drift(
             return CheckResult(passed=True, metadata=facts)
         unknown = [column for column in asked or () if column not in judged.nulls]
         if unknown:
-            raise ValueError(
+            raise pl.exceptions.ColumnNotFoundError(
                 f"there is no count of nulls in {', '.join(map(repr, unknown))}; there is in {', '.join(judged.nulls)}"
             )
         drifted: list[str] = []
@@ -166,16 +172,21 @@ def freshness(
         InvalidDefinition: an argument makes no sense.
     """
     site = Site.of_caller()
+    refuse_other_than_column("column", column, site)
     is_age = isinstance(max_age, dt.timedelta)  # pyright: ignore[reportUnnecessaryIsInstance]
-    _refuse_unless(is_age and max_age >= dt.timedelta(0), f"max_age must be a timedelta, not {max_age!r}", site)
+    refuse_unless(is_age and max_age >= dt.timedelta(0), f"max_age must be a timedelta, not {max_age!r}", site)
 
     def judge(result: pl.LazyFrame, partition: Partition) -> CheckResult:
-        latest = result.select(pl.col(column).max()).collect(engine="streaming").item()
+        lf = result.select(column)
+        dtype = lf.collect_schema()[column]
+        if not isinstance(dtype, pl.Date | pl.Datetime):
+            raise pl.exceptions.SchemaError(f"column {column!r} is {dtype}, expected a Date or a Datetime")
+        latest: dt.date | None = lf.max().collect(engine="streaming").item()
         if latest is None:
             return CheckResult(passed=False, message=f"no row has a value in {column!r}")
         ends = [each for each in partition.partitions.dimensions if isinstance(each, TimePartitions)]
         by = min(now(), partition.end_at) if len(ends) == 1 else now()
-        age = by - _instant(latest, column)
+        age = by - _instant(latest)
         return CheckResult(
             passed=age <= max_age,
             metadata={"latest": str(latest), "age_s": age.total_seconds()},
@@ -213,9 +224,11 @@ def referential(
         InvalidDefinition: an argument makes no sense.
     """
     site = Site.of_caller()
+    refuse_other_than_column("column", column, site)
+    refuse_other_than_column("in_column", in_column or column, site)
     other_key, other_column = read_judged(in_asset, site.where), in_column or column
     judged_key = read_judged(asset, site.where)
-    _refuse_unless(other_key != judged_key, f"in_asset must be another asset than {judged_key}", site)
+    refuse_unless(other_key != judged_key, f"in_asset must be another asset than {judged_key}", site)
 
     def judge(result: pl.LazyFrame, other: pl.LazyFrame) -> CheckResult:
         there = other.select(pl.col(other_column).alias(column)).unique()
@@ -250,7 +263,8 @@ def accepted_values(
         InvalidDefinition: an argument makes no sense.
     """
     site = Site.of_caller()
-    _refuse_unless(not isinstance(values, str) and len(values) > 0, f"values must be some, not {values!r}", site)
+    refuse_other_than_column("column", column, site)
+    refuse_unless(is_some(values), f"values must be a collection of one or more, not {values!r}", site)
     accepted = list(values)
 
     def judge(result: pl.LazyFrame) -> CheckResult:
@@ -333,12 +347,10 @@ def _found(wrong: pl.LazyFrame, column: str, problem: str) -> CheckResult:
     )
 
 
-def _instant(value: dt.date, column: str) -> dt.datetime:
+def _instant(value: dt.date) -> dt.datetime:
     if isinstance(value, dt.datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
-    if isinstance(value, dt.date):  # pyright: ignore[reportUnnecessaryIsInstance]
-        return dt.datetime.combine(value, dt.time(), dt.UTC) + dt.timedelta(days=1)
-    raise TypeError(f"column {column!r} is no time: its latest value is {value!r}")
+    return dt.datetime.combine(value, dt.time(), dt.UTC) + dt.timedelta(days=1)
 
 
 def _rounded(age: dt.timedelta) -> dt.timedelta:
@@ -360,16 +372,3 @@ def _counted(count: int, noun: str) -> str:
 
 def _named(kind: str, column: str) -> str:
     return f"{kind}.{re.sub(r'[^A-Za-z0-9_.-]', '_', column)}"
-
-
-def _is_fraction(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _refuse_unless(condition: bool, problem: str, site: Site) -> None:
-    if not condition:
-        raise InvalidDefinition(problem, where=site.where)

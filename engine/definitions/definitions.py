@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.automation.asked import Asked
+from deltaworks.engine.definitions.automation.schedule import Schedule
+from deltaworks.engine.definitions.automation.sensor import Sensor
 from deltaworks.engine.definitions.keys import CheckKey
+from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.graph import Graph
 from deltaworks.engine.definitions.ops.hooks import Hook
@@ -23,36 +28,49 @@ AnyJob: TypeAlias = Job | AssetJob
 
 
 class Definitions:
-    """Assets, views among them, the checks of assets, jobs, and the resources that they use.
+    """Assets, views among them, the checks of assets, jobs, schedules, sensors, and the resources that they use.
+
+    The jobs of schedules and sensors belong to them whether or not they are given.
 
     Raises:
-        InvalidDefinition: something given is no asset, no check, no job or no resource, two assets share a key or a
-            folder, one's folder lies inside another's, or two checks of an asset or two jobs have the same name.
+        InvalidDefinition: something given is none of these, two assets share a key or a folder, one's folder lies
+            inside another's, or two checks of an asset, two jobs or two schedules or sensors have the same name.
     """
 
     def __init__(
         self,
-        assets: Iterable[Asset[..., Any]] = (),
+        assets: Iterable[Asset[..., Any] | MultiAsset[..., Any]] = (),
         resources: Mapping[str, Resource] | None = None,
         checks: Iterable[AssetCheck] = (),
         jobs: Iterable[AnyJob] = (),
+        schedules: Iterable[Schedule] = (),
+        sensors: Iterable[Sensor] = (),
     ) -> None:
-        self.assets = tuple({id(asset): asset for asset in assets}.values())
+        self.assets = tuple({id(asset): asset for asset in each_asset(assets)}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
-        self.jobs = {job.name: job for job in _jobs(jobs)}
+        self.schedules = _schedules(schedules)
+        self.sensors = _sensors(sensors, self.schedules)
+        scheduled = (each.job for each in self.schedules.values())
+        sensed = (each.job for each in self.sensors.values() if each.job is not None)
+        self.jobs = {job.name: job for job in _jobs((*jobs, *scheduled, *sensed))}
         _refuse_others(self.assets, self.checks, self.resources)
         _refuse_shared_folders(self.assets)
         _refuse_shared_names(self.checks)
+        _refuse_shared_config(self.assets)
 
     @classmethod
     def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect what stands in a module's namespace: assets, jobs, checks, also in lists, and resources by name."""
+        """Collect what a module names: assets, jobs, schedules, sensors, resources, and checks, also in lists."""
         values: dict[str, Any] = vars(module)
         jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
-        assets: list[Asset[..., Any]] = [value for value in values.values() if isinstance(value, Asset)]
+        assets: list[Asset[..., Any] | MultiAsset[..., Any]] = [
+            value for value in values.values() if isinstance(value, Asset | MultiAsset)
+        ]
         named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs)
+        schedules = [value for value in values.values() if isinstance(value, Schedule)]
+        sensors = [value for value in values.values() if isinstance(value, Sensor)]
+        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs, schedules, sensors)
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
@@ -67,20 +85,61 @@ class Definitions:
             resources,
             (check for unit in units for check in unit.checks),
             (job for unit in units for job in unit.jobs.values()),
+            (each for unit in units for each in unit.schedules.values()),
+            (each for unit in units for each in unit.sensors.values()),
         )
+
+    def with_resources(self, resources: Mapping[str, Resource]) -> Definitions:
+        """Return the same definitions with other resources."""
+        changed = copy(self)
+        changed.resources = dict(resources)
+        return changed
 
     def refuse_missing_resources(self) -> None:
         """Check that all get their resources. Only the whole project can say: modules may share them.
 
         Raises:
-            InvalidDefinition: a resource that an asset, a check, an op or a hook asks for is not given.
+            InvalidDefinition: a resource that an asset, a check, an op, a hook or a sensor asks for is not given.
         """
         everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*self.assets, *self.checks)
         for each in everyone:
             for argument, wanted in each.signature.resources.items():
                 self.resource(each, argument, wanted)
+        for asset in self.assets:
+            self.hook_resources(asset.hooks)
         for job in self.jobs.values():
             self.resources_of(job)
+        for schedule in self.schedules.values():
+            self.resources_asked(f"schedule {schedule.name!r}", schedule.asked)
+        for sensor in self.sensors.values():
+            self.resources_asked(f"sensor {sensor.name!r}", sensor.asked)
+
+    def resources_asked(self, whose: str, asked: Asked | None) -> dict[str, Resource]:
+        """Return what the function of a schedule or sensor asks for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        if asked is None:
+            return {}
+        return {
+            argument: self.resource_for(whose, asked.where, argument, wanted)
+            for argument, wanted in asked.resources.items()
+        }
+
+    def hook_resources(self, hooks: Iterable[Hook]) -> dict[Hook, dict[str, Resource]]:
+        """Return what hooks ask for, by argument.
+
+        Raises:
+            InvalidDefinition: a resource is not given.
+        """
+        return {
+            hook: {
+                argument: self.resource_for(f"hook {hook.name!r}", hook.where, argument, wanted)
+                for argument, wanted in hook.resources.items()
+            }
+            for hook in hooks
+        }
 
     def resources_of(self, job: AnyJob) -> dict[Op | Hook, dict[str, Resource]]:
         """Return what the ops and hooks of a job ask for, by argument.
@@ -116,8 +175,9 @@ class Definitions:
             InvalidDefinition: there is none, or several and none has the argument's name.
         """
         fitting = {name: resource for name, resource in self.resources.items() if isinstance(resource, wanted)}
-        if argument in fitting:
-            return fitting[argument]
+        name = argument.rpartition(".")[2]  # that of an op stands behind the op's address
+        if name in fitting:
+            return fitting[name]
         if len(fitting) == 1:
             return next(iter(fitting.values()))
         problem = (
@@ -157,6 +217,50 @@ def _jobs(jobs: Iterable[object]) -> Iterator[AnyJob]:
                 f"job {job.name!r} is defined twice; the other definition is at {other.where}", where=job.where
             )
     yield from known.values()
+
+
+def _schedules(schedules: Iterable[object]) -> dict[str, Schedule]:
+    """Return schedules by their names.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another.
+    """
+    known: dict[str, Schedule] = {}
+    for schedule in schedules:
+        if not isinstance(schedule, Schedule):
+            raise InvalidDefinition(
+                f"{schedule!r} among the schedules is none; decorate its function with @schedule, or make one with "
+                "define_schedule",
+                where=place_of(schedule) if inspect.isfunction(schedule) else None,
+            )
+        _refuse_second(schedule, known.setdefault(schedule.name, schedule))
+    return known
+
+
+def _sensors(sensors: Iterable[object], schedules: Mapping[str, Schedule]) -> dict[str, Sensor]:
+    """Return sensors by their names.
+
+    Raises:
+        InvalidDefinition: one is none, or has the name of another or of a schedule: both are switched by their names.
+    """
+    known: dict[str, Sensor] = {}
+    for sensor in sensors:
+        if not isinstance(sensor, Sensor):
+            raise InvalidDefinition(
+                f"{sensor!r} among the sensors is none; decorate its function with @sensor or the like",
+                where=place_of(sensor) if inspect.isfunction(sensor) else None,
+            )
+        _refuse_second(sensor, schedules.get(sensor.name) or known.setdefault(sensor.name, sensor))
+    return known
+
+
+def _refuse_second(automation: Schedule | Sensor, other: Schedule | Sensor) -> None:
+    if other is not automation:
+        kind = "schedule" if isinstance(automation, Schedule) else "sensor"
+        raise InvalidDefinition(
+            f"{kind} {automation.name!r} is defined twice; the other definition is at {other.where}",
+            where=automation.where,
+        )
 
 
 def _refuse_others(assets: Iterable[object], checks: Iterable[object], resources: Mapping[str, object]) -> None:
@@ -223,6 +327,18 @@ def _refuse_shared_names(checks: tuple[AssetCheck, ...]) -> None:
                 "of them another name",
                 where=check.where,
                 asset=str(check.asset),
+            )
+
+
+def _refuse_shared_config(assets: tuple[Asset[..., Any], ...]) -> None:
+    by_name: dict[str, Asset[..., Any]] = {}
+    for asset in assets:
+        other = by_name.setdefault(asset.config_name, asset) if asset.signature.config_model is not None else asset
+        if other.shared is not asset.shared:
+            raise _clash(
+                asset,
+                f"has its config under the name {asset.config_name!r}, as the function at {other.where} has; give the "
+                "multi_asset another name",
             )
 
 

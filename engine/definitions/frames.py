@@ -41,6 +41,8 @@ class FrameType:
     """Whether it is the asset's own preceding partition."""
     is_committed: bool = False
     """Whether it is the visible content of the partition that a check judges."""
+    has_metadata: bool = False
+    """Whether it is returned within a `MaterializeResult`."""
 
 
 def read_frame_type(annotation: object) -> FrameType | None:
@@ -51,17 +53,22 @@ def read_frame_type(annotation: object) -> FrameType | None:
     """
     origin = get_origin(annotation) or annotation
     if origin is LazyFrame or _is_subclass(origin, pl.LazyFrame):
-        return FrameType(_model(annotation), is_lazy=True)
+        return FrameType(model_in(annotation), is_lazy=True)
     if origin is Previous:
-        return FrameType(_model(annotation), is_lazy=True, is_previous=True)
+        return FrameType(model_in(annotation), is_lazy=True, is_previous=True)
     if origin is Committed:
-        return FrameType(_model(annotation), is_lazy=True, is_committed=True)
+        return FrameType(model_in(annotation), is_lazy=True, is_committed=True)
     if origin is DataFrame or _is_subclass(origin, pl.DataFrame):
-        return FrameType(_model(annotation), is_lazy=False)
+        return FrameType(model_in(annotation), is_lazy=False)
     return None
 
 
-def _model(annotation: object) -> type | None:
+def model_in(annotation: object) -> type | None:
+    """Return the model in the brackets of an annotation; none: there are no brackets.
+
+    Raises:
+        InvalidDefinition: what stands there is no model of `pandera.polars`.
+    """
     arguments = get_args(annotation)
     if not arguments:
         return None

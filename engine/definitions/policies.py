@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, cast
 
-from deltaworks.errors import InvalidDefinition
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.errors import InvalidDefinition, Place
+
+_POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 
 _FIRST_GROWTH = 4
 """A call sized by bytes makes at most so many times as many partitions as its size has been learned from."""
@@ -198,3 +202,24 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+
+def read_limits(
+    key: AssetKey, where: Place, timeout_s: float | None, memory_mb: float | None, *, isolate: bool
+) -> Limits:
+    """Return the limits of the calls of an asset.
+
+    Raises:
+        InvalidDefinition: they make no sense.
+    """
+    try:
+        return Limits(timeout_s, memory_mb, isolate)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"asset {str(key)!r}: {error.reason}", where=where, asset=str(key)) from error
+
+
+def pool_problem(pool: object) -> str | None:
+    """Say why something cannot be the name of a pool; none: it can."""
+    if pool is None or (isinstance(pool, str) and _POOL.fullmatch(pool)):
+        return None
+    return f"pool must be a name of letters, digits, dashes and underscores, not {pool!r}"

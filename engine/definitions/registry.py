@@ -1,4 +1,4 @@
-"""Registry: the assets and checks that are defined while a module is loaded, also those that a later name hides."""
+"""Registry: what is defined while a module is loaded, also what a later name hides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.asset import Asset
     from deltaworks.engine.definitions.asset_check import AssetCheck
+    from deltaworks.engine.definitions.automation.schedule import Schedule
+    from deltaworks.engine.definitions.automation.sensor import Sensor
 
 
 @dataclass
@@ -19,6 +21,7 @@ class Defined:
 
     assets: list[Asset[..., Any]] = field(default_factory=list["Asset[..., Any]"])
     checks: list[AssetCheck] = field(default_factory=list["AssetCheck"])
+    automations: list[Schedule | Sensor] = field(default_factory=list["Schedule | Sensor"])
 
 
 _defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=None)
@@ -26,7 +29,7 @@ _defined: ContextVar[Defined | None] = ContextVar("deltaworks_defined", default=
 
 @contextmanager
 def collecting() -> Generator[Defined]:
-    """Yield what receives every asset and check as it is defined."""
+    """Yield what receives everything as it is defined."""
     defined = Defined()
     token = _defined.set(defined)
     try:
@@ -47,3 +50,10 @@ def note_check(check: AssetCheck) -> None:
     defined = _defined.get()
     if defined is not None:
         defined.checks.append(check)
+
+
+def note_automation(automation: Schedule | Sensor) -> None:
+    """Tell a schedule or a sensor to whoever is collecting."""
+    defined = _defined.get()
+    if defined is not None:
+        defined.automations.append(automation)

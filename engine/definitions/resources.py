@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretBytes, SecretStr, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from deltaworks.errors import InvalidSettings
+
+MASK = "**********"
+"""As pydantic shows a secret."""
+
+_EXTRA = "Extra inputs are not permitted"
+"""As pydantic says it."""
 
 
 class EnvVar:
@@ -39,6 +48,18 @@ class EnvVar:
         return f"EnvVar({self.name!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class ShownValue:
+    """A field of a resource as people may see it."""
+
+    name: str
+    shown: str
+    variable: str | None
+    """The environment variable that it is read from."""
+    is_given: bool
+    """Whether anybody said what it is; else it is the field's default."""
+
+
 class Resource(BaseModel):
     """Base of an author's resources: annotated fields, and methods that assets call."""
 
@@ -52,11 +73,12 @@ class Resource(BaseModel):
         if not any(isinstance(value, EnvVar) for value in values.values()):
             super().__init__(**values)
             return
-        # Nothing can be validated before the variables are read; pydantic's own way to restore a model keeps the
+        self._refuse_misfits(values)
+        # The whole cannot be validated before the variables are read; pydantic's own way to restore a model keeps the
         # values as they are until `resolve`.
         self.__setstate__(
             {
-                "__dict__": values,
+                "__dict__": {**_default_resources(type(self)), **values},
                 "__pydantic_fields_set__": set(values),
                 "__pydantic_extra__": None,
                 "__pydantic_private__": {"_variables": {}},
@@ -68,9 +90,15 @@ class Resource(BaseModel):
         """Make the resource ready for one run, and put it away at its end; by default there is nothing to do.
 
         An author's resource overrides it as a context manager that yields the resource: itself, with what it opened in
-        private attributes. It is entered once a run, and after those of the resources that stand in its fields.
+        private attributes. Each process of a run enters it once, before the first call that asks for it and after
+        those of the resources in its fields. Several threads may then use it at once, and another one puts it away.
         """
         yield self
+
+    @classmethod
+    def is_set_up(cls) -> bool:
+        """Return whether there is anything to do before a run can use it, and after."""
+        return cls.for_run is not Resource.for_run
 
     def resolve(self, environ: Mapping[str, str]) -> Self:
         """Return this resource with every `EnvVar` replaced by its value, validated; so in the resources of its fields.
@@ -94,11 +122,69 @@ class Resource(BaseModel):
         try:
             made = type(self)(**values)
         except ValidationError as error:
-            # The values stay out of the message: they may be secret.
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
-            raise InvalidSettings(f"resource {name} cannot be made: {wrong}") from None
+            raise InvalidSettings(f"resource {name} cannot be made: {without_values(error)}") from None
         made._variables = variables
         return made
+
+    def hidden(self) -> Iterator[tuple[str, str]]:
+        """Yield what must not be written down, each with what stands for it, those of the resources in fields too.
+
+        That is what was read from the environment, for which the variable stands, the values of `SecretStr`, and the
+        passwords of URLs.
+        """
+        for field, value in self.__dict__.items():
+            if isinstance(value, Resource):
+                yield from value.hidden()
+            elif field in self._variables:
+                shown = f"${self._variables[field]}"
+                yield from ((secret, shown) for secret in (_text(value), *_passwords(_text(value))))
+            else:
+                yield from ((secret, MASK) for secret in _secrets_in(value))
+
+    def shown(self) -> Iterator[ShownValue]:
+        """Yield the fields as people may see them: without secrets, and `EnvVar`s by their names."""
+        for name in type(self).model_fields:
+            value = self.__dict__.get(name, type(self).model_fields[name].default)
+            variable = value.name if isinstance(value, EnvVar) else self._variables.get(name)
+            match value:
+                case _ if variable is not None:
+                    text = f"${variable}"
+                case Resource():
+                    text = type(value).__name__
+                case _:
+                    text = str(value)
+                    for secret in _secrets_in(value):
+                        text = text.replace(secret, MASK)
+            yield ShownValue(name, text, variable, name in self.model_fields_set)
+
+    @classmethod
+    def _refuse_misfits(cls, values: Mapping[str, Any]) -> None:
+        """Validate what is known before the variables are read: the names of fields, and each value by itself.
+
+        Raises:
+            ValidationError: a field is missing or unknown, or a value does not fit.
+        """
+        known = {field: value for field, value in values.items() if not isinstance(value, EnvVar)}
+        awaited = values.keys() - known.keys()
+        found: list[tuple[str, Any, Any]] = [
+            (field, "extra_forbidden", _EXTRA) for field in sorted(awaited - cls.model_fields.keys())
+        ]
+        try:
+            cls.__pydantic_validator__.validate_python(known)
+        except ValidationError as error:
+            # What has no place is about several fields together, which are not all there yet.
+            placed = [each for each in error.errors(include_url=False) if each["loc"]]
+            found += [
+                (str(each["loc"][0]), each["type"], each["msg"])
+                for each in placed
+                if not (each["type"] == "missing" and each["loc"][0] in awaited)
+            ]
+        if found:
+            details = [
+                InitErrorDetails(type=PydanticCustomError(kind, message), loc=(field,), input=values.get(field))
+                for field, kind, message in found
+            ]
+            raise ValidationError.from_exception_data(cls.__name__, details)
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """Show what was read from the environment by the name of its variable."""
@@ -116,16 +202,51 @@ class Resource(BaseModel):
         )
 
 
-def environment_values(resource: Resource) -> Iterator[tuple[str, str]]:
-    """Yield the variables that a resource and those in its fields were read from, each with its value."""
-    for field, variable in resource._variables.items():  # pyright: ignore[reportPrivateUsage]
-        value: object = getattr(resource, field)
-        yield variable, value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    for value in resource.__dict__.values():
-        if isinstance(value, Resource):
-            yield from environment_values(value)
-
-
 def with_fields(resource: Resource, fields: Mapping[str, Resource]) -> Resource:
     """Return a resource with other resources in its fields."""
     return resource.model_copy(update=fields) if fields else resource
+
+
+def without_values(error: ValidationError) -> str:
+    """Say what does not fit and where, without the values: they may be secret."""
+    found = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}".removeprefix(": ") for each in found)
+
+
+def _default_resources(resource: type[Resource]) -> dict[str, Resource]:
+    defaults = {name: field.default for name, field in resource.model_fields.items()}
+    return {name: default for name, default in defaults.items() if isinstance(default, Resource)}
+
+
+def _secrets_in(value: object) -> Iterator[str]:
+    match value:
+        case SecretStr() | SecretBytes():
+            yield from (_text(value), *_passwords(_text(value)))
+        case str():
+            yield from _passwords(value)
+        case BaseModel():
+            for each in vars(value).values():
+                yield from _secrets_in(each)
+        case _:
+            pass
+
+
+def _text(value: object) -> str:
+    match value:
+        case SecretStr():
+            return value.get_secret_value()
+        case SecretBytes():
+            return value.get_secret_value().decode("utf-8", "replace")
+        case _:
+            return str(value)
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Yield the password of a URL, as it stands there and as it is: a driver may quote it alone."""
+    try:
+        password = urlsplit(text).password if "://" in text else None
+    except ValueError:
+        return  # it is no URL
+    if password:
+        yield password
+        yield unquote(password)

@@ -1,7 +1,7 @@
 """Signature: what a function's annotations say about its asset.
 
 Arguments are told apart by their type: a frame is an upstream asset, `Partition`, `Logger` and subclasses of `Resource`
-are injected. Everything else is refused, since nobody could fill it in.
+and `Config` are injected. Everything else is refused, since nobody could fill it in.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from deltaworks.engine.definitions.frames import FrameType, read_frame_type
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.mappings.declared import KeyFunction, PartitionMapping, TimeWindowMapping, as_mapping
+from deltaworks.engine.definitions.materialize_result import read_returned_type
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.definitions.shared_call import Wanted
 from deltaworks.errors import InvalidDefinition, Place
 
-_INJECTED = (Partition, Logger)
+_INJECTED = (Partition, Logger, Wanted)
+_CONFIGURED = ("asset", "multi_asset")
 _PREVIOUS = "Previous, the asset's own preceding partition"
 
 
@@ -65,7 +69,18 @@ class Signature:
     """The argument that receives the `Partition`."""
     logger: str | None = None
     """The argument that receives the `Logger`."""
+    config: str | None = None
+    """The argument that receives the config."""
+    config_model: type[Config] | None = None
+    wanted: str | None = None
+    """The argument that is told which outputs a call is to make."""
     returns: FrameType = field(default=FrameType(None, is_lazy=True))
+
+    @property
+    def owners(self) -> dict[str, type]:
+        """The classes of the project whose methods its function calls on its arguments, by argument."""
+        config = {} if self.config is None or self.config_model is None else {self.config: self.config_model}
+        return {**self.resources, **config}
 
 
 def read_signature(
@@ -90,7 +105,12 @@ def read_signature(
         InvalidDefinition: an argument or the return value has no annotation, or one that means nothing here.
     """
     try:
-        return _read(function, read_hints(function, local_names), name, returns, judged)
+        signature = _read(function, read_hints(function, local_names), name, returns, judged)
+        if signature.config is not None and what not in _CONFIGURED:
+            raise InvalidDefinition(f"argument {signature.config!r} is a Config, which only assets and ops are given")
+        if signature.wanted is not None and what != "multi_asset":
+            raise InvalidDefinition(f"argument {signature.wanted!r} is Wanted, which only a multi_asset is given")
+        return signature
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
 
@@ -124,6 +144,7 @@ def _read(
 ) -> Signature:
     upstreams: list[Upstream] = []
     resources: dict[str, type[Resource]] = {}
+    config: dict[str, type[Config]] = {}
     injected: dict[type, str] = {}
     for argument, parameter in inspect.signature(function).parameters.items():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
@@ -149,13 +170,26 @@ def _read(
             injected[annotation] = argument
         elif _is_resource(annotation):
             resources[argument] = annotation
+        elif _is_config(annotation):
+            config[argument] = annotation
         else:
             raise InvalidDefinition(
                 f"argument {argument!r} is a {_spelled(annotation)}; it must be LazyFrame[Model] or DataFrame[Model] "
-                "for an upstream asset, or Partition, Logger or a subclass of Resource"
+                "for an upstream asset, or Partition, Logger or a subclass of Resource or Config"
             )
+    if len(config) > 1:
+        raise InvalidDefinition(f"arguments {' and '.join(map(repr, config))} are both config; one is enough")
     rows = returns or _returns(hints)
-    return Signature(tuple(upstreams), resources, injected.get(Partition), injected.get(Logger), rows)
+    return Signature(
+        upstreams=tuple(upstreams),
+        resources=resources,
+        partition=injected.get(Partition),
+        logger=injected.get(Logger),
+        config=next(iter(config), None),
+        config_model=next(iter(config.values()), None),
+        wanted=injected.get(Wanted),
+        returns=rows,
+    )
 
 
 def _upstream(argument: str, frame: FrameType, declared: Input, name: str, judged: AssetKey | None) -> Upstream:
@@ -186,7 +220,10 @@ def _returns(hints: Mapping[str, Any]) -> FrameType:
     if "return" not in hints:
         raise InvalidDefinition(f"{expected}; there is none")
     annotation, _ = _split("return", hints["return"])
-    frame = _frame("the return annotation", annotation)
+    try:
+        frame = read_returned_type(annotation)
+    except InvalidDefinition as error:
+        raise InvalidDefinition(f"the return annotation: {error.reason}") from error
     if frame is None:
         raise InvalidDefinition(f"{expected}, not {_spelled(annotation)}")
     return frame
@@ -214,6 +251,10 @@ def _split(argument: str, annotation: Any) -> tuple[Any, Input | None]:
 
 def _is_resource(annotation: object) -> TypeGuard[type[Resource]]:
     return isinstance(annotation, type) and issubclass(annotation, Resource)
+
+
+def _is_config(annotation: object) -> TypeGuard[type[Config]]:
+    return isinstance(annotation, type) and issubclass(annotation, Config)
 
 
 def _spelled(annotation: object) -> str:

@@ -118,6 +118,8 @@ def _problem(signature: Signature) -> str | None:
         )
     if not signature.upstreams:
         return "it reads no asset, so nothing would tell when its rows change; let an asset make them"
+    if signature.returns.has_metadata:
+        return "it returns a MaterializeResult, but a view is not stored, so there is no record for the metadata"
     model = signature.returns.model
     rule = None if model is None else next(declare(model).taking_out(), None)
     if rule is not None:

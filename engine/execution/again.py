@@ -10,6 +10,7 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.events import PartitionSkipped
 from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Only, Plan, plan
 from deltaworks.engine.planning.request import Request
@@ -26,6 +27,8 @@ class Again:
     tables: Mapping[AssetKey, Table]
     made_by_others: tuple[PartitionSkipped, ...]
     """What others have made meanwhile, so that it is not planned any more."""
+    swap: Swap | None = None
+    """What is to be put in the place of its table at once; none: batches are committed."""
 
 
 DecideAgain: TypeAlias = Callable[[], Again]

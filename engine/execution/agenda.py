@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -24,6 +24,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.check_nodes import awaited_by_checks
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Plan
+from deltaworks.engine.planning.shared_calls import shared_calls
 
 CHUNK = 100
 """Partitions are taken in chunks of so many ordinals across all assets, so that downstream tables appear early and what
@@ -66,6 +67,9 @@ class Agenda:
         """Of the assets that wait for all of their partitions: those that could be made by themselves."""
         self._calls: deque[tuple[AssetKey, int, int]] = deque()
         """What is to be made next, by calls of exactly these partitions."""
+        self._shared = shared_calls(graph, plan.planned)
+        self._along: dict[tuple[AssetKey, int, int], tuple[AssetKey, ...]] = {}
+        """Of calls that were taken: the other assets that they make."""
         self._leaving: dict[AssetKey, list[Edge]] = {key: [] for key in plan.planned}
         for key in plan.planned:
             for edge in (*graph.nodes[key].upstream, *awaited_by_checks(graph, key)):
@@ -93,11 +97,23 @@ class Agenda:
             most = policy.partitions_a_call(*known)
             end = node.partitions.run_end(first)
             end = end if most is None else min(end, first + most - 1)
-            while last < end and (key, last + 1) in self._is_ready:
+            others = self._ready_with(key, first)
+            while last < end and (key, last + 1) in self._is_ready and self._ready_with(key, last + 1) == others:
                 last += 1
                 self._is_ready.remove((key, last))
+            if others:
+                self._is_ready -= {(other, ordinal) for other in others for ordinal in range(first, last + 1)}
+                self._along[key, first, last] = others
             return key, first, last
         return None
+
+    def along(self, key: AssetKey, first: int, last: int) -> tuple[AssetKey, ...]:
+        """Return which other assets a call that was taken makes; they are asked for once."""
+        return self._along.pop((key, first, last), ())
+
+    def _ready_with(self, key: AssetKey, ordinal: int) -> tuple[AssetKey, ...]:
+        """Return the other assets of the same call of which a partition is ready, too."""
+        return tuple(other for other in self._shared.get(key, ()) if (other, ordinal) in self._is_ready)
 
     @property
     def has_ready(self) -> bool:
@@ -117,9 +133,10 @@ class Agenda:
         """Make a partition that was taken ready once more."""
         self._make_ready(key, ordinal)
 
-    def call_again(self, key: AssetKey, first: int, last: int) -> None:
+    def call_again(self, keys: Sequence[AssetKey], first: int, last: int) -> None:
         """Let partitions that were taken be taken once more, by a call of exactly these."""
-        self._calls.append((key, first, last))
+        self._calls.append((keys[0], first, last))
+        self._along[keys[0], first, last] = tuple(keys[1:])
 
     def committed(self, key: AssetKey, ordinal: int) -> None:
         """Note that a partition is made, which may make others ready."""

@@ -22,7 +22,7 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Only, Plan, Step
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import Attempt, RunEntry, read_runs
+from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, read_runs, write_run
 from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
@@ -107,9 +107,23 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
         started_at=run.started_at,
         attempt=number,
         tags=run.tags,
+        job=run.job,
+        job_partition=run.job_partition,
+        config=run.config,
+        tick=run.tick,
         failures=run.failures,
         earlier=(*run.earlier, before),
     )
+
+
+def end_with_nothing_left(store: Store, entry: RunEntry, now: dt.datetime, *, has_failed: bool) -> None:
+    """End an attempt that found everything done by those before it, which may have died before they could say so.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    status = RunStatus.FAILURE if has_failed else RunStatus.SUCCESS
+    write_run(store, replace(entry, status=status, ended_at=now.isoformat()))
 
 
 def decide_retry(graph: AssetGraph, store: Store, run: RunEntry, *, latest: bool = False) -> Retry:

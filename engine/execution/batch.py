@@ -168,6 +168,7 @@ def commit_batch(
             started_at=run.started_at,
             groups=tuple(groups_of(node, chosen, table)),
             checks=checks_of([judge.told(each) for _, each in chosen]),
+            metadata=metadata_of(node, chosen),
         )
 
     committed = commit_partitions(
@@ -238,7 +239,14 @@ def groups_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]], table
             columns=next((outcome.fingerprints for outcome, _ in chosen if outcome.fingerprints), None),
             inputs=dict(inputs),
             reads=dict(reads),
+            config_hash=chosen[0][0].task.config_hash,
         )
+
+
+def metadata_of(node: Node, chosen: Sequence[tuple[Outcome, StagedOutcome]]) -> Mapping[str, Json]:
+    """Return what a record keeps of what functions want to be remembered: of a partitioned asset by partition."""
+    by_key = {each.partition.key: outcome.metadata for outcome, each in chosen if outcome.metadata}
+    return by_key if node.is_partitioned else by_key.get("", {})
 
 
 def reads_of(node: Node, checks: ChecksRead, table: Table) -> dict[str, Pin]:

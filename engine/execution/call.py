@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition import Partition
-from deltaworks.engine.execution.given import Given, Resources, called, describe
+from deltaworks.engine.execution.asset_resources import AssetResources
+from deltaworks.engine.execution.given import Given, Produced, called, describe, produced
 from deltaworks.engine.execution.task import Task, where_of
 from deltaworks.engine.planning.graph import Node
-from deltaworks.errors import RunError, ValidationFailed
+from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
 from deltaworks.io.dtypes import delta_problem
 from deltaworks.io.partition_values import stored
 from deltaworks.io.places import Places
 from deltaworks.io.store import Store
 from deltaworks.validation import Contract, compile_contract
+
+Configs: TypeAlias = Mapping[str, Config]
+"""By `config_name`, of the assets that take one."""
 
 ContractKey: TypeAlias = tuple[type | None, tuple[tuple[str, pl.DataType], ...]]
 """A model and the columns that it was compiled for."""
@@ -90,19 +96,63 @@ class Result:
         return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
-def call_function(call: Call, store: Store, resources: Resources) -> pl.LazyFrame:
+def call_function(call: Call, store: Store, resources: AssetResources, config: Configs) -> Produced:
     """Call the function, and those of the views that it reads, and return its result, lazily.
 
     Raises:
         RunError: a function raised, or did not return a frame.
         ValidationFailed: the columns of a view are not those that its model declares.
     """
+    return called(call.node.asset, _arguments(call, store, resources, config), call.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What came of a function that was called once for several assets."""
+
+    outputs: Mapping[str, Any]
+    error: BaseException | None = None
+    """What it raised."""
+
+    def output(self, call: Call) -> Produced:
+        """Return what it returned of one of them.
+
+        Raises:
+            DeltaworksError: the function raised, or returned nothing of this one that can be stored.
+        """
+        asset = call.node.asset
+        assert asset.shared is not None, "assets are made together by a call that they share"
+        try:
+            if self.error is not None:
+                raise self.error
+            returned = asset.shared.picked(self.outputs, asset.shared.output_of(asset.key))
+        except DeltaworksError:
+            raise
+        except Exception as error:
+            raise RunError(f"{call.where}: {describe(error, asset.where.file)}") from error
+        return produced(asset, returned, call.where)
+
+
+def call_together(calls: Sequence[Call], store: Store, resources: AssetResources, config: Configs) -> Together:
+    """Call the function that several assets share once, for all of them."""
+    shared = calls[0].node.asset.shared
+    assert shared is not None, "assets are made together by a call that they share"
+    try:
+        arguments = _arguments(calls[0], store, resources, config)
+        return Together(shared.outputs(arguments, [shared.output_of(call.node.key) for call in calls]))
+    except Exception as error:  # noqa: BLE001 - whatever user code raises fails each of the assets
+        return Together({}, error)
+
+
+def _arguments(call: Call, store: Store, resources: AssetResources, config: Configs) -> dict[str, Any]:
     given = Given(call.task.inputs, call.task.cuts, store, resources)
     arguments = given.arguments(call.node, "", call.where)
     signature = call.node.asset.signature
     if signature.partition is not None:
         arguments[signature.partition] = call.partition
-    return called(call.node.asset, arguments, call.where)
+    if signature.config is not None:
+        arguments[signature.config] = config[call.node.asset.config_name]
+    return arguments
 
 
 def guard(call: Call, lf: pl.LazyFrame, compiled: dict[ContractKey, Contract]) -> Result:

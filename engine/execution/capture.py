@@ -21,6 +21,9 @@ STEP_BYTES: Final = 1024 * 1024
 LINE_CHARACTERS: Final = 16 * 1024
 """A longer line is cut into several."""
 
+OF_AUTHORS: Final = "deltaworks.asset"
+"""The logger that a `Logger` writes to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -83,6 +86,7 @@ class _Step:
                 self._sink(Line(self._name, stream, part, level))
 
 
+_MASKED: contextvars.ContextVar[Callable[[str], str] | None] = contextvars.ContextVar("deltaworks_masked", default=None)
 _CURRENT: contextvars.ContextVar[_Step | None] = contextvars.ContextVar("deltaworks_step", default=None)
 
 
@@ -97,7 +101,9 @@ class _StandIn:
         step = _CURRENT.get()
         if step is not None:
             step.write(self._name, text)
-        return self.stream.write(text)
+        masked = _MASKED.get()
+        self.stream.write(text if masked is None else masked(text))
+        return len(text)
 
     def writelines(self, lines: list[str]) -> None:
         for line in lines:
@@ -118,7 +124,18 @@ class _Handler(logging.Handler):
             step.log(record.levelname, self.format(record))
 
 
+class _Mask(logging.Filter):
+    """Takes secrets out of what authors log, whoever shows it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        masked = _MASKED.get()
+        if masked is not None:
+            record.msg, record.args = masked(record.getMessage()), ()
+        return True
+
+
 _HANDLER = _Handler()
+_MASK = _Mask()
 _LOCK = threading.Lock()
 
 
@@ -144,12 +161,27 @@ def capture(step: str, sink: LineSink, limit_bytes: int = STEP_BYTES) -> Generat
 
 
 @contextmanager
+def masking(masked: Callable[[str], str]) -> Generator[None]:
+    """Take secrets out of what the code in this context prints or logs, before the terminal shows it.
+
+    A secret that is printed in several pieces gets out.
+    """
+    with capturing():
+        token = _MASKED.set(masked)
+        try:
+            yield
+        finally:
+            _MASKED.reset(token)
+
+
+@contextmanager
 def capturing() -> Generator[None]:
     """Keep the stand-ins in place, so that steps in this context need not put them there one by one."""
     logger = logging.getLogger("deltaworks")
     with _LOCK:
         stand_ins = [_installed("stdout"), _installed("stderr")]
         logger.addHandler(_HANDLER)
+        logging.getLogger(OF_AUTHORS).addFilter(_MASK)
         used: list[_StandIn | _Handler] = [*stand_ins, _HANDLER]
         for each in used:
             each.users += 1
@@ -165,6 +197,7 @@ def capturing() -> Generator[None]:
                     setattr(sys, name, stand_in.stream)
             if _HANDLER.users == 0:
                 logger.removeHandler(_HANDLER)
+                logging.getLogger(OF_AUTHORS).removeFilter(_MASK)
 
 
 def _installed(name: str) -> _StandIn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
@@ -10,6 +11,7 @@ from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.pin import Members, pin
 from deltaworks.engine.execution.task import CheckRead, ChecksRead, PinnedInput
 from deltaworks.engine.planning.check_nodes import CheckNode
+from deltaworks.engine.planning.empty_call import declared_schema
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.io.table import Table
 
@@ -52,11 +54,17 @@ def check_pins(
 
     def pinned(edge: Edge, ordinal: int) -> PinnedInput:
         if not edge.correspondence.joins_all:
-            return pin(graph, tables[edge.upstream], edge, ordinal, ordinal, known)
+            return read_at(edge, ordinal)
         place = edge.downstream, edge.argument.argument
         if place not in shared:
-            shared[place] = pin(graph, tables[edge.upstream], edge, ordinal, ordinal, known)
+            shared[place] = read_at(edge, ordinal)
         return shared[place]
+
+    def read_at(edge: Edge, ordinal: int) -> PinnedInput:
+        found = pin(graph, tables[edge.upstream], edge, ordinal, ordinal, known)
+        if found.schema is None and edge.upstream != node.key:  # it is compared with a table that is not there yet
+            return replace(found, schema=declared_schema(graph.nodes[edge.upstream]))
+        return found
 
     return {
         ordinal: {

@@ -16,7 +16,8 @@ import polars as pl
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.check_result import CheckResult
 from deltaworks.engine.definitions.partitions.partition import Partition
-from deltaworks.engine.execution.given import Given, Resources, describe
+from deltaworks.engine.execution.asset_resources import AssetResources
+from deltaworks.engine.execution.given import Given, describe
 from deltaworks.engine.execution.task import Checked, CheckRead, PinnedInput
 from deltaworks.engine.planning.check_nodes import CheckNode
 from deltaworks.engine.planning.graph import Node
@@ -35,7 +36,7 @@ class Checker:
     """What checks are called with."""
 
     store: Store
-    resources: Resources
+    resources: AssetResources
 
     def judge(self, check: CheckNode, ordinal: int, judged: PinnedInput, read: CheckRead) -> Checked:
         """Call a check on one partition.
@@ -63,7 +64,7 @@ class Checker:
                 arguments[definition.signature.partition] = partition
             return definition.function(**arguments)
 
-        return _asked(definition, where, call)
+        return self._asked(definition, where, call)
 
     def compare(
         self, check: CheckNode, judged: PartitionStatistics, trailing: Sequence[PartitionStatistics]
@@ -71,35 +72,37 @@ class Checker:
         """Judge a partition by its statistics and those of others, the latest last."""
         comparison = check.check.comparison
         assert comparison is not None, "a check of rows is called with rows"
-        return _asked(check.check, _place(check, judged.key), lambda: comparison(judged, trailing))
+        return self._asked(check.check, _place(check, judged.key), lambda: comparison(judged, trailing))
+
+    def _asked(self, check: AssetCheck, where: str, call: Callable[[], object]) -> Checked:
+        masked = self.resources.masked
+        try:
+            return _answered(check, call(), masked)
+        except DeltaworksError as error:
+            return _not_judged(check, masked(str(error).removeprefix(f"{where}: ")))
+        except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
+            self.resources.secrets.scrub(error)
+            _LOG.debug("%s raised", where, exc_info=True)
+            return _not_judged(check, masked(describe(error, check.where.file)))
 
 
 def _place(check: CheckNode, key: str) -> str:
     return f"{check.check.asset} {key}".rstrip() + f": check {check.check.name}"
 
 
-def _asked(check: AssetCheck, where: str, call: Callable[[], object]) -> Checked:
-    try:
-        return _answered(check, call())
-    except DeltaworksError as error:
-        return _not_judged(check, str(error).removeprefix(f"{where}: "))
-    except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
-        _LOG.debug("%s raised", where, exc_info=True)
-        return _not_judged(check, describe(error, check.where.file))
-
-
-def _answered(check: AssetCheck, answer: object) -> Checked:
-    """Return what a check's answer means."""
+def _answered(check: AssetCheck, answer: object, masked: Callable[[str], str]) -> Checked:
+    """Return what a check's answer means, without secrets."""
     if isinstance(answer, bool):
         answer = CheckResult(answer)
     if not isinstance(answer, CheckResult):
         return _not_judged(check, f"the function returned {_shown(answer)}, expected a CheckResult or a Boolean")
+    metadata = {name: masked(each) if isinstance(each, str) else each for name, each in answer.metadata.items()}
     if answer.passed:
-        return Checked(None, dict(answer.metadata))
+        return Checked(None, metadata)
     severity = Severity(answer.severity or (Severity.FAIL if check.blocking else Severity.WARN))
-    facts = ", ".join(f"{name} {value}" for name, value in answer.metadata.items())
-    note = answer.message or facts or None
-    return Checked(RuleResult(None, check.name, severity, None, note=note, is_check=True), dict(answer.metadata))
+    facts = ", ".join(f"{name} {value}" for name, value in metadata.items())
+    note = _on_a_line(masked(answer.message or facts)) or None
+    return Checked(RuleResult(None, check.name, severity, None, note=note, is_check=True), metadata)
 
 
 def staged_pin(node: Node, partition: StagedPartition, schema: pl.Schema) -> PinnedInput:
@@ -129,6 +132,11 @@ def refusals_of(made: Mapping[str, Checked]) -> tuple[RuleResult, ...]:
 
 def _not_judged(check: AssetCheck, problem: str) -> Checked:
     return Checked(RuleResult(None, check.name, Severity.FAIL, None, problem=problem, is_check=True), {})
+
+
+def _on_a_line(text: str) -> str:
+    """Return an author's text for a sentence: what would steer a terminal is spelled out."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
 
 
 def _shown(value: Any) -> str:

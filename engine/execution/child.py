@@ -66,7 +66,7 @@ def serve(descriptor: int) -> None:
     os.dup2(2, 1)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a process of its own has plain files
-    _die_first()
+    die_with_parent()
     wire = _Wire(Connection(descriptor))
     instructions: Instructions = wire.connection.recv()
     logger = logging.getLogger("deltaworks")
@@ -136,11 +136,11 @@ def _receive(wire: _Wire, tasks: SimpleQueue[Task | None]) -> None:
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def _die_first() -> None:
-    """Ask the kernel to end this process with its coordinator, and before it; only Linux can be asked.
+def die_with_parent() -> None:
+    """Ask the kernel to end this process with the one that started it, and before it; only Linux can be asked.
 
-    Elsewhere, and for a coordinator that ended before this was asked, the thread that receives does the same, unless
-    user code holds Python's lock.
+    Elsewhere, and for one that ended before this was asked, the thread that receives does the same, unless user code
+    holds Python's lock.
     """
     if sys.platform != "linux":
         return

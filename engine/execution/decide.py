@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
+from deltaworks.engine.execution.fit import misfit, verify_fit
 from deltaworks.engine.execution.foreseen import foreseen
 from deltaworks.engine.execution.migration import Migration, find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.left_out import without
 from deltaworks.engine.planning.plan import Only, Plan, plan
 from deltaworks.engine.planning.request import Request, request
 from deltaworks.engine.planning.selection import select
@@ -45,6 +46,8 @@ class Decision:
     """The tables of others that it depends on and that cannot be read, and why."""
     migrations: tuple[Migration, ...] = ()
     """What has to be migrated before anything of these assets, or made from them, can be made."""
+    misfits: Mapping[AssetKey, str] = field(default_factory=dict[AssetKey, str])
+    """The assets that cannot rely on the tables of others that they read, and why."""
 
 
 def ask(
@@ -81,12 +84,12 @@ def decide(
 
     Nothing is made below `unseen`, sources that could not be observed, and below tables of others that cannot be read.
 
-    Nor is anything made of an asset whose table needs a migration, or below it; everything else is.
+    Nor is anything made of an asset whose table needs a migration, or that finds other columns in the tables of others
+    than it relies on, or below it; everything else is.
 
     Raises:
         RequestError: as `ask`, or nothing of what is asked for can be made.
-        TableMismatch: the partitions of a table are of another kind than its asset's, or it cannot be written here; or
-            one that others write is not what its readers rely on.
+        TableMismatch: the partitions of a table are of another kind than its asset's, or it cannot be written here.
         LogGap: a commit is missing or damaged.
     """
     return decide_on(graph, ask(graph, store, selection, named, from_key, to_key), only=only, unseen=unseen)
@@ -106,18 +109,24 @@ def decide_on(
     returned = foreseen(graph, tables, decided.planned)
     found = {key: find_migration(graph.nodes[key], tables[key], returned.get(key)) for key in decided.planned}
     migrations = {key: migration for key, migration in found.items() if migration is not None}
-    if migrations:
-        decided = plan(graph, status, asked.request, only, unseen, migrations)
+    unfit = {key: misfit(graph, graph.nodes[key], tables) for key in decided.planned}
+    misfits = {key: problem for key, problem in unfit.items() if problem is not None}
+    if migrations or misfits:
+        decided = plan(graph, status, asked.request, only, unseen, migrations, misfits)
     for key in decided.planned:
         verify_fit(graph.nodes[key], tables[key])
-        verify_upstreams(graph, graph.nodes[key], tables)
     above = graph.above(asked.request.partitions)
+    hang = without(graph, asked.observation.faults)
+    holding = {*above, *(hang[key] for key in above if key in hang)}
+    faults = {key: fault for key, fault in asked.observation.faults.items() if key in holding}
+    to_migrate = {key: str(migration.refusal) for key, migration in migrations.items()}
     sources = {key: tables[key] for key in above if graph.is_source(key)}
     return Decision(
         asked,
-        decided,
+        replace(decided, held={**faults, **to_migrate, **misfits}),
         never_observed=tuple(key for key, table in sources.items() if not table.exists),
         as_observed=tuple((key, table.version) for key, table in sources.items() if table.exists),
-        faults={key: fault for key, fault in asked.observation.faults.items() if key in above},
+        faults=faults,
         migrations=tuple(migrations.values()),
+        misfits=misfits,
     )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import secrets
+from dataclasses import replace
 
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.engine.execution.progress import held_back
+from deltaworks.engine.planning.plan import Plan
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
+from deltaworks.io.store import Store
 
 
 def begin_entry(command: str, started: dt.datetime, kind: Kind = Kind.MATERIALIZE) -> RunEntry:
@@ -26,6 +30,26 @@ def begin_entry(command: str, started: dt.datetime, kind: Kind = Kind.MATERIALIZ
         user=user_name(),
         kind=kind,
     )
+
+
+def note_held_back(store: Store, plan: Plan, entry: RunEntry) -> RunEntry:
+    """Keep that a run has failed before it could begin, since all that it was to make is held back.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    failures = tuple(held_back(plan))
+    skipped = plan.left_out_count
+    ended = replace(
+        entry,
+        status=RunStatus.FAILURE,
+        ended_at=entry.heartbeat_at,
+        failed=len(failures),
+        failures=failures,
+        skipped=skipped,
+    )
+    write_run(store, ended)
+    return ended
 
 
 def user_name() -> str | None:

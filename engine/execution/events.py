@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.io.asset_outcome import AssetOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class StepEnded:
     staged: int
     """How many partitions wait for their commit."""
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgressed:
+    """A run goes on; told every second or so, and of no lasting interest."""
+
+    assets: tuple[AssetOutcome, ...]
+    """How far each has come, upstreams first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,7 @@ class RunNoted:
 Event: TypeAlias = (
     RunStarted
     | RunEnded
+    | RunProgressed
     | StepStarted
     | StepEnded
     | PartitionsCommitted

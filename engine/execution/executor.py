@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from deltaworks.engine.definitions.policies import error_names
@@ -35,8 +37,8 @@ class Executor(Protocol):
         """Yield the outcomes that are there, waiting for the first one for a while."""
         ...
 
-    def cancel(self) -> int:
-        """Take back the tasks that have not begun, and return how many; they yield no outcome."""
+    def cancel(self) -> list[Task]:
+        """Take back the tasks that have not begun, and return them; they yield no outcome."""
         ...
 
     def close(self) -> None:
@@ -61,7 +63,7 @@ class ThreadExecutor:
         """
         self._work, self._workers, self._end = work, workers, end
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deltaworks")
-        self._begun: list[Future[None]] = []
+        self._begun: dict[Future[None], Task] = {}
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
 
     @property
@@ -71,8 +73,8 @@ class ThreadExecutor:
 
     def submit(self, task: Task) -> None:
         """Run a task on the next free thread."""
-        self._begun = [each for each in self._begun if not each.done()]
-        self._begun.append(self._pool.submit(lambda: self._outcomes.put(attempt(self._work, task))))
+        self._begun = {each: begun for each, begun in self._begun.items() if not each.done()}
+        self._begun[self._pool.submit(lambda: self._outcomes.put(attempt(self._work, task)))] = task
 
     def wait(self, timeout_s: float) -> Iterator[Outcome]:
         """Yield the outcomes that are there, waiting for the first one for a while."""
@@ -83,9 +85,9 @@ class ThreadExecutor:
         except queue.Empty:
             return
 
-    def cancel(self) -> int:
-        """Take back the tasks that have not begun, and return how many."""
-        return sum(each.cancel() for each in self._begun if not each.cancelled())
+    def cancel(self) -> list[Task]:
+        """Take back the tasks that have not begun, and return them."""
+        return [task for each, task in self._begun.items() if not each.cancelled() and each.cancel()]
 
     def abandon(self) -> None:
         """Drop what has not begun and end what can be ended; a thread that goes on does so for nobody."""
@@ -101,18 +103,21 @@ class ThreadExecutor:
 
 def attempt(work: Work, task: Task) -> Outcome:
     """Carry a task out, whatever happens: what is raised fails the task, and nothing else."""
+    began_s = time.perf_counter()
     try:
-        return work(task)
+        outcome = work(task)
     except DeltaworksError as error:
-        return failed(task, str(error), error)
+        outcome = failed(task, str(error), error)
     except BaseException as error:  # noqa: BLE001 - sys.exit() in user code must not silence its task
-        return failed(task, f"{task.where}: {type(error).__name__}{_text(error)}", error)
+        outcome = failed(task, f"{task.where}: {type(error).__name__}{_text(error)}", error)
+    return replace(outcome, took_s=time.perf_counter() - began_s)
 
 
 def failed(task: Task, reason: str, error: BaseException) -> Outcome:
     """Return the outcome of a task whose call failed as a whole."""
     reasons = dict.fromkeys(task.ordinals, reason)
-    return Outcome(task, failures=reasons, may_pass_later=True, error_names=error_names(error))
+    others = tuple(failed(each, reason, error) for each in task.others)
+    return Outcome(task, failures=reasons, may_pass_later=True, error_names=error_names(error), others=others)
 
 
 def _text(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.migration import find_migration, is_cut_alike
+from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.errors import TableMismatch
 from deltaworks.io.create import verify_partitions, verify_writable
@@ -44,6 +45,16 @@ def verify_form(node: Node, table: Table) -> None:
         verify_partitions(table, node.partition_columns, node.scheme)
 
 
+def misfit(graph: AssetGraph, node: Node, tables: Mapping[AssetKey, Table]) -> str | None:
+    """Return why an asset or a check of it cannot rely on the tables of others that it reads; none: it can."""
+    try:
+        for reader in readers_of(node):
+            verify_upstreams(graph, reader, tables)
+    except TableMismatch as error:
+        return str(error)
+    return None
+
+
 def verify_upstreams(graph: AssetGraph, node: Node, tables: Mapping[AssetKey, Table]) -> None:
     """Compare the tables of others that an asset reads with their models, or where they have none with its own.
 
@@ -58,8 +69,8 @@ def verify_upstreams(graph: AssetGraph, node: Node, tables: Mapping[AssetKey, Ta
         if differences:
             raise TableMismatch(
                 f"external table {upstream.location} (version {table.version}): {'; '.join(differences)}, as "
-                f"{_who_relies(upstream.model, node, edge)}. Nothing was written. Change the model, or ask those who "
-                "write the table."
+                f"{_who_relies(upstream.model, node, edge)}. Nothing is made from it. Change the model, or ask those "
+                "who write the table."
             )
 
 

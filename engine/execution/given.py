@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.logger import Logger
+from deltaworks.engine.definitions.materialize_result import MaterializeResult, frame_of, metadata_problem
 from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
-from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.cuts import path_of
 from deltaworks.engine.execution.task import Cuts, PinnedInput, Ranges
 from deltaworks.engine.planning.fingerprint import cut
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RunError, ValidationFailed
+from deltaworks.io.dtypes import Json
 from deltaworks.io.scan import of_keys, scan_files
 from deltaworks.io.store import Store
 from deltaworks.validation import compile_contract, conform, declare
 
-Resources: TypeAlias = Mapping[str, Mapping[str, Resource]]
-"""By the key of an asset or a view, and argument."""
+
+@dataclass(frozen=True, slots=True)
+class Produced:
+    """What a function returned."""
+
+    lf: pl.LazyFrame
+    metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """What its author wants to be remembered, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +44,17 @@ class Given:
     """By path of arguments."""
     cuts: Cuts
     store: Store
-    resources: Resources
+    resources: AssetResources
 
     def arguments(self, node: Node, path: str, where: str) -> dict[str, Any]:
         """Return the arguments of a function that stands at a path, but for a `Partition`.
 
         Raises:
-            RunError: the function of a view raised, or did not return a frame.
+            RunError: the function of a view raised, or did not return a frame; a resource could not be made ready.
             ValidationFailed: the columns of a view are not those that its model declares.
         """
         signature = node.asset.signature
-        arguments: dict[str, Any] = dict(self.resources.get(str(node.key), {}))
+        arguments: dict[str, Any] = self.resources.arguments(str(node.key))
         for edge in node.reads:
             argument, frame = edge.argument.argument, edge.argument.frame
             place = path_of(path, argument)
@@ -68,7 +77,7 @@ class Given:
             ValidationFailed: the columns are not those that its model declares.
         """
         where = f"{where}: view {view.key}" if path else f"view {view.key}"
-        lf = called(view.asset, self.arguments(view, path, where), where)
+        lf = called(view.asset, self.arguments(view, path, where), where).lf
         try:
             schema = lf.collect_schema()
         except (pl.exceptions.PolarsError, OSError) as error:
@@ -83,20 +92,37 @@ class Given:
         return _cut(lf, schema, view, self.cuts[path], where) if view.is_cut else lf
 
 
-def called(asset: Asset[..., Any], arguments: Mapping[str, Any], where: str) -> pl.LazyFrame:
+def called(asset: Asset[..., Any], arguments: Mapping[str, Any], where: str) -> Produced:
     """Call a function and return its result, with the dtypes and the order of columns that its model asks for.
 
     Raises:
-        RunError: the function raised, or did not return a frame.
+        RunError: the function raised, or returned neither a frame nor a result that a record can tell of.
     """
     try:
         result = asset.function(**arguments)
+    except RunError as error:  # what an asset's ops say is a sentence already
+        raise RunError(f"{where}: {error}") from error
     except Exception as error:
         raise RunError(f"{where}: {describe(error, asset.where.file)}") from error
-    if not isinstance(result, pl.LazyFrame | pl.DataFrame):
-        raise RunError(f"{where}: the function returned {type(result).__name__}, expected a Polars frame")
+    return produced(asset, result, where)
+
+
+def produced(asset: Asset[..., Any], returned: Any, where: str) -> Produced:
+    """Return what a function returned, with the dtypes and the order of columns that its model asks for.
+
+    Raises:
+        RunError: it is neither a frame nor a result that a record can tell of.
+    """
+    frame, metadata = frame_of(returned), dict[str, Json]()
+    if isinstance(returned, MaterializeResult):
+        problem = metadata_problem(returned.metadata)
+        if problem:
+            raise RunError(f"{where}: {problem} ({asset.where})")
+        metadata = json.loads(json.dumps(dict(returned.metadata)))
+    if not isinstance(frame, pl.LazyFrame | pl.DataFrame):
+        raise RunError(f"{where}: the function returned {type(frame).__name__}, expected a Polars frame")
     try:
-        return conform(asset.model, result.lazy())
+        return Produced(conform(asset.model, frame.lazy()), metadata)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise RunError(f"{where}: {describe(error, asset.where.file)}") from error
 

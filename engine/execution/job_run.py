@@ -18,16 +18,16 @@ from itertools import count
 from deltaworks.engine.definitions.ops.hooks import Ending, Hook, RunEnded, StepEnded
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.policies import RetryPolicy
+from deltaworks.engine.execution.events import RunNoted, Stopping
 from deltaworks.engine.execution.op_call import Refused, Returned
 from deltaworks.engine.execution.step_call import Done, StepCalls
-from deltaworks.engine.execution.step_events import JobNoted, JobStopping, StepEventSink, StepFinished, StepRetried
-from deltaworks.engine.execution.step_journal import StepJournal
+from deltaworks.engine.execution.step_events import StepEventSink, StepFinished, StepRetried
+from deltaworks.engine.execution.step_journal import Recorded, StepJournal
 from deltaworks.engine.execution.step_threads import StepThreads
 from deltaworks.engine.execution.step_values import StepValues
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
-from deltaworks.io.dtypes import Json
 
 WAIT_S = 0.1
 """How long the coordinator waits for results before it looks at everything else."""
@@ -62,12 +62,11 @@ class JobRun:
         calls: calls them.
         values: what they give.
         journal: how they ended, for a later run.
-        recorded: where what steps gave is that an earlier run has done.
+        recorded: how the steps ended that what it goes on from has done.
         retry: the policy of ops that have none of their own.
         hooks: of the job, that are told of steps.
         workers: how many steps run at once.
         tell: receives what happens.
-        beat: called now and then while the run goes on.
         is_kept_whole: whether what steps gave is kept to the end, for whoever asks then.
     """
 
@@ -78,17 +77,16 @@ class JobRun:
         values: StepValues,
         journal: StepJournal,
         *,
-        recorded: Mapping[StepId, Json],
+        recorded: Mapping[StepId, Recorded],
         retry: RetryPolicy,
         hooks: tuple[Hook, ...],
         workers: int,
         tell: StepEventSink,
-        beat: Callable[[], None],
         is_kept_whole: bool,
     ) -> None:
         self._agenda, self._calls, self._values, self._journal = agenda, calls, values, journal
         self._recorded = recorded
-        self._retry, self._hooks, self._tell, self._beat = retry, hooks, tell, beat
+        self._retry, self._hooks, self._tell = retry, hooks, tell
         self._is_kept_whole = is_kept_whole
         self._threads = StepThreads(workers)
         self._most = workers * QUEUED
@@ -102,6 +100,8 @@ class JobRun:
         """By op: how many of its readers have steps that have not ended."""
         self._released: set[Path] = set()
         self.tries: Counter[StepId] = Counter()
+        self.fates: Counter[Fate] = Counter()
+        """How many steps have ended how."""
 
     def carry_out(self, stop: Stop) -> None:
         """Run everything that can be run; once `stop` asks for it, finish what has begun, and no more.
@@ -112,17 +112,17 @@ class JobRun:
         is_stopping = False
         try:
             self._tell_ends({})
+            self._journal.write(at_once=True)  # what is kept, before anything of this attempt
             while not self._agenda.is_done or self._running.hooks:
                 if stop.is_asked and not is_stopping:
                     is_stopping = True
-                    self._tell(JobStopping())
+                    self._tell(Stopping())
                     self._give_up_waiting()
                     self._agenda.cancel()
                     self._tell_ends({})
                 self._dispatch()
                 self._gather()
                 self._journal.write()
-                self._beat()
         finally:
             self._threads.close()
             self._journal.write(at_once=True)
@@ -209,9 +209,12 @@ class JobRun:
             address = node.address(step.keys)
             each = done.get(step)
             is_kept = end.fate is Fate.SUCCESS and self._agenda.kept(step)
-            stored: Json = each.stored if each is not None else self._recorded[step] if is_kept else {}
-            self._journal.note(step, address, end, stored, self.tries[step])
-            if not is_kept:
+            self.fates[end.fate] += 1
+            if is_kept:
+                self._journal.note(step, address, self._recorded[step], is_kept=True)
+            else:
+                ended = Recorded(end) if each is None else Recorded(end, each.stored, self.tries[step], each.took_s)
+                self._journal.note(step, address, ended, is_kept=False)
                 self._tell(StepFinished(address, end.fate, end.reason, 0.0 if each is None else each.took_s))
                 self._call_step_hooks(step, address, end)
             if not self._is_kept_whole and self._agenda.ended_below(step.path):
@@ -229,7 +232,7 @@ class JobRun:
 
     def _note_hook(self, hook: Hook, problem: str | None) -> None:
         if problem is not None:
-            self._tell(JobNoted(f"hook {hook.name!r} ({hook.where}): {problem}"))
+            self._tell(RunNoted(f"hook {hook.name!r} ({hook.where}): {problem}"))
 
     def _release(self, path: Path) -> None:
         """Forget what was kept only for the steps of an op that have all ended, and what nobody reads."""

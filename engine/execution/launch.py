@@ -12,6 +12,7 @@ from threading import Event as Flag
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.again import DecideAgain, decide_again
+from deltaworks.engine.execution.asset_hooks import call_own_hooks, own_hooks
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.checking import Checker
@@ -25,16 +26,18 @@ from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.run import Run
 from deltaworks.engine.execution.run_log import RunLog
-from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.turn import Waiting, turn
 from deltaworks.engine.execution.workers import Workers, stager_of, start
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.errors import StorageError
+from deltaworks.errors import RunError, StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
@@ -62,6 +65,7 @@ def launch(
     skipped: Sequence[PartitionSkipped] = (),
     sharing: Sharing | None = None,
     again: DecideAgain | None = None,
+    config: Sequence[ConfigLayer] = (),
 ) -> RunReport:
     """Carry out a plan.
 
@@ -83,14 +87,22 @@ def launch(
         skipped: what others have made, so that it is not planned any more.
         sharing: how much of what runs share they may have at a time; none: as much as they like.
         again: decides anew when the run has waited for others; none: what of the plan is asked for still.
+        config: what its assets are given, beside what an earlier attempt was; later ones override earlier ones.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
-        RequestError: calls would have to run in processes that cannot load them; no table was written.
+        RequestError: the config does not fit; or calls would have to run in processes that cannot load them, in which
+            case the ledger says so. No table was written.
         StorageError: the lake cannot be written.
     """
-    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ)
+    entry = entry or begin_entry(command, now())
+    before = ConfigLayer(f"run {entry.run_id}", entry.config)
+    entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (before, *config)))
+    hooks = own_hooks(graph, plan)
+    asked_by_hooks = definitions.hook_resources(hook for own in hooks.values() for hook in own)
+    others = [each for given in asked_by_hooks.values() for each in given.values()]
+    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config, others=others)
     readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
     for key in plan.planned if swap is None else ():
         verify_fit(graph.nodes[key], tables[key])
@@ -98,8 +110,7 @@ def launch(
         verify_upstreams(graph, reader, tables)
     for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
-    entry = entry or begin_entry(command, now())
-    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, SecretValues.of(stager.resources), tell)
+    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
     write_run(store, replace(entry, status=RunStatus.QUEUED))
@@ -110,10 +121,11 @@ def launch(
                     return _unbegun(store, plan, entry, now, asked, log.tell)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
+                swap = decided.swap
             if entry.attempt == 1:
                 keep_plan(graph, store, entry.run_id, plan, tables)
             chosen = Workers(workers) if isinstance(workers, int) else workers
-            executor = start(chosen, stager, graph, tuple(plan.planned), environ, log)
+            executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             pools = Pools(
                 store,
                 entry,
@@ -124,10 +136,13 @@ def launch(
             run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
+            still = {key: own for key, own in hooks.items() if key in plan.planned}
+            call_own_hooks(still, asked_by_hooks, plan, report, stager.resources.scope, log.note)
     except BaseException:
         _end_unbegun(store, entry, now)
         raise
     finally:
+        _put_away(stager, log)
         log.flush()
     for key in plan.planned:
         save_index_if_due(tables[key])
@@ -137,6 +152,14 @@ def launch(
             # The run is over and its commits stand; a checkpoint only spares other readers work.
             tell(RunNoted(f"no checkpoint was written: {error}"))
     return report
+
+
+def _put_away(stager: Stager, log: RunLog) -> None:
+    """Put away the resources of a run that is over; what it committed stands, whatever they say."""
+    try:
+        stager.resources.scope.close()
+    except RunError as error:
+        log.tell(RunNoted(str(error)))
 
 
 def _wait(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.again import Again
+from deltaworks.engine.execution.asset_resources import NO_RESOURCES
 from deltaworks.engine.execution.batch import Batch
 from deltaworks.engine.execution.checking import Checker
-from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink
 from deltaworks.engine.execution.fit import verify_form
 from deltaworks.engine.execution.launch import launch
@@ -20,8 +22,10 @@ from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.opening import refuse_external
 from deltaworks.engine.execution.repair import Keys
 from deltaworks.engine.execution.report import RunReport
+from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap, cannot_carry
+from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import left_out
 from deltaworks.engine.planning.plan import Only, Plan
@@ -40,12 +44,13 @@ def migrate(
     node: Node,
     store: Store,
     *,
-    workers: int,
-    command: str,
+    workers: Workers | int,
+    entry: RunEntry,
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
     tell: EventSink,
     stop: Flag | Stop,
+    sharing: Sharing | None = None,
 ) -> RunReport:
     """Make every partition of a table that the engine made again, and put all of them in its place in one commit.
 
@@ -57,12 +62,13 @@ def migrate(
         graph: the assets.
         node: the asset.
         store: the lake.
-        workers: how many threads.
-        command: what started this, for the ledger.
+        workers: how many calls at once, and where; a number: on threads of this process.
+        entry: the run that begins.
         environ: where resources find their `EnvVar`s.
         now: the clock.
         tell: receives what happens.
         stop: set it to give up; the table stays as it is.
+        sharing: how much of what runs share they may have at a time; none: as much as they like.
 
     Raises:
         RequestError: there is no table, no run makes it, it reads itself, or it lacks what it is made from.
@@ -74,6 +80,35 @@ def migrate(
     refuse_external(node.asset, "migrated")
     if not node.asset.kind.is_made:
         raise RequestError(f"No run makes {node.key} ({node.asset.kind.origin}), so there is no table to make anew.")
+    decided = _decide(graph, node, store)
+    assert decided.swap is not None, "what a migration is about"
+    if not decided.swap.made:
+        return _alone(node, decided.tables[node.key], decided.swap, entry, now)
+    return launch(
+        definitions,
+        graph,
+        store,
+        decided.tables,
+        decided.plan,
+        workers=workers,
+        command=entry.command,
+        environ=environ,
+        now=now,
+        tell=tell,
+        stop=stop,
+        swap=decided.swap,
+        entry=entry,
+        sharing=sharing,
+        again=partial(_decide, graph, node, store),
+    )
+
+
+def _decide(graph: AssetGraph, node: Node, store: Store) -> Again:
+    """Decide what the new table is to consist of, on the lake as it is now: once more if others had their turn first.
+
+    Raises:
+        RequestError, TableMismatch, StorageError: as `migrate`.
+    """
     seen = observe(graph, store)
     table = seen.tables[node.key]
     if not table.exists:
@@ -86,23 +121,8 @@ def migrate(
     migration = find_migration(node, table)
     if others and migration is not None and not migration.is_mechanical:
         raise cannot_carry(str(node.key), others)
-    swap = Swap(len(made), others)
-    if not made:
-        return _alone(node, table, swap, begin_entry(command, now()), now)
-    return launch(
-        definitions,
-        graph,
-        store,
-        seen.tables,
-        Plan((), (), {node.key: made}, frozenset({Only.ALL})),
-        workers=workers,
-        command=command,
-        environ=environ,
-        now=now,
-        tell=tell,
-        stop=stop,
-        swap=swap,
-    )
+    plan = Plan((), (), {node.key: made}, frozenset({Only.ALL}))
+    return Again(plan, seen.tables, (), Swap(len(made), others))
 
 
 def _refuse_upstreams(graph: AssetGraph, node: Node, seen: Observation, made: PartitionSet) -> None:
@@ -134,7 +154,7 @@ def _alone(node: Node, table: Table, swap: Swap, entry: RunEntry, now: Callable[
     """Migrate a table of which nothing is to be made."""
     write_run(table.store, entry)
     try:
-        swap.commit(table, node, Batch(0.0), {}, entry, now(), None, Checker(table.store, {}))
+        swap.commit(table, node, Batch(0.0), {}, entry, now(), None, Checker(table.store, NO_RESOURCES))
     except BaseException:
         write_run(table.store, replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
         raise

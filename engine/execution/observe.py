@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.asset import AssetKind
@@ -12,7 +12,7 @@ from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import read_runs
+from deltaworks.io.ledger import RunEntry, read_runs
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -26,6 +26,8 @@ class Observation:
     status: LakeStatus
     faults: Mapping[AssetKey, str]
     """The tables of others that cannot be read, and why; what is not made from them is not concerned."""
+    runs: Sequence[RunEntry]
+    """What the ledger knows, oldest first."""
 
 
 def observe(graph: AssetGraph, store: Store) -> Observation:
@@ -43,7 +45,8 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
             if node.asset.kind is not AssetKind.EXTERNAL:
                 raise
             tables[key], faults[key] = no_table(store, node.asset), str(error)
-    return Observation(tables, lake_status(graph, lake_state(graph, tables, read_runs(store), faults)), faults)
+    runs = read_runs(store)
+    return Observation(tables, lake_status(graph, lake_state(graph, tables, runs, faults)), faults, runs)
 
 
 def unreadable_tables(graph: AssetGraph, store: Store) -> Iterator[tuple[AssetKey, str]]:

@@ -67,7 +67,7 @@ class Observer:
         before = None if self._status is None else {key: found.state for key, found in self._status.items()}
         state = lake_state(self.graph, self._tables, self.runs, self._faults, before)
         self._status = lake_status(self.graph, state, self._status)
-        return Observation(dict(self._tables), self._status, dict(self._faults))
+        return Observation(dict(self._tables), self._status, dict(self._faults), self.runs)
 
     def _look_at(self, key: AssetKey, node: Node) -> None:
         store, folder = log_folder(self._store, node.asset)

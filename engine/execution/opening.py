@@ -62,7 +62,7 @@ def open_version(lake: Store, asset: Asset[..., Any], version: int | None = None
         VersionGone: it has no such version.
         LogGap: a commit is missing or damaged.
     """
-    store, name = _place(lake, asset)
+    store, name = place_of_table(lake, asset)
     if asset.kind is not AssetKind.EXTERNAL:
         return Table.read(store, name, version)
     try:
@@ -80,19 +80,27 @@ def open_history(lake: Store, asset: Asset[..., Any]) -> Iterator[Commit]:
         LogGap: a commit is missing or damaged.
     """
     external = _load(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
-    return history(*_place(lake, asset), external)
+    return history(*place_of_table(lake, asset), external)
 
 
 def log_folder(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
     """Return where the commits of an asset's table lie, each a file of this folder."""
-    store, name = _place(lake, asset)
+    store, name = place_of_table(lake, asset)
     return store, f"{name}/_delta_log"
 
 
 def no_table(lake: Store, asset: Asset[..., Any]) -> Table:
     """Return the table of an asset as it was before there was one."""
     external = external_of(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
-    return Table(*_place(lake, asset), external)
+    return Table(*place_of_table(lake, asset), external)
+
+
+def place_of_table(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
+    """Return the store that the table of an asset lies in, and its folder there."""
+    if asset.kind is not AssetKind.EXTERNAL:
+        return lake, asset.table_name
+    folder = Path(str(asset.location))
+    return Store(folder.parent, durable=False), folder.name
 
 
 def keep_what_is_read(table: Table) -> None:
@@ -164,16 +172,9 @@ def _overlap(
 
 def _load(lake: Store, asset: Asset[..., Any]) -> Table:
     try:
-        return load_external(*_place(lake, asset), external_of(lake, asset))
+        return load_external(*place_of_table(lake, asset), external_of(lake, asset))
     except LogGap as error:
         raise _told_as_external(asset, error) from error
-
-
-def _place(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
-    if asset.kind is not AssetKind.EXTERNAL:
-        return lake, asset.table_name
-    folder = Path(str(asset.location))
-    return Store(folder.parent, durable=False), folder.name
 
 
 def _verify_partitions(asset: Asset[..., Any], table: Table) -> None:

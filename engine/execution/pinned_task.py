@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from deltaworks.engine.definitions.asset_check import When
+from deltaworks.engine.definitions.asset_config import config_hash
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.check_pins import check_pins
 from deltaworks.engine.execution.cuts import cuts
@@ -12,6 +13,7 @@ from deltaworks.engine.execution.pin import Members, pin
 from deltaworks.engine.execution.sizes import is_small_call
 from deltaworks.engine.execution.task import Task
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.io.dtypes import Json
 from deltaworks.io.table import Table
 
 
@@ -25,6 +27,7 @@ def pinned_task(
     read: Members,
     run_id: str,
     number: int,
+    config: Json | None = None,
 ) -> Task:
     """Return the task that makes partitions of an asset from what the tables hold now.
 
@@ -37,6 +40,7 @@ def pinned_task(
         read: see `pin`.
         run_id: the run.
         number: of the task, unique in the run.
+        config: what its function is given; none: it takes none.
 
     Raises:
         TableMismatch: a table cannot be read.
@@ -57,4 +61,5 @@ def pinned_task(
         keys=(node.partitions.key(first), node.partitions.key(last)),
         code=node.code,
         checks=check_pins(graph, tables, node, range(first, last + 1), When.BEFORE, read),
+        config_hash=None if config is None else config_hash(config),
     )

@@ -73,14 +73,19 @@ class Pools:
             pool.line.leave(ticket)
             pool.ask_again_s = 0.0
 
-    def close(self) -> None:
-        """Give back everything."""
-        for call in list(self._tickets):
-            self.release(call)
+    def withdraw(self) -> None:
+        """Wait for no more places: nothing is begun any more."""
         for pool in self._pools.values():
             pool.held_back.clear()
             if pool.asked is not None:
                 pool.line.leave(pool.asked)
+                pool.asked = None
+
+    def close(self) -> None:
+        """Give back everything."""
+        for call in list(self._tickets):
+            self.release(call)
+        self.withdraw()
 
     def _has_room(self, pool: _Pool, call: Call) -> bool:
         now_s = time.monotonic()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.events import PartitionBlocked, PartitionSkipped
+from deltaworks.engine.execution.pace import Pace
 from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.io.ledger import AssetOutcome, Failure, RunEntry, RunStatus
+from deltaworks.io.asset_outcome import AssetOutcome
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
 
 
@@ -25,6 +27,10 @@ class Progress:
     """How many partitions of each asset are committed."""
     left_out: dict[AssetKey, LeftOut] = field(default_factory=dict[AssetKey, LeftOut])
     """How many rows of each asset the commits left out."""
+    rows: Counter[AssetKey] = field(default_factory=Counter[AssetKey])
+    """How many rows of each asset the commits have made visible."""
+    paces: dict[AssetKey, Pace] = field(default_factory=dict[AssetKey, Pace])
+    """How fast the calls of each asset give partitions."""
     commits: int = 0
     skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
     failures: list[Failure] = field(default_factory=list[Failure])
@@ -32,13 +38,20 @@ class Progress:
     broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
     def __post_init__(self) -> None:
-        """Name every asset at once: a dict that grows cannot be looked through by another thread."""
+        """Name every asset at once: a dict that grows cannot be looked through by another thread.
+
+        What is held back has failed before anything begins.
+        """
         self.made.update(dict.fromkeys(self.plan.planned, 0))
         self.left_out.update(dict.fromkeys(self.plan.planned, LeftOut()))
+        self.failures += held_back(self.plan)
+        self.rows.update(dict.fromkeys(self.plan.planned, 0))
+        self.paces.update((key, Pace()) for key in self.plan.planned)
 
-    def commit(self, key: AssetKey, partitions: Sequence[str], left_out: LeftOut) -> None:
-        """Note that a commit has made partitions of an asset visible, and how many rows it left out."""
+    def commit(self, key: AssetKey, partitions: Sequence[str], rows: int, left_out: LeftOut) -> None:
+        """Note that a commit has made partitions of an asset visible with their rows, and how many rows it left out."""
         self.made[key] += len(partitions)
+        self.rows[key] += rows
         self.left_out[key] += left_out
         self.commits += 1
         if self.open:
@@ -55,7 +68,7 @@ class Progress:
         failures = tuple(
             sorted((*self.failures, *self.open.values()), key=lambda each: (each.asset, each.partition or ""))
         )
-        left_out = sum(self.left_out.values(), LeftOut())
+        left_out, steps = sum(self.left_out.values(), LeftOut()), self.outcomes()
         return replace(
             begun,
             status=status,
@@ -68,15 +81,37 @@ class Progress:
             dropped=left_out.dropped,
             quarantined=left_out.quarantined,
             failures=failures,
-            steps=tuple(self._steps()),
+            steps=tuple(replace(each, left_s=None, current=None) for each in steps) if status.is_over else steps,
         )
 
-    def _steps(self) -> list[AssetOutcome]:
+    def outcomes(self) -> tuple[AssetOutcome, ...]:
+        """Return how far each asset has come."""
         failed = Counter(each.asset for each in self.failures)
         skipped = Counter(str(each.asset) for each in self.blocked)
         skipped.update(str(each.asset) for each in self.skipped)
-        planned: Mapping[AssetKey, int] = {key: len(part) for key, part in self.plan.planned.items()}
-        return [
-            AssetOutcome(str(key), count, self.made[key], failed[str(key)], skipped[str(key)])
-            for key, count in planned.items()
-        ]
+        found: list[AssetOutcome] = []
+        for key, planned in self.plan.planned.items():
+            name, pace, made = str(key), self.paces[key], self.made[key]
+            rate = pace.rate
+            left = max(0, len(planned) - made - failed[name] - skipped[name])
+            found.append(
+                AssetOutcome(
+                    name,
+                    len(planned),
+                    made,
+                    failed[name],
+                    skipped[name],
+                    pace.calls,
+                    round(pace.calls_s, 6),
+                    self.rows[key],
+                    None if rate is None else round(rate, 3),
+                    round(left / rate, 3) if rate and left else None,
+                    pace.current,
+                )
+            )
+        return tuple(found)
+
+
+def held_back(plan: Plan) -> list[Failure]:
+    """Return why some assets cannot be made or read at all; it is said of no version, so no later commit settles it."""
+    return [Failure(str(key), None, why, -1) for key, why in plan.held.items()]

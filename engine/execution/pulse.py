@@ -11,7 +11,7 @@ from threading import Event as Flag
 from threading import Thread
 from types import TracebackType
 
-from deltaworks.engine.execution.events import EventSink, RunNoted
+from deltaworks.engine.execution.events import RunNoted
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.errors import StorageError
 from deltaworks.io.ledger import RunEntry, write_run
@@ -34,7 +34,7 @@ class Pulse:
         run_id: str,
         entry: Callable[[], RunEntry],
         stop: Stop,
-        tell: EventSink,
+        tell: Callable[[RunNoted], None],
         also: Callable[[], None] = lambda: None,
     ) -> None:
         """Make a pulse.

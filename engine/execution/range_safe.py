@@ -15,13 +15,15 @@ import polars as pl
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.asset_resources import asset_resources
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.execution.pin import lacking, pin
 from deltaworks.engine.execution.rerun import TOLERANCE
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
-from deltaworks.engine.execution.workers import resources_of
+from deltaworks.engine.execution.workers import configs_of
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.compare import Part, Terms, compare
 from deltaworks.io.difference import ColumnDifference, Difference
@@ -81,14 +83,19 @@ def try_ranges(
 
     Raises:
         InvalidSettings: a resource lacks its environment variable.
+        RequestError: an asset takes a config with a field that has no default.
         LogGap: a commit of an upstream is missing or damaged.
     """
     for key, node in graph.nodes.items():
         if key in keys and node.asset.kind.is_made and node.asset.backfill.allows_ranges and node.partitions.size > 1:
             tables = {edge.upstream: open_latest(store, graph.nodes[edge.upstream].asset) for edge in node.upstream}
-            with tempfile.TemporaryDirectory(prefix="deltaworks-ranges-") as folder:
+            with (
+                asset_resources(definitions, [node], environ) as resources,
+                tempfile.TemporaryDirectory(prefix="deltaworks-ranges-") as folder,
+            ):
                 target = Store(Path(folder).resolve(), durable=False)
-                stager = Stager(store, {str(node.key): node}, resources_of(definitions, node, environ), target)
+                config = configs_of([node], resolve_asset_config(graph, [key], ()))
+                stager = Stager(store, {str(node.key): node}, resources, target, config=config)
                 yield _Trying(graph, node, tables, stager, target, run_id).trial()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -21,6 +22,7 @@ from deltaworks.engine.execution.call import Call
 from deltaworks.engine.execution.check_pins import check_pins
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.given import Produced
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.opening import open_latest, refuse_external
 from deltaworks.engine.execution.repair import Keys, carry_out
@@ -32,6 +34,7 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import verify_table
 from deltaworks.io.dtypes import Json
+from deltaworks.io.evolution import brought_under
 from deltaworks.io.index import load_table
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.record import Group
@@ -104,65 +107,66 @@ def readmit(
     rejected = _judgeable(node, table, asked, keys)
     _refuse_other_code(node, rejected.values())
     verify_table(table, table.schema(), node.partition_columns, node.scheme)
-    stager = stager_of(definitions, graph, store, (node.key,), environ)
-    checker = Checker(store, stager.resources)
-    ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
-    tables = _read_by_checks(graph, node, table)
-    reads = check_pins(graph, tables, node, ordinals.values(), When.BEFORE)
-    entry = begin_entry(command, now())
-    outcomes = [
-        _stage(
-            stager,
+    stager = stager_of(definitions, graph, store, (node.key,), environ, {})
+    with closing(stager.resources.scope):
+        checker = Checker(store, stager.resources)
+        ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
+        tables = _read_by_checks(graph, node, table)
+        reads = check_pins(graph, tables, node, ordinals.values(), When.BEFORE)
+        entry = begin_entry(command, now())
+        outcomes = [
+            _stage(
+                stager,
+                table,
+                Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False, checks=reads),
+                rejected[key],
+            )
+            for number, (key, ordinal) in enumerate(ordinals.items(), start=1)
+        ]
+        batch = Batch(0.0, outcomes)
+        staged = {made.partition.key: made for made in batch.staged}
+        readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
+        schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
+        judge = judge_of(node, schema, batch, stager.keep, checker)
+
+        def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
+            for part in parts:
+                group = _group(node, part, rejected[part.key])
+                yield replace(group, reads=reads_of(node, reads.get(ordinals[part.key], {}), table))
+
+        def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
+            found = checks_of([judge.told(staged[part.key]) for part in parts])
+            # What was dropped once stays dropped, so no later readmission may take the content for whole.
+            lost = [entry for part in parts for entry in rejected[part.key].dropped]
+            return {**found, "not_passed": [*found["not_passed"], *lost]}
+
+        done = carry_out(
             table,
-            Task(entry.run_id, number, node.key, ordinal, ordinal, {}, is_small=False, checks=reads),
-            rejected[key],
+            node,
+            [each.partition for each in staged.values()],
+            groups_of,
+            entry,
+            now,
+            lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
+            checks_of=checks,
+            scope=judge,
+            failures=tuple(_failures(node, table, outcomes)),
         )
-        for number, (key, ordinal) in enumerate(ordinals.items(), start=1)
-    ]
-    batch = Batch(0.0, outcomes)
-    staged = {made.partition.key: made for made in batch.staged}
-    readmitted = {key: _count_readmitted(node, table, rejected[key]) for key in staged}
-    schema = next((outcome.schema for outcome in outcomes if outcome.schema is not None), table.schema())
-    judge = judge_of(node, schema, batch, stager.keep, checker)
-
-    def groups_of(parts: Sequence[StagedPartition]) -> Iterator[Group]:
-        for part in parts:
-            group = _group(node, part, rejected[part.key])
-            yield replace(group, reads=reads_of(node, reads.get(ordinals[part.key], {}), table))
-
-    def checks(parts: Sequence[StagedPartition]) -> Mapping[str, Json]:
-        found = checks_of([judge.told(staged[part.key]) for part in parts])
-        # What was dropped once stays dropped, so no later readmission may take the content for whole.
-        lost = [entry for part in parts for entry in rejected[part.key].dropped]
-        return {**found, "not_passed": [*found["not_passed"], *lost]}
-
-    done = carry_out(
-        table,
-        node,
-        [each.partition for each in staged.values()],
-        groups_of,
-        entry,
-        now,
-        lambda changed: verify_table(changed, schema, node.partition_columns, node.scheme),
-        checks_of=checks,
-        scope=judge,
-        failures=tuple(_failures(node, table, outcomes)),
-    )
-    assert done.entry is not None, "rejects that are judged again are a run"
-    failed = {failure.partition or "" for failure in done.entry.failures}
-    for each in staged.values():
-        if each.partition.key in failed:
-            discard(table, each.partition)
-    committed = {key: counts for key, counts in readmitted.items() if key not in failed}
-    told = {key: judge.told(staged[key]).not_passed for key in committed}
-    made = [ordinals[key] for key in (*done.changed, *done.emptied)]
-    return Readmission(
-        _judged_afterwards(done.entry, Afterwards(graph, tables, entry.run_id), stager, node, made),
-        sum(back for back, _ in committed.values()),
-        sum(left for _, left in committed.values()),
-        _broken(node, outcomes, judge),
-        {key: tuple(map(str, results)) for key, results in told.items() if results},
-    )
+        assert done.entry is not None, "rejects that are judged again are a run"
+        failed = {failure.partition or "" for failure in done.entry.failures}
+        for each in staged.values():
+            if each.partition.key in failed:
+                discard(table, each.partition)
+        committed = {key: counts for key, counts in readmitted.items() if key not in failed}
+        told = {key: judge.told(staged[key]).not_passed for key in committed}
+        made = [ordinals[key] for key in (*done.changed, *done.emptied)]
+        return Readmission(
+            _judged_afterwards(done.entry, Afterwards(graph, tables, entry.run_id), stager, node, made),
+            sum(back for back, _ in committed.values()),
+            sum(left for _, left in committed.values()),
+            _broken(node, outcomes, judge),
+            {key: tuple(map(str, results)) for key, results in told.items() if results},
+        )
 
 
 def _judgeable(node: Node, table: Table, asked: Sequence[str], keys: Keys) -> dict[str, Rejected]:
@@ -220,14 +224,17 @@ def _refuse_other_code(node: Node, rejected: Iterable[Rejected]) -> None:
 
 def _stage(stager: Stager, table: Table, task: Task, rejected: Rejected) -> Outcome:
     call = Call(stager.nodes[str(task.asset)], task)
-    return stager.stage_rows(call, lambda: _rows(call.node, table, rejected).drop(REJECTED_BY))
+    return stager.stage_rows(call, lambda: Produced(_rows(call.node, table, rejected).drop(REJECTED_BY)))
 
 
 def _rows(node: Node, table: Table, rejected: Rejected) -> pl.LazyFrame:
     """Return the rows that a partition has and those that it left out; of these, `REJECTED_BY` is not null."""
-    columns = [name for name in table.schema() if name not in node.computed_columns]
-    there = scan_table(table, [rejected.key]).select(columns)
-    return pl.concat([there, scan_rejects(table.store, rejected.file).select(*columns, REJECTED_BY)], how="diagonal")
+    columns = {name: dtype for name, dtype in table.schema().items() if name not in node.computed_columns}
+    there = scan_table(table, [rejected.key]).select(*columns)
+    # Others may have come to the table since these were left out.
+    apart = scan_rejects(table.store, rejected.file)
+    apart = apart.select(*brought_under(columns, apart.collect_schema()), REJECTED_BY)
+    return pl.concat([there, apart], how="diagonal")
 
 
 def _count_readmitted(node: Node, table: Table, rejected: Rejected) -> tuple[int, int]:
@@ -262,6 +269,7 @@ def _group(node: Node, part: StagedPartition, before: Rejected) -> Group:
         rows=(part.rows,),
         source=before.group.source if before.dropped else node.code,
         override=before.group.override,
+        config_hash=before.group.config_hash,
         inputs=before.group.inputs,
         rejects=None if part.rejects is None else (part.rejects.name,),
         is_external=before.is_changed,

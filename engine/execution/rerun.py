@@ -11,21 +11,25 @@ from typing import Any
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset_config import config_hash, config_values, default_config
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.execution.asset_resources import asset_resources
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.opening import no_table, open_latest, open_version, refuse_external
 from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.execution.sizes import SMALL_BYTES
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
-from deltaworks.engine.execution.workers import resources_of
+from deltaworks.engine.execution.workers import configs_of
 from deltaworks.engine.planning.deeds import not_kept
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError
 from deltaworks.io.compare import Part, Terms, compare
 from deltaworks.io.difference import ColumnDifference, Difference
+from deltaworks.io.dtypes import Json
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.log import LiveFile
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.record import Kind
@@ -129,7 +133,7 @@ def rerun(
 
     Raises:
         RequestError: the commit is no materialization, did not make a partition that is named, or an upstream is not
-            the table that was read.
+            the table that was read; or nobody knows the config any more that it was made with.
         VersionGone: there is no such version, of the table or of an upstream.
         FilesGone: vacuum removed data files that are needed.
         InvalidSettings: a resource lacks its environment variable.
@@ -138,7 +142,7 @@ def rerun(
     if not node.asset.kind.is_made:
         raise RequestError(f"No run makes {node.key} ({node.asset.kind.origin}), so none can be run again.")
     past, beyond = _past(graph, node, store, version, named)
-    resources = resources_of(definitions, node, environ)
+    config = _config(store, past)
     keys = tuple(node.partitions.key(ordinal) for ordinal in past.made)
     for holder in (past.latest, past.then):
         held = [key for key in keys if past.holder(key) is holder]
@@ -146,9 +150,12 @@ def rerun(
     inputs = {ordinal: _inputs(past, ordinal) for ordinal in past.made}
     found = Difference(f"{node.key}@v{version}", "rerun", ColumnDifference(), tolerance=tolerance)
     failures: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="deltaworks-rerun-") as folder:
+    with (
+        asset_resources(definitions, [node], environ) as resources,
+        tempfile.TemporaryDirectory(prefix="deltaworks-rerun-") as folder,
+    ):
         target = Store(Path(folder).resolve(), durable=False)
-        stager = Stager(store, {str(node.key): node}, resources, target)
+        stager = Stager(store, {str(node.key): node}, resources, target, config=configs_of([node], config))
         for number, (ordinal, pinned) in enumerate(inputs.items(), start=1):
             is_small = _size_bytes(past, ordinal, pinned) <= SMALL_BYTES
             read = {edge.upstream: _upstream(past, past.made[ordinal], edge) for edge in node.upstream}
@@ -280,6 +287,22 @@ def _compared(past: _Past, outcome: Outcome, target: Store, so_far: Difference) 
     for file in files:
         target.delete(f"{name}/{file.path}")
     return replace(found, partitions_compared=so_far.partitions_compared + 1)
+
+
+def _config(store: Store, past: _Past) -> dict[str, Json]:
+    """Return the config that partitions were made with, by asset: the project's own, or what the ledger keeps."""
+    made, name = next(iter(past.made.values())), past.node.asset.config_name
+    project = default_config(past.node.asset)
+    if made.config_hash is None or (project is not None and config_hash(config_values(project)) == made.config_hash):
+        return {} if project is None else {name: config_values(project)}
+    kept = (run.config.get(name) for run in read_runs(store) if run.run_id == made.run_id)
+    values = next((each for each in kept if each is not None and config_hash(each) == made.config_hash), None)
+    if values is None:
+        raise RequestError(
+            f"{past.node.key} was made with another config than the project's, and the ledger does not keep that of "
+            f"run {made.run_id} any more, so it cannot be made again the same."
+        )
+    return {name: values}
 
 
 def _code_notes(past: _Past) -> Iterator[str]:

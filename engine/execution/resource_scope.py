@@ -1,36 +1,96 @@
-"""ResourceScope: the resources of one run, each made ready once, and put away at its end."""
+"""ResourceScope: the resources of one run in one process, each made ready once, and put away at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from threading import RLock
 
-from deltaworks.engine.definitions.resources import Resource, environment_values, with_fields
+from deltaworks.engine.definitions.resources import Resource, with_fields
+from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.errors import RunError
 
-_SHORTEST_SECRET = 4
-"""Values that are shorter stand in too many texts by chance."""
 
-
-@dataclass(frozen=True, slots=True)
 class ResourceScope:
-    """The resources of a run, ready to be used."""
+    """Resources with their `EnvVar`s read. Threads share them: each is made ready by the first that asks for it."""
 
-    ready: Mapping[int, Resource]
-    """By the id of what the definitions have."""
-    secrets: Mapping[str, str]
-    """What stands for each value that was read from the environment."""
+    def __init__(self, resources: Iterable[Resource], environ: Mapping[str, str]) -> None:
+        """Read the variables of resources; none is made ready yet.
+
+        Raises:
+            InvalidSettings: a variable is not set, or a value does not fit.
+        """
+        self._defined = {id(resource): resource for resource in resources}
+        self._resolved: dict[int, Resource] = {}
+        for resource in self._defined.values():
+            self._resolve(resource, environ)
+        self._ready: dict[int, Resource] = {}
+        self._stack = ExitStack()
+        self._lock = RLock()
+        self._is_closed = False
+        self.secrets = SecretValues.of(self._resolved.values())
+
+    @property
+    def ready(self) -> Mapping[int, Resource]:
+        """What is ready, by the id of what the definitions have."""
+        return self._ready
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether any of the resources has to be put away once it was asked for."""
+        return any(resource.is_set_up() for resource in self._resolved.values())
 
     def of(self, defined: Resource) -> Resource:
-        """Return a resource as it is ready."""
-        return self.ready[id(defined)]
+        """Return a resource, ready to be used.
+
+        Raises:
+            RunError: it could not be made ready; the next that asks for it tries again.
+        """
+        with self._lock:
+            if self._is_closed:
+                raise RunError(f"resource {type(defined).__name__} was put away: the run is over")
+            return self._entered(defined)
 
     def masked(self, text: str) -> str:
-        """Return a text without the values that were read from the environment."""
-        for value, variable in self.secrets.items():
-            text = text.replace(value, f"${variable}")
-        return text
+        """Return a text without secrets."""
+        return self.secrets.masked(text)
+
+    def close(self) -> None:
+        """Put away what is ready, the last one first.
+
+        Raises:
+            RunError: one could not be put away; the others were.
+        """
+        with self._lock:
+            self._is_closed = True
+            self._ready = {}
+            try:
+                self._stack.close()
+            except Exception as error:
+                self.secrets.scrub(error)
+                raise RunError(f"a resource could not be put away: {self.masked(_text(error))}") from error
+
+    def _resolve(self, defined: Resource, environ: Mapping[str, str]) -> Resource:
+        """Read the variables of a resource, after those of the resources in its fields, each once."""
+        if id(defined) not in self._resolved:
+            inner = {name: (each, self._resolve(each, environ)) for name, each in _inner(defined).items()}
+            changed = {name: found for name, (each, found) in inner.items() if found is not each}
+            self._resolved[id(defined)] = with_fields(defined, changed).resolve(environ)
+        return self._resolved[id(defined)]
+
+    def _entered(self, defined: Resource) -> Resource:
+        """Make a resource ready, those in its fields first."""
+        if id(defined) in self._ready:
+            return self._ready[id(defined)]
+        inner = {name: self._entered(each) for name, each in _inner(defined).items()}
+        resource = with_fields(self._resolved[id(defined)], inner)
+        try:
+            self._ready[id(defined)] = self._stack.enter_context(resource.for_run())
+        except Exception as error:
+            self.secrets.scrub(error)
+            whose = f"resource {type(resource).__name__} could not be made ready"
+            raise RunError(f"{whose}: {self.masked(_text(error))}") from error
+        return self._ready[id(defined)]
 
 
 @contextmanager
@@ -41,32 +101,17 @@ def resource_scope(resources: Iterable[Resource], environ: Mapping[str, str]) ->
         InvalidSettings: a variable is not set, or a value does not fit.
         RunError: a resource raised when it was made ready, or put away.
     """
-    every = {id(resource): resource for resource in resources}
-    resolved = {identity: resource.resolve(environ) for identity, resource in every.items()}
-    found = (each for resource in resolved.values() for each in environment_values(resource))
-    scope = ResourceScope({}, {value: variable for variable, value in found if len(value) >= _SHORTEST_SECRET})
-    is_over = False
-    try:
-        with ExitStack() as stack:
-            ready: dict[int, Resource] = {}
-            for identity, resource in resolved.items():
-                try:
-                    ready[identity] = _entered(resource, stack)
-                except Exception as error:
-                    whose = f"resource {type(resource).__name__} could not be made ready"
-                    raise RunError(f"{whose}: {scope.masked(_text(error))}") from error
-            yield replace(scope, ready=ready)
-            is_over = True
-    except Exception as error:
-        if not is_over:
-            raise
-        raise RunError(f"a resource could not be put away: {scope.masked(_text(error))}") from error
+    defined = list(resources)
+    scope = ResourceScope(defined, environ)
+    with ExitStack() as stack:
+        stack.callback(scope.close)
+        for resource in defined:
+            scope.of(resource)
+        yield scope
 
 
-def _entered(resource: Resource, stack: ExitStack) -> Resource:
-    """Make a resource ready, those in its fields first."""
-    inner = {name: _entered(value, stack) for name, value in resource.__dict__.items() if isinstance(value, Resource)}
-    return stack.enter_context(with_fields(resource, inner).for_run())
+def _inner(resource: Resource) -> dict[str, Resource]:
+    return {name: value for name, value in resource.__dict__.items() if isinstance(value, Resource)}
 
 
 def _text(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.policies import RetryPolicy
@@ -16,25 +16,29 @@ class Retries:
 
     def __init__(self) -> None:
         self._tried: Counter[tuple[AssetKey, int]] = Counter()
-        self._waiting: list[tuple[float, AssetKey, int]] = []
+        self._waiting: list[tuple[float, tuple[AssetKey, ...], int]] = []
 
     @property
     def are_waiting(self) -> bool:
         """Whether any partition waits."""
         return bool(self._waiting)
 
-    def wait_for(self, key: AssetKey, ordinal: int, policy: RetryPolicy, now_s: float) -> float | None:
-        """Let a failed partition wait for its next try; return the delay, or none if it has had all of its tries."""
-        retry = self._tried[key, ordinal] + 1
+    def wait_for(self, keys: Sequence[AssetKey], ordinal: int, policy: RetryPolicy, now_s: float) -> float | None:
+        """Let a partition that a call did not make of some assets wait for the next try.
+
+        Returns:
+            The delay; none if it has had all of its tries.
+        """
+        retry = max(self._tried[key, ordinal] for key in keys) + 1
         if retry > policy.max_retries:
             return None
-        self._tried[key, ordinal] = retry
+        self._tried.update({(key, ordinal): retry - self._tried[key, ordinal] for key in keys})
         delay_s = policy.delay_before_s(retry, random.random())  # noqa: S311 - spreads load, guards nothing
-        heapq.heappush(self._waiting, (now_s + delay_s, key, ordinal))
+        heapq.heappush(self._waiting, (now_s + delay_s, tuple(keys), ordinal))
         return delay_s
 
-    def due(self, now_s: float) -> Iterator[tuple[AssetKey, int]]:
-        """Yield the partitions whose time has come; they wait no longer."""
+    def due(self, now_s: float) -> Iterator[tuple[tuple[AssetKey, ...], int]]:
+        """Yield the partitions whose time has come, with the assets that one call makes; they wait no longer."""
         while self._waiting and self._waiting[0][0] <= now_s:
-            _, key, ordinal = heapq.heappop(self._waiting)
-            yield key, ordinal
+            _, keys, ordinal = heapq.heappop(self._waiting)
+            yield keys, ordinal

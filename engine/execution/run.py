@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import product
 
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.afterwards import Afterwards
 from deltaworks.engine.execution.agenda import Agenda, Blocked
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
+from deltaworks.engine.execution.calls import Calls
 from deltaworks.engine.execution.checking import Checker
-from deltaworks.engine.execution.entry import calls_before
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionRetried,
@@ -33,10 +33,9 @@ from deltaworks.engine.execution.events import (
     Stopping,
 )
 from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.halves import Halves
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
-from deltaworks.engine.execution.pin import Members, lacking
-from deltaworks.engine.execution.pinned_task import pinned_task
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
@@ -44,14 +43,13 @@ from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.retries import Retries
 from deltaworks.engine.execution.sizes import Sizes
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.superseded import Superseded, Verdict
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.execution.teller import Teller
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.engine.planning.plan import Only, Plan, matching
-from deltaworks.engine.planning.state import lake_state
-from deltaworks.engine.planning.status import Status, lake_status
+from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
 from deltaworks.io.ledger import RunEntry, RunStatus, write_run
@@ -68,9 +66,6 @@ BATCH_AGE_S = 2.0
 
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
-
-MAX_TRIES = 3
-"""How often a partition is made that others change each time meanwhile."""
 
 
 class Run:
@@ -100,15 +95,14 @@ class Run:
         self._agenda = Agenda(graph, plan, self._sizes.of)
         as_planned = {key: TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
-        self._superseded: Counter[tuple[AssetKey, int]] = Counter()
+        self._superseded = Superseded(graph, plan, tables, entry.run_id)
         self._retries = Retries()
-        self._halves: set[tuple[AssetKey, int, int]] = set()
-        self._read: Members = {}
+        self._halves = Halves(self._agenda, tell)
         self._afterwards = Afterwards(graph, tables, entry.run_id)
         self._batches: dict[AssetKey, Batch] = {}
         self._progress = Progress(plan, {(each.asset, each.partition): each for each in entry.failures})
         self._teller = Teller(graph, self._progress, tell)
-        self._numbers = calls_before(entry)
+        self._calls = Calls(graph, tables, entry)
         self._running = 0
 
     def skip(self, made_by_others: Sequence[PartitionSkipped]) -> None:
@@ -160,12 +154,17 @@ class Run:
             if stop.is_asked and not stopping:
                 stopping = True
                 self._tell(Stopping())
-                self._running -= self._executor.cancel()
-            for key, ordinal in self._retries.due(time.monotonic()):
-                self._agenda.call_again(key, ordinal, ordinal)
+                for task in self._executor.cancel():
+                    self._running -= 1
+                    self._pools.release((task.asset, task.first, task.last))
+                    self._progress.paces[task.asset].end(task.number)
+                self._pools.withdraw()
+            for keys, ordinal in self._retries.due(time.monotonic()):
+                self._agenda.call_again(keys, ordinal, ordinal)
             while not stopping and self._running < self._executor.capacity and self._dispatch():
                 pass
             self._gather()
+            self._teller.progressed(time.monotonic())
             is_idle = not (self._has_ready or self._pools.hold_any)
             at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
             for key in list(self._batches):
@@ -200,8 +199,7 @@ class Run:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
     def _dispatch(self) -> bool:
-        check = self._afterwards.take(self._numbers + 1)
-        if check is not None:
+        if self._afterwards.waiting and (check := self._afterwards.take(self._calls.number())) is not None:
             self._submit(check)
             return True
         taken = self._pools.take(self._agenda.take)
@@ -213,75 +211,81 @@ class Run:
 
     def _begin(self, key: AssetKey, first: int, last: int) -> bool:
         """Give a call to the executor, unless it turns out that it cannot be made."""
-        node = self._graph.nodes[key]
-        lacks = lacking(self._graph, self._tables, key, first, last)
+        keys = (key, *self._agenda.along(key, first, last))
+        lacks = self._calls.lacking(key, first, last)  # all that one call makes is made from the same
         if lacks:
-            self._set_apart(key, first, last, lacks)
+            for asset in keys:
+                self._set_apart(asset, first, last, lacks)
             return False
         try:
-            number, run_id = self._numbers + 1, self._entry.run_id
-            task = pinned_task(
-                self._graph, self._tables, key, first, last, read=self._read, run_id=run_id, number=number
-            )
+            task = self._calls.task(keys, first, last)
         except DeltaworksError as error:
-            for ordinal in range(first, last + 1):
-                self._fail(key, ordinal, f"{key} {node.partitions.key(ordinal)}".rstrip() + f": {error}")
+            partitions = self._graph.nodes[key].partitions
+            for asset, ordinal in product(keys, range(first, last + 1)):
+                self._fail(asset, ordinal, f"{asset} {partitions.key(ordinal)}".rstrip() + f": {error}")
             return False
-        self._tell(StepStarted(task.where, task.number))
+        for each in (task, *task.others):
+            self._tell(StepStarted(each.where, each.number))
+            self._progress.paces[each.asset].begin(each.number, each.where, time.monotonic())
         self._submit(task)
         return True
 
     def _submit(self, task: Task) -> None:
-        self._numbers, self._running = task.number, self._running + 1
+        self._running += 1
         self._executor.submit(task)
 
     def _set_apart(self, key: AssetKey, first: int, last: int, lacks: Mapping[int, Blocked]) -> None:
         """Settle the partitions of a call that lack an upstream; the others are ready as before."""
         for ordinal in range(first, last + 1):
             if ordinal in lacks:
-                self._teller.blocked(lacks[ordinal], is_gone=True)
+                self._teller.blocked(replace(lacks[ordinal], asset=key), is_gone=True)
                 self._block(key, ordinal)
             else:
                 self._agenda.again(key, ordinal)
 
     def _take_in(self, outcome: Outcome) -> None:
-        task, key = outcome.task, outcome.task.asset
-        node = self._graph.nodes[key]
+        task = outcome.task
         if task.when is When.AFTER:
-            self._teller.warned(key, self._afterwards.note(outcome))
+            self._teller.warned(task.asset, self._afterwards.note(outcome))
             return
-        self._pools.release((key, task.first, task.last))
-        self._tell(StepEnded(task.where, task.number, len(outcome.staged), len(outcome.failures)))
-        self._sizes.learn(outcome)
-        if outcome.may_pass_later and len(task.ordinals) > 1:
-            self._split(outcome)
-            return
+        self._pools.release((task.asset, task.first, task.last))
+        parts = (outcome, *outcome.others)
+        for each in parts:
+            staged, key = len(each.staged), each.task.asset
+            self._tell(StepEnded(each.task.where, each.task.number, staged, len(each.failures)))
+            self._progress.paces[key].end(each.task.number, staged, outcome.took_s, time.monotonic())
+            self._sizes.learn(each)
+        failed = [each for each in parts if each.may_pass_later]
+        delay_s = None
+        if failed and len(task.ordinals) > 1:
+            self._halves.split(failed)
+        elif failed:
+            delay_s = self._wait_for(failed)
+        for each in parts:
+            if not each.may_pass_later or len(task.ordinals) == 1:
+                self._note(each, delay_s if each.may_pass_later else None)
+
+    def _note(self, outcome: Outcome, delay_s: float | None) -> None:
+        """Take in what came of one asset; `delay_s`: what failed of it is tried again after so long."""
+        key = outcome.task.asset
         for ordinal, reason in outcome.failures.items():
-            delay_s = None
-            if outcome.may_pass_later and node.asset.retry.allows(outcome.error_names):
-                delay_s = self._retries.wait_for(key, ordinal, node.asset.retry, time.monotonic())
             if delay_s is None:
                 self._fail(key, ordinal, reason, outcome.broken.get(ordinal))
             else:
-                self._tell(PartitionRetried(key, node.partitions.key(ordinal), reason, delay_s))
+                self._tell(PartitionRetried(key, self._graph.nodes[key].partitions.key(ordinal), reason, delay_s))
         for each in outcome.staged:
             self._teller.warned(key, ((each.ordinal, result) for result in each.not_passed))
         if outcome.staged:
             batch = self._batches.setdefault(key, Batch(time.monotonic()))
             batch.outcomes.append(outcome)
 
-    def _split(self, outcome: Outcome) -> None:
-        """Call both halves of a range whose call failed, until the partitions are known that make it fail.
-
-        The others land. A range of n partitions costs 2n - 1 calls at most, all of them failing.
-        """
-        task = outcome.task
-        middle = (task.first + task.last) // 2
-        if (task.asset, task.first, task.last) not in self._halves:
-            self._tell(RunNoted(f"made again in halves, since it failed: {outcome.failures[task.first]}"))
-        for half in ((task.asset, task.first, middle), (task.asset, middle + 1, task.last)):
-            self._halves.add(half)
-            self._agenda.call_again(*half)
+    def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
+        """Let what a call did not make of a partition wait for the next try; return how long, or none."""
+        task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
+        if not policy.allows(failed[0].error_names):
+            return None
+        keys = [each.task.asset for each in failed]
+        return self._retries.wait_for(keys, task.first, policy, time.monotonic())
 
     def _commit(self, key: AssetKey, *, waits: bool = True) -> None:
         waits = waits and self._swap is None  # a swap judges all of a table at once
@@ -321,8 +325,8 @@ class Run:
         self._teller.warned(key, found)
         if committed.version is not None:
             rejected = sum((each.left_out for each in done), LeftOut())
-            self._progress.commit(key, [each.partition.key for each in done], rejected)
             rows = sum(each.partition.rows for each in done)
+            self._progress.commit(key, [each.partition.key for each in done], rows, rejected)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
             self._teller.warned(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:
@@ -337,40 +341,21 @@ class Run:
             self._decide_again(key, {each.ordinal: conflicts[each.partition.key] for each in superseded})
 
     def _decide_again(self, key: AssetKey, conflicts: Mapping[int, CommitConflict]) -> None:
-        """Decide anew about partitions that somebody else changed while they were made.
-
-        What is still asked for is made again, a few times; what is not, since theirs will do, is skipped. Who asked
-        for these very partitions, whatever their status, is told.
-        """
-        own = [ordinal for ordinal, conflict in conflicts.items() if self._is_own(key, conflict)]
-        for ordinal in own:  # another attempt of this run was taken for lost, and was not
-            self._skip(key, ordinal, conflicts[ordinal].version)
-            self._agenda.committed(key, ordinal)
-        conflicts = {ordinal: conflict for ordinal, conflict in conflicts.items() if ordinal not in own}
-        if not conflicts:
-            return
-        if Only.ALL in self._plan.only:
-            for ordinal, conflict in conflicts.items():
-                self._fail(key, ordinal, str(conflict))
-            return
-        status = lake_status(self._graph, lake_state(self._graph, self._tables, ()))[key]
-        wanted = matching(status, self._plan.only)
-        for ordinal, conflict in conflicts.items():
-            self._superseded[key, ordinal] += 1
-            self._decided_on[key, ordinal] = TableThen.of(self._tables[key])
-            if ordinal not in wanted:
-                self._skip(key, ordinal, conflict.version)
-                if Status(status.status[ordinal]) is Status.MISSING:
-                    self._block(key, ordinal, is_gone=True)
-                else:
+        """Decide anew about partitions that somebody else changed while they were made."""
+        for ordinal, verdict in self._superseded.decide(key, conflicts).items():
+            if self._superseded.asks_anew:
+                self._decided_on[key, ordinal] = TableThen.of(self._tables[key])
+            match verdict:
+                case Verdict.THEIRS:
+                    self._skip(key, ordinal, conflicts[ordinal].version)
                     self._agenda.committed(key, ordinal)
-            elif self._superseded[key, ordinal] < MAX_TRIES:
-                self._agenda.again(key, ordinal)
-            else:
-                self._fail(key, ordinal, str(conflict))
-
-    def _is_own(self, key: AssetKey, conflict: CommitConflict) -> bool:
-        return self._tables[key].writers[conflict.version].run_id == self._entry.run_id
+                case Verdict.GONE:
+                    self._skip(key, ordinal, conflicts[ordinal].version)
+                    self._block(key, ordinal, is_gone=True)
+                case Verdict.AGAIN:
+                    self._agenda.again(key, ordinal)
+                case Verdict.FAILED:
+                    self._fail(key, ordinal, str(conflicts[ordinal]))
 
     def _skip(self, key: AssetKey, ordinal: int, version: int) -> None:
         partition, writer = self._graph.nodes[key].partitions.key(ordinal), self._tables[key].writers[version]

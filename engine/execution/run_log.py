@@ -9,8 +9,8 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final
 
-from deltaworks.engine.execution.capture import Line, capture
-from deltaworks.engine.execution.events import Event, EventSink, RunNoted
+from deltaworks.engine.execution.capture import Line, capture, masking
+from deltaworks.engine.execution.events import Event, EventSink, RunNoted, RunProgressed
 from deltaworks.engine.execution.executor import Work, attempt
 from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.engine.execution.task import Outcome, Task
@@ -33,9 +33,14 @@ class RunLog:
         self._is_told = False
 
     def tell(self, event: Event) -> None:
-        """Write an event, and pass it on."""
-        self._writer.write(self._stamped(_document(event)))
+        """Write an event, unless it only says how far the run is, and pass it on."""
+        if not isinstance(event, RunProgressed):
+            self._writer.write(self._stamped(_document(event)))
         self._then(event)
+
+    def note(self, text: str) -> None:
+        """Tell a sentence."""
+        self.tell(RunNoted(text))
 
     def line(self, line: Line) -> None:
         """Write a line that a step printed."""
@@ -55,7 +60,7 @@ class RunLog:
         """Return what carries out tasks as `work` does: what they print comes here, and no secret gets out of them."""
 
         def captured(task: Task) -> Outcome:
-            with capture(task.where, self.line):
+            with capture(task.where, self.line), masking(self._secrets.masked):
                 outcome = attempt(work, task)
             failures = {ordinal: self._secrets.masked(reason) for ordinal, reason in outcome.failures.items()}
             return replace(outcome, failures=failures)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import BaseModel, SecretBytes, SecretStr
-
 from deltaworks.engine.definitions.resources import Resource
-
-MASK = "**********"
-"""As pydantic shows a secret."""
 
 SHORTEST = 4
 """A shorter value would be found in half of all words."""
@@ -20,31 +15,26 @@ SHORTEST = 4
 class SecretValues:
     """The secret values of the resources of a run."""
 
-    values: tuple[str, ...] = ()
+    stand_ins: tuple[tuple[str, str], ...] = ()
+    """Each value with what stands for it, the longest first."""
 
     @classmethod
-    def of(cls, resources: Mapping[str, Mapping[str, Resource]]) -> SecretValues:
-        """Find the values of all `SecretStr` and `SecretBytes` fields, those of models within models too."""
-        found = {
-            value for given in resources.values() for resource in given.values() for value in _secrets_of(resource)
-        }
-        return cls(tuple(sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)))
+    def of(cls, resources: Iterable[Resource]) -> SecretValues:
+        """Find what was read from the environment, and the values of secret fields."""
+        hidden = (each for resource in resources for each in resource.hidden())
+        found = {value: shown for value, shown in hidden if len(value) >= SHORTEST}
+        return cls(tuple(sorted(found.items(), key=lambda each: len(each[0]), reverse=True)))
 
     def masked(self, text: str) -> str:
         """Return a text without the secrets in it."""
-        for value in self.values:
-            text = text.replace(value, MASK)
+        for value, shown in self.stand_ins:
+            text = text.replace(value, shown)
         return text
 
-
-def _secrets_of(model: BaseModel) -> Iterator[str]:
-    for value in vars(model).values():
-        match value:
-            case SecretStr():
-                yield value.get_secret_value()
-            case SecretBytes():
-                yield value.get_secret_value().decode("utf-8", "replace")
-            case BaseModel():
-                yield from _secrets_of(value)
-            case _:
-                pass
+    def scrub(self, error: BaseException) -> None:
+        """Take the secrets out of what an exception says, and those that led to it, before a traceback shows them."""
+        seen: set[int] = set()
+        while self.stand_ins and id(error) not in seen:
+            seen.add(id(error))
+            error.args = tuple(self.masked(each) if isinstance(each, str) else each for each in error.args)
+            error = error.__cause__ or error.__context__ or error

@@ -10,14 +10,13 @@ import polars as pl
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.asset_resources import AssetResources, asset_resources
 from deltaworks.engine.execution.batch import ENGINE
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import EventSink, RunNoted, SourceObserved
 from deltaworks.engine.execution.look import Observed, look
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.workers import resources_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lapse import lapses
 from deltaworks.engine.planning.request import request
@@ -126,21 +125,22 @@ def observe_sources(
     Raises:
         TableMismatch: a source's table cannot keep what is observed; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
+        RunError: a resource could not be put away.
         StorageError: the lake cannot be written.
     """
     nodes = [graph.nodes[key] for key in sources]
     if not nodes:
         return Observations()
-    resources = [resources_of(definitions, node, environ)[str(node.key)] for node in nodes]
     tables = [load_table(store, node.asset.table_name) for node in nodes]
     for node, table in zip(nodes, tables, strict=True):
         verify_observed(table, _schema(node), node.scheme)
     entry = begin_entry(command, now(), Kind.OBSERVE)
     found: list[Observed] = []
-    for number, (node, table, given) in enumerate(zip(nodes, tables, resources, strict=True), start=1):
-        staging = Staging(store, table.name, entry.run_id, number)
-        found.append(_observe(node, table, given, staging, entry, now))
-        tell(SourceObserved(node.key, len(found[-1].changed) + len(found[-1].gone), found[-1].error))
+    with asset_resources(definitions, nodes, environ) as resources:
+        for number, (node, table) in enumerate(zip(nodes, tables, strict=True), start=1):
+            staging = Staging(store, table.name, entry.run_id, number)
+            found.append(_observe(node, table, resources, staging, entry, now))
+            tell(SourceObserved(node.key, len(found[-1].changed) + len(found[-1].gone), found[-1].error))
     seen = Observations(tuple(found))
     went_well = tuple(str(each.asset) for each in found if each.error is None)
     if not seen.commits and not seen.faults and not lapses(read_runs(store)).keys() & set(went_well):
@@ -170,7 +170,7 @@ def observe_sources(
 def _observe(
     node: Node,
     table: Table,
-    resources: Mapping[str, Resource],
+    resources: AssetResources,
     staging: Staging,
     entry: RunEntry,
     now: Callable[[], dt.datetime],
@@ -178,9 +178,9 @@ def _observe(
     """Observe one source; whoever observed it meanwhile is first, and then it is looked at again."""
     for _ in range(MAX_TRIES):
         try:
-            answer = look(node, resources)
+            answer = look(node, resources.arguments(str(node.key)))
         except (RunError, StorageError) as error:
-            return Observed(node.key, error=str(error))
+            return Observed(node.key, error=resources.masked(str(error)))
         if not table.exists:
             create_observed(table, _schema(node), node.scheme, description_of(node))
         found = compare(known(table, _schema(node)), recorded(table), answer.rows, now())

@@ -10,15 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import polars as pl
 
 from deltaworks.engine.definitions.asset_check import When
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.policies import error_names
-from deltaworks.engine.execution.call import Call, ContractKey, Result, call_function, guard
+from deltaworks.engine.execution.asset_resources import AssetResources
+from deltaworks.engine.execution.call import Call, Configs, ContractKey, Result, call_function, call_together, guard
+from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
-from deltaworks.engine.execution.given import Resources, describe
+from deltaworks.engine.execution.given import Produced, describe
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
 from deltaworks.engine.execution.sift import aggregates, measure, sift
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
@@ -43,7 +47,7 @@ class Stager:
     store: Store
     nodes: Mapping[str, Node]
     """By asset key."""
-    resources: Resources
+    resources: AssetResources
     target: Store | None = None
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
     keep: Keep | None = None
@@ -52,17 +56,33 @@ class Stager:
     """The contracts of the run so far."""
     fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
     """By asset key, of the first call that made any."""
+    config: Configs = field(default_factory=dict[str, Config])
 
     def stage(self, task: Task) -> Outcome:
         """Carry out a task. What goes wrong is in the outcome, one sentence for each partition."""
+        if task.others:
+            return self._stage_together(task)
         call = Call(self.nodes[str(task.asset)], task)
         if call.stranger is not None:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         if task.when is When.AFTER:
             return self._check(call)
-        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources))
+        with masking(self.resources.masked):
+            return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config))
 
-    def stage_rows(self, call: Call, make: Callable[[], pl.LazyFrame]) -> Outcome:
+    def _stage_together(self, task: Task) -> Outcome:
+        """Carry out a task and those that share its call."""
+        calls = [Call(self.nodes[str(each.asset)], each) for each in (task, *task.others)]
+        stranger = next((call.stranger for call in calls if call.stranger is not None), None)
+        if stranger is not None:
+            outcomes = [Outcome(call.task, failures=dict.fromkeys(task.ordinals, stranger)) for call in calls]
+        else:
+            with masking(self.resources.masked):
+                made = call_together(calls, self.store, self.resources, self.config)
+                outcomes = [self.stage_rows(call, partial(made.output, call)) for call in calls]
+        return replace(outcomes[0], others=tuple(outcomes[1:]))
+
+    def stage_rows(self, call: Call, make: Callable[[], Produced]) -> Outcome:
         """Stage the rows that something makes as if the call's function had returned them."""
         task = call.task
         lake = self.target or self.store
@@ -70,17 +90,19 @@ class Stager:
         result: Result | None = None
         names: tuple[str, ...] = ()
         try:
-            lf = make()
-            result = guard(call, lf, self.compiled)
+            made = make()
+            result = guard(call, made.lf, self.compiled)
             written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
-            return replace(outcome, fingerprints=self._fingerprints(call, lf))
+            return replace(outcome, fingerprints=self._fingerprints(call, made.lf), metadata=made.metadata)
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
+            self.resources.secrets.scrub(error)
             _LOG.debug("%s failed", call.where, exc_info=True)
             reason, may_pass_later, names = str(error), True, error_names(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
+            self.resources.secrets.scrub(error)
             _LOG.debug("%s failed", call.where, exc_info=True)
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"
@@ -88,7 +110,7 @@ class Stager:
         if result is not None:
             for ordinal in task.ordinals:
                 _drop(result, staging, ordinal)
-        reasons = dict.fromkeys(task.ordinals, reason)
+        reasons = dict.fromkeys(task.ordinals, self.resources.masked(reason))
         return Outcome(task, failures=reasons, may_pass_later=may_pass_later, error_names=names)
 
     def _check(self, call: Call) -> Outcome:

@@ -18,6 +18,7 @@ from deltaworks.engine.definitions.ops.ports import InPort
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.given import describe
 from deltaworks.engine.execution.op_call import Refused, Returned, call_op
 from deltaworks.engine.execution.step_values import StepValues
@@ -68,7 +69,8 @@ class StepCalls:
     def call(self, step: StepId, arguments: Mapping[str, Argument], number: int, tried: int) -> Done:
         """Call a step, and keep what it gives; whatever goes wrong is its result."""
         began_s = time.monotonic()
-        result, stored = self._called(step, arguments, number, tried)
+        with masking(self.around.masked):
+            result, stored = self._called(step, arguments, number, tried)
         return Done(result, stored, time.monotonic() - began_s)
 
     def hook(self, hook: Hook, address: str, ending: Ending, reason: str | None) -> Callable[[], str | None]:
@@ -89,7 +91,8 @@ class StepCalls:
             if hook.logger is not None:
                 arguments[hook.logger] = Logger(subject)
             try:
-                hook.function(**arguments)
+                with masking(self.around.masked):
+                    hook.function(**arguments)
             except BaseException as error:  # noqa: BLE001 - a hook changes nothing about what it is told of
                 return self.around.masked(describe(error, hook.where.file))
             return None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from deltaworks.engine.execution.events import RunNoted, Stopping
 from deltaworks.engine.planning.step_agenda import Fate
 
 
@@ -39,17 +40,5 @@ class StepRetried:
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class JobNoted:
-    """Something that changes nothing about how the run ends but that somebody may want to mend."""
-
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobStopping:
-    """Somebody asked the run to stop: what runs is finished, nothing more is begun."""
-
-
-StepEvent: TypeAlias = JobStarted | StepFinished | StepRetried | JobNoted | JobStopping
+StepEvent: TypeAlias = JobStarted | StepFinished | StepRetried | RunNoted | Stopping
 StepEventSink: TypeAlias = Callable[[StepEvent], None]

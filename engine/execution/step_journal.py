@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from deltaworks.engine.execution.step_values import StepValues
 from deltaworks.engine.planning.step_agenda import Fate, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.io.dtypes import Json
@@ -15,8 +15,20 @@ _EVERY_S = 0.5
 """Ends that come faster are written together: a run of ten thousand small steps would else write ten thousand files."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How a step ended, with what is written down beside that."""
+
+    end: StepEnd
+    stored: Json = field(default_factory=dict[str, Json])
+    """Where what it gave is, by output."""
+    tries: int = 0
+    took_s: float = 0.0
+    """How long its last try took."""
+
+
 class StepJournal:
-    """The ends of one run's steps, on their way to the lake."""
+    """The ends of one attempt's steps, on their way to the lake."""
 
     def __init__(self, records: StepRecords | None) -> None:
         self._records = records
@@ -24,8 +36,9 @@ class StepJournal:
         self._written = 0
         self._written_s = 0.0
 
-    def note(self, step: StepId, address: str, end: StepEnd, stored: Json, tries: int) -> None:
-        """Note how a step ended; `stored`: where what it gave is."""
+    def note(self, step: StepId, address: str, recorded: Recorded, *, is_kept: bool) -> None:
+        """Note how a step ended, in this attempt or in what it goes on from."""
+        end = recorded.end
         self._waiting.append(
             {
                 "step": address,
@@ -35,8 +48,10 @@ class StepJournal:
                 "reason": end.reason,
                 "given": sorted(end.given),
                 "fans": {output: list(keys) for output, keys in end.keys.items()},
-                "values": stored,
-                "tries": tries,
+                "values": recorded.stored,
+                "tries": recorded.tries,
+                "took_s": round(recorded.took_s, 6),
+                "kept": is_kept,
             }
         )
 
@@ -55,24 +70,21 @@ class StepJournal:
         self._written_s = now_s
 
 
-def read_journal(records: StepRecords, values: StepValues) -> dict[StepId, tuple[StepEnd, Json]]:
-    """Return how the steps of an earlier run ended, and where it stored what they gave, which `values` takes over.
+def read_journal(records: StepRecords) -> dict[StepId, Recorded]:
+    """Return how the steps of an earlier attempt ended.
 
     A step that gave something which could not be stored counts as not run.
 
     Raises:
         StorageError: what was recorded is damaged.
     """
-    found: dict[StepId, tuple[StepEnd, Json]] = {}
+    found: dict[StepId, Recorded] = {}
     for each in records.read_ends():
         step = StepId(tuple(each["path"]), tuple(each["keys"]))
         keys = {output: tuple(names) for output, names in each["fans"].items()}
         end = StepEnd(Fate(each["fate"]), frozenset(each["given"]), keys, each["reason"])
-        found[step] = end, each["values"]
-    whole = {step: each for step, each in found.items() if not _lacks(each[1])}
-    for step, (_, stored) in whole.items():
-        values.recorded(step, stored)
-    return whole
+        found[step] = Recorded(end, each["values"], each["tries"], each["took_s"])
+    return {step: each for step, each in found.items() if not _lacks(each.stored)}
 
 
 def _lacks(stored: Mapping[str, Json]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deltaworks.engine.execution.batch import ENGINE, Batch, checks_of, discard, groups_of, judge_of
+from deltaworks.engine.execution.batch import ENGINE, Batch, checks_of, discard, groups_of, judge_of, metadata_of
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.in_order import CommitJudge
@@ -99,7 +99,8 @@ class Swap:
             raise RunError(f"its table stays as it is: {next(iter(refused.values()))}")
         carried += carry(table, self.carried, schema, run.run_id, now_ms)
         by_partition = {id(each): outcome for outcome in batch.outcomes for each in outcome.staged}
-        groups = groups_of(node, [(by_partition[id(each)], each) for each in staged], table)
+        chosen = [(by_partition[id(each)], each) for each in staged]
+        groups = groups_of(node, chosen, table)
         record = Record(
             run_id=run.run_id,
             asset=str(node.key),
@@ -107,7 +108,10 @@ class Swap:
             started_at=run.started_at,
             groups=(*groups, *restored_groups(carried, is_partitioned=bool(node.partition_columns))),
             checks=checks_of([judge.told(each) for each in staged]),
-            metadata={"migration": [] if migration is None else [str(change) for change in migration.changes]},
+            metadata={
+                **metadata_of(node, chosen),
+                "migration": [] if migration is None else [str(change) for change in migration.changes],
+            },
         )
         metadata = described_anew(table, schema, description_of(node))
         scheme = {} if node.scheme is None else {SCHEME: node.scheme}

@@ -15,6 +15,7 @@ import polars as pl
 from deltaworks.engine.execution.keep import Keep
 from deltaworks.engine.execution.task import Broken, Kept
 from deltaworks.engine.planning.graph import Node
+from deltaworks.errors import StorageError
 from deltaworks.io.evolution import brought_under
 from deltaworks.io.kept import KeptFile
 from deltaworks.io.log import LiveFile
@@ -59,6 +60,9 @@ class TableScope:
         Args:
             table: the table, at the version that the commit follows.
             parts: the new content, in the order of the definition.
+
+        Raises:
+            StorageError: rows of the table cannot be read.
         """
         self.warned.clear()
         contract = self._contract()
@@ -91,7 +95,14 @@ class TableScope:
             others = [key for key in table.live_keys() if key not in replaced]
             there = scan_table(table, others).select(brought_under(self.schema, table.schema()))
             values.append(there.select(value, pl.lit(_TABLE, pl.Int64).alias(_PLACE)))
-        shared = pl.concat(values).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
+        try:
+            shared = pl.concat(values).unique().filter(pl.len().over(_VALUE) > 1).collect(engine="streaming")
+        except (OSError, pl.exceptions.PolarsError) as error:
+            reason = " ".join(str(error).split())
+            raise StorageError(
+                f"{self.node.key}: {rule.name!r} is judged over the whole table, and its rows cannot be read "
+                f"({reason}). Nothing was committed; `deltaworks doctor` names the repair."
+            ) from error
         return {place: df[_VALUE] for (place,), df in shared.partition_by(_PLACE, as_dict=True).items()}
 
     def _scan(self, table: Table, part: Part) -> pl.LazyFrame:

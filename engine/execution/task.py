@@ -14,6 +14,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.io.dtypes import Json
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.staged import StagedPartition
@@ -89,6 +90,10 @@ class Task:
     """What the checks of each partition read; a partition that is not in it is not judged by any."""
     when: When = When.BEFORE
     """After: nothing is made, but what is committed of the partitions is judged."""
+    config_hash: str | None = None
+    """What stands for the config that the function is given; none: it takes none."""
+    others: tuple[Task, ...] = ()
+    """Those of the same partitions of other assets that the same call makes."""
 
     @property
     def where(self) -> str:
@@ -185,3 +190,9 @@ class Outcome:
     """What its plan makes each column of, in a hash; none: nothing could be compared with that."""
     checked: Mapping[int, ChecksMade] = field(default_factory=dict[int, "ChecksMade"])
     """By ordinal, what the checks after the commit said."""
+    took_s: float = 0.0
+    """How long it took to carry the task out, once it had begun."""
+    metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    """What the function wants to be remembered of each of its partitions."""
+    others: tuple[Outcome, ...] = ()
+    """What came of the task's others."""

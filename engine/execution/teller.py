@@ -13,6 +13,7 @@ from deltaworks.engine.execution.events import (
     PartitionFailed,
     PartitionSkipped,
     PartitionWarned,
+    RunProgressed,
 )
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.table_then import TableThen
@@ -21,14 +22,24 @@ from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.io.ledger import Failure
 from deltaworks.validation import RuleResult
 
+TOLD_EVERY_S = 1.0
+"""How often a run tells how far it is."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Teller:
     """Of one run."""
 
     graph: AssetGraph
     progress: Progress
     tell: EventSink
+    _told_s: float = 0.0
+
+    def progressed(self, now_s: float) -> None:
+        """Tell how far the run is, unless it has just done so."""
+        if now_s - self._told_s >= TOLD_EVERY_S:
+            self._told_s = now_s
+            self.tell(RunProgressed(self.progress.outcomes()))
 
     def skipped(self, events: Iterable[PartitionSkipped]) -> None:
         """Note what others have made."""

@@ -9,11 +9,11 @@ import polars as pl
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.mappings.composed import runs_of
 from deltaworks.engine.definitions.mappings.segments import Ordinals
+from deltaworks.engine.execution.asset_resources import asset_resources
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.given import Given
 from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.execution.pin import pin
-from deltaworks.engine.execution.workers import resources_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.store import Store
@@ -29,7 +29,8 @@ def view_rows(
 ) -> pl.LazyFrame:
     """Return the rows of some partitions of a view, lazily, from the latest versions of the tables that it reads.
 
-    Partitions that lack something have no rows, as those of a table that are missing.
+    Partitions that lack something have no rows, as those of a table that are missing. A view with a resource that has
+    to be put away is computed before that.
 
     Args:
         definitions: the resources.
@@ -53,12 +54,13 @@ def view_rows(
         )
     if not ordinals:
         raise RequestError(f"View {view.key} has no partitions yet: they are {view.partitions}.")
-    resources = resources_of(definitions, view, environ)
-    parts: list[pl.LazyFrame] = []
-    for first, last in runs_of(ordinals):
-        inputs = {
-            edge.argument.argument: pin(graph, tables[edge.upstream], edge, first, last) for edge in view.upstream
-        }
-        given = Given(inputs, cuts(graph, tables, view, range(first, last + 1)), store, resources)
-        parts.append(given.view(view, "", ""))
-    return pl.concat(parts)
+    with asset_resources(definitions, [view], environ) as resources:
+        parts: list[pl.LazyFrame] = []
+        for first, last in runs_of(ordinals):
+            inputs = {
+                edge.argument.argument: pin(graph, tables[edge.upstream], edge, first, last) for edge in view.upstream
+            }
+            given = Given(inputs, cuts(graph, tables, view, range(first, last + 1)), store, resources)
+            parts.append(given.view(view, "", ""))
+        rows = pl.concat(parts)
+        return rows.collect().lazy() if resources.scope.is_set_up else rows

@@ -86,7 +86,12 @@ def _runs(status: AssetStatus, lake: LakeStatus, within: PartitionSet | None, *,
     failures: list[str | None] = [None] * len(status.status)
     for ordinal, failure in state.failures.items() if by_failure else ():
         failures[ordinal] = failure
-    telling = {"status": status.status, "own": state.writer.gather(own), "code": status.code_changed}
+    telling = {
+        "status": status.status,
+        "own": state.writer.gather(own),
+        "code": status.code_changed,
+        "config": status.config_changed,
+    }
     telling["failure"] = pl.Series(failures, dtype=pl.String)
     for number, given in enumerate(status.inputs):
         latest = given.latest.set(~given.changed | given.replaced, None)
@@ -127,6 +132,8 @@ class _Causes:
                 if self._status.code_changed[first]:
                     names = " and ".join(changed_code(self._status.node, state, ranges))
                     yield f"code: {names} changed since it was made"
+                if self._status.config_changed[first]:
+                    yield "config changed: it was made with another one than the project's"
                 for each in self._inputs:
                     yield from each.of(ranges)
             case Status.FRESH:
@@ -156,7 +163,7 @@ class _Causes:
 
     def _led(self, ordinal: int) -> tuple[_Causes, int] | None:
         """Return the upstream partition that a stale one is stale for in the first place; none: it is the root."""
-        if self._status.code_changed[ordinal]:
+        if self._status.code_changed[ordinal] or self._status.config_changed[ordinal]:
             return None
         return next(each for each in self._inputs if each.tells(ordinal)).led(ordinal)
 

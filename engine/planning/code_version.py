@@ -44,10 +44,18 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
         *_reach(asset).parts,
         *(f"input {each.argument} {each.key} {mappings[each.argument]!r}" for each in asset.signature.upstreams),
         f"partitions {asset.partitions.scheme} by {columns or None}",
+        *_output(asset),
         *(f"column {text}" for text in (() if asset.model is None else columns_of(asset.model))),
     ]
     rules = _rules(asset)
     return f"{SCHEME}:{_digest(parts)[:16]}" + (f".{_digest(rules)[:8]}" if rules else "")
+
+
+def _output(asset: Asset[..., Any]) -> list[str]:
+    """Return which output of its function an asset is, by name and, for a function that returns a tuple, by place."""
+    if asset.shared is None:
+        return []
+    return [f"output {list(asset.shared.keys.values()).index(asset.key)} {asset.shared.output_of(asset.key)}"]
 
 
 def differ_by_rules_only(a: str | None, b: str | None) -> bool:
@@ -102,11 +110,11 @@ def _own(asset: Asset[..., Any]) -> Own:
 
 def _reach(asset: Asset[..., Any]) -> Reach:
     found = Reach(_own(asset))
-    found.follow(asset.function, asset.signature.resources)
+    found.follow(asset.authored, asset.signature.owners)
     for upstream in asset.signature.upstreams:
         for function in functions_of(upstream.mapping):
             found.follow(function, {})
     computed = [column.expression for column in asset.partition_columns if column.expression is not None]
-    if computed and not found.follow_argument(asset.function, "partition_by"):
+    if computed and not found.follow_argument(asset.authored, "partition_by"):
         found.parts += [described(expression, lambda _: None)[0] for expression in computed]
     return found

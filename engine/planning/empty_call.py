@@ -15,16 +15,19 @@ import polars as pl
 
 from deltaworks import errors
 from deltaworks.engine.definitions.asset import AssetKind
+from deltaworks.engine.definitions.asset_config import default_config
 from deltaworks.engine.definitions.check_result import CheckResult
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.logger import Logger
+from deltaworks.engine.definitions.materialize_result import frame_of
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.planning.check_nodes import CheckNode
 from deltaworks.engine.planning.graph import Node
 from deltaworks.engine.planning.own import is_authors_file
-from deltaworks.engine.planning.rehearsal import Refused, computing_everything, rehearsal
+from deltaworks.engine.planning.rehearsal import Refused, Rehearsal, computing_everything, rehearsal
 from deltaworks.errors import Place
+from deltaworks.io.partition_statistics import PartitionStatistics
 from deltaworks.validation import conform, declare, is_about_dtypes, row_of_nulls
 
 _OURS = os.path.join(os.path.dirname(errors.__file__), "")
@@ -69,7 +72,7 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
     with rehearsal() as seen, computing_everything(no_rows):
         seen.has_collected = not all(edge.argument.frame.is_lazy for edge in node.reads)
         try:
-            result = node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key])))
+            result = frame_of(node.asset.function(**arguments_of(node, lambda key: pl.LazyFrame(schema=schemas[key]))))
             if seen.has_taken_rows:
                 return EmptyCall(left=_TAKES_ROWS)
             if not isinstance(result, pl.LazyFrame | pl.DataFrame):
@@ -81,20 +84,8 @@ def call_on_empty(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCal
             if from_rows and is_vague(schema):
                 return EmptyCall(left=_TAKES_ROWS)
             lf.collect()
-        except Refused as refused:
-            return EmptyCall(left=f"does what is not to be rehearsed ({refused.what})")
-        except _FOR_WANT_OF_ROWS as error:
-            return EmptyCall(left=_without_rows(error))
-        except pl.exceptions.PolarsError as error:
-            if seen.has_taken_rows:
-                return EmptyCall(left=_TAKES_ROWS)
-            if seen.has_collected and any(edge.is_of_source for edge in node.reads):
-                return EmptyCall(left="reads what the rows of its source name")
-            return EmptyCall(fault=_fault(node, error))
-        except OSError as error:
-            return EmptyCall(left=f"reads what is not there: {_spelled(error)}")
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
-            return EmptyCall(left=_without_rows(error))
+            return _failed(node, error, seen)
     fault = _fault_of_a_row(node, schemas)
     return EmptyCall(schema) if fault is None else EmptyCall(fault=fault)
 
@@ -108,7 +99,7 @@ def _fault_of_a_row(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> Fault 
     with rehearsal() as seen, computing_everything(row_of_nulls):
         try:
             arguments = arguments_of(node, lambda key: row_of_nulls(schemas[key]).lazy())
-            conform(node.asset.model, node.asset.function(**arguments).lazy()).collect()
+            conform(node.asset.model, frame_of(node.asset.function(**arguments)).lazy()).collect()
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
             if is_about_dtypes(error) and not seen.has_taken_rows:
                 return _fault(node, error)
@@ -122,28 +113,20 @@ def no_rows(schema: pl.Schema) -> pl.DataFrame:
 
 def ask_on_empty(check: CheckNode, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCall:
     """Call a check on empty frames that have the columns of what it judges and reads; a schema means nothing here."""
-    node = check.node
-    if check.check.comparison is not None:
-        return EmptyCall()
+    node, compare = check.node, check.check.comparison
     left = _left(node, schemas)
     if left is not None:
         return EmptyCall(left=left)
     with rehearsal() as seen, computing_everything(no_rows):
         try:
-            arguments = arguments_of(with_a_key(node), lambda key: pl.LazyFrame(schema=schemas[key]))
-            answer = check.check.function(**arguments)
-        except Refused as refused:
-            return EmptyCall(left=f"does what is not to be rehearsed ({refused.what})")
-        except _FOR_WANT_OF_ROWS as error:
-            return EmptyCall(left=_without_rows(error))
-        except pl.exceptions.PolarsError as error:
-            if seen.has_taken_rows:
-                return EmptyCall(left=_TAKES_ROWS)
-            return EmptyCall(fault=_fault(node, error))
-        except OSError as error:
-            return EmptyCall(left=f"reads what is not there: {_spelled(error)}")
+            if compare is None:
+                arguments = arguments_of(with_a_key(node), lambda key: pl.LazyFrame(schema=schemas[key]))
+                answer = check.check.function(**arguments)
+            else:
+                statistics = _statistics(node, schemas[check.check.asset])
+                answer = compare(statistics, [statistics])
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
-            return EmptyCall(left=_without_rows(error))
+            return _failed(node, error, seen)
     if isinstance(answer, bool | CheckResult):  # pyright: ignore[reportUnnecessaryIsInstance]
         return EmptyCall()
     problem = f"returned {type(answer).__name__}, expected a CheckResult or a Boolean"
@@ -155,7 +138,7 @@ def rehearsed(node: Node, schemas: Mapping[AssetKey, pl.Schema], *, lazily: bool
 
     Views are called, as they are when it runs. `lazily`: what a function computes on its way says nothing.
     """
-    if any(each.upstream not in schemas for each in node.upstream):
+    if node.asset.graph is not None or any(each.upstream not in schemas for each in node.upstream):
         return None
     with rehearsal() as seen:
         try:
@@ -182,6 +165,8 @@ def arguments_of(node: Node, empty: Callable[[AssetKey], pl.LazyFrame], ordinal:
         arguments[signature.partition] = Partition(node.partitions, ordinal, ordinal, node.partition_columns)
     if signature.logger is not None:
         arguments[signature.logger] = Logger(str(node.key))
+    if signature.config is not None:
+        arguments[signature.config] = default_config(node.asset)
     return arguments
 
 
@@ -206,8 +191,12 @@ def is_vague(schema: pl.Schema) -> bool:
 
 def _left(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> str | None:
     """Say why a function is not called at all."""
+    if node.asset.graph is not None:
+        return "is made by ops, which may do what is not to be rehearsed"
     if node.asset.signature.resources:
         return "asks for a resource"
+    if node.asset.signature.config is not None and default_config(node.asset) is None:
+        return "asks for a config that the project does not give"
     if not node.reads and node.asset.kind is not AssetKind.SEED:
         return "has no upstream"
     unknown = next((edge.upstream for edge in node.reads if edge.upstream not in schemas), None)
@@ -222,8 +211,33 @@ def _called(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> pl.LazyFrame |
             if lf is None:
                 return None
             arguments[edge.argument.argument] = lf
-    result = node.asset.function(**arguments)
+    result = frame_of(node.asset.function(**arguments))
     return conform(node.asset.model, result) if isinstance(result, pl.LazyFrame) else None
+
+
+def _statistics(node: Node, schema: pl.Schema) -> PartitionStatistics:
+    """Return what a log would say of a partition with a row that has a value in every column."""
+    stored = (name for name, dtype in schema.items() if not dtype.is_nested() and name not in node.partition_columns)
+    return PartitionStatistics("", 1, dict.fromkeys(stored, 0))
+
+
+def _failed(node: Node, error: BaseException, seen: Rehearsal) -> EmptyCall:
+    """Return what it means that a call raised: it is wrong on any data, or asks for more than empty frames."""
+    match error:
+        case Refused():
+            return EmptyCall(left=f"does what is not to be rehearsed ({error.what})")
+        case _ if isinstance(error, _FOR_WANT_OF_ROWS):
+            return EmptyCall(left=_without_rows(error))
+        case pl.exceptions.PolarsError() if seen.has_taken_rows:
+            return EmptyCall(left=_TAKES_ROWS)
+        case pl.exceptions.PolarsError() if seen.has_collected and any(edge.is_of_source for edge in node.reads):
+            return EmptyCall(left="reads what the rows of its source name")
+        case pl.exceptions.PolarsError():
+            return EmptyCall(fault=_fault(node, error))
+        case OSError():
+            return EmptyCall(left=f"reads what is not there: {_spelled(error)}")
+        case _:
+            return EmptyCall(left=_without_rows(error))
 
 
 def _fault(node: Node, error: BaseException) -> Fault:

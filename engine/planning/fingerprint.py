@@ -32,7 +32,7 @@ def is_rehearsable(node: Node) -> bool:
 
 def _is_lazy(node: Node) -> bool:
     lazy = all(edge.argument.frame.is_lazy for edge in node.reads)
-    return lazy and not node.asset.signature.resources
+    return lazy and not node.asset.signature.resources and node.asset.graph is None
 
 
 def partition_texts(node: Node, first: int, last: int) -> Iterator[str]:

@@ -32,7 +32,9 @@ def idle(
     """
     if any(given.edge.is_own for given in found.inputs):
         return  # the chain decides partition by partition
-    waiting = wanted & found.having(Status.STALE) - found.state.failed - PartitionSet(found.code_changed)
+    waiting = wanted & found.having(Status.STALE) - found.state.failed - PartitionSet(
+        found.code_changed | found.config_changed
+    )
     held: dict[AssetKey, PartitionSet] = {}
     for given in found.inputs:
         edge = given.edge

@@ -57,25 +57,25 @@ def merged(layers: Sequence[Values]) -> dict[str, Any]:
 def _shared(job: Job, layers: Sequence[ConfigLayer]) -> Config | None:
     if job.shared_config is None:
         return None
-    found = [_at(layer, (SHARED,)) for layer in layers]
+    found = [fields_at(layer, (SHARED,)) for layer in layers]
     if not any(found):
         return job.shared_config
     values = merged([job.shared_config.model_dump(), *found])
-    return _validated(type(job.shared_config), values, f"job {job.name!r}", (SHARED,), layers)
+    return validated(type(job.shared_config), values, f"job {job.name!r}", (SHARED,), layers)
 
 
 def _of_op(job: Job, node: StepNode, shared: Config | None, layers: Sequence[ConfigLayer]) -> Config:
     model = node.op.signature.config_model
     assert model is not None, "only ops that take a config have one"
     base = shared if isinstance(shared, model) else node.op.config
-    found = [_at(layer, node.path) for layer in layers]
+    found = [fields_at(layer, node.path) for layer in layers]
     if base is not None and not any(found):
         return base
     values = merged([{} if base is None else base.model_dump(), *found])
-    return _validated(model, values, f"op {'.'.join(node.path)!r} of job {job.name!r}", node.path, layers)
+    return validated(model, values, f"op {'.'.join(node.path)!r} of job {job.name!r}", node.path, layers)
 
 
-def _at(layer: ConfigLayer, path: Path) -> Values:
+def fields_at(layer: ConfigLayer, path: Path) -> Values:
     """Return what a layer says below some names.
 
     Raises:
@@ -115,7 +115,12 @@ def _paths(values: Values, prefix: Path, taking: Mapping[Path, StepNode]) -> Ite
             yield path
 
 
-def _validated(model: type[Config], values: Values, whose: str, path: Path, layers: Sequence[ConfigLayer]) -> Config:
+def validated(model: type[Config], values: Values, whose: str, path: Path, layers: Sequence[ConfigLayer]) -> Config:
+    """Return the config that is made of some values; `path` leads to them in each of the layers.
+
+    Raises:
+        RequestError: a field is missing or unknown, or a value does not fit; it names the field and who gave it.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -135,4 +140,4 @@ def _validated(model: type[Config], values: Values, whose: str, path: Path, laye
 
 def _says(layer: ConfigLayer, path: Path, loc: Sequence[int | str]) -> bool:
     """Return whether a layer gives the field that an error is about."""
-    return not loc or loc[0] in _at(layer, path)
+    return not loc or loc[0] in fields_at(layer, path)

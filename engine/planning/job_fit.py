@@ -6,7 +6,9 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.ops.op import Op
+from deltaworks.engine.planning.asset_config import refuse_unknown
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.selection import select
 from deltaworks.engine.planning.selection_syntax import Attribute
 from deltaworks.errors import InvalidDefinition, RequestError, did_you_mean
@@ -35,6 +37,10 @@ def _refuse_selection(job: AssetJob, graph: AssetGraph) -> None:
         )
     try:
         select(graph, job.selection)
+    except RequestError as error:
+        raise InvalidDefinition(f"job {job.name!r}: {error}", where=job.where) from error
+    try:
+        refuse_unknown(graph, ConfigLayer("its config", job.config))
     except RequestError as error:
         raise InvalidDefinition(f"job {job.name!r}: {error}", where=job.where) from error
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Needs, Node
 from deltaworks.engine.planning.remedy import lacking, needed_upstream, obtainable, remedy, uncovered
 from deltaworks.engine.planning.status import LakeStatus, Status
@@ -100,9 +101,23 @@ def unobserved(graph: AssetGraph, status: LakeStatus) -> Iterator[AssetKey]:
             yield key
 
 
+def without(graph: AssetGraph, unreadable: Collection[AssetKey]) -> Mapping[AssetKey, AssetKey]:
+    """Return tables that cannot be read and everything that hangs on them, each with the one that it hangs on."""
+    followers = {
+        key: dynamic.upstream
+        for key, node in graph.nodes.items()
+        for dynamic in dynamic_dimensions(node.partitions)
+        if dynamic.upstream is not None and dynamic.upstream in unreadable
+    }
+    return _spread(graph, {**followers, **{key: key for key in unreadable}})
+
+
 def below(graph: AssetGraph, keys: Iterable[AssetKey]) -> Mapping[AssetKey, AssetKey]:
     """Return some assets and everything downstream of them, each with the one of them that it is downstream of."""
-    found = {key: key for key in keys}
+    return _spread(graph, {key: key for key in keys})
+
+
+def _spread(graph: AssetGraph, found: dict[AssetKey, AssetKey]) -> Mapping[AssetKey, AssetKey]:
     for key, node in graph.nodes.items():
         above = next((found[edge.upstream] for edge in node.upstream if edge.upstream in found), None)
         if above is not None:

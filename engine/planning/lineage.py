@@ -19,6 +19,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.mappings.declared import AllPartitionsMapping
+from deltaworks.engine.definitions.materialize_result import frame_of
 from deltaworks.engine.planning.empty_call import arguments_of, declared_schema, is_vague, with_a_key
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lineage_expressions import NOTHING, Source, Sources
@@ -193,13 +194,14 @@ class _Called:
 
     @classmethod
     def of(cls, node: Node, scans: Mapping[AssetKey, Scan], ordinal: int) -> _Called:
-        if node.asset.signature.resources or any(edge.upstream not in scans for edge in node.reads):
+        needs_more = node.asset.signature.resources or node.asset.graph is not None
+        if needs_more or any(edge.upstream not in scans for edge in node.reads):
             return cls(None, None)
         given = {edge.upstream: scans[edge.upstream] for edge in node.reads}
         with rehearsal() as seen:
             try:
                 result = node.asset.function(**arguments_of(node, lambda key: given[key].lf, ordinal))
-                lf = conform(node.asset.model, result.lazy())
+                lf = conform(node.asset.model, frame_of(result).lazy())
                 schema = lf.collect_schema()
             except (Exception, SystemExit, pl.exceptions.PanicException):  # noqa: BLE001 - it needs more than this
                 return cls(None, None)

@@ -6,7 +6,7 @@ same plan, so the command line, a daemon and a test all see the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ from deltaworks.engine.planning.causes import status_groups
 from deltaworks.engine.planning.chain import follow
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.idle import idle
-from deltaworks.engine.planning.left_out import LeftOut, below, lacking_own, left_out, unobserved
+from deltaworks.engine.planning.left_out import LeftOut, below, lacking_own, left_out, unobserved, without
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import RequestError
@@ -63,6 +63,8 @@ class Plan:
     """All steps of each asset together, upstreams first; only assets with a step."""
     only: frozenset[Only] = DEFAULT_ONLY
     """What was asked for: it decides again about a partition that somebody else changes meanwhile."""
+    held: Mapping[AssetKey, str] = field(default_factory=dict[AssetKey, str])
+    """Why nothing is made of some assets or below them that is no fault of the request."""
 
     @property
     def partition_count(self) -> int:
@@ -85,6 +87,7 @@ def plan(
     only: frozenset[Only] = DEFAULT_ONLY,
     unseen: Collection[AssetKey] = (),
     migrating: Collection[AssetKey] = (),
+    unfit: Collection[AssetKey] = (),
 ) -> Plan:
     """Decide what a request needs.
 
@@ -95,13 +98,14 @@ def plan(
         only: which of it is to be made.
         unseen: sources that could not be observed: nothing below them is made.
         migrating: assets whose tables take nothing before they are migrated: neither they nor what is below them.
+        unfit: assets that cannot rely on the tables of others that they read: the same.
 
     Raises:
         RequestError: partitions that the request names one by one, or all that it comes to, lack an upstream; or no
             run makes any of its assets.
     """
     made_here = {key: asked for key, asked in request.partitions.items() if graph.nodes[key].asset.kind.is_made}
-    held, unknown = _held(graph, status, unseen, migrating), below(graph, unobserved(graph, status))
+    held, unknown = _held(graph, status, unseen, migrating, unfit), below(graph, unobserved(graph, status))
     if request.partitions and not made_here and not any(map(graph.is_source, request.partitions)):
         raise RequestError(_nothing_to_make(graph, request))
     steps: list[Step] = []
@@ -138,18 +142,20 @@ def _held(
     status: Mapping[AssetKey, AssetStatus],
     unseen: Collection[AssetKey],
     migrating: Collection[AssetKey],
+    unfit: Collection[AssetKey],
 ) -> dict[AssetKey, tuple[AssetKey, str]]:
     """Return everything that is not made whatever is asked for, with the asset that holds it back and why that does."""
-    unreadable = (key for key, found in status.items() if found.state.fault is not None)
+    unreadable = {key for key, found in status.items() if found.state.fault is not None}
     return {
-        **_below(graph, migrating, "the table of {} needs a migration first"),
-        **_below(graph, unreadable, "{} cannot be read"),
-        **_below(graph, unseen, "{} could not be observed"),
+        **_because(below(graph, migrating), "the table of {} needs a migration first"),
+        **_because(below(graph, unfit), "{} reads columns that are not as it expects"),
+        **_because(without(graph, unreadable), "{} cannot be read"),
+        **_because(below(graph, unseen), "{} could not be observed"),
     }
 
 
-def _below(graph: AssetGraph, first: Iterable[AssetKey], why: str) -> dict[AssetKey, tuple[AssetKey, str]]:
-    return {key: (holding, why.format(holding)) for key, holding in below(graph, first).items()}
+def _because(held: Mapping[AssetKey, AssetKey], why: str) -> dict[AssetKey, tuple[AssetKey, str]]:
+    return {key: (holding, why.format(holding)) for key, holding in held.items()}
 
 
 def _withheld(graph: AssetGraph, key: AssetKey, wanted: PartitionSet, first: AssetKey, fault: str) -> Iterator[LeftOut]:

@@ -21,6 +21,9 @@ from typing import Any, TypeAlias, cast
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.graph import Graph
+from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.planning.constants import constant_text, is_a
 from deltaworks.engine.planning.opaque import (
@@ -117,7 +120,7 @@ class Reach:
         (name, *attributes), home = chain, function.__globals__
         if name in owners:
             if not attributes:
-                return self._class(owners[name], values=not issubclass(owners[name], Resource))
+                return self._class(owners[name], values=not issubclass(owners[name], Resource | Config))
             link = self._attribute(owners[name], attributes[0])
             return self._class(owners[name]) if link is None else link
         if name == "super" and attributes:
@@ -177,7 +180,11 @@ class Reach:
     def _held(self, value: Any) -> str | None:
         """Say what a value is that is of the project or holds something of it; none: it is neither."""
         if isinstance(value, Asset):
-            return self._held(cast("Asset[..., Any]", value).function)
+            return self._held(cast("Asset[..., Any]", value).authored)
+        if isinstance(value, Op):
+            return self._function(value.function, value.signature.owners)
+        if isinstance(value, Graph):
+            return self._held(value.function)
         if isinstance(value, MethodType):
             owner: type = type(value.__self__)
             return f"{self._methods([value.__func__], owner)} of {self._text(value.__self__)}"

@@ -111,7 +111,8 @@ class _Attempt(NamedTuple):
         line = next(iter(self.failure.error.splitlines()), "")
         whose, _, problem = line.partition(": ")
         is_named = problem and whose.split(" ")[0] == self.failure.asset  # the partitions of the call stand there too
-        return f"failed in run {self.run_id}: {problem if is_named else line}"
+        told = problem if is_named else line
+        return f"failed in run {self.run_id}: {told.removesuffix(' Nothing was committed for it.').removesuffix('.')}"
 
 
 def lake_state(
@@ -153,14 +154,14 @@ def lake_state(
 def existing(node: Node, table: Table) -> PartitionSet:
     """Return the partitions of a table that have content now."""
     there = table.partitions().filter(pl.col("origin") != int(Origin.GONE))
-    return PartitionSet.of(_ordinals(node, table, there["key"]).drop_nulls(), node.partitions.size)
+    return PartitionSet.of(ordinals_of(node, table, there["key"]).drop_nulls(), node.partitions.size)
 
 
 def _asset_state(node: Node, table: Table, attempts: Mapping[str, _Attempt]) -> AssetState:
     changes = table.partitions()
     if table.names_keys:
         changes = changes.filter(pl.col("key") != WHOLE)  # the file that holds all of them
-    ordinals = _ordinals(node, table, changes["key"])
+    ordinals = ordinals_of(node, table, changes["key"])
     columns, beyond = changes.clone(), changes["key"].clear()
     columns.drop_in_place("key")  # of the clone, a tenth of the cost of `drop`
     if ordinals.has_nulls():
@@ -187,7 +188,7 @@ def _by_ordinal(columns: pl.DataFrame, ordinals: pl.Series, size: int) -> pl.Dat
     return columns.select(pl.all().gather(places))
 
 
-def _ordinals(node: Node, table: Table, places: pl.Series) -> pl.Series:
+def ordinals_of(node: Node, table: Table, places: pl.Series) -> pl.Series:
     """Return the ordinals of a table's places; null where one is no partition of the definition.
 
     A definition reads an instant however it is spelled, but a partition lies in one place only: what lies in a column

@@ -1,7 +1,8 @@
 """Status: whether each partition is missing, fresh, stale or external, and why.
 
-A partition is stale exactly when its code changed, when a mapped upstream partition was changed by a commit after the
-version that was read, or when an upstream partition is stale itself. All of it is computed on columns by ordinal.
+A partition is stale exactly when its code changed, or its config where that counts, when a mapped upstream partition
+was changed by a commit after the version that was read, or when an upstream partition is stale itself. All of it is
+computed on columns by ordinal.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cached_property
 import polars as pl
 
 from deltaworks.engine.definitions.asset import AssetKind
+from deltaworks.engine.definitions.asset_config import counting_hash
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.chain import carried
@@ -71,6 +73,8 @@ class AssetStatus:
     status: pl.Series
     """UInt8, a `Status` for each ordinal."""
     code_changed: pl.Series
+    config_changed: pl.Series
+    """Whether the project's config is not the one that it was made with; no, where that does not count."""
     inputs: tuple[InputStatus, ...]
 
     @cached_property
@@ -115,10 +119,16 @@ def lake_status(graph: AssetGraph, state: LakeState, before: LakeStatus | None =
 def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStatus) -> AssetStatus:
     if node.asset.kind is AssetKind.SOURCE:
         fresh = state.exists.cast(pl.UInt8) * int(Status.FRESH)  # what is there is what was observed
-        return AssetStatus(node, state, fresh, PartitionSet.none(node.partitions.size).mask, ())
+        nothing = PartitionSet.none(node.partitions.size).mask
+        return AssetStatus(node, state, fresh, nothing, nothing, ())
     code = node.code
     code_changed = _of_made(
         state, [None not in (each.source, code) and each.source != code for each in state.materializations]
+    )
+    config = counting_hash(node.asset)
+    config_changed = _of_made(
+        state,
+        [None not in (each.config_hash, config) and each.config_hash != config for each in state.materializations],
     )
     no_own = PartitionSet.none(node.partitions.size)
     inputs = tuple(
@@ -128,7 +138,7 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
         for edge in node.upstream
         if lake[edge.upstream].fault is None  # what changed in a table that cannot be read, nobody can tell
     )
-    stale = code_changed
+    stale = code_changed | config_changed
     for given in inputs:
         stale = stale | given.changed | given.replaced | given.regrouped | given.stale
     own = [edge for edge in node.upstream if edge.is_own]
@@ -139,7 +149,7 @@ def _asset_status(node: Node, state: AssetState, lake: LakeState, done: LakeStat
             _input_status(given.edge, state, state, PartitionSet(stale)) if given.edge.is_own else given
             for given in inputs
         )
-    return AssetStatus(node, state, _status(state, stale), code_changed, inputs)
+    return AssetStatus(node, state, _status(state, stale), code_changed, config_changed, inputs)
 
 
 def _status(state: AssetState, stale: pl.Series) -> pl.Series:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Event as Flag
 from typing import Any
 
 import polars as pl
@@ -15,36 +13,39 @@ import polars as pl
 from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.multi_asset import MultiAsset
+from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.resolution import dynamic_dimensions, resolve
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.launch import launch
-from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.sources import observe_sources
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
-from deltaworks.engine.planning.plan import Only, plan
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.request import known_keys, request
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.engine.workspace.in_process import make
 from deltaworks.engine.workspace.reading import open_asset, open_table, read_table, read_view, rows_of
 from deltaworks.engine.workspace.surroundings import definitions_around
 from deltaworks.engine.workspace.versions import split_version
-from deltaworks.errors import RequestError, RunError
+from deltaworks.errors import RequestError
 from deltaworks.io.compare import Terms
 from deltaworks.io.compare_tables import Side, compare_tables
 from deltaworks.io.difference import Difference
-from deltaworks.io.ledger import RunStatus
 from deltaworks.io.store import Store
 
 
 def materialize(
-    assets: Sequence[Asset[..., Any]],
+    assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
     *,
     lake: str | Path,
     partition: str | Sequence[str] | None = None,
     resources: Mapping[str, Resource] | None = None,
     workers: int = 2,
     checks: Sequence[AssetCheck] = (),
+    config: Mapping[str, Mapping[str, Any] | Config] | None = None,
+    now: Callable[[], dt.datetime] | None = None,
 ) -> RunReport:
     """Make assets now, whatever their status, and return how it went; sources among them are observed first.
 
@@ -55,50 +56,26 @@ def materialize(
         resources: by name, for the assets that ask for them.
         workers: how many calls run at once.
         checks: what judges the partitions.
+        config: by asset, what those are given that take one.
+        now: the clock, for partitions without an end and for records; none: that of the machine.
 
     Raises:
         RunError: a partition failed, a source could not be observed or a table of others not read, or somebody
             canceled the run; what is committed stays.
         DeltaworksError: the definitions or the request are wrong; nothing was run.
     """
-    definitions = Definitions(assets, resources, checks)
+    definitions, clock = Definitions(assets, resources, checks), now or _now
     store = Store.at(str(lake))
     refuse_own_tables(definitions, store)
-    graph = build_graph(definitions, _now(), read_dynamic_keys(definitions, store))
+    graph = build_graph(definitions, clock(), read_dynamic_keys(definitions, store))
+    given = {key: each.model_dump() if isinstance(each, Config) else each for key, each in (config or {}).items()}
+    layers = [ConfigLayer("config=", given)]
+    resolve_asset_config(graph, graph.nodes, layers)
     asked = request(graph, tuple(graph.nodes), _keys(partition))
-    seen = observe_sources(
-        definitions,
-        graph,
-        store,
-        graph.sources_above(graph.nodes),
-        command="dw.materialize",
-        environ=os.environ,
-        now=_now,
-        tell=lambda _: None,
-    )
-    observation = observe(graph, store)
-    report = launch(
-        definitions,
-        graph,
-        store,
-        observation.tables,
-        plan(graph, observation.status, asked, frozenset({Only.ALL}), seen.faults),
-        workers=workers,
-        command="dw.materialize",
-        environ=os.environ,
-        now=_now,
-        tell=lambda _: None,
-        stop=Flag(),
-    )
-    faults = [(str(key), None, error) for key, error in {**seen.faults, **observation.faults}.items()]
-    failures = [*faults, *((each.asset, each.partition, each.error) for each in report.entry.failures)]
-    if failures:
-        more = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
-        asset, key, error = failures[0]
-        raise RunError(f"{error}{more}", asset=asset, partition=key)
-    if report.entry.status is RunStatus.CANCELED:
-        raise RunError(f"run {report.entry.run_id} was {report.entry.reason or 'canceled'}; what it committed stays")
-    return replace(report, observed=seen.sources)
+    entry = begin_entry("dw.materialize", clock())
+    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers)
+    made.refuse_failures()
+    return made.report
 
 
 def read(

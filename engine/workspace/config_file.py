@@ -31,7 +31,7 @@ def _field(text: str) -> ConfigLayer:
     key, _, value = text.partition("=")
     names = key.split(".")
     if len(names) < 2 or not all(names):
-        raise RequestError(f"--config {text}: a key is an op and a field, such as notify.subject=hello.")
+        raise RequestError(f"--config {text}: a key is an op or an asset and a field, such as notify.subject=hello.")
     found: Any = value
     if value.startswith(("[", "{")):
         try:
@@ -52,7 +52,7 @@ def _file(path: Path) -> ConfigLayer:
         raise RequestError(f"--config {path} cannot be read: {error}.") from error
     values = _parsed(path, text)
     if not isinstance(values, dict):
-        raise RequestError(f"--config {path} must have fields by op, not a {type(values).__name__}.")
+        raise RequestError(f"--config {path} must have fields by op or asset, not a {type(values).__name__}.")
     return ConfigLayer(str(path), cast("dict[str, Any]", values))
 
 

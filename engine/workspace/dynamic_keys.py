@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.partitions.partition_columns import Partition
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
 from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.errors import StorageError
 from deltaworks.io.partition_keys import key_problem, read_keys
 from deltaworks.io.partition_values import NULL_KEY, split_key
 from deltaworks.io.store import Store
@@ -28,7 +29,7 @@ def read_dynamic_keys(definitions: Definitions, store: Store) -> DynamicKeys:
     """Read the keys of all dynamic partitions; of an absent lake there are none.
 
     Raises:
-        StorageError: what the lake holds of them is damaged.
+        StorageError: what the lake holds of them is damaged; a table of others that is holds nothing up.
     """
     assets = {asset.key: asset for asset in definitions.assets}
     keys: dict[DynamicPartitions, tuple[str, ...]] = {}
@@ -39,7 +40,7 @@ def read_dynamic_keys(definitions: Definitions, store: Store) -> DynamicKeys:
             if dynamic.name is not None:
                 keys[dynamic] = read_keys(store, dynamic.name)
             elif dynamic.upstream in assets:  # else the graph refuses it
-                keys[dynamic] = _values(store, assets[dynamic.upstream], dynamic.column)
+                keys[dynamic] = _followed(definitions, store, assets[dynamic.upstream], dynamic)
     return keys
 
 
@@ -63,6 +64,27 @@ def _dtype(asset: Asset[..., Any], column: PartitionColumn) -> pl.DataType | Non
     if asset.model is None:
         return None
     return column.dtype({each.name: each.dtype for each in declare(asset.model).columns})
+
+
+def _followed(
+    definitions: Definitions, store: Store, upstream: Asset[..., Any], dynamic: DynamicPartitions
+) -> tuple[str, ...]:
+    """Return the values of the column that is followed; of what cannot be read, those for which anything was made."""
+    try:
+        return _values(store, upstream, dynamic.column)
+    except StorageError:
+        if upstream.kind is not AssetKind.EXTERNAL:
+            raise
+    # What is wrong with a table of others is told by whatever reads the lake; nothing is made by these keys meanwhile.
+    made = {
+        key
+        for asset in definitions.assets
+        if asset.kind.is_made
+        for column, dimension in zip(asset.partition_columns, asset.partitions.dimensions, strict=True)
+        if dimension == dynamic
+        for key in _values(store, asset, column.name)
+    }
+    return tuple(sorted(made))
 
 
 def _values(store: Store, upstream: Asset[..., Any], column: str | None) -> tuple[str, ...]:

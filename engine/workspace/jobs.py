@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.definitions import AnyJob, Definitions
+from deltaworks.engine.definitions.multi_asset import MultiAsset
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
+from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.job import Job
-from deltaworks.engine.definitions.ops.job_result import JobResult
+from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, resolve
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.engine.execution.asset_hooks import ENDINGS, call_asset_hooks, ends_of
+from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
+from deltaworks.engine.planning.job_partition import job_partition
+from deltaworks.engine.planning.request import request
+from deltaworks.engine.planning.selection import select
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.engine.workspace.in_process import make
 from deltaworks.engine.workspace.project import Project
 from deltaworks.errors import RequestError, RunError, did_you_mean
 from deltaworks.io.store import Store
+
+_LOG = logging.getLogger("deltaworks")
 
 
 def execute_in_process(
@@ -56,7 +70,7 @@ def execute_in_process(
         partition,
         [ConfigLayer("config=", config)],
         retry_of,
-        workers,
+        workers=workers,
     )
     result = launch_job(
         request,
@@ -74,6 +88,50 @@ def execute_in_process(
         more = f" ({len(result.failures) - 1} more failed)" if len(result.failures) > 1 else ""
         raise RunError(f"job {job.name!r}: step {step} failed: {reason}{more}")
     return result
+
+
+def execute_assets_in_process(
+    job: AssetJob,
+    *,
+    lake: str | Path,
+    assets: Sequence[Asset[..., Any] | MultiAsset[..., Any]],
+    resources: Mapping[str, Resource],
+    checks: Sequence[AssetCheck],
+    config: Mapping[str, Mapping[str, Any] | Config],
+    partition: str | None,
+    workers: int,
+    now: Callable[[], dt.datetime] | None,
+    raise_on_failure: bool,
+) -> JobResult:
+    """Run a job of assets in this process; see `AssetJob.execute_in_process`."""
+    clock = now or _now
+    definitions = _retried(Definitions(assets, resources, checks, [job]), job)
+    store = Store.at(str(lake))
+    refuse_own_tables(definitions, store)
+    keys = read_dynamic_keys(definitions, store)
+    graph = build_graph(definitions, clock(), keys)
+    refuse_unfit_jobs(definitions, graph)
+    given = {key: each.model_dump() if isinstance(each, Config) else each for key, each in config.items()}
+    layers = [ConfigLayer(f"job {job.name!r} ({job.where})", job.config), ConfigLayer("config=", given)]
+    resolve_asset_config(graph, (), layers)
+    part = job_partition(job.name, resolve(job.partitions, keys).until(clock()), partition)
+    key = None if part is None else part.key
+    asked = request(graph, select(graph, job.selection), [] if key is None else [key])
+    entry = replace(
+        begin_entry(f"{job.name}.execute_in_process", clock()),
+        job=job.name,
+        job_partition=key,
+        tags=tuple(f"{name}={value}" for name, value in job.tags.items()),
+    )
+    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers)
+    call_asset_hooks(job, definitions, made.plan, made.report, key, os.environ, _LOG.warning)
+    if raise_on_failure:
+        made.refuse_failures()
+    steps = {
+        each.step: StepResult(each.ending, each.reason, tries=0 if each.ending is Ending.SKIP else 1)
+        for each in ends_of(made.plan, made.report)
+    }
+    return JobResult(made.report.entry.run_id, job.name, ENDINGS[made.report.entry.status], steps, {})
 
 
 def find_job(definitions: Definitions, name: str) -> AnyJob:
@@ -97,11 +155,16 @@ def with_retry(project: Project, job: AssetJob, now: dt.datetime) -> Project:
     """Return a project whose assets are tried again as a job says, where they do not say so themselves."""
     if job.retry is None:
         return project
-    old = project.definitions
-    assets = [replace(each, retry=job.retry) if not each.retry.max_retries else each for each in old.assets]
-    definitions = Definitions(assets, old.resources, old.checks, old.jobs.values())
+    definitions = _retried(project.definitions, job)
     graph = build_graph(definitions, now, read_dynamic_keys(definitions, project.store))
     return replace(project, definitions=definitions, graph=graph)
+
+
+def _retried(old: Definitions, job: AssetJob) -> Definitions:
+    if job.retry is None:
+        return old
+    assets = [replace(each, retry=job.retry) if not each.retry.max_retries else each for each in old.assets]
+    return Definitions(assets, old.resources, old.checks, old.jobs.values())
 
 
 def _now() -> dt.datetime:

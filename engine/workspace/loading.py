@@ -16,6 +16,8 @@ from typing import Any
 from deltaworks import errors
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.automation.schedule import Schedule
+from deltaworks.engine.definitions.automation.sensor import Sensor
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.registry import collecting
 from deltaworks.errors import DefinitionError, InvalidDefinition, ModuleNotLoaded, Place
@@ -72,6 +74,7 @@ def _loaded(name: str, run: Callable[[], ModuleType]) -> Definitions:
     definitions = Definitions.from_module(module)
     _refuse_hidden(definitions, [asset for asset in defined.assets if asset.function.__module__ == module.__name__])
     _refuse_lost(definitions, [check for check in defined.checks if check.module == module.__name__])
+    _refuse_unheld(definitions, [each for each in defined.automations if each.module == module.__name__])
     return definitions
 
 
@@ -84,6 +87,19 @@ def _refuse_lost(definitions: Definitions, defined: Iterable[AssetCheck]) -> Non
                 "would never be run; give it a name of its own",
                 where=check.where,
                 asset=str(check.asset),
+            )
+
+
+def _refuse_unheld(definitions: Definitions, defined: Iterable[Schedule | Sensor]) -> None:
+    """Refuse a schedule or sensor that no name of the module holds, so that nobody would ask it."""
+    held = {id(each) for each in (*definitions.schedules.values(), *definitions.sensors.values())}
+    for each in defined:
+        if id(each) not in held:
+            kind, never = ("schedule", "tick") if isinstance(each, Schedule) else ("sensor", "be asked")
+            raise InvalidDefinition(
+                f"{kind} {each.name!r} is not held by any name of the module, or a later one hides it, so it would "
+                f"never {never}; give it a name of its own",
+                where=each.where,
             )
 
 

@@ -13,7 +13,9 @@ from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.job_fit import refuse_unfit_jobs
+from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
 from deltaworks.errors import InvalidDefinition, InvalidSettings
@@ -32,14 +34,17 @@ class Recipe:
     """When partitions without an end are taken to end."""
     keys: DynamicKeys | None = None
     """Those of dynamic partitions; none: the lake was not read."""
+    environment: Environment | None = None
+    """What gives resources other values; none: they have those of the code."""
 
     def definitions(self) -> Definitions:
         """Import what the project defines.
 
         Raises:
-            DefinitionError: its code is wrong.
+            DefinitionError: its code is wrong, or its environment does not fit it.
         """
-        return load_file(self.file) if self.file else load_modules(self.modules, self.folder)
+        definitions = load_file(self.file) if self.file else load_modules(self.modules, self.folder)
+        return definitions if self.environment is None else self.environment.applied_to(definitions)
 
     def load(self) -> tuple[Definitions, AssetGraph]:
         """Import what the project defines, and relate it as it was.
@@ -71,6 +76,7 @@ class Origin:
     file: Path | None = None
     module: str | None = None
     lake: str | None = None
+    environment: str | None = None
 
 
 def load_settings(origin: Origin, environ: Mapping[str, str]) -> Settings:
@@ -81,11 +87,12 @@ def load_settings(origin: Origin, environ: Mapping[str, str]) -> Settings:
     """
     if origin.file is not None and origin.module is not None:
         raise InvalidSettings("-f and -m both say what to load; give one of them")
+    folder, environment = origin.folder or Path.cwd(), origin.environment
     if origin.file is not None:
-        return resolve(origin.file.resolve().parent, None, origin.lake, environ)
+        return resolve(origin.file.resolve().parent, None, origin.lake, environ, environment=environment)
     if origin.module is not None:
-        return resolve(origin.folder or Path.cwd(), None, origin.lake, environ, origin.module)
-    return find_settings(origin.folder or Path.cwd(), origin.lake, environ)
+        return resolve(folder, None, origin.lake, environ, origin.module, environment)
+    return find_settings(folder, origin.lake, environ, environment)
 
 
 def open_lake(settings: Settings) -> Store:
@@ -105,7 +112,7 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
         StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
-    recipe = Recipe(origin.file, settings.modules, settings.folder, now)
+    recipe = Recipe(origin.file, settings.modules, settings.folder, now, environment=settings.environment)
     definitions = recipe.definitions()
     if not definitions.assets and not definitions.jobs:
         where = origin.file or ", ".join(settings.modules)
@@ -116,4 +123,5 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     recipe = replace(recipe, keys=keys)
     graph = build_graph(definitions, now, keys)
     refuse_unfit_jobs(definitions, graph)
+    refuse_unfit_sensors(definitions, graph)
     return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)

@@ -1,7 +1,8 @@
 """Settings: where a project's lake and modules are, and how it runs them.
 
 They stand in `deltaworks.toml`, or under `[tool.deltaworks]` of `pyproject.toml`, found upward from the working
-folder. `DELTAWORKS_LAKE` and the command line override the lake.
+folder. `DELTAWORKS_LAKE` and the command line override the lake. What differs between the places where a project runs
+stands under `[environments.NAME]`; `DELTAWORKS_ENVIRONMENT` or the command line names one of them.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from deltaworks.engine.definitions.partitions.cron import Cron
+from deltaworks.engine.definitions.resources import MASK, EnvVar
 from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.errors import InvalidSettings
+from deltaworks.engine.workspace.environments import Environment, read_value
+from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
 
 FILE = "deltaworks.toml"
 LAKE_VARIABLE = "DELTAWORKS_LAKE"
+ENVIRONMENT_VARIABLE = "DELTAWORKS_ENVIRONMENT"
 
 
 class ExecutorSettings(BaseModel):
@@ -44,6 +49,37 @@ class QueueSettings(BaseModel):
     """By tag, `key=value`, or by key, for each of its values together."""
 
 
+class EnvironmentSettings(BaseModel):
+    """What is other in one environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lake: str | None = None
+    resources: dict[str, dict[str, Any]] = {}
+    """Values of fields, by the name of a resource; `{env = "NAME"}` is read from a variable when a run starts."""
+
+
+class DaemonSettings(BaseModel):
+    """What the daemon does with the runs that schedules and sensors ask for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_runs: int = Field(default=4, ge=1, le=256)
+    """How many of them one daemon carries out at a time; the others wait."""
+    warm: int = Field(default=1, ge=0, le=16)
+    """How many processes wait for the next run with the project loaded, for ten minutes after the last one."""
+    maintain: str | None = None
+    """When `deltaworks maintain` is run, as a cron expression in UTC; none: never by the daemon."""
+
+    @field_validator("maintain")
+    @classmethod
+    def _is_cron(cls, text: str | None) -> str | None:
+        try:
+            return None if text is None else str(Cron(text))
+        except InvalidDefinition as error:
+            raise ValueError(error.reason) from error
+
+
 class FileSettings(BaseModel):
     """What a settings file may say."""
 
@@ -53,10 +89,14 @@ class FileSettings(BaseModel):
     modules: tuple[str, ...] = ()
     executor: ExecutorSettings = ExecutorSettings()
     queue: QueueSettings = QueueSettings()
+    daemon: DaemonSettings = DaemonSettings()
     pools: dict[str, Annotated[int, Field(ge=1)]] = {}
     """How many calls of each pool run at a time, across all runs of the lake."""
     durable: bool = True
     """Whether commits are synced to the disk before they count as made."""
+    environment: str | None = None
+    """Which of `environments` is in force, unless somebody names another."""
+    environments: dict[str, EnvironmentSettings] = {}
 
 
 class Source(StrEnum):
@@ -109,8 +149,10 @@ class Settings:
     modules: tuple[str, ...]
     executor: ExecutorSettings
     queue: QueueSettings
+    daemon: DaemonSettings
     pools: Mapping[str, int]
     durable: bool
+    environment: Environment | None
     given: Mapping[str, Given]
     """Where each setting comes from; what is not named is a default."""
 
@@ -122,13 +164,31 @@ class Settings:
     def listed(self) -> Iterator[Setting]:
         """Yield every setting that a file may have, in its order."""
         for name in FileSettings.model_fields:
+            if name == "environments":
+                continue  # the one that is in force says what of them counts
             value: object = getattr(self, name)
+            if isinstance(value, Environment):
+                value = value.name
             parts = {f"{name}.{part}": each for part, each in value} if isinstance(value, BaseModel) else {name: value}
             for dotted, each in parts.items():
                 yield Setting(dotted, each, self.given.get(dotted, Given(Source.DEFAULT)))
+        if self.environment is not None:
+            for resource, values in self.environment.resources.items():
+                for name, value in values.items():
+                    yield _of_resource(f"resources.{resource}.{name}", value, self.environment)
 
 
-def find_settings(start: Path, lake: str | None, environ: Mapping[str, str]) -> Settings:
+def _of_resource(name: str, value: object, environment: Environment) -> Setting:
+    """Return a value of a resource as it may be shown: without its code nobody knows which texts are secret."""
+    if isinstance(value, EnvVar):
+        return Setting(name, f"${value.name}", Given(Source.ENVIRONMENT, value.name))
+    is_plain = value is None or isinstance(value, bool | int | float)
+    return Setting(name, value if is_plain else MASK, Given(Source.FILE, environment.file))
+
+
+def find_settings(
+    start: Path, lake: str | None, environ: Mapping[str, str], environment: str | None = None
+) -> Settings:
     """Read the settings of the project that a folder belongs to.
 
     Raises:
@@ -139,7 +199,7 @@ def find_settings(start: Path, lake: str | None, environ: Mapping[str, str]) -> 
     for folder in (start.resolve(), *start.resolve().parents):
         written = _read(folder)
         if written is not None:
-            return resolve(folder, written, lake, environ)
+            return resolve(folder, written, lake, environ, environment=environment)
     raise InvalidSettings(
         f"there is no {FILE} in {start.resolve()} or above it, and no [tool.deltaworks] in a pyproject.toml; "
         f'write one with `modules = ["your_module"]`, name a file with -f FILE.py, or make a project with '
@@ -148,20 +208,39 @@ def find_settings(start: Path, lake: str | None, environ: Mapping[str, str]) -> 
 
 
 def resolve(
-    folder: Path, written: Written | None, lake: str | None, environ: Mapping[str, str], module: str | None = None
+    folder: Path,
+    written: Written | None,
+    lake: str | None,
+    environ: Mapping[str, str],
+    module: str | None = None,
+    environment: str | None = None,
 ) -> Settings:
-    """Return the settings in force: the command line over the environment over the file.
+    """Return the settings in force: the command line over variables, over the file's environment, over the file.
 
     Args:
         folder: the project's folder.
         written: its settings file, if it has one.
         lake: the lake that the command line names.
-        environ: where `DELTAWORKS_LAKE` may stand; empty, it says nothing.
+        environ: where `DELTAWORKS_LAKE` and `DELTAWORKS_ENVIRONMENT` may stand; empty, they say nothing.
         module: the module that the command line names.
+        environment: the environment that the command line names.
+
+    Raises:
+        InvalidSettings: there is no such environment.
     """
     said = FileSettings() if written is None else written.settings
     given = {} if written is None else dict.fromkeys(_said(said), Given(Source.FILE, str(written.file)))
-    chosen = said.lake if "://" in said.lake else str(folder / Path(said.lake).expanduser())
+    name = said.environment
+    if environ.get(ENVIRONMENT_VARIABLE):
+        name, given["environment"] = environ[ENVIRONMENT_VARIABLE], Given(Source.ENVIRONMENT, ENVIRONMENT_VARIABLE)
+    if environment:
+        name, given["environment"] = environment, Given(Source.COMMAND_LINE, "--environment")
+    inside = None if name is None else _environment(name, written, given["environment"])
+    own_lake = None if name is None else said.environments[name].lake
+    if own_lake is not None:
+        given["lake"] = given["environments." + str(name) + ".lake"]
+    chosen = said.lake if own_lake is None else own_lake
+    chosen = chosen if "://" in chosen else str(folder / Path(chosen).expanduser())
     if environ.get(LAKE_VARIABLE):
         chosen, given["lake"] = environ[LAKE_VARIABLE], Given(Source.ENVIRONMENT, LAKE_VARIABLE)
     if lake:
@@ -169,7 +248,33 @@ def resolve(
     modules = said.modules
     if module is not None:
         modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
-    return Settings(folder, chosen, modules, said.executor, said.queue, said.pools, said.durable, given)
+    return Settings(
+        folder,
+        chosen,
+        modules,
+        said.executor,
+        said.queue,
+        said.daemon,
+        said.pools,
+        said.durable,
+        inside,
+        given,
+    )
+
+
+def _environment(name: str, written: Written | None, given: Given) -> Environment:
+    if written is None:
+        raise InvalidSettings(f"{given} names environment {name!r}, but with -f or -m no settings file is read")
+    known = written.settings.environments
+    if name not in known:
+        there = f" There are {', '.join(known)}." if known else f" Write [environments.{name}] into the file."
+        hint = did_you_mean(name, known, otherwise=there)
+        raise InvalidSettings(f"{given} names environment {name!r}, which {written.file} does not have.{hint}")
+    resources = {
+        resource: {field: read_value(value) for field, value in values.items()}
+        for resource, values in known[name].resources.items()
+    }
+    return Environment(name, str(written.file), resources)
 
 
 def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
@@ -178,6 +283,9 @@ def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
         value: object = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from _said(value, f"{prefix}{name}.")
+        elif name == "environments":
+            for each, inside in cast("dict[str, EnvironmentSettings]", value).items():
+                yield from _said(inside, f"environments.{each}.")
         else:
             yield f"{prefix}{name}"
 
@@ -206,13 +314,19 @@ def _parse(file: Path, section: Mapping[str, Any]) -> Written:
         first = error.errors(include_url=False)[0]
         name = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            parts: dict[str, type[BaseModel]] = {"executor": ExecutorSettings, "queue": QueueSettings}
+            parts: dict[str, type[BaseModel]] = {
+                "executor": ExecutorSettings,
+                "queue": QueueSettings,
+                "daemon": DaemonSettings,
+            }
+            parts |= {f"environments.{each}": EnvironmentSettings for each in section.get("environments", ())}
             inner = (f"{part}.{field}" for part, model in parts.items() for field in model.model_fields)
             known = {*FileSettings.model_fields, *inner}
             close = get_close_matches(name, known, n=1)
             hint = f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(sorted(known))}."
             raise InvalidSettings(f"{file}: there is no setting {name!r}. {hint}") from error
-        raise InvalidSettings(f"{file}: setting {name!r}: {first['msg']}, not {first['input']!r}") from error
+        found = "" if name.startswith("environments.") else f", not {first['input']!r}"  # it may be secret
+        raise InvalidSettings(f"{file}: setting {name!r}: {first['msg']}{found}") from error
     if not settings.modules:
         raise InvalidSettings(f'{file} names no modules; add for example `modules = ["tables"]`')
     return Written(file, settings)

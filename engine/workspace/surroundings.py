@@ -8,6 +8,7 @@ from typing import Any, cast
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import RequestError
 
@@ -23,7 +24,11 @@ def definitions_around(
         RequestError: something that is read is nowhere.
     """
     around: dict[str, Any] = view.function.__globals__
-    found = [cast("Asset[..., Any]", value) for value in around.values() if isinstance(value, Asset)]
+    found = each_asset(
+        cast("Asset[..., Any] | MultiAsset[..., Any]", value)
+        for value in around.values()
+        if isinstance(value, Asset | MultiAsset)
+    )
     assets = {asset.key: asset for asset in (*found, *given)} | {view.key: view}
     needed, waiting = dict[AssetKey, Asset[..., Any]](), [view.key]
     while waiting:

@@ -9,16 +9,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deltaworks import resources as resources
+    from deltaworks import testing as testing
     from deltaworks.engine.definitions import checks
     from deltaworks.engine.definitions.asset import Asset, asset
     from deltaworks.engine.definitions.asset_check import AssetCheck, asset_check
+    from deltaworks.engine.definitions.automation.arrivals import Arrival, Arrivals
+    from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
     from deltaworks.engine.definitions.automation.condition import AutomationCondition
+    from deltaworks.engine.definitions.automation.run import Run
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
+    from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
+    from deltaworks.engine.definitions.automation.sensor import Sensor
+    from deltaworks.engine.definitions.automation.sensor_result import SensorResult
+    from deltaworks.engine.definitions.automation.sensors import (
+        asset_sensor,
+        file_sensor,
+        multi_asset_sensor,
+        run_failure_sensor,
+        run_status_sensor,
+        sensor,
+    )
     from deltaworks.engine.definitions.automation.tick import Tick
     from deltaworks.engine.definitions.check_result import CheckResult
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.graph_asset import graph_asset
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
     from deltaworks.engine.definitions.mappings.declared import (
@@ -30,6 +47,8 @@ if TYPE_CHECKING:
         StaticMapping,
         TimeWindowMapping,
     )
+    from deltaworks.engine.definitions.materialize_result import MaterializeResult
+    from deltaworks.engine.definitions.multi_asset import AssetSpec, MultiAsset, multi_asset
     from deltaworks.engine.definitions.ops.asset_job import AssetJob, define_asset_job
     from deltaworks.engine.definitions.ops.attempt import Attempt
     from deltaworks.engine.definitions.ops.config import Config
@@ -60,26 +79,34 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
+    from deltaworks.engine.definitions.shared_call import Wanted
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.definitions.source import file_source, observable_source
     from deltaworks.engine.definitions.view import view
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
+    from deltaworks.io.ledger import RunStatus
 
     __version__: str
 
 __all__ = [
     "AllPartitionsMapping",
+    "Arrival",
+    "Arrivals",
     "Asset",
     "AssetCheck",
     "AssetJob",
     "AssetKey",
+    "AssetSpec",
     "Attempt",
     "AutomationCondition",
     "BackfillPolicy",
     "Backoff",
+    "CatchUp",
     "CheckResult",
+    "CommitEvent",
+    "Commits",
     "Committed",
     "Config",
     "CronPartitions",
@@ -102,21 +129,29 @@ __all__ = [
     "LastPartitionMapping",
     "LazyFrame",
     "Logger",
+    "MaterializeResult",
     "MonthlyPartitions",
+    "MultiAsset",
     "MultiMapping",
     "MultiPartitions",
     "Nothing",
     "Op",
+    "Operation",
     "Out",
     "Output",
     "Partition",
     "Previous",
     "Resource",
     "RetryPolicy",
+    "Run",
     "RunEnded",
     "RunReport",
     "RunRequest",
+    "RunStatus",
     "RunWhen",
+    "Schedule",
+    "Sensor",
+    "SensorResult",
     "SkipReason",
     "SpecificPartitionsMapping",
     "StaticMapping",
@@ -124,38 +159,67 @@ __all__ = [
     "StepEnded",
     "Tick",
     "TimeWindowMapping",
+    "Wanted",
     "WeeklyPartitions",
+    "WrittenBy",
     "asset",
     "asset_check",
+    "asset_sensor",
     "cancel_hook",
     "checks",
     "define_asset_job",
+    "define_schedule",
     "diff",
     "external_asset",
     "failure_hook",
+    "file_sensor",
     "file_source",
     "graph",
+    "graph_asset",
     "job",
     "materialize",
+    "multi_asset",
+    "multi_asset_sensor",
     "observable_source",
     "op",
     "read",
+    "resources",
+    "run_failure_sensor",
+    "run_status_sensor",
+    "schedule",
     "seed",
+    "sensor",
     "skip_hook",
     "success_hook",
+    "testing",
     "view",
 ]
 
 _NAMES = {
     "definitions.asset": ("Asset", "asset"),
     "definitions.asset_check": ("AssetCheck", "asset_check"),
+    "definitions.automation.arrivals": ("Arrival", "Arrivals"),
+    "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
+    "definitions.automation.run": ("Run",),
     "definitions.automation.condition": ("AutomationCondition",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
+    "definitions.automation.schedule": ("CatchUp", "Schedule", "define_schedule", "schedule"),
+    "definitions.automation.sensor": ("Sensor",),
+    "definitions.automation.sensor_result": ("SensorResult",),
+    "definitions.automation.sensors": (
+        "asset_sensor",
+        "file_sensor",
+        "multi_asset_sensor",
+        "run_failure_sensor",
+        "run_status_sensor",
+        "sensor",
+    ),
     "definitions.automation.tick": ("Tick",),
     "definitions.check_result": ("CheckResult",),
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
     "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
+    "definitions.graph_asset": ("graph_asset",),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
     "definitions.mappings.declared": (
@@ -167,6 +231,8 @@ _NAMES = {
         "StaticMapping",
         "TimeWindowMapping",
     ),
+    "definitions.materialize_result": ("MaterializeResult",),
+    "definitions.multi_asset": ("AssetSpec", "MultiAsset", "multi_asset"),
     "definitions.ops.asset_job": ("AssetJob", "define_asset_job"),
     "definitions.ops.attempt": ("Attempt",),
     "definitions.ops.config": ("Config",),
@@ -197,6 +263,7 @@ _NAMES = {
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
+    "definitions.shared_call": ("Wanted",),
     "definitions.signature": ("Input",),
     "definitions.source": ("file_source", "observable_source"),
     "definitions.view": ("view",),
@@ -205,7 +272,12 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
-_MODULES = {"checks": "deltaworks.engine.definitions.checks"}
+_HOMES["RunStatus"] = "deltaworks.io.ledger"
+_MODULES = {
+    "checks": "deltaworks.engine.definitions.checks",
+    "resources": "deltaworks.resources",
+    "testing": "deltaworks.testing",
+}
 
 
 def __getattr__(name: str) -> Any:

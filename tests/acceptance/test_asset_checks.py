@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandera.polars as pa
 import polars as pl
@@ -155,6 +155,55 @@ def test_one_that_raises_forbids_the_commit_and_says_where(tmp_path: Path, block
         f"sales {KEYS[0]}: check broken could not be judged: LookupError: no such shop ({__file__}:"
     )
     assert error.endswith("). Nothing was committed for it.")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"rows": 2**63}, "metadata 'rows' is a number of 64 bits, and 63 are the most that every reader takes"),
+        ({"name": "half a \ud83d"}, "metadata 'name' has a lone surrogate in its text"),
+        ({"half a \ud83d": 1}, "has a lone surrogate in its text"),
+        ({"rate": float("nan")}, "metadata 'rate' is nan, which no JSON holds"),
+        ({"rows": [1]}, "metadata 'rows' must be text, a number, a Boolean or None, not [1]"),
+        (["rows"], "metadata must be a mapping of names to values, not ['rows']"),
+    ],
+)
+def test_what_would_make_the_log_unreadable_for_others_is_no_metadata(tmp_path: Path, metadata: Any, told: str) -> None:
+    @dw.asset_check(sales)
+    def tells(result: LazyFrame[Sale]) -> dw.CheckResult:
+        return dw.CheckResult(True, metadata)
+
+    report = Work(tmp_path, [tells]).make(KEYS[0])
+
+    assert told in failures(report)[KEYS[0]]
+
+
+def test_metadata_is_what_it_was_when_the_check_answered(tmp_path: Path) -> None:
+    facts: dict[str, Any] = {"rows": 4}
+
+    @dw.asset_check(sales)
+    def tells(result: LazyFrame[Sale]) -> dw.CheckResult:
+        answer = dw.CheckResult(True, facts)
+        facts["rows"] = object()
+        return answer
+
+    work = Work(tmp_path, [tells])
+
+    work.make(KEYS[0])
+
+    assert work.records()[-1]["checks"]["metadata"][0]["values"] == {"rows": 4}
+
+
+def test_a_message_is_told_on_a_line_and_steers_no_terminal(tmp_path: Path) -> None:
+    @dw.asset_check(sales)
+    def odd(result: LazyFrame[Sale]) -> dw.CheckResult:
+        return dw.CheckResult(False, message="two\nlines, \x1b[31mred")
+
+    work = Work(tmp_path, [odd])
+
+    work.make(KEYS[0])
+
+    assert work.warnings == [f"{KEYS[0]}: check odd failed: two lines, \\x1b[31mred"]
 
 
 @pytest.mark.parametrize(("answer", "told"), [(None, "None"), (1, "int"), ("yes", "str")])

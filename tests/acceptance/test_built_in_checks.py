@@ -101,7 +101,10 @@ def test_a_column_without_a_count_of_nulls_is_named(tmp_path: Path) -> None:
 
     report = Work(tmp_path, [check]).make(*KEYS[:2])
 
-    assert "ValueError: there is no count of nulls in 'price'; there is in shop, amount" in failures(report)[KEYS[1]]
+    assert (
+        "ColumnNotFoundError: there is no count of nulls in 'price'; there is in shop, amount"
+        in failures(report)[KEYS[1]]
+    )
 
 
 @pytest.mark.parametrize("blocking", [False, True])
@@ -148,6 +151,18 @@ def test_values_are_looked_up_in_another_asset(tmp_path: Path) -> None:
     assert told(failures(wrong)[KEYS[1]], KEYS[1]) == (
         "referential.shop failed: 2 rows of 'shop' with values that are not in 'name' of shops (samples: b)"
     )
+
+
+def test_a_lookup_in_a_table_that_is_not_there_yet_finds_nothing(tmp_path: Path) -> None:
+    work = Work(tmp_path, [dw.checks.referential(sales, "shop", "shops", "name")], [sales, shops("a", "b")])
+
+    report = work.make(KEYS[0], names=["sales"])
+
+    assert failures(report) == {}
+    assert work.warnings == [
+        f"{KEYS[0]}: check referential.shop failed: 3 rows of 'shop' with values that are not in 'name' of shops "
+        "(samples: a, b)"
+    ]
 
 
 def test_a_lookup_reads_every_partition_of_the_other_asset(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ def rated(rates: pl.LazyFrame) -> pl.LazyFrame:
 """
 
 
+READS_RATES = "rates: dw.LazyFrame[Rate]) -> pl.LazyFrame:\n    return orders"
+
+
 @pytest.fixture
 def made(project: Project) -> Shop:
     """Everything is made."""
@@ -89,6 +92,41 @@ def test_what_does_not_hang_on_it_succeeds(broken: Shop) -> None:
 
     assert done.code == 0
     assert done.json["failures"] == []
+
+
+def test_a_table_with_other_columns_than_its_reader_relies_on_holds_only_what_is_below(made: Shop) -> None:
+    made.project.edit("tables.py", "import polars as pl\n", "import pandera.polars as pa\nimport polars as pl\n")
+    made.project.edit("tables.py", "days = ", "class Rate(pa.DataFrameModel):\n    rate: int\n\ndays = ")
+    made.project.edit("tables.py", "rates: pl.LazyFrame) -> pl.LazyFrame:\n    return orders", READS_RATES)
+    made.rate(1.6)
+
+    planned = made.project.run("plan", "--json").json
+    done = made.project.run("backfill", "--json")
+    alone = made.project.run("backfill", "daily")
+
+    problem = "column 'rate' is Float64, expected Int64"
+    assert [step["asset"] for step in planned["steps"]] == ["rated"]
+    assert problem in planned["problems"]["daily"]
+    assert done.code == 1
+    assert done.json["totals"] == {"materialized": 1, "failed": 1, "skipped": 6, "commits": 1}
+    (failure,) = done.json["failures"]
+    assert (failure["asset"], problem in failure["error"]) == ("daily", True)
+    reason = "daily reads columns that are not as it expects"
+    assert {left["asset"]: left["reason"] for left in done.json["left_out"]} == {"daily": reason, "total": reason}
+    assert alone.code == 1
+    assert f"failed: daily: external table {made.theirs}/rates (version 1): {problem}" in alone.out
+
+
+def test_the_ledger_tells_of_what_was_held_back(broken: Shop) -> None:
+    """Whether or not something else was made."""
+    for command in ("backfill", "backfill daily"):
+        done = broken.project.run(*command.split(), "--json").json
+        latest = broken.project.run("runs", "show", "--json").json
+
+        assert (latest["run_id"], latest["status"]) == (done["run_id"], "failure")
+        assert [failure["asset"] for failure in latest["failures"]] == ["orders"]
+        assert "version 1 of its log cannot be read" in latest["failures"][0]["error"]
+    assert broken.project.status()["orders"]["partitions"]["failed"] == 0
 
 
 @pytest.mark.parametrize("command", ["backfill daily", "materialize daily --partition 2024-01-01"])
@@ -192,6 +230,43 @@ def test_a_table_that_is_partitioned_otherwise_holds_only_what_is_below(
     assert sentence in found["orders"]["problem"]
     assert found["total"]["held_by"] == "orders"
     assert found["rated"]["partitions"]["fresh"] == 1
+
+
+FOLLOWING = """
+currencies = dw.external_asset(
+    "currencies", uri="../theirs/rates", partitions=dw.DynamicPartitions("known"), partition_by="currency"
+)
+followed = dw.DynamicPartitions.from_column("currencies", "currency")
+
+@dw.asset(partitions=followed, partition_by="currency")
+def by_currency(partition: dw.Partition) -> pl.LazyFrame:
+    return pl.LazyFrame({"currency": [partition.key], "n": [1]})
+
+@dw.asset
+def free() -> pl.LazyFrame:
+    return pl.LazyFrame({"n": [1]})
+"""
+
+
+def test_keys_that_follow_a_table_that_cannot_be_read_hold_only_what_hangs_on_them(made: Shop) -> None:
+    made.project.write("tables.py", "import polars as pl\nimport deltaworks as dw\n" + FOLLOWING)
+    assert made.project.run("partitions", "add", "currencies", "eur").code == 0
+    assert made.project.run("backfill", "by_currency").code == 0
+    (made.theirs / "rates" / "_delta_log" / f"{0:020d}.json").write_text("damaged", "utf-8")
+    made.project.edit("tables.py", '"n": [1]})\n\n@dw', '"n": [2]})\n\n@dw')
+
+    found = made.project.status()
+    done = made.project.run("backfill", "--json")
+    followers = made.project.run("backfill", "by_currency")
+
+    assert found["by_currency"]["held_by"] == "currencies"
+    assert (found["by_currency"]["partitions"]["total"], found["by_currency"]["partitions"]["undefined"]) == (1, 0)
+    assert done.code == 1
+    assert done.json["totals"] == {"materialized": 1, "failed": 1, "skipped": 1, "commits": 1}
+    assert [failure["asset"] for failure in done.json["failures"]] == ["currencies"]
+    assert followers.code == 1
+    assert "left out: by_currency eur: currencies cannot be read" in followers.out
+    assert [each["kind"] for each in made.project.run("doctor", "--json").json["problems"]] == ["unreadable"]
 
 
 def test_python_raises_once_the_rest_is_made(broken: Shop) -> None:

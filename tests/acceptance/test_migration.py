@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,12 @@ from deltalake import DeltaTable, write_deltalake
 
 from tests.acceptance.conftest import Here
 from tests.acceptance.evolving import DROPPED, FIRST, FOURTH, MODULE, SECOND, THIRD, WIDER, change, commits, rows
+
+AFTERWARDS = """
+@dw.asset_check(numbers, when="after")
+def small(result: LazyFrame[Row]) -> dw.CheckResult:
+    return dw.CheckResult(result.collect()["n"].to_list() != [3], severity="fail", message="too large")
+"""
 
 
 @pytest.fixture
@@ -117,6 +124,29 @@ def test_a_table_that_is_cut_by_another_column_afterwards(made: Here) -> None:
     assert made.run("doctor", "--json").json["problems"] == []
 
 
+def test_calls_with_limits_are_migrated_in_their_processes(made: Here) -> None:
+    change(made, *WIDER, ('partition_by="day")\ndef numbers', 'partition_by="day", isolate=True)\ndef numbers'))
+    change(made, ('n": [partition.start.day]', "n\": [__import__('os').getpid()]"))
+
+    migrate(made)
+
+    assert {row["n"] for row in rows(made)}.isdisjoint({os.getpid()})
+
+
+def test_what_fails_after_the_commit_makes_the_migration_a_failure_that_stands(made: Here) -> None:
+    change(made, *WIDER)
+    made.write("tables.py", (made.folder / "tables.py").read_text() + AFTERWARDS)
+
+    told = made.run("materialize", "numbers", "--migrate")
+    again = made.run("materialize", "numbers", "--migrate", "--json")
+
+    assert (told.code, again.code) == (1, 1)
+    assert "failed: numbers 2024-01-03 (committed, version 2): check small failed: too large" in told.out
+    assert "migrated: numbers, 4 partitions made anew in one commit" in told.out
+    assert again.json["status"] == "failure"
+    assert [failure["partition"] for failure in again.json["checks"]["failures"]] == ["2024-01-03"]
+
+
 def test_a_partition_that_fails_leaves_the_table_as_it_is(made: Here) -> None:
     change(made, *WIDER)
     made.edit(
@@ -164,6 +194,8 @@ def test_what_others_wrote_or_was_rolled_back_is_carried_over_where_it_fits(made
     history = made.run("history", "numbers", "--json").json
     assert history[0]["partitions"]["count"] == 4
     assert made.run("rerun", f"numbers@v{history[0]['version']}", "--verify").code == 0
+    found = made.run("doctor", "--json").json["problems"]
+    assert [each["kind"] for each in found] == ["beyond_definition"], "and no damage"
 
 
 def test_what_others_wrote_and_does_not_fit_stands_in_the_way_until_it_is_given_up(made: Here) -> None:

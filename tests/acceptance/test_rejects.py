@@ -87,6 +87,16 @@ def shown(project: Project, *arguments: str) -> list[dict[str, Any]]:
     return result.json["rows"]
 
 
+def current_file(project: Project, number: int) -> str:
+    """Where the rejects of a day lie, as the latest commit says."""
+    latest, *_ = DeltaTable(str(project.lake / "readings")).history(1)
+    record = json.loads(latest["deltaworks"]) if isinstance(latest["deltaworks"], str) else latest["deltaworks"]
+    places = {
+        key: name for group in record["groups"] for key, name in zip(group["keys"], group["rejects"], strict=True)
+    }
+    return f"readings/{places[day(number).isoformat()]}"
+
+
 def test_rows_that_break_such_a_rule_are_left_out_and_the_rest_lands(sensors: Project) -> None:
     given(sensors, day_3=[1.0, -1.0, -2.0], day_5=[500.0, 4.0], day_6=[-7.0, 900.0])
 
@@ -347,6 +357,20 @@ def test_rejected_rows_come_back_when_a_wider_rule_lets_them_and_their_source_is
     assert sensors.status("totals")["totals"]["partitions"]["stale"] == 10
 
 
+def test_rejects_come_back_to_a_table_that_has_one_more_column_since(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0])
+    sensors.run("backfill", "readings", "--partition", "2024-01-03")
+    given(sensors).with_columns(unit=pl.lit("m")).write_parquet(sensors.folder / "readings.parquet")
+    sensors.run("backfill", "readings", "--partition", "2024-01-04")
+    sensors.edit("sensors.py", "pa.Field(ge=0,", "pa.Field(ge=-5,")
+
+    done = sensors.run("materialize", "readings", "--from-rejects", "--json")
+
+    assert done.json["failures"] == []
+    df = table(sensors, "readings").filter(day=day(3)).sort("value")
+    assert df.select("value", "unit").rows() == [(-1.0, None), (1.0, None)]
+
+
 def test_what_was_left_out_is_counted_row_by_row_wherever_a_run_is_told(sensors: Project) -> None:
     given(sensors, day_3=[1.0, -1.0, -2.0, 500.0], day_5=[500.0, 4.0])
     both = '"ge": "quarantine", "le": "drop", "in_range": "drop", "*": "fail"'
@@ -403,6 +427,21 @@ def test_rejected_rows_do_not_come_back_under_another_function(sensors: Project)
 
     assert refused.code == 2
     assert "readings 2024-01-03 was made by other code than there is now" in refused.sentence
+
+
+def test_rejects_that_are_gone_are_named_with_what_makes_them_again(sensors: Project) -> None:
+    given(sensors, day_3=[1.0, -1.0], day_4=[-1.0])
+    sensors.run("backfill", "readings")
+    (sensors.lake / "_deltaworks" / "rejects" / current_file(sensors, 3)).unlink()
+
+    (problem,) = sensors.run("doctor", "--json").json["problems"]
+
+    assert problem["kind"] == "missing_rejects"
+    assert "which its log names, is not there: rows that were left out of partition 2024-01-03" in problem["message"]
+    command = "deltaworks materialize readings --partition 2024-01-03"
+    assert problem["repair"] == f"restore it from a backup, or `{command}`"
+    assert sensors.run(*command.split()[1:]).code == 0
+    assert sensors.run("doctor").code == 0
 
 
 def test_there_is_nothing_to_judge_again_without_rejects(sensors: Project) -> None:

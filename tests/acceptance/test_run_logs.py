@@ -115,10 +115,11 @@ defs = dw.Definitions(assets=[leaky], resources={"service": Service(token=dw.Env
     result = project.run("backfill", "--json", SERVICE_TOKEN="canary-value")
 
     assert result.json["totals"]["failed"] == 1
-    assert "refused: **********" in result.json["failures"][0]["error"]
+    assert "refused: $SERVICE_TOKEN" in result.json["failures"][0]["error"]
     held = [file for file in project.lake.rglob("*") if file.is_file() and b"canary-value" in file.read_bytes()]
     assert held == []
-    assert {"with **********"} <= {line.get("text") for line in lines_of(project)}
+    assert "canary-value" not in result.out + result.err
+    assert {"with $SERVICE_TOKEN"} <= {line.get("text") for line in lines_of(project)}
 
 
 def test_a_run_is_followed_to_its_end(project: Project) -> None:

@@ -55,6 +55,22 @@ def test_a_nullable_column_comes_with_the_commit_that_first_has_it(made: Here) -
     assert sum("metaData" in action for commit in commits(made) for action in commit) == 2
 
 
+def test_readers_that_take_one_set_of_columns_find_it_in_a_checkpoint(made: Here) -> None:
+    def checkpoints() -> list[int]:
+        return sorted(int(path.name[:20]) for path in (made.lake / "numbers").rglob("*.checkpoint.parquet"))
+
+    assert checkpoints() == []
+    add_weight(made)
+    assert made.run("backfill", "numbers", "--partition", "2024-01-02").code == 0
+    assert checkpoints() == [2]
+
+    assert made.run("backfill", "numbers").code == 0
+    assert checkpoints() == [2], "its columns are those of the table"
+    change(made, WIDER[0], ('pl.col("n").cast(pl.Int32)', 'pl.col("n").cast(pl.Int64)'))
+    assert made.run("materialize", "numbers", "--migrate").code == 0
+    assert checkpoints() == [2, 4]
+
+
 def test_a_column_that_the_model_has_in_the_middle_comes_last_in_the_table(made: Here) -> None:
     made.edit("tables.py", "    n: pl.Int32\n", "    size: float = pa.Field(nullable=True)\n    n: pl.Int32\n")
     made.edit("tables.py", "        # computed\n", '        size=pl.col("n") / 2,\n')
@@ -255,9 +271,9 @@ def test_a_migration_is_told_by_the_plan_and_refused_by_everything_else(
         assert [tuple(each.values()) for each in migration["changes"]] == changes
         assert migration["command"] == "deltaworks materialize numbers --migrate"
         assert planned.json["steps"] == []
-    assert f"migration needed: numbers: its table (version 1) is not what the asset makes: {told}" in " ".join(
-        made.run("plan").out.split()
-    )
+    plan = " ".join(made.run("plan").out.split())
+    assert f"migration needed: numbers: its table (version 1) is not what the asset makes: {told}" in plan
+    assert "left out: numbers" not in plan, "that is said"
     for command in (("backfill",), ("materialize", "numbers"), ("materialize", "numbers", "--partition", "2024-01-02")):
         refused = made.run(*command)
         assert refused.code == 2

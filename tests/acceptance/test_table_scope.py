@@ -39,6 +39,13 @@ def orders(partition: dw.Partition) -> LazyFrame[Order]:
 """
 
 
+OTHER = """
+@dw.asset(partitions=days, partition_by="day")
+def other(partition: dw.Partition) -> dw.LazyFrame:
+    return pl.LazyFrame({"day": [partition.start], "n": [1]})
+"""
+
+
 def given(project: Project, **numbers: list[int]) -> None:
     rows = [
         (dt.date(2024, 1, day), number)
@@ -101,6 +108,21 @@ def test_rows_that_others_wrote_count(shop: Project) -> None:
     done = shop.run("backfill", "--json")
 
     assert [each["partition"] for each in done.json["failures"]] == ["2024-01-03"]
+
+
+def test_rows_that_cannot_be_read_fail_the_partitions_and_nothing_else(shop: Project) -> None:
+    given(shop)
+    shop.write("shop.py", MODULE + OTHER)
+    shop.run("backfill")
+    (file,) = (shop.lake / "orders" / "day=2024-01-03").iterdir()
+    file.unlink()
+
+    done = shop.run("materialize", "orders", "other", "--partition", "2024-01-01", "--json")
+
+    assert (done.code, done.json["totals"]["materialized"]) == (1, 1)
+    (failure,) = done.json["failures"]
+    assert failure["error"].startswith("orders: 'unique' is judged over the whole table, and its rows cannot be read")
+    assert file.name in failure["error"]
 
 
 def test_a_warning_is_told_and_recorded_and_lets_the_partition_pass(shop: Project) -> None:

@@ -100,6 +100,22 @@ def test_check_finds_what_is_wrong_on_any_data(checked: Shell, old: str, new: st
     assert line.startswith(("@dw.asset_check", "    return"))
 
 
+def test_check_finds_columns_that_a_built_in_one_cannot_judge(checked: Shell) -> None:
+    module = checked.folder / "tables.py"
+    module.write_text(
+        module.read_text()
+        + "import datetime as dt\n"
+        + "late = dw.checks.freshness(numbers, 'n', dt.timedelta(days=1))\n"
+        + "drift = dw.checks.null_rate_drift(doubled, ['n', 'size'])\n"
+    )
+
+    answer = checked.run("check", "--json")
+
+    told = {problem["asset"]: problem["message"] for problem in answer.json["problems"]}
+    assert "SchemaError: column 'n' is Int64, expected a Date or a Datetime" in told["numbers:freshness.n"]
+    assert "ColumnNotFoundError: there is no count of nulls in 'size'" in told["doubled:null_rate_drift"]
+
+
 def test_check_compares_the_models_of_what_a_check_reads(checked: Shell) -> None:
     edit(checked, "def small(result: LazyFrame[Row])", "def small(result: LazyFrame[Wide])")
     edit(checked, "\n@dw.asset_check(numbers, when", "\nclass Wide(Row):\n    m: int\n\n@dw.asset_check(numbers, when")
@@ -125,6 +141,8 @@ def test_a_blocking_one_that_fails_reads_well_in_the_report_and_later(checked: S
     (rule,) = failure["rules"]
     assert (rule["rule"], rule["is_check"], rule["rows"]) == ("few", True, 2)
     assert "check: few fail - -" in shown
+    (step,) = checked.run("plan", "numbers", "--partition", "2024-01-02", "--json").json["steps"]
+    assert step["reasons"][0].endswith(": check few failed: 2 rows, expected fewer than 3"), "and no sentence after it"
 
 
 def test_what_a_check_after_the_commit_says_is_shown_and_fails_nothing(checked: Shell) -> None:
@@ -138,3 +156,19 @@ def test_what_a_check_after_the_commit_says_is_shown_and_fails_nothing(checked: 
     assert told in shown
     assert document["checks"]["passed"] == 0
     assert [each["partition"] for each in document["checks"]["failures"]] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
+def test_what_fails_after_the_commit_leaves_nothing_to_backfill(checked: Shell) -> None:
+    edit(
+        checked,
+        "-> bool:\n    return result",
+        "-> dw.CheckResult:\n    return dw.CheckResult(False, severity='fail') or result",
+    )
+
+    report = checked.run("materialize", "numbers", "--partition", "2024-01-02")
+
+    assert report.code == 1
+    assert "failed: numbers 2024-01-02 (committed, version 1): check small failed" in report.out
+    assert report.lines[-1] == (
+        "Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back."
+    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 MORE = """
 @dw.asset(partitions=days, partition_by="day")
@@ -203,3 +206,21 @@ def test_a_column_has_no_unread_columns(tables: Any) -> None:
 def test_names_with_dots_are_told_apart(tables: Any) -> None:
     assert tables.run("lineage", "sub/report.v1", "--json").json["column"] is None
     assert tables.run("lineage", "sub/report.v1.a.b", "--json").json["column"] == "a.b"
+
+
+def test_the_tables_around_one_are_drawn(tables: Any) -> None:
+    file = tables.folder / "around.svg"
+
+    assert tables.run("lineage", "noisy", "--svg", str(file)).code == 0
+
+    picture = ElementTree.parse(file).getroot()
+    titles = [each.text for each in picture.iter(f"{SVG}title")]
+    assert sorted(titles) == ["doubled", "noisy", "numbers", "sub/report.v1"]
+    (chosen,) = [each for each in picture.iter(f"{SVG}rect") if each.get("stroke") == "#3b55d9"]
+    assert chosen is not None
+    assert len(list(picture.iter(f"{SVG}path"))) == 3
+    refused = tables.run("lineage", "noisy", "--svg", str(tables.folder))
+    assert (refused.code, refused.sentence) == (
+        2,
+        f"The picture cannot be written to {tables.folder}: Is a directory.",
+    )

@@ -15,6 +15,8 @@ from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
 from deltaworks import LazyFrame
+from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.events import Event, EventSink, RunNoted
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.migrate import migrate
 from deltaworks.engine.execution.observe import observe
@@ -26,6 +28,7 @@ from deltaworks.engine.planning.status import Status
 from deltaworks.errors import StorageError
 from deltaworks.io.ledger import RunStatus
 from deltaworks.io.store import Store
+from deltaworks.io.tickets import Line, Ticket
 from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger
 
 NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
@@ -86,17 +89,17 @@ OLD = pl.DataFrame(
 NEW = OLD.select("day", pl.col("n").cast(pl.Int64))
 
 
-def run(store: Store) -> RunReport:
+def run(store: Store, tell: EventSink = lambda _: None) -> RunReport:
     return migrate(
         AFTER,
         GRAPH,
         GRAPH.node("daily"),
         store,
         workers=1,
-        command="a test",
+        entry=begin_entry("a test", NOW),
         environ={},
         now=lambda: NOW,
-        tell=lambda _: None,
+        tell=tell,
         stop=Flag(),
     )
 
@@ -184,6 +187,28 @@ def test_what_others_write_meanwhile_is_not_lost_and_both_versions_are_named(tem
     }
     assert read(lake).equals(pl.concat([OLD, third]).sort("day", "n"))
     assert len(list((lake / "daily").rglob("*.parquet"))) == 5, "what was staged is gone"
+
+
+def test_what_others_write_while_a_migration_waits_for_its_turn_is_carried_over(template: Path, tmp_path: Path) -> None:
+    lake, store = tmp_path / "lake", Store(tmp_path / "lake", durable=False)
+    shutil.copytree(template, lake)
+    theirs = Ticket("theirs", "theirs", NOW.isoformat(), "elsewhere", "", facts={"daily": [["2024-01-01"] * 2]})
+    line = Line(store, "work")
+    assert line.ask(theirs, lambda _: True)
+    beyond, third = (OUTSIDE.with_columns(day=START + dt.timedelta(days=days)) for days in (31, 2))
+
+    def end_of_theirs(event: Event) -> None:
+        if isinstance(event, RunNoted) and "is queued" in event.note:
+            write_deltalake(str(lake / "daily"), beyond, mode="append")
+            write_deltalake(str(lake / "daily"), third, mode="overwrite", predicate="day = '2024-01-03'")
+            line.leave(theirs)
+
+    report = run(store, end_of_theirs)
+
+    assert report.entry.status is RunStatus.SUCCESS
+    written = pl.concat([OLD.filter(pl.col("day") != START + dt.timedelta(days=2)), third, beyond])
+    assert read(lake).equals(written.select(NEW.columns).cast({"n": pl.Int64}).sort("day", "n"))
+    assert statuses(lake) == ["fresh", "external", "external", "fresh"]
 
 
 def test_what_others_say_of_the_table_meanwhile_is_not_lost_either(template: Path, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ class StepEnded:
     """How a step ended."""
 
     run_id: str
-    job: str
+    job: str | None
+    """None: the run is of no job."""
     step: str
     """The address, or the key of the asset."""
     ending: Ending

@@ -47,6 +47,12 @@ class OpSignature:
     """The argument that receives the config."""
     config_model: type[Config] | None
 
+    @property
+    def owners(self) -> dict[str, type]:
+        """The classes of the project whose methods its function calls on its arguments, by argument."""
+        config = {} if self.config is None or self.config_model is None else {self.config: self.config_model}
+        return {**self.resources, **config}
+
 
 def read_op_signature(
     function: Callable[..., Any], hints: Mapping[str, Any], ins: Mapping[str, In], out: Outs | None

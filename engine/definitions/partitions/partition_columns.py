@@ -11,6 +11,7 @@ import polars as pl
 from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
 from deltaworks.engine.definitions.partitions.protocols import Dimension, Partitions
 from deltaworks.errors import InvalidDefinition
+from deltaworks.io.dtypes import delta_problem
 
 OneColumn: TypeAlias = str | pl.Expr
 PartitionBy: TypeAlias = OneColumn | Sequence[OneColumn] | Mapping[str, OneColumn]
@@ -126,3 +127,27 @@ def _computed(expression: pl.Expr, dimension: Dimension) -> PartitionColumn:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def partition_column_problem(
+    column: PartitionColumn, dimension: Dimension, schema: Mapping[str, pl.DataType], model: str
+) -> str | None:
+    """Say why a column cannot cut a table whose model has these columns; none: it can."""
+    if column.expression is not None and column.name in schema:
+        return f"partition_by makes a column {column.name!r}, which model {model} has already; rename it by .alias(...)"
+    try:
+        dtype = column.dtype(schema)
+    except pl.exceptions.PolarsError as error:
+        return f"partition_by={column.expression} cannot be computed from model {model}: {error}"
+    if dtype is None:
+        lacks = (
+            column.name
+            if column.expression is None
+            else next(name for name in column.expression.meta.root_names() if name not in schema)
+        )
+        return (
+            f"model {model} has no required column {lacks!r}, which partition_by names; "
+            f"its columns are {', '.join(schema)}"
+        )
+    problem = delta_problem(dtype) or dimension.column_problem(dtype)
+    return f"partition column {column.name!r} {problem}" if problem else None

@@ -193,6 +193,18 @@ def nothing_accepted() -> object:
     return dw.checks.accepted_values(numbers, "n", [])
 
 
+def one_accepted() -> object:
+    return dw.checks.accepted_values(numbers, "n", 7)  # type: ignore[arg-type]
+
+
+def no_column() -> object:
+    return dw.checks.freshness(numbers, 7, dt.timedelta(days=1))  # type: ignore[arg-type]
+
+
+def no_columns() -> object:
+    return dw.checks.null_rate_drift(numbers, [])
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -210,7 +222,10 @@ def nothing_accepted() -> object:
         (no_trailing, "trailing must be a whole number above 0, not 0"),
         (no_age, "max_age must be a timedelta, not 3600"),
         (in_itself, "in_asset must be another asset than numbers"),
-        (nothing_accepted, "values must be some, not []"),
+        (nothing_accepted, "values must be a collection of one or more, not []"),
+        (one_accepted, "values must be a collection of one or more, not 7"),
+        (no_column, "column must be the name of a column, not 7"),
+        (no_columns, "columns must be one or more names, not []"),
     ],
 )
 def test_what_makes_no_sense_is_refused_where_it_stands(make: Callable[[], object], told: str) -> None:

@@ -213,8 +213,8 @@ def test_what_is_called_again_is_called_for_exactly_the_same_partitions_and_firs
     key, first, _ = agenda.take() or pytest.fail("nothing is ready")
     agenda.take()
 
-    agenda.call_again(key, first, first + 1)
-    agenda.call_again(key, 7, 7)
+    agenda.call_again([key], first, first + 1)
+    agenda.call_again([key], 7, 7)
 
     taken = [agenda.take() for _ in range(5)]
     assert taken == [(key, 0, 1), (key, 7, 7), (key, 2, 2), (key, 3, 3), None]

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.execution.asset_resources import NO_RESOURCES
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, Task
@@ -48,7 +49,7 @@ def stage(
     graph = build_graph(dw.Definitions([asset]), dt.datetime(2024, 2, 1, tzinfo=dt.UTC))
     store = Store.at(str(tmp_path))
     keep = None if kept_bytes is None else Keep(store, kept_bytes)
-    stager = Stager(store, {str(key): node for key, node in graph.nodes.items()}, {}, keep=keep)
+    stager = Stager(store, {str(key): node for key, node in graph.nodes.items()}, NO_RESOURCES, keep=keep)
     return stager.stage(Task("run", 1, asset.key, first, last, {}, is_small))
 
 

@@ -33,8 +33,12 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "executor.workers": (3, file),
         "queue.max_runs": (None, "default"),
         "queue.tags": ({}, "default"),
+        "daemon.max_runs": (4, "default"),
+        "daemon.warm": (1, "default"),
+        "daemon.maintain": (None, "default"),
         "pools": ({}, "default"),
         "durable": (True, "default"),
+        "environment": (None, "default"),
     }
 
 
@@ -111,3 +115,53 @@ def test_a_limit_that_is_none_is_refused(tmp_path: Path, text: str, told: str) -
         find_settings(tmp_path, None, {})
 
     assert told in str(refused.value)
+
+
+ENVIRONMENTS = """
+modules = ["a"]
+environment = "dev"
+[environments.dev.resources.shop]
+pages = 2
+[environments.prod]
+lake = "s3://prod/lake"
+[environments.prod.resources.shop]
+uri = { env = "SHOP_URI" }
+key = "literal"
+"""
+
+
+def test_an_environment_gives_the_lake_and_the_values_of_resources(tmp_path: Path) -> None:
+    file = tmp_path / "deltaworks.toml"
+    file.write_text(ENVIRONMENTS)
+
+    dev = listed(find_settings(tmp_path, None, {}))
+    prod = listed(find_settings(tmp_path, None, {"DELTAWORKS_ENVIRONMENT": "prod", "SHOP_URI": "canary"}))
+
+    assert (dev["environment"], dev["lake"]) == (("dev", str(file)), (str(tmp_path / "lake"), "default"))
+    assert dev["resources.shop.pages"] == (2, str(file))
+    assert (prod["environment"], prod["lake"]) == (("prod", "DELTAWORKS_ENVIRONMENT"), ("s3://prod/lake", str(file)))
+    assert prod["resources.shop.uri"] == ("$SHOP_URI", "SHOP_URI")
+    assert prod["resources.shop.key"] == ("**********", str(file))
+    asked = find_settings(tmp_path, None, {"DELTAWORKS_ENVIRONMENT": "dev"}, "prod")
+    assert listed(asked)["environment"] == ("prod", "--environment")
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "told"),
+    [
+        ("[environments.prod]\n", "prd", "--environment names environment 'prd', which .* Did you mean 'prod'"),
+        ("", "prod", r"which .*deltaworks.toml does not have. Write \[environments.prod\] into the file."),
+        ("[environments.prod]\nlaek = 'x'\n", "prod", "no setting 'environments.prod.laek'. Did you mean 'environ"),
+        ("[environments.prod]\nresources = 'x'\n", "prod", "'environments.prod.resources': Input should be a valid d"),
+    ],
+)
+def test_an_environment_that_is_none_is_refused(tmp_path: Path, text: str, named: str, told: str) -> None:
+    (tmp_path / "deltaworks.toml").write_text(f'modules = ["a"]\n{text}')
+
+    with pytest.raises(InvalidSettings, match=told):
+        find_settings(tmp_path, None, {}, named)
+
+
+def test_a_file_without_settings_has_no_environments(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="names environment 'prod', but with -f or -m no settings file is read"):
+        load_settings(Origin(file=tmp_path / "tables.py", environment="prod"), {})

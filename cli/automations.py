@@ -1,0 +1,137 @@
+"""Automations: what the commands about schedules and those about sensors have in common."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.instants import instant_json, instant_text
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import counted
+from deltaworks.errors import RequestError, did_you_mean
+
+if TYPE_CHECKING:
+    from deltaworks.cli.command import Session
+    from deltaworks.io.ticks import AskedRun, TickEntry
+
+MostTicksOption = Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many ticks.")]
+
+_TONES = {"started": "good", "requested": "good", "skipped": "quiet", "failed": "bad"}
+
+
+def refuse_unknown(kind: str, names: Sequence[str], known: Collection[str]) -> None:
+    """Refuse names that no schedule or sensor has; `kind` says of which of the two they are.
+
+    Raises:
+        RequestError: there is one.
+    """
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known, otherwise=f" `deltaworks {kind} list` shows which there are.")
+            raise RequestError(f"There is no {kind} {name!r}.{hint}")
+
+
+def switch(session: Session, kind: str, names: Sequence[str], *, is_on: bool) -> None:
+    """Start or stop schedules or sensors, and say so.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    # Imported here: --help must not load the engine.
+    from deltaworks.io.switches import set_switch
+
+    store = session.open_lake()
+    for name in names:
+        set_switch(store, name, is_on=is_on, by=somebody(), at=session.now())
+    word = "started" if is_on else "stopped"
+    document = {f"{kind}s": [{kind: name, "is_on": is_on} for name in names]}
+    session.output.show(View(document, tuple(Cell(f"{kind} {name}: {word}", "good") for name in names)))
+
+
+def ticks_view(ticks: Sequence[TickEntry]) -> View:
+    """Return ticks, the latest first."""
+    document = {"ticks": [_tick_json(tick) for tick in ticks]}
+    if not ticks:
+        return View(document, (Cell("There are no ticks yet; `deltaworks daemon` makes them.", "quiet"),))
+    rows = [
+        (
+            instant_text(tick.scheduled_at),
+            Cell(tick.outcome.value, _TONES[tick.outcome.value]),
+            f"{tick.attempt}",
+            Cell(_said(tick), "bad" if tick.error else ""),
+        )
+        for tick in ticks
+    ]
+    return View(document, (Table(("tick (UTC)", "outcome", "attempt#", "what it asked for"), rows),))
+
+
+def requests_json(requests: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return requests as JSON, whether or not they have run ids already."""
+    return [asdict(each) for each in requests]
+
+
+def requests_table(requests: Sequence[Any]) -> Table:
+    """Return requests as a table."""
+    quiet = Cell("-", "quiet")
+    rows = [
+        (
+            Cell(each.job, "strong"),
+            each.partition or quiet,
+            each.run_key or quiet,
+            ", ".join(f"{key}={value}" for key, value in each.tags.items()) or quiet,
+        )
+        for each in requests
+    ]
+    return Table(("job", "partition", "run key", "tags"), rows)
+
+
+def somebody() -> str:
+    """Say who changes something, for those who wonder later."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "somebody"  # a container's user may have no name
+    return f"{user}@{socket.gethostname()}"
+
+
+def _said(tick: TickEntry) -> str:
+    if tick.error is not None:
+        again = "" if tick.retry_at is None else f"; tried again at {instant_text(tick.retry_at)}"
+        return f"{tick.error}{again}"
+    if not tick.requests:
+        return tick.skip_reason or "nothing"
+    first = ", ".join(map(_run, tick.requests[:3]))
+    more = f" and {len(tick.requests) - 3:,} more" if len(tick.requests) > 3 else ""
+    return f"{counted(len(tick.requests), 'run')}: {first}{more}"
+
+
+def _run(asked: AskedRun) -> str:
+    what = f"{asked.job} {asked.partition}" if asked.partition else asked.job
+    if asked.error is not None:
+        return f"{what} (could not begin: {asked.error})"
+    return f"{what} (asked for before)" if asked.answered_by else what
+
+
+def _tick_json(tick: TickEntry) -> dict[str, Any]:
+    return {
+        "name": tick.name,
+        "tick": tick.tick_id,
+        "scheduled_at": instant_json(tick.scheduled_at),
+        "started_at": instant_json(tick.started_at),
+        "ended_at": instant_json(tick.ended_at),
+        "outcome": tick.outcome.value,
+        "attempt": tick.attempt,
+        "requests": requests_json(tick.requests),
+        "add_partitions": {name: list(keys) for name, keys in tick.new_keys.items()},
+        "remove_partitions": {name: list(keys) for name, keys in tick.gone_keys.items()},
+        "skip_reason": tick.skip_reason,
+        "error": tick.error,
+        "cursor": tick.cursor,
+        "retry_at": instant_json(tick.retry_at),
+        "is_catchup": tick.is_catchup,
+    }

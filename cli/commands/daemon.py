@@ -1,0 +1,158 @@
+"""`deltaworks daemon`: run what schedules and sensors ask for, until it is stopped; or say which daemons there are."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.output import Cell, Table, View, write
+from deltaworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.automation.code_watch import CodeWatch
+    from deltaworks.engine.automation.daemon import Daemon, OnStop
+    from deltaworks.engine.workspace.project import Origin
+    from deltaworks.io.heartbeats import Heartbeat
+
+StatusOption = Annotated[bool, typer.Option("--status", help="Say which daemons run on the lake, and how they are.")]
+OnStopOption = Annotated[
+    str,
+    typer.Option("--on-stop", metavar="wait|cancel", help="What becomes of runs that go on when it is asked to stop."),
+]
+
+
+def daemon(session: Session, status: StatusOption = False, on_stop: OnStopOption = "wait") -> ExitCode:
+    """Run what schedules and sensors ask for, until SIGTERM or Ctrl-C."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.automation.daemon import OnStop
+
+    if status:
+        return _show_status(session)
+    if on_stop not in {each.value for each in OnStop}:
+        raise RequestError(f"--on-stop {on_stop!r} means nothing; use wait or cancel.")
+    made = made_daemon(session)
+    run_until_stopped(made, OnStop(on_stop))
+    return ExitCode.DONE
+
+
+def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
+    """Return a daemon of the project that the options name; it has not begun.
+
+    Args:
+        session: the command's.
+        code: tells when the project is to be loaded anew.
+    """
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.automation.daemon import Daemon, DaemonParts
+    from deltaworks.engine.automation.location import Location
+    from deltaworks.engine.automation.location_load import load_surroundings
+    from deltaworks.engine.automation.run_pool import RunPool
+    from deltaworks.engine.automation.upkeep import watched_upkeep
+
+    settings, origin = session.settings(), session.origin()
+    program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", _named(origin)]
+    asked = settings.daemon
+    parts = DaemonParts(
+        session.open_lake(),
+        Location(partial(load_surroundings, origin), os.environ),
+        RunPool(program, os.environ, asked.max_runs, asked.warm),
+        partial(_tell, session),
+        None if asked.maintain is None else watched_upkeep(asked.maintain),
+        code,
+    )
+    return Daemon(parts)
+
+
+def run_until_stopped(daemon: Daemon, on_stop: OnStop) -> None:
+    """Run a daemon until it is asked to stop.
+
+    SIGTERM and Ctrl-C ask it to stop; a second Ctrl-C ends it at once and leaves its runs alone. SIGHUP asks it to load
+    the project anew.
+    """
+    asked: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        if asked and number == signal.SIGINT:
+            os._exit(130)
+        asked.append(number)
+        daemon.stop(on_stop)
+
+    def reload(_number: int, _frame: object) -> None:
+        daemon.reload()
+
+    acts = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGHUP: reload}
+    before = {number: signal.signal(number, act) for number, act in acts.items()}
+    try:
+        daemon.run()
+    finally:
+        for number, act in before.items():
+            signal.signal(number, act)
+
+
+def _tell(session: Session, text: str) -> None:
+    write(sys.stderr, f"{session.now():%Y-%m-%d %H:%M:%S} {text}")
+
+
+def _named(origin: Origin) -> str:
+    """Return the options that name a project, for another process."""
+    return json.dumps(
+        {
+            "project": None if origin.folder is None else str(origin.folder),
+            "file": None if origin.file is None else str(origin.file),
+            "module": origin.module,
+            "lake": origin.lake,
+        }
+    )
+
+
+def _show_status(session: Session) -> ExitCode:
+    # Imported here: --help must not load Polars.
+    from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
+
+    beats = read_heartbeats(session.open_lake())
+    documents = [_beat_json(beat, (session.now() - beat.up[1]).total_seconds(), LEASE_S) for beat in beats]
+    lives = any(each["state"] == "running" for each in documents)
+    lines = [] if documents else [Cell("No daemon has run on this lake; `deltaworks daemon` is one.", "quiet")]
+    rows = [
+        (
+            Cell(each["daemon_id"], "strong"),
+            Cell(each["state"], "good" if each["state"] == "running" else "quiet"),
+            f"{each['host']}, process {each['pid']}",
+            f"{each['silent_s']:.0f} s ago",
+            f"{each['on'] or 0} of {each['watched'] or 0} on, {each['running'] or 0} running, "
+            f"{each['queued'] or 0} queued",
+        )
+        for each in documents
+    ]
+    faults = [Cell(f"{each['daemon_id']}: {each['fault']}", "bad") for each in documents if each["fault"]]
+    table = [Table(("daemon", "state", "where", "heartbeat", "schedules, sensors and runs"), rows)] if rows else []
+    session.output.show(View({"daemons": documents}, (*lines, *table, *faults)))
+    return ExitCode.DONE if lives else ExitCode.FAILED
+
+
+def _beat_json(beat: Heartbeat, silent_s: float, lease_s: float) -> dict[str, Any]:
+    state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > lease_s else "running"
+    names = ("watched", "on", "asked", "carried_out", "running", "queued", "lost_runs", "location_pid", "fault")
+    return {
+        "daemon_id": beat.daemon_id,
+        "state": state,
+        "host": beat.host,
+        "pid": beat.pid,
+        "started_at": beat.started_at,
+        "beaten_at": beat.beaten_at,
+        "stopped_at": beat.stopped_at,
+        "silent_s": round(silent_s, 1),
+        **{name: beat.facts.get(name) for name in names},
+    }
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    add(app, "daemon", daemon)

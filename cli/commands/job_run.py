@@ -1,0 +1,210 @@
+"""`deltaworks job run`: run a job now, by whatever it is made of."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deltaworks.cli.command import ExitCode, JobArgument, Session, add
+from deltaworks.cli.observing import observe_and_decide
+from deltaworks.cli.output import Cell, View, write
+from deltaworks.cli.running import (
+    ConfigOption,
+    PriorityOption,
+    TagOption,
+    WorkersOption,
+    read_asset_config,
+    run_plan,
+    stoppable,
+    tagged,
+)
+from deltaworks.cli.step_progress import step_progress
+from deltaworks.cli.wording import counted
+from deltaworks.errors import RequestError
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.ops.asset_job import AssetJob
+    from deltaworks.engine.definitions.ops.job_result import JobResult
+    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.workspace.project import Project
+
+
+def run_job(
+    session: Session,
+    name: JobArgument,
+    partition: Annotated[str | None, typer.Option("--partition", metavar="KEY", help="What it runs for.")] = None,
+    config: ConfigOption = None,
+    workers: WorkersOption = None,
+    run_id: Annotated[
+        str | None,
+        typer.Option("--run-id", metavar="ID", help="Be this run: what its earlier attempts have done is left out."),
+    ] = None,
+    tag: TagOption = None,
+    priority: PriorityOption = 0,
+    retry_of: Annotated[
+        str | None, typer.Option("--retry-of", metavar="RUN", help="Go on from the failure of a run of a job of ops.")
+    ] = None,
+    tick: Annotated[str | None, typer.Option("--tick", hidden=True, help="What asks for the run.")] = None,
+) -> ExitCode:
+    """Run a job now."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.definitions.ops.job import Job
+    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.workspace.config_file import read_config
+    from deltaworks.engine.workspace.jobs import find_job, partitions_of
+
+    project = session.load()
+    job = find_job(project.definitions, name)
+    command = shlex.join(["job", *sys.argv[2:]])
+    if isinstance(job, Job):
+        request = JobRequest(
+            job,
+            partitions_of(project, job, session.now()),
+            partition,
+            read_config(config or []),
+            retry_of,
+            run_id=run_id,
+            tags=tagged(tag),
+            priority=priority,
+            workers=workers or project.executor.workers,
+            is_kept_whole=False,
+            tick=tick,
+        )
+        return run_ops(session, project, request, command)
+    if retry_of is not None:
+        raise RequestError(
+            f"--retry-of is for jobs of ops, but {name!r} is one of assets; `deltaworks runs retry` makes what is left."
+        )
+    tags = tagged(tag)
+    return _run_assets(session, project, job, partition, config, workers, command, run_id, tags, priority, tick)
+
+
+def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
+    """Run a job of ops, and show how it ended."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.job_launch import launch_job
+
+    with stoppable() as stop, step_progress() as tell:
+        result = launch_job(
+            request,
+            project.definitions,
+            project.graph,
+            project.store,
+            command=command,
+            environ=os.environ,
+            now=session.now,
+            tell=tell,
+            stop=stop,
+        )
+    session.output.show(_result_view(result))
+    return ExitCode.DONE if result.success else ExitCode.FAILED
+
+
+def _run_assets(
+    session: Session,
+    project: Project,
+    job: AssetJob,
+    partition: str | None,
+    config: list[str] | None,
+    workers: int | None,
+    command: str,
+    run_id: str | None,
+    tags: tuple[str, ...],
+    priority: int,
+    tick: str | None,
+) -> ExitCode:
+    from deltaworks.engine.execution.asset_hooks import call_asset_hooks
+    from deltaworks.engine.execution.attempt import begin_attempt, without_made
+    from deltaworks.engine.execution.entry import begin_entry
+    from deltaworks.engine.planning.job_partition import job_partition
+    from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
+    from deltaworks.engine.workspace.jobs import partitions_of, with_retry
+
+    part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
+    key = None if part is None else part.key
+    layers = read_asset_config(project, config, job)
+    project, named = with_retry(project, job, session.now()), [] if key is None else [key]
+    only = DEFAULT_ONLY if job.skip_fresh else frozenset({Only.ALL})
+    seen, decision = observe_and_decide(
+        session, project, list(job.selection), named, None, None, only=only, command=command
+    )
+    if run_id is None:
+        entry = begin_entry(command, session.now())
+    else:
+        entry = begin_attempt(project.store, run_id, command, session.now())
+        decision = without_made(project.graph, decision, run_id)
+    tags = (*(f"{name}={value}" for name, value in job.tags.items()), *tags)
+    entry = replace(
+        entry,
+        job=job.name,
+        job_partition=key,
+        tags=tuple(dict.fromkeys((*entry.tags, *tags))),
+        priority=priority,
+        tick=entry.tick or tick,
+    )
+    note = partial(_note, "note")
+    return run_plan(
+        session,
+        project,
+        seen,
+        decision,
+        workers,
+        command,
+        entry,
+        ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
+        config=layers,
+    )
+
+
+def _note(word: str, text: str) -> None:
+    write(sys.stderr, f"{word}: {text}")
+
+
+def _result_view(result: JobResult) -> View:
+    endings = [step.ending.value for step in result.steps.values()]
+    status = {"cancel": "canceled"}.get(result.ending.value, result.ending.value)
+    skipped = endings.count("skip")
+    document = {
+        "run_id": result.run_id,
+        "job": result.job,
+        "status": status,
+        "totals": {
+            "materialized": 0,
+            "failed": endings.count("failure"),
+            "skipped": skipped,
+            "commits": 0,
+            "steps": endings.count("success"),
+            "kept": sum(step.is_kept for step in result.steps.values()),
+        },
+        "failures": [{"step": step, "error": reason} for step, reason in result.failures.items()],
+        "steps": [
+            {
+                "step": name,
+                "status": step.ending.value,
+                "tries": step.tries,
+                "kept": step.is_kept,
+                "reason": step.reason,
+            }
+            for name, step in result.steps.items()
+        ],
+    }
+    failures = [Cell(f"failed: {step}: {reason}", "bad") for step, reason in result.failures.items()]
+    summary = (
+        f"{status}: {counted(endings.count('success'), 'step')}, {endings.count('failure'):,} failed, "
+        f"{skipped:,} skipped (run {result.run_id})"
+    )
+    lines = [*failures, Cell(summary, "good" if result.success else "bad")]
+    if not result.success:
+        lines.append(Cell(f"`deltaworks runs retry {result.run_id}` goes on from here.", "quiet"))
+    return View(document, tuple(lines))
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add the command to those about jobs."""
+    add(group, "run", run_job)

@@ -1,0 +1,170 @@
+"""`deltaworks schedule`: which schedules there are, when they tick next, and what they have asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.automations import (
+    MostTicksOption,
+    refuse_unknown,
+    requests_json,
+    requests_table,
+    switch,
+    ticks_view,
+)
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.instants import instant_json, instant_text
+from deltaworks.cli.output import Cell, Table, View
+
+if TYPE_CHECKING:
+    from deltaworks.engine.definitions.automation.schedule import Schedule
+    from deltaworks.engine.workspace.project import Project
+
+ScheduleArgument = Annotated[str, typer.Argument(metavar="NAME", help="The schedule.")]
+SchedulesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Schedules.")]
+
+
+def list_schedules(session: Session) -> ExitCode:
+    """List schedules, whether they are on, and when they tick next."""
+    session.output.show(schedules_view(session, session.load()))
+    return ExitCode.DONE
+
+
+def schedules_view(session: Session, project: Project) -> View:
+    """Return which schedules there are."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.automation.schedule_watch import WatchedSchedule
+    from deltaworks.io.switches import read_switches
+
+    schedules, switches = list(project.definitions.schedules.values()), read_switches(project.store)
+    documents: list[dict[str, Any]] = [
+        _schedule_json(each)
+        | {
+            "is_on": switches.get(each.name, each.is_on),
+            "next_at": next(iter(map(instant_json, WatchedSchedule.of(each).rhythm.next(session.now(), 1))), None),
+        }
+        for each in schedules
+    ]
+    if not schedules:
+        return View(
+            {"schedules": []}, (Cell("There are no schedules; @schedule and define_schedule make some.", "quiet"),)
+        )
+    quiet = Cell("-", "quiet")
+    rows = [
+        (
+            Cell(each["schedule"], "strong"),
+            Cell("on", "good") if each["is_on"] else Cell("off", "quiet"),
+            each["job"],
+            ", ".join(each["crons"]),
+            each["timezone"],
+            instant_text(each["next_at"]) if each["is_on"] and each["next_at"] else quiet,
+            Cell(each["description"].partition("\n")[0], "quiet"),
+        )
+        for each in documents
+    ]
+    table = Table(("schedule", "is", "job", "cron", "time zone", "next tick (UTC)", "description"), rows)
+    return View({"schedules": documents}, (table,))
+
+
+def start_schedules(session: Session, names: SchedulesArgument) -> ExitCode:
+    """Start schedules; what was due while they were stopped is not caught up with."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.schedule_watch import begin_now
+    from deltaworks.io.switches import read_switches
+
+    project = session.load(reads_lake=False)
+    refuse_unknown("schedule", names, project.definitions.schedules)
+    switches = read_switches(project.store)
+    for name in names:
+        if not switches.get(name, project.definitions.schedules[name].is_on):
+            begin_now(project.store, name, session.now())
+    switch(session, "schedule", names, is_on=True)
+    return ExitCode.DONE
+
+
+def stop_schedules(session: Session, names: SchedulesArgument) -> ExitCode:
+    """Stop schedules until they are started again; runs that go on are not touched."""
+    refuse_unknown("schedule", names, session.load(reads_lake=False).definitions.schedules)
+    switch(session, "schedule", names, is_on=False)
+    return ExitCode.DONE
+
+
+def preview_schedule(
+    session: Session,
+    name: ScheduleArgument,
+    count: Annotated[int, typer.Option("-n", metavar="N", min=1, max=10_000, help="How many ticks.")] = 5,
+    asks: Annotated[
+        bool, typer.Option("--ask", help="Ask its function about the next tick too, and show what it answers.")
+    ] = False,
+) -> ExitCode:
+    """Show the next ticks of a schedule; nothing is run or recorded."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.asking import Surroundings, ask
+    from deltaworks.engine.automation.schedule_watch import WatchedSchedule
+    from deltaworks.engine.definitions.automation.tick import Tick
+
+    project = session.load(reads_lake=asks)
+    refuse_unknown("schedule", [name], project.definitions.schedules)
+    rhythm = WatchedSchedule.of(project.definitions.schedules[name]).rhythm
+    ticks = rhythm.next(session.now(), count)
+    local = [rhythm.local(tick) for tick in ticks]
+    document: dict[str, Any] = {
+        "schedule": name,
+        "timezone": rhythm.timezone,
+        "ticks": [
+            {"scheduled_at": instant_json(tick), "local": shown.isoformat()}
+            for tick, shown in zip(ticks, local, strict=True)
+        ],
+    }
+    rows = [(instant_text(tick), f"{shown:%a %Y-%m-%d %H:%M %z}") for tick, shown in zip(ticks, local, strict=True)]
+    lines: list[Table | Cell] = [Table(("tick (UTC)", f"in {rhythm.timezone}"), rows)]
+    if asks and ticks:
+        around = Surroundings(project.definitions, project.store, os.environ, ticks[0])
+        evaluation = ask(around, Tick(name, ticks[0]))
+        document |= {"requests": requests_json(evaluation.requests), "skip_reason": evaluation.skip_reason}
+        asked = [requests_table(evaluation.requests)] if evaluation.requests else []
+        lines += [Cell(f"At {instant_text(ticks[0])} it asks for:", "strong"), *asked]
+        lines += [] if asked else [Cell(f"nothing: {evaluation.skip_reason}", "quiet")]
+    session.output.show(View(document, tuple(lines)))
+    return ExitCode.DONE
+
+
+def schedule_ticks(session: Session, name: ScheduleArgument, most: MostTicksOption = 20) -> ExitCode:
+    """Show the ticks of a schedule, the latest first, and what each asked for."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.io.ticks import read_ticks
+
+    project = session.load(reads_lake=False)
+    refuse_unknown("schedule", [name], project.definitions.schedules)
+    session.output.show(ticks_view(read_ticks(project.store, name, most)))
+    return ExitCode.DONE
+
+
+def _schedule_json(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "schedule": schedule.name,
+        "job": schedule.job.name,
+        "crons": [str(cron) for cron in schedule.crons],
+        "timezone": schedule.timezone,
+        "catchup": schedule.catchup.value,
+        "catchup_limit": schedule.catchup_limit,
+        "timeout_s": schedule.timeout_s,
+        "tags": dict(schedule.tags),
+        "description": schedule.description,
+        "file": schedule.where.file,
+        "line": schedule.where.line,
+    }
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="List, start, stop and look into schedules.", no_args_is_help=True, rich_markup_mode=None)
+    add(group, "list", list_schedules)
+    add(group, "start", start_schedules)
+    add(group, "stop", stop_schedules)
+    add(group, "preview", preview_schedule)
+    add(group, "ticks", schedule_ticks)
+    app.add_typer(group, name="schedule")

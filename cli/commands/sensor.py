@@ -1,0 +1,198 @@
+"""`deltaworks sensor`: which sensors there are, what they would ask for, and what they have asked for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deltaworks.cli.automations import (
+    MostTicksOption,
+    refuse_unknown,
+    requests_json,
+    requests_table,
+    somebody,
+    switch,
+    ticks_view,
+)
+from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.wording import counted
+
+if TYPE_CHECKING:
+    from deltaworks.engine.automation.evaluation import Evaluation
+    from deltaworks.engine.automation.sensing import Scene
+    from deltaworks.engine.definitions.automation.sensor import Sensor
+    from deltaworks.engine.workspace.project import Project
+
+SensorArgument = Annotated[str, typer.Argument(metavar="NAME", help="The sensor.")]
+SensorsArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Sensors.")]
+
+
+def list_sensors(session: Session) -> ExitCode:
+    """List sensors, and whether they are on."""
+    session.output.show(sensors_view(session.load()))
+    return ExitCode.DONE
+
+
+def sensors_view(project: Project) -> View:
+    """Return which sensors there are."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.io.switches import read_switches
+
+    sensors, switches = list(project.definitions.sensors.values()), read_switches(project.store)
+    is_on = {sensor.name: switches.get(sensor.name, sensor.is_on) for sensor in sensors}
+    document = {"sensors": [_sensor_json(sensor) | {"is_on": is_on[sensor.name]} for sensor in sensors]}
+    if not sensors:
+        return View(document, (Cell("There are no sensors; @sensor, @asset_sensor and the like make some.", "quiet"),))
+    rows = [
+        (
+            Cell(sensor.name, "strong"),
+            Cell("on", "good") if is_on[sensor.name] else Cell("off", "quiet"),
+            sensor.kind,
+            ", ".join(watched_by(sensor)) or Cell("-", "quiet"),
+            Cell("-", "quiet") if sensor.job is None else sensor.job.name,
+            Cell(sensor.description.partition("\n")[0], "quiet"),
+        )
+        for sensor in sensors
+    ]
+    return View(document, (Table(("sensor", "is", "kind", "watches", "job", "description"), rows),))
+
+
+def start_sensors(session: Session, names: SensorsArgument) -> ExitCode:
+    """Start sensors; one that was never asked begins with what happens from now on."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.sensor_cursor import begin_cursor
+
+    project = session.load()
+    refuse_unknown("sensor", names, project.definitions.sensors)
+    for name in names:
+        begin_cursor(project.definitions.sensors[name], _scene(session, project))
+    switch(session, "sensor", names, is_on=True)
+    return ExitCode.DONE
+
+
+def stop_sensors(session: Session, names: SensorsArgument) -> ExitCode:
+    """Stop sensors; started again, they go on from where they were."""
+    refuse_unknown("sensor", names, session.load(reads_lake=False).definitions.sensors)
+    switch(session, "sensor", names, is_on=False)
+    return ExitCode.DONE
+
+
+def preview_sensor(session: Session, name: SensorArgument) -> ExitCode:
+    """Ask a sensor now, and show what it answers; nothing is run or recorded."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.asking import Surroundings, ask
+    from deltaworks.engine.automation.sensor_cursor import read_cursor
+    from deltaworks.engine.definitions.automation.tick import Tick
+
+    project = session.load()
+    refuse_unknown("sensor", [name], project.definitions.sensors)
+    cursor = read_cursor(project.store, project.definitions.sensors[name])
+    around = Surroundings(project.definitions, project.store, os.environ, session.now())
+    session.output.show(_evaluation_view(name, cursor, ask(around, Tick(name, session.now(), cursor))))
+    return ExitCode.DONE
+
+
+def sensor_cursor(
+    session: Session,
+    name: SensorArgument,
+    wanted: Annotated[
+        str | None,
+        typer.Option(
+            "--set", metavar="CURSOR", help="now; a version, or ASSET=VERSION,...; or what the function reads."
+        ),
+    ] = None,
+) -> ExitCode:
+    """Show from where on a sensor is told, or set it."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.sensor_cursor import read_cursor, set_cursor
+
+    project = session.load()
+    refuse_unknown("sensor", [name], project.definitions.sensors)
+    sensor = project.definitions.sensors[name]
+    before = read_cursor(project.store, sensor)
+    if wanted is None:
+        session.output.show(View({"sensor": name, "cursor": before}, (before or Cell("It has none yet.", "quiet"),)))
+        return ExitCode.DONE
+    after = set_cursor(sensor, _scene(session, project), wanted, somebody(), session.now())
+    lines = (f"was: {before or '-'}", Cell(f"now: {after or '-'}", "good"))
+    session.output.show(View({"sensor": name, "cursor": after, "before": before}, lines))
+    return ExitCode.DONE
+
+
+def sensor_ticks(session: Session, name: SensorArgument, most: MostTicksOption = 20) -> ExitCode:
+    """Show when a sensor was asked, the latest first, and what it asked for."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.io.ticks import read_ticks
+
+    project = session.load(reads_lake=False)
+    refuse_unknown("sensor", [name], project.definitions.sensors)
+    session.output.show(ticks_view(read_ticks(project.store, name, most)))
+    return ExitCode.DONE
+
+
+def watched_by(sensor: Sensor) -> list[str]:
+    """Return what a sensor looks at: tables, a pattern of files, or ends of runs."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf
+
+    match sensor.watches:
+        case CommitsOf(assets=assets):
+            return [str(key) for key in assets]
+        case FilesOf(files=files):
+            return [files.whole(files.below)]
+        case RunsOf(statuses=statuses):
+            return sorted(status.value for status in statuses)
+        case None:
+            return []
+
+
+def _scene(session: Session, project: Project) -> Scene:
+    from deltaworks.engine.automation.sensing import Scene
+
+    return Scene(project.definitions, project.store, session.now())
+
+
+def _evaluation_view(name: str, cursor: str | None, evaluation: Evaluation) -> View:
+    document = {
+        "sensor": name,
+        "requests": requests_json(evaluation.requests),
+        "skip_reason": evaluation.skip_reason,
+        "cursor": cursor,
+        "next_cursor": evaluation.cursor or cursor,
+        "add_partitions": {key: list(keys) for key, keys in evaluation.new_keys.items()},
+        "remove_partitions": {key: list(keys) for key, keys in evaluation.gone_keys.items()},
+    }
+    if not evaluation.requests:
+        return View(document, (f"It asks for nothing: {evaluation.skip_reason}.",))
+    count = Cell(f"{counted(len(evaluation.requests), 'run')}; nothing was started", "quiet")
+    return View(document, (requests_table(evaluation.requests), count))
+
+
+def _sensor_json(sensor: Sensor) -> dict[str, Any]:
+    return {
+        "sensor": sensor.name,
+        "kind": sensor.kind,
+        "watches": watched_by(sensor),
+        "job": None if sensor.job is None else sensor.job.name,
+        "interval_s": sensor.interval_s,
+        "timeout_s": sensor.timeout_s,
+        "tags": dict(sensor.tags),
+        "description": sensor.description,
+        "file": sensor.where.file,
+        "line": sensor.where.line,
+    }
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="List, start, stop and look into sensors.", no_args_is_help=True, rich_markup_mode=None)
+    add(group, "list", list_sensors)
+    add(group, "start", start_sensors)
+    add(group, "stop", stop_sensors)
+    add(group, "preview", preview_sensor)
+    add(group, "cursor", sensor_cursor)
+    add(group, "ticks", sensor_ticks)
+    app.add_typer(group, name="sensor")

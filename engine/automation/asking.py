@@ -1,0 +1,148 @@
+"""Asking: put a tick to the function of a schedule or a sensor, in the process that has the project loaded.
+
+What it answers is checked here, against the jobs and partitions as they are now, so that nothing is recorded that
+could not be run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from deltaworks.engine.automation.evaluation import Evaluation, read_answer
+from deltaworks.engine.automation.schedule_watch import WatchedSchedule
+from deltaworks.engine.automation.sensing import Scene, sense
+from deltaworks.engine.automation.sensor_watch import WatchedSensor
+from deltaworks.engine.automation.watch import Watched
+from deltaworks.engine.definitions.automation.asked import Asked
+from deltaworks.engine.definitions.automation.schedule import Schedule
+from deltaworks.engine.definitions.automation.sensor import Sensor, told_of
+from deltaworks.engine.definitions.automation.tick import Tick
+from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.logger import Logger
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions, resolve
+from deltaworks.engine.execution.resource_scope import resource_scope
+from deltaworks.engine.planning.job_partition import job_partition
+from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.errors import RequestError, RunError, did_you_mean
+from deltaworks.io.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is at hand when a function is asked."""
+
+    definitions: Definitions
+    store: Store
+    environ: Mapping[str, str]
+    """Where resources find their `EnvVar`s."""
+    now: dt.datetime
+    """When partitions without an end are taken to end."""
+
+
+def described(definitions: Definitions) -> tuple[Watched, ...]:
+    """Return what the daemon needs to know of every schedule and sensor."""
+    schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
+    return (*schedules, *(WatchedSensor.of(each, definitions) for each in definitions.sensors.values()))
+
+
+def ask(around: Surroundings, tick: Tick) -> Evaluation:
+    """Return what a schedule or a sensor asks for at a tick.
+
+    Raises:
+        InvalidDefinition: its answer makes no sense.
+        RequestError: there is none of that name, or it asks for a partition that there is not.
+        StorageError: what a sensor watches cannot be read.
+        RunError: a resource could not be made ready.
+        Exception: whatever its function raises.
+    """
+    schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
+    if schedule is not None:
+        whose, evaluation = f"schedule {tick.name!r}", _ask_schedule(around, schedule, tick)
+    elif sensor is not None:
+        whose, evaluation = f"sensor {tick.name!r}", _ask_sensor(around, sensor, tick)
+    else:
+        known = (*around.definitions.schedules, *around.definitions.sensors)
+        raise RequestError(
+            f"There is no schedule or sensor {tick.name!r}.{did_you_mean(tick.name, known, otherwise='')}"
+        )
+    refuse_unknown_partitions(around, whose, evaluation)
+    return evaluation
+
+
+def call_asked(
+    around: Surroundings,
+    whose: str,
+    asked: Asked,
+    told: Mapping[object, object],
+    read: Callable[[object], Evaluation],
+) -> Evaluation:
+    """Call a function with what it is told and its resources, and read its answer while the resources are there.
+
+    Raises:
+        InvalidSettings, RunError: a resource could not be made ready.
+        Exception: whatever the function raises.
+    """
+    wanted = around.definitions.resources_asked(whose, asked)
+    with resource_scope(wanted.values(), around.environ) as scope:
+        resources = {argument: scope.of(each) for argument, each in wanted.items()}
+        try:
+            return read(asked.call(told, resources, Logger(whose)))
+        except Exception as error:
+            masked = scope.masked(str(error))
+            if masked == str(error):
+                raise
+            raise RunError(f"{type(error).__name__}: {masked}") from None  # its own text has a secret
+
+
+def refuse_unknown_partitions(around: Surroundings, whose: str, evaluation: Evaluation) -> None:
+    """Refuse requests for partitions that their jobs do not have.
+
+    Raises:
+        RequestError: there is one.
+    """
+    jobs = {each.job for each in evaluation.requests}
+    if not jobs:
+        return
+    found = {name: around.definitions.jobs[name] for name in jobs if name is not None}
+    keys: DynamicKeys = {}
+    if any(dynamic_dimensions(job.partitions) for job in found.values()):
+        keys = read_dynamic_keys(around.definitions, around.store)
+        keys = {each: _changed(known, each.name or "", evaluation) for each, known in keys.items()}
+    partitions = {name: resolve(job.partitions, keys).until(around.now) for name, job in found.items()}
+    for request in evaluation.requests:
+        assert request.job is not None, "what is read has a job"
+        try:
+            job_partition(request.job, partitions[request.job], request.partition)
+        except RequestError as error:
+            raise RequestError(f"{whose} asks for what cannot be run: {error}") from error
+
+
+def _changed(keys: Iterable[str], name: str, evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the keys of dynamic partitions as an evaluation leaves them."""
+    new, gone = evaluation.new_keys.get(name, ()), set(evaluation.gone_keys.get(name, ()))
+    return tuple(dict.fromkeys((*(key for key in keys if key not in gone), *new)))
+
+
+def _ask_schedule(around: Surroundings, schedule: Schedule, tick: Tick) -> Evaluation:
+    whose = f"schedule {schedule.name!r}"
+    local = replace(tick, scheduled_at=tick.scheduled_at.astimezone(ZoneInfo(schedule.timezone)))
+
+    def read(answer: object) -> Evaluation:
+        found = read_answer(whose, answer, around.definitions.jobs, schedule.job.name)
+        tagged = (replace(each, tags={**schedule.tags, **each.tags}) for each in found.requests)
+        return replace(found, requests=tuple(tagged))
+
+    if schedule.asked is None:
+        return read(schedule.closed(local))
+    return call_asked(around, whose, schedule.asked, {Tick: local}, read)
+
+
+def _ask_sensor(around: Surroundings, sensor: Sensor, tick: Tick) -> Evaluation:
+    def call(told: object | None, read: Callable[[object], Evaluation]) -> Evaluation:
+        known = {Tick: tick, told_of(sensor.watches): told}
+        return call_asked(around, f"sensor {sensor.name!r}", sensor.asked, known, read)
+
+    return sense(sensor, tick, Scene(around.definitions, around.store, around.now), call)

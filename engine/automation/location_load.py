@@ -1,0 +1,21 @@
+"""LocationLoad: how the process of a code location loads its project."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+
+from deltaworks.engine.automation.asking import Surroundings
+from deltaworks.engine.workspace.project import Origin, load_project
+
+
+def load_surroundings(origin: Origin) -> Surroundings:
+    """Load a project.
+
+    Raises:
+        DefinitionError: its settings or its code are wrong.
+        StorageError: the lake's keys are damaged.
+    """
+    now = dt.datetime.now(dt.UTC)
+    project = load_project(origin, os.environ, now)
+    return Surroundings(project.definitions, project.store, os.environ, now)

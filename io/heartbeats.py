@@ -1,0 +1,100 @@
+"""Heartbeats: which daemons run on a lake, and when others have run.
+
+A daemon writes `_deltaworks/ledger/daemons/<daemon id>.json` every few seconds. Whether another one lives is told by
+its process, if that is on the same machine, or by whether its heartbeat changes, on one's own clock that nobody turns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+
+from deltaworks.io.process import Process
+from deltaworks.io.store import ENGINE_FOLDER, Store
+
+FOLDER = f"{ENGINE_FOLDER}/ledger/daemons"
+
+BEAT_S = 5.0
+"""How often a daemon writes its heartbeat."""
+
+LEASE_S = 20.0
+"""A daemon whose heartbeat has not changed for so long is taken for dead, and its ticks are taken over."""
+
+_KEPT = 20
+"""How many heartbeats of daemons that have ended are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What a daemon says of itself."""
+
+    daemon_id: str
+    host: str
+    pid: int
+    started_at: str
+    beaten_at: str
+    """By the clock on its wall."""
+    count: int = 0
+    """Of its heartbeats: each is another one, whatever its clock shows."""
+    born: str | None = None
+    """See `Process`."""
+    stopped_at: str | None = None
+    """When it said that it ends; none: it runs, or died."""
+    facts: Mapping[str, int | float | str | None] = field(default_factory=dict[str, "int | float | str | None"])
+    """How it is: what it watches, runs and waits for."""
+
+    @property
+    def process(self) -> Process:
+        """The daemon's process."""
+        return Process(self.host, self.pid, self.born)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it said that it ends, or its process is seen to have ended."""
+        return self.stopped_at is not None or self.process.is_gone()
+
+    @property
+    def up(self) -> tuple[dt.datetime, dt.datetime]:
+        """From when to when it has run, as far as this tells."""
+        return dt.datetime.fromisoformat(self.started_at), dt.datetime.fromisoformat(self.beaten_at)
+
+
+def write_heartbeat(store: Store, beat: Heartbeat) -> None:
+    """Write a heartbeat in place of the one before.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    store.put(f"{FOLDER}/{beat.daemon_id}.json", json.dumps(asdict(beat), indent=1).encode())
+
+
+def read_heartbeats(store: Store) -> list[Heartbeat]:
+    """Return the last heartbeat of every daemon that is known, the latest first; what cannot be read is left out.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    beats = (_read(store.read(path)) for path in store.list(FOLDER) if path.endswith(".json"))
+    return sorted((beat for beat in beats if beat is not None), key=lambda beat: beat.beaten_at, reverse=True)
+
+
+def forget_heartbeats(store: Store) -> None:
+    """Delete the heartbeats of daemons that have ended, but for the latest ones.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    for beat in [beat for beat in read_heartbeats(store) if beat.is_gone][_KEPT:]:
+        store.delete(f"{FOLDER}/{beat.daemon_id}.json")
+
+
+def _read(content: bytes | None) -> Heartbeat | None:
+    try:
+        document = json.loads(content or b"")
+        beat = Heartbeat(**{each.name: document[each.name] for each in fields(Heartbeat) if each.name in document})
+        _ = beat.up
+    except (ValueError, TypeError, KeyError):
+        return None
+    return beat

@@ -1,0 +1,66 @@
+"""Mark: how far a schedule or sensor is, and its cursor.
+
+`_deltaworks/state/ticks/<name>/<tick id>.json` is put if it is not there, and those before it are deleted. The last one
+counts, so a daemon that wakes up late moves nothing back. Marks are records: whoever deletes them lets schedules and
+sensors begin anew.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from deltaworks.errors import StorageError
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.ticks import number_id
+
+FOLDER = f"{ENGINE_FOLDER}/state/ticks"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a schedule or sensor is."""
+
+    tick_id: str
+    """Every tick up to this one is decided or forgotten."""
+    cursor: str | None = None
+
+
+def next_id(mark: Mark | None) -> str:
+    """Return the id of the tick after a sensor's mark."""
+    return number_id(1 if mark is None else int(mark.tick_id) + 1)
+
+
+def read_mark(store: Store, name: str) -> Mark | None:
+    """Return how far a schedule or sensor is; none if it has no mark yet.
+
+    Raises:
+        StorageError: its mark is damaged.
+    """
+    path = max(store.list(f"{FOLDER}/{name}"), default=None)
+    content = None if path is None else store.read(path)
+    if path is None:
+        return None
+    if content is None:
+        return read_mark(store, name)  # a later one has just taken its place
+    try:
+        return Mark(path.rpartition("/")[2].removesuffix(".json"), json.loads(content)["cursor"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{store.uri(path)} is damaged ({type(error).__name__}: {error}); restore it, or delete it to begin anew"
+        ) from error
+
+
+def advance_mark(store: Store, name: str, mark: Mark) -> None:
+    """Move a schedule or sensor on; where it is further already, nothing moves.
+
+    Raises:
+        StorageError: the lake cannot be read or written.
+    """
+    path = f"{FOLDER}/{name}/{mark.tick_id}.json"
+    before = list(store.list(f"{FOLDER}/{name}"))
+    if max(before, default="") >= path:
+        return
+    store.put_new_surely(path, json.dumps({"cursor": mark.cursor}).encode())
+    for each in before:
+        store.delete(each)

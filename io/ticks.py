@@ -1,0 +1,294 @@
+"""Ticks: when a schedule or a sensor was asked, and what it answered, as one small JSON object a tick.
+
+A tick is claimed, asked about, decided and carried out, by any of several daemons:
+
+1. claimed: `_deltaworks/claims/ticks/<name>/<tick id>/<attempt>.json` is put if it is not there. It says who is at it,
+   and a tick is open as long as it is there. Whoever takes a tick over puts the next attempt.
+2. decided: `_deltaworks/ledger/ticks/<name>/<group>/<tick id>.json` is put if it is not there, with every run that is
+   asked for, its id among it, and the cursor. So the two advance together, and whatever happens to claims, clocks and
+   daemons, there is one decision about a tick. What another attempt would have answered is forgotten.
+3. marked: how far the schedule or sensor is, and its cursor, is kept beside the ledger (`io.marks`).
+4. carried out: what the decision asks for is started unless it is there, by the ids that it names; the claims are
+   deleted when all of it is over.
+
+Only the puts that must not find anything carry this; no clock does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from deltaworks.errors import StorageError
+from deltaworks.io.dtypes import Json
+from deltaworks.io.process import Process
+from deltaworks.io.store import ENGINE_FOLDER, Store
+
+LEDGER = f"{ENGINE_FOLDER}/ledger/ticks"
+CLAIMS = f"{ENGINE_FOLDER}/claims/ticks"
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{4}Z")
+_NUMBER_DIGITS = 12
+_GROUP_DIGITS = 9
+"""Numbered ticks lie in folders of a thousand."""
+_NOTE = ".note"
+
+
+class TickKind(StrEnum):
+    """What a tick is one of."""
+
+    SCHEDULE = "schedule"
+    """Its ticks are instants."""
+    SENSOR = "sensor"
+    """Its ticks are numbers, one after the other, so that each goes on from the cursor that the one before it left."""
+
+
+class TickOutcome(StrEnum):
+    """What has come of a tick."""
+
+    REQUESTED = "requested"
+    """It is decided which runs it asks for; not all of them are known to have begun."""
+    STARTED = "started"
+    """All of them have begun, or were there already."""
+    SKIPPED = "skipped"
+    """It asks for nothing; `skip_reason` says why."""
+    FAILED = "failed"
+    """Nothing is known of what it asks for; `error` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRun:
+    """A run that a tick asks for."""
+
+    run_id: str
+    job: str
+    partition: str | None = None
+    run_key: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    answered_by: str | None = None
+    """The earlier tick that asked with the same run key, so that this run is not started; none: there is none, or this
+    has not been looked for yet."""
+    error: str | None = None
+    """Why it could not begin; none: it has begun, or has not been tried yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickEntry:
+    """A tick as the ledger keeps it."""
+
+    name: str
+    """Of the schedule or sensor."""
+    kind: TickKind
+    tick_id: str
+    scheduled_at: str
+    started_at: str
+    outcome: TickOutcome
+    ended_at: str | None = None
+    """When it was decided, or its last attempt failed."""
+    attempt: int = 1
+    """Which attempt decided it, or failed last."""
+    requests: tuple[AskedRun, ...] = ()
+    new_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Keys of dynamic partitions that are to be there before the runs start, by the name of the partitions."""
+    gone_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Keys that are to be gone before that."""
+    skip_reason: str | None = None
+    error: str | None = None
+    cursor: str | None = None
+    """What it leaves for the next tick."""
+    is_decided: bool = True
+    """Whether nothing changes any more what it asks for. What is not decided is a note: an attempt that failed and is
+    tried again, or a sensor that found nothing and is asked the same again later."""
+    retry_at: str | None = None
+    """When a failed attempt is tried again."""
+    is_catchup: bool = False
+    """Whether it was due while no daemon ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickClaim:
+    """Who is at a tick that is open."""
+
+    name: str
+    tick_id: str
+    kind: TickKind
+    attempt: int
+    daemon_id: str
+    process: Process | None
+    """None: the claim does not say."""
+
+
+def instant_id(instant: dt.datetime) -> str:
+    """Return the id of a schedule's tick; ids sort as instants do."""
+    return f"{instant.astimezone(dt.UTC):%Y-%m-%dT%H%MZ}"
+
+
+def instant_of(tick_id: str) -> dt.datetime:
+    """Return the instant, in UTC, of a schedule's tick."""
+    return dt.datetime.strptime(tick_id, "%Y-%m-%dT%H%MZ").replace(tzinfo=dt.UTC)
+
+
+def number_id(number: int) -> str:
+    """Return the id of a sensor's tick, counted from 1; ids sort as numbers do."""
+    return f"{number:0{_NUMBER_DIGITS}d}"
+
+
+def tick_run_id(name: str, tick_id: str, scheduled_at: dt.datetime, run_key: str | None, ordinal: int) -> str:
+    """Return the id of a run that a tick asks for; without a run key, its place among the tick's requests tells it."""
+    what = json.dumps([name, tick_id, ordinal if run_key is None else run_key])
+    stamp = f"{scheduled_at.astimezone(dt.UTC):%Y%m%dT%H%M%S}"
+    return f"{stamp}-{hashlib.blake2b(what.encode(), digest_size=8).hexdigest()}"
+
+
+def claim_tick(store: Store, claim: TickClaim) -> bool:
+    """Claim an attempt at a tick, and return whether nobody else has it.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    who = {"daemon_id": claim.daemon_id, "kind": claim.kind, "process": claim.process and asdict(claim.process)}
+    path = f"{CLAIMS}/{claim.name}/{claim.tick_id}/{claim.attempt:04d}.json"
+    return store.put_new_surely(path, json.dumps(who).encode())
+
+
+def open_ticks(store: Store) -> list[TickClaim]:
+    """Return the last claim of every tick that is open, the oldest tick of each name first.
+
+    Cost: one listing, and one read a tick that is open; an idle lake has none.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    last: dict[str, str] = {}
+    for path in store.list(CLAIMS):
+        folder, _, file = path.rpartition("/")
+        last[folder] = max(last.get(folder, ""), file)
+    claims = (_read_claim(store, f"{folder}/{file}") for folder, file in sorted(last.items()))
+    return [claim for claim in claims if claim is not None]
+
+
+def close_tick(store: Store, name: str, tick_id: str) -> None:
+    """Delete the claims of a tick of which everything is over, the first one last.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    for path in sorted(store.list(f"{CLAIMS}/{name}/{tick_id}"), reverse=True):
+        store.delete(path)
+
+
+def decide_tick(store: Store, entry: TickEntry) -> TickEntry:
+    """Record what a tick asks for unless that is recorded, and return what is.
+
+    Raises:
+        StorageError: the lake cannot be read or written, or what is recorded is damaged.
+    """
+    assert entry.is_decided, "what is tried again is no decision"
+    if store.put_new_surely(_path(entry.name, entry.tick_id), _content(entry)):
+        return entry
+    found = read_tick(store, entry.name, entry.tick_id)
+    return entry if found is None else found
+
+
+def note_tick(store: Store, entry: TickEntry) -> None:
+    """Write what has come of a tick: how far its runs are, or what is no decision.
+
+    The requests and the cursor of a decision stay as they are; only who has the decision from the lake may note it.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    store.put(_path(entry.name, entry.tick_id, "" if entry.is_decided else _NOTE), _content(entry))
+
+
+def read_tick(store: Store, name: str, tick_id: str) -> TickEntry | None:
+    """Return the decision about a tick; none if there is none.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    return _read(store, _path(name, tick_id))
+
+
+def read_note(store: Store, name: str, tick_id: str) -> TickEntry | None:
+    """Return what was noted last of a tick before it was decided; none if nothing was.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    return _read(store, _path(name, tick_id, _NOTE))
+
+
+def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEntry]:
+    """Return the ticks of a name, the latest first; of one that was noted before it was decided, the decision.
+
+    Raises:
+        StorageError: one of them is damaged.
+    """
+    paths = sorted((path for path in store.list(f"{LEDGER}/{name}") if path.endswith(".json")), reverse=True)
+    latest: dict[str, str] = {}
+    for path in paths:
+        tick_id = path.rpartition("/")[2].removesuffix(".json")
+        plain = tick_id.removesuffix(_NOTE)
+        if tick_id == plain or plain not in latest:
+            latest[plain] = path
+    found = (_read(store, path) for path in latest.values())
+    return list(islice((entry for entry in found if entry is not None), most))
+
+
+def _path(name: str, tick_id: str, suffix: str = "") -> str:
+    group = tick_id.partition("T")[0] if _INSTANT.fullmatch(tick_id) else tick_id[:_GROUP_DIGITS]
+    return f"{LEDGER}/{name}/{group}/{tick_id}{suffix}.json"
+
+
+def _content(entry: TickEntry) -> bytes:
+    return json.dumps(asdict(entry), indent=1).encode()
+
+
+def _read(store: Store, path: str) -> TickEntry | None:
+    content = store.read(path)
+    if content is None:
+        return None
+    try:
+        document: Json = json.loads(content)
+        values = {each.name: document[each.name] for each in fields(TickEntry) if each.name in document}
+        names = {each.name for each in fields(AskedRun)}
+        values["requests"] = tuple(
+            AskedRun(**{name: value for name, value in each.items() if name in names}) for each in document["requests"]
+        )
+        for what in ("new_keys", "gone_keys"):
+            by_name: dict[str, list[str]] = document.get(what) or {}
+            values[what] = {name: tuple(keys) for name, keys in by_name.items()}
+        values |= {"kind": TickKind(document["kind"]), "outcome": TickOutcome(document["outcome"])}
+        return TickEntry(**values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageError(
+            f"ledger entry {store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it: only this tick's "
+            "history is lost"
+        ) from error
+
+
+def _read_claim(store: Store, path: str) -> TickClaim | None:
+    """Read a claim; none if it is not there any more, or is none. One that cannot be read is nobody's."""
+    folders, content = path.removeprefix(f"{CLAIMS}/").split("/"), store.read(path)
+    if len(folders) != 3 or content is None:
+        return None
+    name, tick_id, file = folders
+    attempt = file.removesuffix(".json")
+    if not attempt.isdigit():
+        return None
+    kind = TickKind.SCHEDULE if _INSTANT.fullmatch(tick_id) else TickKind.SENSOR
+    try:
+        who = json.loads(content)
+        process = None if who["process"] is None else Process(**who["process"])
+        return TickClaim(name, tick_id, kind, int(attempt), str(who["daemon_id"]), process)
+    except (ValueError, KeyError, TypeError):
+        return TickClaim(name, tick_id, kind, int(attempt), "somebody unknown", None)

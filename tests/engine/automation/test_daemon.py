@@ -1,0 +1,194 @@
+"""A daemon asks at ticks, has runs carried out, and lives through whatever the project's functions do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import deltaworks as dw
+from deltaworks.engine.automation.daemon import Daemon, DaemonParts, OnStop, moment
+from deltaworks.engine.automation.location import Location
+from deltaworks.engine.automation.location_load import load_surroundings
+from deltaworks.engine.automation.run_pool import RunPool
+from deltaworks.engine.automation.watch import Moment
+from deltaworks.engine.workspace.project import Origin
+from deltaworks.io.heartbeats import read_heartbeats
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.marks import Mark, advance_mark
+from deltaworks.io.store import Store
+from deltaworks.io.switches import set_switch
+from deltaworks.io.ticks import TickEntry, instant_id, open_ticks, read_ticks
+
+DUE = dt.datetime(2026, 1, 2, 6, 0, tzinfo=dt.UTC)
+"""The only tick of the schedules below that the clock comes to."""
+
+TABLES = """
+import os, time
+import polars as pl
+import deltaworks as dw
+
+days = dw.DailyPartitions(start="2026-01-01")
+
+@dw.asset(partitions=days, partition_by="day")
+def numbers(partition: dw.Partition) -> pl.LazyFrame:
+    return pl.LazyFrame({"day": [partition.start], "n": [1]})
+
+daily = dw.define_asset_job("daily", "numbers", partitions=days)
+"""
+
+SCHEDULE = """
+morning = dw.define_schedule("morning", job=daily, cron="0 6 * * *", catchup="last", tags={"team": "ops"})
+"""
+
+MISBEHAVED = """
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last", timeout_s=1.0)
+def hangs(tick: dw.Tick):
+    while True:
+        pass
+
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last")
+def raises(tick: dw.Tick):
+    raise ValueError("boom")
+
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last")
+def talks_rubbish(tick: dw.Tick):
+    return 5
+
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last")
+def asks_for_another_day(tick: dw.Tick):
+    return dw.RunRequest(partition="2031-01-01")
+
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last")
+def floods(tick: dw.Tick):
+    return (dw.RunRequest(partition="2026-01-01") for _ in range(100_000))
+
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last")
+def leaves(tick: dw.Tick):
+    time.sleep(0.3)
+    os._exit(3)
+
+@dw.schedule(job=daily, cron="0 6 * * *", catchup="last")
+def behaves(tick: dw.Tick):
+    return dw.SkipReason(f"not at {tick.scheduled_at:%H:%M}, attempt {tick.attempt}")
+"""
+
+
+class House:
+    """A project, its lake, and a daemon whose clock on the wall stands still just after a tick."""
+
+    def __init__(self, folder: Path, code: str) -> None:
+        (folder / "tables.py").write_text(TABLES + code)
+        self.folder, self.told, self.now = folder, list[str](), DUE + dt.timedelta(seconds=5)
+        self.store = Store.at(str(folder / "lake"), durable=False)
+        self.daemons: list[Daemon] = []
+
+    def begin(self, *names: str) -> None:
+        """Let schedules begin before the tick."""
+        for name in names:
+            advance_mark(self.store, name, Mark(instant_id(DUE - dt.timedelta(days=1))))
+
+    def daemon(self) -> Daemon:
+        origin = Origin(file=self.folder / "tables.py", lake=str(self.folder / "lake"))
+        named = json.dumps({"project": None, "file": str(origin.file), "module": None, "lake": origin.lake})
+        parts = DaemonParts(
+            self.store,
+            Location(partial(load_surroundings, origin), os.environ),
+            RunPool([sys.executable, "-P", "-m", "deltaworks.cli.run_child", named], os.environ, most=2, warm=0),
+            self.told.append,
+            clock=self.clock,
+        )
+        self.daemons.append(Daemon(parts))
+        return self.daemons[-1]
+
+    def clock(self) -> Moment:
+        return Moment(self.now, moment().running_s)
+
+    def work_until(self, daemon: Daemon, is_done: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + 60
+        while not is_done():
+            assert time.monotonic() < deadline_s, self.told
+            daemon.step()
+            time.sleep(0.02)
+
+    def tick(self, name: str) -> TickEntry | None:
+        return next(iter(read_ticks(self.store, name, 1)), None)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Callable[[str], House]]:
+    houses: list[House] = []
+
+    def build(code: str) -> House:
+        houses.append(House(tmp_path, code))
+        return houses[-1]
+
+    yield build
+    for daemon in (each for made in houses for each in made.daemons):
+        daemon.close()
+
+
+def test_functions_that_misbehave_hold_up_no_other(house: Callable[[str], House]) -> None:
+    home = house(MISBEHAVED)
+    names = ("hangs", "raises", "talks_rubbish", "asks_for_another_day", "floods", "leaves", "behaves")
+    home.begin(*names)
+    daemon = home.daemon()
+
+    home.work_until(daemon, lambda: all(home.tick(name) is not None for name in names))
+
+    ticks = {name: home.tick(name) for name in names}
+    errors = {name: tick.error or "" for name, tick in ticks.items() if tick is not None}
+    assert errors["raises"].startswith("ValueError: boom (")
+    assert errors["talks_rubbish"].startswith("schedule 'talks_rubbish' answered 5; expected RunRequest")
+    assert "has no partition '2031-01-01'" in errors["asks_for_another_day"]
+    assert errors["floods"].startswith("schedule 'floods' asks for more than 1,000 runs at one tick")
+    assert "before it answered" in errors["leaves"] or "timeout_s" in errors["leaves"]
+    assert "timeout_s=1" in errors["hangs"] or "before it answered" in errors["hangs"]
+    for name in ("hangs", "leaves", "raises", "talks_rubbish", "floods"):
+        tick = ticks[name]
+        assert tick is not None
+        assert (tick.outcome, tick.is_decided, tick.retry_at is not None) == ("failed", False, True)
+    home.work_until(daemon, lambda: (tick := home.tick("behaves")) is not None and tick.is_decided)
+    behaved = home.tick("behaves")
+    assert behaved is not None
+    assert (behaved.skip_reason or "").startswith("not at 06:00, attempt ")
+    assert read_runs(home.store) == []
+
+
+def test_a_dead_daemons_tick_is_taken_over_and_a_stopped_schedule_does_not_tick(house: Callable[[str], House]) -> None:
+    home = house(SCHEDULE.replace('"morning"', '"stopped"').replace("morning =", "stopped =") + SCHEDULE)
+    home.begin("morning", "stopped")
+    set_switch(home.store, "stopped", is_on=False, by="ann", at=DUE)
+    dead = home.daemon()
+    home.work_until(dead, lambda: bool(open_ticks(home.store)))
+    # Its location answers no more, and it says that it has ended: what it has claimed is left behind.
+    dead.close()
+    (left,) = open_ticks(home.store)
+
+    heir = home.daemon()
+    home.work_until(heir, lambda: home.tick("morning") is not None and not open_ticks(home.store))
+
+    tick, (run,) = home.tick("morning"), read_runs(home.store)
+    assert tick is not None
+    assert (left.attempt, left.daemon_id) == (1, dead.daemon_id)
+    assert (tick.outcome, home.tick("stopped")) == ("started", None)
+    assert (run.run_id, run.status, run.job, run.job_partition) == (
+        tick.requests[0].run_id,
+        "success",
+        "daily",
+        "2026-01-01",
+    )
+    assert (run.tick, run.tags) == (f"morning/{instant_id(DUE)}", ("team=ops",))
+    assert dw.read("numbers", lake=home.folder / "lake").collect().height == 1
+    heir.stop(OnStop.WAIT)
+    heir.run()
+    beats = {beat.daemon_id: beat for beat in read_heartbeats(home.store)}
+    assert [beats[each.daemon_id].stopped_at is not None for each in (dead, heir)] == [True, True]
+    assert (beats[heir.daemon_id].facts["watched"], beats[heir.daemon_id].facts["on"]) == (2, 1)

@@ -1,0 +1,95 @@
+"""Three daemons on one lake are killed at random, and some sleep past their lease: each tick has its effect once."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deltaworks.io.marks import Mark, advance_mark
+from deltaworks.io.store import Store
+from deltaworks.io.ticks import TickOutcome, instant_id, open_ticks, read_ticks
+from tests.engine.automation.campaign import BEGIN, EFFECTS, MINUTE, NAME
+
+SCRIPT = Path(__file__).with_name("campaign.py")
+
+
+class Campaign:
+    """Three daemons, and somebody who kills them."""
+
+    def __init__(self, lake: Path, seed: int, ticks: int) -> None:
+        self.lake, self.random, self.ticks = lake, random.Random(seed), ticks
+        self.store = Store.at(str(lake), durable=False)
+        advance_mark(self.store, NAME, Mark(instant_id(BEGIN)))
+        self.begun_s = time.clock_gettime(time.CLOCK_MONOTONIC)
+        self.daemons = [self.start() for _ in range(3)]
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with (self.lake / "told.txt").open("ab") as told:
+            arguments = [sys.executable, str(SCRIPT), "daemon", str(self.lake), str(self.begun_s), str(self.ticks)]
+            return subprocess.Popen(arguments, stdout=told, stderr=told)
+
+    def kill(self) -> None:
+        """Kill a daemon at a moment, and start another in its place."""
+        time.sleep(self.random.uniform(0.0, 0.6))
+        place = self.random.randrange(3)
+        self.daemons[place].kill()
+        self.daemons[place].wait()
+        self.daemons[place] = self.start()
+
+    def hold_up(self, seconds: float) -> None:
+        """Let a daemon sleep, so that others take it for dead, and wake it up again."""
+        sleeper = self.random.choice(self.daemons)
+        sleeper.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        sleeper.send_signal(signal.SIGCONT)
+
+    def effects(self) -> list[str]:
+        file = self.lake / EFFECTS
+        return sorted(file.read_text().split()) if file.exists() else []
+
+    def end(self) -> None:
+        """Wait until nothing is left to do, or for so long that something is missing, and stop."""
+        deadline_s = time.monotonic() + 120
+        while time.monotonic() < deadline_s and (len(self.effects()) < self.ticks or open_ticks(self.store)):
+            time.sleep(0.1)
+        for each in self.daemons:
+            each.kill()
+            each.wait()
+
+    def assert_each_once(self) -> None:
+        expected = [instant_id(BEGIN + number * MINUTE) for number in range(1, self.ticks + 1)]
+        ticks = read_ticks(self.store, NAME)
+
+        assert self.effects() == expected
+        assert [tick.tick_id for tick in reversed(ticks)] == expected
+        assert {tick.outcome for tick in ticks} == {TickOutcome.STARTED}
+        assert open_ticks(self.store) == []
+
+
+def test_twenty_kills_neither_lose_a_tick_nor_double_one(tmp_path: Path) -> None:
+    campaign = Campaign(tmp_path, 20, ticks=20)
+
+    for _ in range(20):
+        campaign.kill()
+    campaign.end()
+
+    campaign.assert_each_once()
+
+
+@pytest.mark.soak
+def test_three_hundred_kills_and_sleepers_neither_lose_a_tick_nor_double_one(tmp_path: Path) -> None:
+    campaign = Campaign(tmp_path, int(time.time()), ticks=1000)
+
+    for number in range(300):
+        campaign.kill()
+        if number % 10 == 0:
+            campaign.hold_up(2.5)
+    campaign.end()
+
+    campaign.assert_each_once()
