@@ -115,6 +115,10 @@ class Asset(Generic[P, R]):
     """What its calls share with those of other assets, so that only so many run at a time."""
     retention_days: float | None = None
     """How long `maintain` keeps data files that the table has no longer; none: as long as it does by default."""
+    automation: AutomationCondition | None = None
+    """Which of its partitions are made by themselves; none: none are."""
+    max_per_tick: int = MAX_PER_TICK
+    """How many partitions automation has made of it at a time."""
     hooks: tuple[Hook, ...] = ()
     """What is told how it ended in a run."""
     config: Config | None = None
@@ -137,11 +141,6 @@ class Asset(Generic[P, R]):
     def config_name(self) -> str:
         """What its config stands under."""
         return str(self.key) if self.shared is None else self.shared.name
-
-    automation: AutomationCondition | None = None
-    """Which of its partitions are made by themselves; none: none are."""
-    max_per_tick: int = MAX_PER_TICK
-    """How many partitions automation has made of it at a time."""
 
     @property
     def model(self) -> type | None:

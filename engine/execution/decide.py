@@ -92,7 +92,18 @@ def decide(
         TableMismatch: the partitions of a table are of another kind than its asset's, or it cannot be written here.
         LogGap: a commit is missing or damaged.
     """
-    asked = ask(graph, store, selection, named, from_key, to_key)
+    return decide_on(graph, ask(graph, store, selection, named, from_key, to_key), only=only, unseen=unseen)
+
+
+def decide_on(
+    graph: AssetGraph, asked: Question, *, only: frozenset[Only], unseen: Collection[AssetKey] = ()
+) -> Decision:
+    """Plan what is to be made of what is asked for; see `decide`.
+
+    Raises:
+        RequestError: nothing of what is asked for can be made.
+        TableMismatch: see `decide`.
+    """
     status, tables = asked.observation.status, asked.observation.tables
     decided = plan(graph, status, asked.request, only, unseen)
     returned = foreseen(graph, tables, decided.planned)

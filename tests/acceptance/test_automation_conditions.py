@@ -116,6 +116,21 @@ def test_a_simulation_lists_what_a_daemon_really_made(shop: Shop) -> None:
     assert "15 partitions would have been made at 4 ticks" in shop.project.run("automation", "simulate", *since).out
 
 
+def test_a_tick_makes_what_is_asked_for_and_the_next_one_nothing(shop: Shop) -> None:
+    run = shop.project.run
+    dry = run("automation", "tick", "--dry-run")
+    assert "daily 2024-01-01..2024-01-04 requested: eager() asks for it" in dry.out
+    assert "2 conditions: 5 partitions asked for" in dry.out
+    assert automation(shop, "daily")["at"] is None, "a dry run leaves nothing"
+
+    made = run("automation", "tick", "--json")
+    assert (made.code, made.json["totals"]["materialized"]) == (0, 5), made.err
+    assert run("automation", "tick", "--json").json["requests"] == []
+    shop.order(3)
+    assert run("automation", "tick", "--json").json["totals"]["materialized"] == 2
+    assert {each["job"] for each in run("runs", "list", "--json").json} == {None}
+
+
 def test_a_simulation_needs_a_condition_and_a_time_that_is_over(here: Here) -> None:
     open_shop(here)
 

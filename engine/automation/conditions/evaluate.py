@@ -13,7 +13,7 @@ from functools import cached_property
 
 from deltaworks.engine.automation.conditions.decision import Decision
 from deltaworks.engine.automation.conditions.memory import AssetMemory, Kept, Memory, Seen, described
-from deltaworks.engine.automation.conditions.settle import Settled, Settling, unheld
+from deltaworks.engine.automation.conditions.settle import Settled, Settling, without_condition
 from deltaworks.engine.automation.conditions.sight import Sight
 from deltaworks.engine.automation.conditions.truth import Around, Truth
 from deltaworks.engine.definitions.automation.condition import AutomationCondition, CronTicks, Operator
@@ -146,7 +146,7 @@ class _Work:
                 self.memories[key] = self.memory.assets[key]
                 return
         if condition is None:
-            self._note(key, next(unheld(node, self.sight), None))
+            self._note(key, without_condition(node, self.sight))
             return
         self._evaluate(key, node, condition)
 
@@ -221,8 +221,7 @@ def _has_passed(ticks: CronTicks, last: dt.datetime, now: dt.datetime) -> bool:
 
 def _height(condition: AutomationCondition) -> int:
     """Return how many levels of upstreams a condition looks at; every request looks at the first."""
-    steps = condition.operator in (Operator.ANY_UPSTREAM, Operator.ALL_UPSTREAM)
-    return max(1, _inner_height(condition)) if not steps else max(1, 1 + max(map(_inner_height, condition.parts)))
+    return max(1, _inner_height(condition))
 
 
 def _inner_height(condition: AutomationCondition) -> int:

@@ -6,7 +6,7 @@ nothing is tried again from what it failed on, an upstream comes first, and only
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deltaworks.engine.automation.conditions.decision import Decision, Verdict
@@ -163,8 +163,7 @@ def _lacking_reason(graph: AssetGraph, edge: Edge, needed: PartitionSet, fault: 
     return f"upstream {edge.upstream} missing for {keys}"
 
 
-def unheld(node: Node, sight: Sight) -> Iterator[Settled]:
-    """Yield what an asset without a condition does to what is made from it: it is waited for while it is made."""
+def without_condition(node: Node, sight: Sight) -> Settled | None:
+    """Return what is in progress of an asset without a condition, for which others wait; none: nothing is."""
     being_made = sight.in_progress.get(node.key)
-    if being_made:
-        yield Settled(PartitionSet.none(being_made.size), being_made)
+    return None if being_made is None else Settled(PartitionSet.none(being_made.size), being_made)

@@ -284,6 +284,15 @@ class AutomationCondition:
                 return f"{self.operator}()"
 
 
+def automation_problem(condition: object, max_per_tick: object) -> str | None:
+    """Say what is wrong with an asset's condition or its limit; none: they are what they must be."""
+    if condition is not None and not isinstance(condition, AutomationCondition):
+        return f"automation must be a condition such as AutomationCondition.eager(), not {condition!r}"
+    if not isinstance(max_per_tick, int) or isinstance(max_per_tick, bool) or max_per_tick < 1:
+        return f"max_per_tick must be a whole number of partitions from 1 on, not {max_per_tick!r}"
+    return None
+
+
 def _joined(operator: Operator, *conditions: AutomationCondition) -> AutomationCondition:
     """Join conditions, those of the same kind in one row: a long sum is no deep one."""
     parts: list[AutomationCondition] = []

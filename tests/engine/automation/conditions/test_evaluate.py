@@ -16,6 +16,7 @@ from deltaworks.engine.automation.conditions.memory import Memory
 from deltaworks.engine.automation.conditions.sight import Sight, Tried
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import Status, lake_status
 from tests.engine.planning.conftest import Lake, days, table
@@ -138,6 +139,25 @@ def test_so_many_at_a_time_the_newest_first_and_those_in_progress_count(lake_of:
     daemon.in_progress = {"a": [8, 9], "b": [7, 8, 9]}
     daemon.lake.make("a", 7)
     assert daemon.tick() == {"a": [6], "b": [6]}
+
+
+def test_switched_on_over_a_hundred_thousand_missing_partitions_it_begins_with_few(lake_of: LakeOf) -> None:
+    hours = dw.HourlyPartitions("2000-01-01", "2012-01-01")
+    whole = replace(table("a"), partitions=hours, automation=Made.eager())
+    graph = build_graph(dw.Definitions([whole]), MORNING)
+    status = lake_status(graph, lake_state(graph, {AssetKey("a"): lake_of(table("a")).table("a")}, ()))
+
+    tick = evaluate(graph, Sight(status), Memory(), MORNING)
+
+    (chosen,) = tick.requests.values()
+    assert (len(chosen), chosen.ranges()[-1][1]) == (100, hours.size - 1)
+    sentences = [each.sentence for each in tick.decisions]
+    assert (
+        sentences[0]
+        == f"waits: {hours.size - 100:,} wait for their turn, since at most 100 are made at a time (max_per_tick)"
+    )
+    none = {key: PartitionSet.none(hours.size) | chosen for key in graph.nodes}
+    assert not evaluate(graph, Sight(status, none), tick.memory, MORNING).requests
 
 
 def test_nothing_is_made_from_what_is_about_to_be_made_anew(lake_of: LakeOf) -> None:
