@@ -1,9 +1,9 @@
-"""Calling: which line of the author's code called something of ours."""
-
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from types import FrameType
+from typing import Any
 
 from deltaworks.errors import Place
 
@@ -17,6 +17,12 @@ def calling_frame() -> FrameType | None:
 
 
 def calling_place() -> Place | None:
-    """Return the innermost line that is being run and is not deltaworks' own; none: there is none."""
+    """Return the line that the calling frame is at; none: there is none."""
     frame = calling_frame()
     return None if frame is None else Place(frame.f_code.co_filename, frame.f_lineno)
+
+
+def calling_scope() -> Mapping[str, Any]:
+    """Return the names that are known there, for annotations that are written as texts."""
+    frame = calling_frame()
+    return {} if frame is None else frame.f_locals

@@ -313,12 +313,3 @@ def _arguments(ticks: CronTicks | None) -> str:
     assert ticks is not None, "such a condition has ticks"
     zone = "" if ticks.timezone == "UTC" else f", {ticks.timezone!r}"
     return f"({ticks.cron.expression!r}{zone})"
-
-
-def automation_problem(condition: object, max_per_tick: object) -> str | None:
-    """Return what is wrong with the automation of an asset, if anything is."""
-    if condition is not None and not isinstance(condition, AutomationCondition):
-        return f"automation must be a condition such as AutomationCondition.eager(), not {condition!r}"
-    if not isinstance(max_per_tick, int) or isinstance(max_per_tick, bool) or max_per_tick < 1:
-        return f"max_per_tick must be a whole number of partitions from 1 on, not {max_per_tick!r}"
-    return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
-from deltaworks.engine.definitions.calling import calling_place
+from deltaworks.engine.definitions.calling import calling_place, calling_scope
 from deltaworks.engine.definitions.ops.composing import (
     Composer,
     Handle,
@@ -132,9 +132,7 @@ def graph(
     Raises:
         InvalidDefinition: what is put together does not fit; the message has file and line.
     """
-    here = inspect.currentframe()
-    caller = here.f_back if here is not None else None
-    scope = caller.f_locals if caller is not None else {}
+    scope = calling_scope()
 
     def define(function: Callable[..., Any]) -> Graph:
         return compose(function, name, scope)
@@ -174,9 +172,7 @@ def job(
     Raises:
         InvalidDefinition: what is put together does not fit; the message has file and line.
     """
-    here = inspect.currentframe()
-    caller = here.f_back if here is not None else None
-    scope = caller.f_locals if caller is not None else {}
+    scope = calling_scope()
 
     def define(function: Callable[..., Any]) -> Job:
         composed = compose(function, None, scope)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, overload
 
-from deltaworks.engine.definitions.calling import calling_place
+from deltaworks.engine.definitions.calling import calling_place, calling_scope
 from deltaworks.engine.definitions.ops.composing import current
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
@@ -159,9 +159,7 @@ def op(
     Raises:
         InvalidDefinition: the definition does not make sense; the message has file and line.
     """
-    here = inspect.currentframe()
-    caller = here.f_back if here is not None else None
-    scope = caller.f_locals if caller is not None else {}
+    scope = calling_scope()
 
     def define(function: Callable[..., Any]) -> Op:
         if not inspect.isfunction(function):
