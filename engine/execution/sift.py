@@ -101,6 +101,11 @@ def measure(
         return {**rules, **lf.select(measures).collect(engine=engine).row(0, named=True)}
 
 
-def _statistics(result: Result) -> list[pl.Expr]:
+def stored_schema(result: Result) -> dict[str, pl.DataType]:
+    """Return the columns that are stored in data files."""
     columns = result.call.node.partition_columns
-    return statistics({name: dtype for name, dtype in result.schema.items() if name not in columns})
+    return {name: dtype for name, dtype in result.schema.items() if name not in columns}
+
+
+def _statistics(result: Result) -> list[pl.Expr]:
+    return statistics(stored_schema(result))

@@ -20,7 +20,8 @@ from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Resources, describe
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
-from deltaworks.engine.execution.sift import aggregates, measure, sift
+from deltaworks.engine.execution.sift import measure, sift
+from deltaworks.engine.execution.tally import Tally
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
@@ -139,17 +140,14 @@ def _in_memory(result: Result, staging: Staging) -> _Written:
 
 
 def _streaming(result: Result, staging: Staging) -> _Written:
-    """Write first, then measure what was written.
-
-    To measure in the pass that writes would be one pass only as long as the plan is: a source in Python is called once
-    for each query on it, and need not give the same rows twice.
-    """
+    """Write and measure in one pass, in bounded memory."""
     task, columns, places = result.call.task, result.call.node.partition_columns, result.places
     lf = result.lf
     if task.first != task.last:
         # A range call sees the union of its inputs, so its result is cut to the partitions that were asked for.
         lf = lf.filter(result.is_inside().fill_null(True))
-    staging.sink(lf, columns).collect(engine="streaming")
+    tally = Tally(result)
+    staging.sink(tally.on(lf), columns).collect(engine="streaming")
     ordinals = {places.of_values(result.values(ordinal)): ordinal for ordinal in task.ordinals}
     written: list[dict[str, str | None]] = [dict(values) for values in staging.written] if columns else [{}]
     strays = [values for values in written if places.of_values(values) not in ordinals]
@@ -158,27 +156,45 @@ def _streaming(result: Result, staging: Staging) -> _Written:
         for values in strays:
             staging.drop(values)
         _refuse_strays(result, rows, strays[0])
-    measured = {ordinals[place]: row for place, row in _measured(result, staging, written) if row[ROWS]}
+    measured = {ordinals[place]: row for place, row in _measured(result, staging, written, tally) if row[ROWS]}
     return _Written(measured, lambda ordinal: staging.scan([result.values(ordinal)], result.schema).collect())
 
 
 def _measured(
-    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]]
+    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]], tally: Tally
 ) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Measure staged partitions, by their places: together, or each by itself where a rule raises on one of them."""
-    columns, places = result.call.node.partition_columns, result.places
-    if len(written) > 1:
-        by_partition = staging.scan(written, result.schema).group_by(columns).agg(aggregates(result))
-        try:
-            df = by_partition.collect(engine="streaming")
-        except pl.exceptions.PolarsError:
-            _LOG.debug("%s: its partitions cannot be measured together", result.call.where, exc_info=True)
-        else:
-            for row in df.iter_rows(named=True):
-                yield places.of_values({column: serialized(row[column]) for column in columns}), row
+    if not written:
+        return
+    place_of, by_place = result.places.of_values, dict[str, Mapping[str, object]]()
+    frames = [tally.measured()]
+    if frames[0] is not None and tally.left:
+        frames.append(_together(result, staging, written, tally.left))
+    for df in frames:
+        if df is None:
+            yield from ((place_of(each), measure(result, staging.scan([each], result.schema))) for each in written)
             return
-    for values in written:
-        yield places.of_values(values), measure(result, staging.scan([values], result.schema))
+        for row in df.iter_rows(named=True):
+            values = written[0] if len(written) == 1 else _values(result, row)
+            by_place[place_of(values)] = {**by_place.get(place_of(values), {}), **row}
+    yield from by_place.items()
+
+
+def _together(
+    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]], exprs: Sequence[pl.Expr]
+) -> pl.DataFrame | None:
+    """Take aggregates of staged partitions, a row for each; none: one raises."""
+    columns = result.call.node.partition_columns
+    lf = staging.scan(written, result.schema)
+    try:
+        return (lf.group_by(columns).agg(exprs) if columns else lf.select(exprs)).collect(engine="streaming")
+    except pl.exceptions.PolarsError:
+        _LOG.debug("%s: its partitions cannot be measured together", result.call.where, exc_info=True)
+        return None
+
+
+def _values(result: Result, row: Mapping[str, object]) -> dict[str, str | None]:
+    return {column: serialized(row[column]) for column in result.call.node.partition_columns}
 
 
 def _is_stray(result: Result, values: Mapping[str, str]) -> pl.Expr:
