@@ -52,6 +52,10 @@ TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
 ]
 PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option("--memory-mb", min=1, metavar="MB", help="How much memory the run may take, all of it together."),
+]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
@@ -95,6 +99,7 @@ def run_plan(
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
     ended: Callable[[RunReport], None] | None = None,
+    memory_mb: float | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended.
 
@@ -110,6 +115,7 @@ def run_plan(
         executor: where functions are called; none: as the settings say.
         again: see `launch`.
         ended: is told of the end before it is shown.
+        memory_mb: how much memory the run may take; none: as the settings say.
 
     Raises:
         TableMismatch: nothing of it can be made before a migration.
@@ -133,7 +139,11 @@ def run_plan(
             decision.asked.observation.tables,
             plan,
             workers=Workers(
-                workers or project.executor.workers, executor or project.executor.kind, project.recipe.load
+                workers or project.executor.workers,
+                executor or project.executor.kind,
+                project.recipe.load,
+                memory_mb or project.executor.memory_mb,
+                project.executor.target_file_bytes,
             ),
             command=command,
             environ=os.environ,

@@ -15,6 +15,7 @@ from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.running import (
     ExecutorOption,
+    MemoryOption,
     PriorityOption,
     TagOption,
     WorkersOption,
@@ -34,6 +35,7 @@ def backfill(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    memory_mb: MemoryOption = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
 ) -> ExitCode:
@@ -52,7 +54,7 @@ def backfill(
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
     entry = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
-    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
+    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind, memory_mb=memory_mb)
 
 
 def add_to(app: typer.Typer) -> None:

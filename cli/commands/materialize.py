@@ -18,6 +18,7 @@ from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ExecutorOption,
+    MemoryOption,
     PriorityOption,
     TagOption,
     WorkersOption,
@@ -41,6 +42,7 @@ def materialize(
     to: ToOption = None,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    memory_mb: MemoryOption = None,
     from_rejects: Annotated[
         bool,
         typer.Option("--from-rejects", help="Judge the rows again that rules left out; no function is called."),
@@ -87,7 +89,7 @@ def materialize(
         entry = begin_attempt(project.store, run_id, command, session.now())
         decision = without_made(project.graph, decision, run_id)
     entry = replace(entry, tags=tagged(tag), priority=priority)
-    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
+    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind, memory_mb=memory_mb)
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

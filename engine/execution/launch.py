@@ -90,7 +90,9 @@ def launch(
         RequestError: calls would have to run in processes that cannot load them; no table was written.
         StorageError: the lake cannot be written.
     """
-    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ)
+    chosen = Workers(workers) if isinstance(workers, int) else workers
+    chosen.verify()
+    stager = replace(stager_of(definitions, graph, store, tuple(plan.planned), environ), file_bytes=chosen.file_bytes)
     readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
     for key in plan.planned if swap is None else ():
         verify_fit(graph.nodes[key], tables[key])
@@ -112,7 +114,6 @@ def launch(
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
             if entry.attempt == 1:
                 keep_plan(graph, store, entry.run_id, plan, tables)
-            chosen = Workers(workers) if isinstance(workers, int) else workers
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, log)
             pools = Pools(
                 store,
@@ -121,7 +122,8 @@ def launch(
                 {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)},
             )
             checker = Checker(store, stager.resources)
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap)
+            most = chosen.range_bytes
+            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
     except BaseException:

@@ -20,13 +20,14 @@ from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Resources, describe
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
-from deltaworks.engine.execution.sift import measure, sift
+from deltaworks.engine.execution.sift import measure, sift, stored_schema
+from deltaworks.engine.execution.sizes import SMALL_BYTES
 from deltaworks.engine.execution.tally import Tally
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
-from deltaworks.io.parquet import Staging, disk_refusal
+from deltaworks.io.parquet import TARGET_FILE_BYTES, Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
 from deltaworks.io.rejects import LeftOut, drop_rejects
 from deltaworks.io.scan import scan_files
@@ -49,6 +50,8 @@ class Stager:
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
     keep: Keep | None = None
     """Where the rows of partitions go that break their contract; none: they are not kept."""
+    file_bytes: int = TARGET_FILE_BYTES
+    """How large the files of a large partition should be about."""
     compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
     """The contracts of the run so far."""
     fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
@@ -67,13 +70,15 @@ class Stager:
         """Stage the rows that something makes as if the call's function had returned them."""
         task = call.task
         lake = self.target or self.store
-        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number)
+        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number, file_bytes=self.file_bytes)
         result: Result | None = None
         names: tuple[str, ...] = ()
         try:
             lf = make()
             result = guard(call, lf, self.compiled)
-            written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
+            # What is written from memory is one file, of as much as is known to be small.
+            is_one_file = task.is_small and self.file_bytes >= SMALL_BYTES
+            written = _in_memory(result, staging) if is_one_file else _streaming(result, staging)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
             return replace(outcome, fingerprints=self._fingerprints(call, lf))
         except ValidationFailed as error:
@@ -149,7 +154,7 @@ def _streaming(result: Result, staging: Staging) -> _Written:
     tally = Tally(result)
     staging.sink(tally.on(lf), columns).collect(engine="streaming")
     ordinals = {places.of_values(result.values(ordinal)): ordinal for ordinal in task.ordinals}
-    written: list[dict[str, str | None]] = [dict(values) for values in staging.written] if columns else [{}]
+    written: list[dict[str, str | None]] = [dict(values) for values in staging.written]
     strays = [values for values in written if places.of_values(values) not in ordinals]
     if strays:
         rows = staging.scan(strays, result.schema).select(pl.len()).collect().item()
@@ -288,7 +293,7 @@ def _judge_one(
         staging = staging.sifted
     files: tuple[StagedFile, ...] = ()
     if verdict.rows:
-        files = (staging.staged(values, measured, verdict.rows),)
+        files = staging.staged_files(values, measured, verdict.rows, pl.Schema(stored_schema(result)))
     else:
         staging.drop(values)
     partition = StagedPartition(key, values, verdict.rows, files, rejects)
