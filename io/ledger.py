@@ -349,7 +349,7 @@ def _from_json(document: Json) -> RunEntry:
         waits_for=document.get("waits_for"),
         attempt=int(document.get("attempt") or 1),
         attempt_started_at=document.get("attempt_started_at"),
-        steps=tuple(AssetOutcome(**_known(each, AssetOutcome)) for each in document.get("steps") or ()),
+        steps=tuple(map(_outcome, document.get("steps") or ())),
         earlier=tuple(
             Attempt(**(_known(each, Attempt) | {"status": RunStatus(each["status"])}))
             for each in document.get("earlier") or ()
@@ -361,8 +361,13 @@ def _from_json(document: Json) -> RunEntry:
     )
 
 
+def _outcome(document: Json) -> AssetOutcome:
+    """Read how far a run has come with an asset; what an older engine did not measure is null where it is folded."""
+    return AssetOutcome(**{name: value for name, value in _known(document, AssetOutcome).items() if value is not None})
+
+
 def _known(document: Json, kind: type[AssetOutcome | Attempt | CheckFailure]) -> Json:
-    return {name: value for name, value in document.items() if name in _names(kind) and value is not None}
+    return {name: value for name, value in document.items() if name in _names(kind)}
 
 
 def _path(run_id: str, started_at: str) -> str:
