@@ -47,6 +47,8 @@ bench: $(venv)
 	@$(bin)/python bench/state.py
 	@$(bin)/python bench/contracts.py
 	@$(bin)/python bench/ops.py
+	@$(bin)/python bench/steps.py
+	@$(bin)/python bench/large.py
 
 soak: $(venv)
 	@echo "== soak"

@@ -1,8 +1,9 @@
 """The flights backfill beside the same job in plain scripts: `make bench`.
 
-Three daily tables over 365 days, validated, by three ways in turn: the engine, a loop that overwrites one partition a
-commit, and a script with one commit a table. Every round runs all three, so their ratios hold on a noisy machine. A way
-whose result differs from the others' stops the bench. `backfill.py tiny` runs one round of some days.
+Three daily tables over 365 days, validated, by four ways in turn: the engine with one partition a call and in ranges, a
+loop that overwrites one partition a commit, and a script with one commit a table. Every round runs all four, so their
+ratios hold on a noisy machine. A way whose result differs from the others' stops the bench. `backfill.py tiny` runs one
+round of some days.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from measure import Measurement, measure
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "examples" / "flights"
-ENGINE, LOOP, SCRIPT = "deltaworks", "plain loop, one commit a partition", "plain script, one commit a table"
+ENGINE, RANGES = "deltaworks, one partition a call", "deltaworks, in ranges"
+LOOP, SCRIPT = "plain loop, one commit a partition", "plain script, one commit a table"
 TABLES = ("flights", "daily_carrier", "trailing_week")
 START, DAYS, FEW = dt.date(2013, 1, 1), 365, 10
 
@@ -38,7 +40,7 @@ def main() -> None:
         "machine": platform.machine(),
     }
     print(json.dumps(machine))
-    runs: dict[str, list[Measurement]] = {ENGINE: [], LOOP: [], SCRIPT: []}
+    runs: dict[str, list[Measurement]] = {ENGINE: [], RANGES: [], LOOP: [], SCRIPT: []}
     prints: set[tuple[float, ...]] = set()
     for number in range(rounds):
         for way, done in runs.items():
@@ -54,9 +56,11 @@ def main() -> None:
 
 def command(way: str, lake: Path, days: int) -> list[str]:
     """Return the command of a way, as a user would type it."""
-    if way == ENGINE:
+    if way in (ENGINE, RANGES):
         last = START + dt.timedelta(days=days - 1)
-        return [sys.executable, "-m", "deltaworks", "backfill", *TABLES, "--from", str(START), "--to", str(last)]
+        origin = ["-f", str(HERE / "ranged.py")] if way == RANGES else []
+        ends = ["--from", str(START), "--to", str(last)]
+        return [sys.executable, "-m", "deltaworks", "backfill", *TABLES, *ends, *origin]
     return [sys.executable, str(HERE / "plain.py"), "loop" if way == LOOP else "script", str(lake), str(days)]
 
 
@@ -68,14 +72,24 @@ def fingerprint(lake: Path) -> tuple[float, ...]:
 
 
 def show(runs: dict[str, list[Measurement]]) -> None:
-    """Print medians, and the engine's ratio to each way round by round."""
-    print(f"\n{'way':40} {'CPU s':>8} {'wall s':>8} {'peak MiB':>9} {'engine CPU / this':>18}")
+    """Print medians, and the ratio of each way's CPU to each other's, round by round."""
+    plain = {LOOP: "/ loop", SCRIPT: "/ script"}
+    print(
+        f"\n{'way':36} {'CPU s':>8} {'wall s':>8} {'peak MiB':>9}" + "".join(f" {each:>9}" for each in plain.values())
+    )
     for way, done in runs.items():
-        ratio = statistics.median(ours.cpu_s / theirs.cpu_s for ours, theirs in zip(runs[ENGINE], done, strict=True))
         cpu_s, wall_s, peak = (
             statistics.median(getattr(run, name) for run in done) for name in ("cpu_s", "wall_s", "peak_mib")
         )
-        print(f"{way:40} {cpu_s:8.1f} {wall_s:8.1f} {peak:9.0f} {ratio:18.2f}")
+        ratios = (
+            statistics.median(this.cpu_s / that.cpu_s for this, that in zip(done, runs[each], strict=True))
+            for each in plain
+        )
+        print(f"{way:36} {cpu_s:8.1f} {wall_s:8.1f} {peak:9.0f}" + "".join(f" {ratio:9.2f}" for ratio in ratios))
+    wall = statistics.median(
+        ours.wall_s / theirs.wall_s for ours, theirs in zip(runs[RANGES], runs[SCRIPT], strict=True)
+    )
+    print(f"wall of the whole command, in ranges / script: {wall:.2f}")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,10 @@ ConfigOption = Annotated[
         "--config", metavar="FILE|KEY=VALUE", help="Config of assets, or of ops; later ones override earlier ones."
     ),
 ]
+MemoryOption = Annotated[
+    float | None,
+    typer.Option("--memory-mb", min=1, metavar="MB", help="How much memory the run may take, all of it together."),
+]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
 
 
@@ -123,6 +127,7 @@ def run_plan(
     again: DecideAgain | None = None,
     ended: Callable[[RunReport], None] | None = None,
     config: Sequence[ConfigLayer] = (),
+    memory_mb: float | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended.
 
@@ -139,6 +144,7 @@ def run_plan(
         again: see `launch`.
         ended: is told of the end before it is shown.
         config: what its assets are given; see `launch`.
+        memory_mb: how much memory the run may take; none: as the settings say.
 
     Raises:
         RequestError: an asset lacks a field of its config.
@@ -167,7 +173,7 @@ def run_plan(
             project.store,
             decision.asked.observation.tables,
             plan,
-            workers=workers_of(project, workers, executor),
+            workers=workers_of(project, workers, executor, memory_mb),
             command=command,
             environ=os.environ,
             now=session.now,
@@ -212,12 +218,21 @@ def stoppable() -> Generator[Stop]:
             signal.signal(number, act)
 
 
-def workers_of(project: Project, count: int | None, kind: ExecutorKind | None = None) -> Workers:
+def workers_of(
+    project: Project, count: int | None, kind: ExecutorKind | None = None, memory_mb: float | None = None
+) -> Workers:
     """Return how many calls of a run go on at once, and where; none: as the settings say."""
     # Imported here: --help must not load the engine.
     from deltaworks.engine.execution.workers import Workers
 
-    return Workers(count or project.executor.workers, kind or project.executor.kind, project.recipe.load)
+    settings = project.executor
+    return Workers(
+        count or settings.workers,
+        kind or settings.kind,
+        project.recipe.load,
+        memory_mb or settings.memory_mb,
+        settings.target_file_bytes,
+    )
 
 
 def leave(report: RunReport | JobResult, code: ExitCode) -> ExitCode:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 import polars as pl
@@ -30,9 +31,13 @@ def split_key(key: str) -> list[str]:
 
 def folder(values: Mapping[str, str | None]) -> str:
     """Return the Hive folder of a partition below the table, with a slash at its end; empty if not partitioned."""
+    return _folder(tuple(values.items()))
+
+
+@lru_cache(maxsize=1024)
+def _folder(values: tuple[tuple[str, str | None], ...]) -> str:
     return "".join(
-        f"{quote(column, safe=' ')}={quote(value, safe=' ') if value else NULL_KEY}/"
-        for column, value in values.items()
+        f"{quote(column, safe=' ')}={quote(value, safe=' ') if value else NULL_KEY}/" for column, value in values
     )
 
 

@@ -23,7 +23,7 @@ LIVE_FOR = dt.timedelta(days=1)
 _REJECT = re.compile(r"\d+-\d+\.parquet")
 """As `sift` names the files of rejected rows."""
 
-_STAGED = re.compile(r"(?P<run>.+)-\d+(\.sifted)?\.parquet", re.DOTALL)
+_STAGED = re.compile(r"(?P<run>.+)-\d+(\.\d+)?(\.sifted)?\.parquet", re.DOTALL)
 _RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _FOREIGN_TEMPORARY = re.compile(r".+\.(parquet|json)#\d+|_last_checkpoint#\d+|_commit_.+\.json\.tmp", re.DOTALL)
 

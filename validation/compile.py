@@ -100,7 +100,9 @@ def _column_parts(
 ) -> Iterator[Rule | ResidualCheck]:
     on_fail = column.on_fail
     if not column.nullable:
-        yield Rule(name, NOT_NULL[0], RuleKind.ROW, on_fail.reaction(*NOT_NULL), not_null(name, column.dtype))
+        yield Rule(
+            name, NOT_NULL[0], RuleKind.ROW, on_fail.reaction(*NOT_NULL), not_null(name, column.dtype), adds_up=True
+        )
     if column.unique:
         yield Rule(name, UNIQUE, RuleKind.UNIQUE, on_fail.reaction(UNIQUE), distinct((name,)))
     for check in column.checks:
@@ -113,10 +115,11 @@ def _check_part(
     texts = declared.few_texts()
     if texts and column is not None and visible.collect_schema()[column] == pl.String:
         kept = one_of(column, texts, null_passes=bool(declared.check.ignore_na))
-        return Rule(column, declared.label, RuleKind.ROW, declared.reaction, kept)
+        return Rule(column, declared.label, RuleKind.ROW, declared.reaction, kept, adds_up=True)
     taken = capture(declared.check, visible, column)
     if isinstance(taken, Captured):
-        return Rule(column, declared.label, taken.kind, declared.reaction, taken.expression)
+        adds_up = declared.builtin and taken.kind is RuleKind.ROW
+        return Rule(column, declared.label, taken.kind, declared.reaction, taken.expression, adds_up=adds_up)
     return ResidualCheck(
         column=column,
         name=declared.label,

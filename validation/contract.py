@@ -46,6 +46,19 @@ class Contract:
         """
         return [pl.len().alias(ROWS), *(rule.failures() for rule in self.rules)]
 
+    def aggregates_of_parts(self) -> list[pl.Expr]:
+        """Return the aggregates that can be taken of parts of the rows and added up."""
+        return [pl.len().alias(ROWS), *(rule.failures() for rule in self.rules if rule.adds_up)]
+
+    def aggregates_of_all(self) -> list[pl.Expr]:
+        """Return the other aggregates, which have to see all rows at once."""
+        return [rule.failures() for rule in self.rules if not rule.adds_up]
+
+    def added_up(self) -> list[pl.Expr]:
+        """Return the aggregates over rows of `aggregates_of_parts`, each by the name that it has there."""
+        keys = [ROWS, *(rule.key for rule in self.rules if rule.adds_up)]
+        return [pl.col(key).cast(pl.Int64).sum() for key in keys]
+
     def aggregates_apart(self, lf: pl.LazyFrame) -> dict[str, object]:
         """Return the row of the aggregates over rows on which computing them together raises.
 

@@ -38,6 +38,9 @@ class Rule:
     """Never null, except that a unique value may be."""
     key: str = ""
     """The name of its output among the aggregates of its contract."""
+    adds_up: bool = False
+    """Whether it surely looks at one row at a time, so that its failures in parts of some rows add up to those in all;
+    of what authors write that is not known."""
 
     @property
     def severity(self) -> Severity:

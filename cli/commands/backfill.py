@@ -16,6 +16,7 @@ from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.running import (
     ConfigOption,
     ExecutorOption,
+    MemoryOption,
     PriorityOption,
     TagOption,
     WorkersOption,
@@ -36,6 +37,7 @@ def backfill(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    memory_mb: MemoryOption = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
     config: ConfigOption = None,
@@ -56,7 +58,18 @@ def backfill(
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
     entry = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
-    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind, config=layers)
+    return run_plan(
+        session,
+        project,
+        seen,
+        decision,
+        workers,
+        command,
+        entry,
+        executor=kind,
+        config=layers,
+        memory_mb=memory_mb,
+    )
 
 
 def add_to(app: typer.Typer) -> None:

@@ -19,6 +19,7 @@ from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ConfigOption,
     ExecutorOption,
+    MemoryOption,
     PriorityOption,
     TagOption,
     WorkersOption,
@@ -43,6 +44,7 @@ def materialize(
     to: ToOption = None,
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    memory_mb: MemoryOption = None,
     from_rejects: Annotated[
         bool,
         typer.Option("--from-rejects", help="Judge the rows again that rules left out; no function is called."),
@@ -97,7 +99,18 @@ def materialize(
         entry = begin_attempt(project.store, run_id, command, session.now())
         decision = without_made(project.graph, decision, run_id)
     entry = replace(entry, tags=tagged(tag), priority=priority)
-    return run_plan(session, project, seen, decision, workers, command, entry, executor=kind, config=layers)
+    return run_plan(
+        session,
+        project,
+        seen,
+        decision,
+        workers,
+        command,
+        entry,
+        executor=kind,
+        config=layers,
+        memory_mb=memory_mb,
+    )
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:

@@ -1,3 +1,5 @@
+"""Calling: which line of the author's code called something of ours."""
+
 from __future__ import annotations
 
 import inspect

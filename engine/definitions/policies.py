@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias, cast
 
@@ -56,6 +56,12 @@ class BackfillPolicy:
         one partition, and the next ones grow with what is known.
         """
         return cls(max_partitions, target_bytes)
+
+    def within(self, most_bytes: int | None) -> BackfillPolicy:
+        """Return the policy with calls that make no more than that, but for one whose calls make all there is."""
+        if most_bytes is None or not self.allows_ranges or self.waits_for_all:
+            return self
+        return replace(self, target_bytes=min(most_bytes, self.target_bytes or most_bytes))
 
     @property
     def allows_ranges(self) -> bool:

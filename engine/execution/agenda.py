@@ -50,7 +50,11 @@ class Agenda:
     """The partitions of a plan, from waiting over ready to settled."""
 
     def __init__(
-        self, graph: AssetGraph, plan: Plan, size_of: Callable[[AssetKey], tuple[int, int]] = lambda _: (0, 0)
+        self,
+        graph: AssetGraph,
+        plan: Plan,
+        size_of: Callable[[AssetKey], tuple[int, int]] = lambda _: (0, 0),
+        range_bytes: int | None = None,
     ) -> None:
         """Find out what is ready.
 
@@ -58,8 +62,9 @@ class Agenda:
             graph: the assets.
             plan: what is to be made.
             size_of: how many bytes how many partitions of an asset have, as far as that is known by now.
+            range_bytes: how much a call for several partitions may make, whatever policies say; none: that is all one.
         """
-        self._graph, self._size_of = graph, size_of
+        self._graph, self._size_of, self._range_bytes = graph, size_of, range_bytes
         self._rank = {key: rank for rank, key in enumerate(plan.planned)}
         self._waits: dict[AssetKey, dict[int, int]] = {
             key: dict.fromkeys(part, 0) for key, part in plan.planned.items()
@@ -97,7 +102,7 @@ class Agenda:
             self._is_ready.remove((key, first))
             last = first
             node = self._graph.nodes[key]
-            policy = node.asset.backfill
+            policy = node.asset.backfill.within(self._range_bytes)
             known = (0, 0) if policy.target_bytes is None else self._size_of(key)
             most = policy.partitions_a_call(*known)
             end = node.partitions.run_end(first)

@@ -96,6 +96,8 @@ def launch(
             case the ledger says so. No table was written.
         StorageError: the lake cannot be written.
     """
+    chosen = Workers(workers) if isinstance(workers, int) else workers
+    chosen.verify()
     entry = entry or begin_entry(command, now())
     before = ConfigLayer(f"run {entry.run_id}", entry.config)
     entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (before, *config)))
@@ -103,6 +105,7 @@ def launch(
     asked_by_hooks = definitions.hook_resources(hook for own in hooks.values() for hook in own)
     others = [each for given in asked_by_hooks.values() for each in given.values()]
     stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config, others=others)
+    stager = replace(stager, file_bytes=chosen.file_bytes)
     readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
     for key in plan.planned if swap is None else ():
         verify_fit(graph.nodes[key], tables[key])
@@ -124,14 +127,14 @@ def launch(
                 swap = decided.swap
             if entry.attempt == 1:
                 keep_plan(graph, store, entry.run_id, plan, tables)
-            chosen = Workers(workers) if isinstance(workers, int) else workers
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
             pools: Pools[Call] = Pools(
                 store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
             )
             checker = Checker(store, stager.resources)
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap)
+            most = chosen.range_bytes
+            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most)
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
             still = {key: own for key, own in hooks.items() if key in plan.planned}

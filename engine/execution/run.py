@@ -84,6 +84,7 @@ class Run:
         checker: Checker,
         keep: Keep | None = None,
         swap: Swap | None = None,
+        range_bytes: int | None = None,
     ) -> None:
         self._pools = pools
         self._swap = swap
@@ -92,7 +93,7 @@ class Run:
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
         self._keep, self._checker = keep, checker
         self._sizes = Sizes(tables)
-        self._agenda = Agenda(graph, plan, self._sizes.of)
+        self._agenda = Agenda(graph, plan, self._sizes.of, range_bytes)
         as_planned = {key: TableThen.of(tables[key]) for key in plan.planned}
         self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
         self._superseded = Superseded(graph, plan, tables, entry.run_id)

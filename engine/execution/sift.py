@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import polars as pl
@@ -18,7 +19,7 @@ from deltaworks.io.rejects import LeftOut, count_rejects, drop_rejects, secure_r
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.statistics import statistics
 from deltaworks.io.store import Store
-from deltaworks.validation import ROWS, ResidualOutcome, Severity, Verdict
+from deltaworks.validation import ROWS, Contract, ResidualOutcome, Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,16 @@ def sift(
 
 def aggregates(result: Result) -> list[pl.Expr]:
     """Return what is measured of written rows: the rules, and the statistics of the stored columns."""
-    return [*result.contract.aggregates(), *_statistics(result)]
+    return _aggregates(result.contract, tuple(stored_schema(result).items()))
+
+
+@lru_cache(maxsize=256)
+def _aggregates(contract: Contract, stored: tuple[tuple[str, pl.DataType], ...]) -> list[pl.Expr]:
+    """Return the same, made once for all partitions of an asset: that costs as much as to judge few rows.
+
+    A contract is known by itself: another one of the same rules may look at another clock.
+    """
+    return [*contract.aggregates(), *statistics(dict(stored))]
 
 
 def measure(
@@ -101,6 +111,11 @@ def measure(
         return {**rules, **lf.select(measures).collect(engine=engine).row(0, named=True)}
 
 
-def _statistics(result: Result) -> list[pl.Expr]:
+def stored_schema(result: Result) -> dict[str, pl.DataType]:
+    """Return the columns that are stored in data files."""
     columns = result.call.node.partition_columns
-    return statistics({name: dtype for name, dtype in result.schema.items() if name not in columns})
+    return {name: dtype for name, dtype in result.schema.items() if name not in columns}
+
+
+def _statistics(result: Result) -> list[pl.Expr]:
+    return statistics(stored_schema(result))

@@ -24,12 +24,14 @@ from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Produced, describe
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
-from deltaworks.engine.execution.sift import aggregates, measure, sift
+from deltaworks.engine.execution.sift import measure, sift, stored_schema
+from deltaworks.engine.execution.sizes import SMALL_BYTES
+from deltaworks.engine.execution.tally import Tally
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
-from deltaworks.io.parquet import Staging, disk_refusal
+from deltaworks.io.parquet import TARGET_FILE_BYTES, Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
 from deltaworks.io.rejects import LeftOut, drop_rejects
 from deltaworks.io.scan import scan_files
@@ -52,6 +54,8 @@ class Stager:
     """Where files are staged; none: in their tables' folders, from where they can be committed."""
     keep: Keep | None = None
     """Where the rows of partitions go that break their contract; none: they are not kept."""
+    file_bytes: int = TARGET_FILE_BYTES
+    """How large the files of a large partition should be about."""
     compiled: dict[ContractKey, Contract] = field(default_factory=dict[ContractKey, Contract])
     """The contracts of the run so far."""
     fingerprints: dict[str, Mapping[str, str] | None] = field(default_factory=dict[str, Mapping[str, str] | None])
@@ -86,13 +90,15 @@ class Stager:
         """Stage the rows that something makes as if the call's function had returned them."""
         task = call.task
         lake = self.target or self.store
-        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number)
+        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number, file_bytes=self.file_bytes)
         result: Result | None = None
         names: tuple[str, ...] = ()
         try:
             made = make()
             result = guard(call, made.lf, self.compiled)
-            written = _in_memory(result, staging) if task.is_small else _streaming(result, staging)
+            # What is written from memory is one file, of as much as is known to be small.
+            is_one_file = task.is_small and self.file_bytes >= SMALL_BYTES
+            written = _in_memory(result, staging) if is_one_file else _streaming(result, staging)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
             metadata = self.resources.without_secrets(made.metadata)
             return replace(outcome, fingerprints=self._fingerprints(call, made.lf), metadata=metadata)
@@ -150,58 +156,81 @@ def _in_memory(result: Result, staging: Staging) -> _Written:
     ordinal = task.first
     df = result.lf.collect()
     values = result.values(ordinal)
-    is_stray = _is_stray(result, values)
-    strays = df.filter(is_stray) if values else df.clear()
-    if strays.height:
-        found = strays.select(*values).row(0, named=True)
-        _refuse_strays(result, strays.height, {column: serialized(value) for column, value in found.items()})
     if df.is_empty():
         return _Written({}, lambda _: df)
+    if not all(_holds_only(df[column], value) for column, value in values.items()):
+        strays = df.filter(_is_stray(result, values))
+        if strays.height:
+            found = strays.select(*values).row(0, named=True)
+            _refuse_strays(result, strays.height, {column: serialized(value) for column, value in found.items()})
     staging.write(df, values)
     return _Written({ordinal: measure(result, df.lazy(), engine="in-memory")}, lambda _: df)
 
 
 def _streaming(result: Result, staging: Staging) -> _Written:
-    """Write first, then measure what was written.
-
-    To measure in the pass that writes would be one pass only as long as the plan is: a source in Python is called once
-    for each query on it, and need not give the same rows twice.
-    """
+    """Write and measure in one pass, in bounded memory."""
     task, columns, places = result.call.task, result.call.node.partition_columns, result.places
     lf = result.lf
     if task.first != task.last:
         # A range call sees the union of its inputs, so its result is cut to the partitions that were asked for.
         lf = lf.filter(result.is_inside().fill_null(True))
-    staging.sink(lf, columns).collect(engine="streaming")
+    tally = Tally(result)
+    staging.sink(tally.on(lf), columns).collect(engine="streaming")
     ordinals = {places.of_values(result.values(ordinal)): ordinal for ordinal in task.ordinals}
-    written: list[dict[str, str | None]] = [dict(values) for values in staging.written] if columns else [{}]
+    written: list[dict[str, str | None]] = [dict(values) for values in staging.written]
     strays = [values for values in written if places.of_values(values) not in ordinals]
     if strays:
         rows = staging.scan(strays, result.schema).select(pl.len()).collect().item()
         for values in strays:
             staging.drop(values)
         _refuse_strays(result, rows, strays[0])
-    measured = {ordinals[place]: row for place, row in _measured(result, staging, written) if row[ROWS]}
+    measured = {ordinals[place]: row for place, row in _measured(result, staging, written, tally) if row[ROWS]}
     return _Written(measured, lambda ordinal: staging.scan([result.values(ordinal)], result.schema).collect())
 
 
 def _measured(
-    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]]
+    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]], tally: Tally
 ) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Measure staged partitions, by their places: together, or each by itself where a rule raises on one of them."""
-    columns, places = result.call.node.partition_columns, result.places
-    if len(written) > 1:
-        by_partition = staging.scan(written, result.schema).group_by(columns).agg(aggregates(result))
-        try:
-            df = by_partition.collect(engine="streaming")
-        except pl.exceptions.PolarsError:
-            _LOG.debug("%s: its partitions cannot be measured together", result.call.where, exc_info=True)
-        else:
-            for row in df.iter_rows(named=True):
-                yield places.of_values({column: serialized(row[column]) for column in columns}), row
+    if not written:
+        return
+    place_of, by_place = result.places.of_values, dict[str, Mapping[str, object]]()
+    frames = [tally.measured()]
+    if frames[0] is not None and tally.left:
+        frames.append(_together(result, staging, written, tally.left))
+    for df in frames:
+        if df is None:
+            yield from ((place_of(each), measure(result, staging.scan([each], result.schema))) for each in written)
             return
-    for values in written:
-        yield places.of_values(values), measure(result, staging.scan([values], result.schema))
+        for row in df.iter_rows(named=True):
+            values = written[0] if len(written) == 1 else _values(result, row)
+            by_place[place_of(values)] = {**by_place.get(place_of(values), {}), **row}
+    yield from by_place.items()
+
+
+def _together(
+    result: Result, staging: Staging, written: Sequence[Mapping[str, str | None]], exprs: Sequence[pl.Expr]
+) -> pl.DataFrame | None:
+    """Take aggregates of staged partitions, a row for each; none: one raises."""
+    columns = result.call.node.partition_columns
+    lf = staging.scan(written, result.schema)
+    try:
+        return (lf.group_by(columns).agg(exprs) if columns else lf.select(exprs)).collect(engine="streaming")
+    except pl.exceptions.PolarsError:
+        _LOG.debug("%s: its partitions cannot be measured together", result.call.where, exc_info=True)
+        return None
+
+
+def _values(result: Result, row: Mapping[str, object]) -> dict[str, str | None]:
+    return {column: serialized(row[column]) for column in result.call.node.partition_columns}
+
+
+def _holds_only(column: pl.Series, value: str) -> bool:
+    """Return whether a partition column surely has this value in all rows, at a tenth of what a filter costs."""
+    if column.dtype.is_float() or column.has_nulls():
+        return False
+    least, most = column.min(), column.max()
+    return least == most and serialized(least) == value
 
 
 def _is_stray(result: Result, values: Mapping[str, str]) -> pl.Expr:
@@ -295,7 +324,7 @@ def _judge_one(
         staging = staging.sifted
     files: tuple[StagedFile, ...] = ()
     if verdict.rows:
-        files = (staging.staged(values, measured, verdict.rows),)
+        files = staging.staged_files(values, measured, verdict.rows, pl.Schema(stored_schema(result)))
     else:
         staging.drop(values)
     partition = StagedPartition(key, values, verdict.rows, files, rejects)

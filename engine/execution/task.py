@@ -148,6 +148,8 @@ class StagedOutcome:
 
     def with_checks(self, made: ChecksMade) -> StagedOutcome:
         """Add what checks said that do not keep it from being committed."""
+        if not made:
+            return self
         found = tuple(each.result for each in made.values() if each.result is not None)
         metadata = {name: each.metadata for name, each in made.items() if each.metadata}
         return replace(

@@ -6,11 +6,12 @@ import atexit
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.asset_resources import resources_of
 from deltaworks.engine.execution.call import Configs
@@ -25,10 +26,24 @@ from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError, RunError
 from deltaworks.io.dtypes import Json
+from deltaworks.io.parquet import TARGET_FILE_BYTES
 from deltaworks.io.store import Store
 
 Load: TypeAlias = Callable[[], tuple[Definitions, AssetGraph]]
 """Loads a project as it was loaded in this process. It pickles."""
+
+COORDINATOR_MB = 250
+"""How much of a run's memory its coordinator is taken to need."""
+
+WORKER_MB = 150
+"""What Python and Polars take in a worker before it does anything."""
+
+LEAST_MB = 300
+"""With less than this, a worker could do hardly anything."""
+
+_ROOM = 8
+"""How many times the size of a call's Parquet its memory should have: rows take about four times as much in memory, and
+inputs are there as well as results."""
 
 _SHOWN = 5
 """How many assets a message names."""
@@ -42,6 +57,40 @@ class Workers:
     kind: ExecutorKind = ExecutorKind.THREADS
     load: Load | None = None
     """None: other processes cannot load what is defined, since it is no project."""
+    memory_mb: float | None = None
+    """How much memory the run may take in all its processes, in millions of bytes; none: as much as there is."""
+    file_bytes: int = TARGET_FILE_BYTES
+    """How large the files of a large partition should be about."""
+
+    @property
+    def share_mb(self) -> float | None:
+        """How much memory of the run's each of its worker processes may take."""
+        return None if self.memory_mb is None else (self.memory_mb - COORDINATOR_MB) / self.count
+
+    @property
+    def range_bytes(self) -> int | None:
+        """How much Parquet one call should make at most, so that its rows have room in memory; none: any size."""
+        share_mb = self.share_mb
+        return None if share_mb is None else max(1, int((share_mb - WORKER_MB) * 1e6 / _ROOM))
+
+    def limits_of(self, own: Limits) -> Limits:
+        """Return how far calls of an asset may go that has limits of its own."""
+        limits = [each for each in (own.memory_mb, self.share_mb) if each is not None]
+        return replace(own, memory_mb=min(limits, default=None))
+
+    def verify(self) -> None:
+        """Make sure that the memory is enough to begin with.
+
+        Raises:
+            RequestError: it is not.
+        """
+        least = COORDINATOR_MB + self.count * LEAST_MB
+        if self.memory_mb is not None and self.memory_mb < least:
+            raise RequestError(
+                f"memory_mb={self.memory_mb:g} is too little for a run with {self.count} "
+                f"worker{'' if self.count == 1 else 's'}: expected at least {least} ({COORDINATOR_MB} for the run and "
+                f"{LEAST_MB} for each worker). Raise it, or lower --workers."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +103,7 @@ class StagerOf:
     environ: Mapping[str, str]
     kept_bytes: int
     config: Mapping[str, Json]
+    file_bytes: int
 
     def __call__(self) -> Callable[[Task], Outcome]:
         """Load the project and return what carries out its tasks.
@@ -71,7 +121,7 @@ class StagerOf:
         if stager.resources.scope.is_set_up:
             atexit.register(_put_away, stager)
             signal.signal(signal.SIGTERM, _leave)
-        return stager.stage
+        return replace(stager, file_bytes=self.file_bytes).stage
 
 
 def stager_of(
@@ -130,15 +180,15 @@ def start(
     Raises:
         RequestError: calls would have to run in processes that cannot load them.
     """
-    in_processes = {
-        key for key in assets if workers.kind is ExecutorKind.PROCESSES or graph.nodes[key].asset.limits.need_process
-    }
+    limits = {key: workers.limits_of(graph.nodes[key].asset.limits) for key in assets}
+    in_processes = {key for key in assets if workers.kind is ExecutorKind.PROCESSES or limits[key].need_process}
     if not in_processes:
         return ThreadExecutor(log.capturing(stager.stage), workers.count)
     if workers.load is None:
         raise RequestError(_no_project(sorted(map(str, in_processes)), workers.kind))
-    make = StagerOf(workers.load, stager.store, assets, dict(environ), KEPT_BYTES // workers.count, config)
-    children = Children(make, environ, lambda task: graph.nodes[task.asset].asset.limits, workers.count, log.line)
+    kept_bytes = KEPT_BYTES // workers.count
+    make = StagerOf(workers.load, stager.store, assets, dict(environ), kept_bytes, config, workers.file_bytes)
+    children = Children(make, environ, lambda task: limits[task.asset], workers.count, log.line)
     return ThreadExecutor(
         log.capturing(lambda task: children.carry_out(task) if task.asset in in_processes else stager.stage(task)),
         workers.count,

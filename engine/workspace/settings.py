@@ -23,6 +23,7 @@ from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.workspace.environments import Environment, read_value
 from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
+from deltaworks.io.parquet import TARGET_FILE_BYTES
 
 FILE = "deltaworks.toml"
 LAKE_VARIABLE = "DELTAWORKS_LAKE"
@@ -37,6 +38,10 @@ class ExecutorSettings(BaseModel):
     kind: ExecutorKind = ExecutorKind.THREADS
     workers: int = Field(default=2, ge=1, le=256)
     """How many calls run at once."""
+    memory_mb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """How much memory a run may take, in millions of bytes; none: as much as there is."""
+    target_file_bytes: int = Field(default=TARGET_FILE_BYTES, ge=1_000_000)
+    """About how large the files of a large partition are."""
 
 
 class QueueSettings(BaseModel):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from deltaworks.errors import StorageError
+from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.folded import FOLDER, SCHEMA
 from deltaworks.io.ledger import (
     Failure,
@@ -192,3 +193,20 @@ def test_a_file_of_an_older_engine_lacks_columns(lake):
     pl.read_parquet(path).drop("replaced", "kind", "host").write_parquet(path)
 
     assert read_runs(lake.store) == [replace(run, host=None)]
+
+
+def test_what_an_older_engine_did_not_measure_of_an_asset_counts_as_not_known(lake):
+    step = AssetOutcome("x", 5, 3, failed=2, calls=4, calls_s=0.5, rows=9, rate=1.5)
+    (run,) = write(lake.store, [replace(runs_of("2026-01-30")[0], steps=(step,))])
+    fold(lake.store)
+    path = lake.store.root / FOLDER / "2026-01.parquet"
+
+    assert read_runs(lake.store) == [run]
+
+    old = pl.Struct(
+        {name: pl.Int64() for name in ("planned", "materialized", "failed", "skipped")} | {"asset": pl.String()}
+    )
+    steps = [[{name: getattr(step, name) for name in ("asset", "planned", "materialized", "failed", "skipped")}]]
+    pl.read_parquet(path).with_columns(steps=pl.Series(steps, dtype=pl.List(old))).write_parquet(path)
+
+    assert read_runs(lake.store) == [replace(run, steps=(AssetOutcome("x", 5, 3, failed=2),))]

@@ -311,6 +311,16 @@ def test_calls_sized_by_bytes_grow_with_what_is_known(known_bytes: int, known: i
     assert dw.BackfillPolicy.single_run().partitions_a_call(known_bytes, known) is None
 
 
+def test_a_call_for_several_partitions_keeps_within_the_memory_of_its_run() -> None:
+    ranges, one, whole = dw.BackfillPolicy.ranges(50), dw.BackfillPolicy(), dw.BackfillPolicy.single_run()
+
+    assert ranges.within(None) == ranges
+    assert ranges.within(1000).partitions_a_call(100, 10) == 40, "at most four times as many as are known"
+    assert ranges.within(200).partitions_a_call(100, 10) == 20
+    assert dw.BackfillPolicy.auto(target_bytes=100).within(200).target_bytes == 100
+    assert (one.within(10), whole.within(10)) == (one, whole), "their calls are never cut"
+
+
 @pytest.mark.parametrize("limit", ["timeout_s", "memory_mb"])
 @pytest.mark.parametrize("value", [0, -1, "5", True, float("nan"), float("inf")])
 def test_a_limit_that_nothing_could_keep_is_refused(limit: str, value: Any) -> None:

@@ -93,7 +93,7 @@ def test_processes_are_used_again_and_have_the_threads_that_they_are_given(
     assert set(threads) == {"3"}
     out, err = capfd.readouterr()
     assert out == "", "stdout is the answer alone"
-    assert err.count("said to nobody\n") == 20
+    assert err.count("said to nobody") == 20
     assert sorted(caplog.messages) == sorted(f"{number} is here" for number in range(20))
     assert {vars(record)["n"] for record in caplog.records} == {5}
 

@@ -1,0 +1,16 @@
+"""The bench of what is larger than memory runs on little, and both ways write the same rows."""
+
+import json
+
+from tests.bench.running import ran
+
+
+def test_polars_and_the_engine_write_the_same_rows():
+    plain, ours, rows, throughput = ran("large.py", "2e6", "1000")
+
+    assert [json.loads(each)["way"] for each in (plain, ours)] == [
+        "Polars' partitioned sink",
+        "deltaworks within 1000 MB",
+    ]
+    assert rows.endswith("30 partitions")
+    assert throughput.startswith("throughput against Polars' sink: ")
