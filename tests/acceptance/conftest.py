@@ -120,6 +120,8 @@ class Here(Project):
 @contextmanager
 def own_imports(folder: Path) -> Generator[None]:
     """Import the modules of a folder anew, and forget them at the end: the next command finds them as they are then."""
+    for file in folder.glob("*.py"):
+        sys.modules.pop(file.stem, None)  # what another story left there
     before, path, is_written = set(sys.modules), list(sys.path), sys.dont_write_bytecode
     sys.dont_write_bytecode = True  # compiled files are compared by the second, in which a test edits a module twice
     try:
