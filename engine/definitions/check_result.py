@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from deltaworks.engine.definitions.recordable import record_problem
 
 Fact: TypeAlias = str | int | float | bool | None
 """A value of a check's metadata."""
 
 _SEVERITIES = (None, "fail", "warn")
-_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,4 @@ def _fact_problem(name: object, value: object) -> str | None:
         return "must have text for its name"
     if not isinstance(value, Fact):
         return f"must be text, a number, a Boolean or None, not {value!r}"
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"is {value}, which no JSON holds"
-    if isinstance(value, int) and not -_LARGEST <= value <= _LARGEST:
-        return f"is a number of {value.bit_length()} bits, and 63 are the most that every reader takes"
-    if any(_has_half_a_pair(text) for text in (name, value) if isinstance(text, str)):
-        return "has a lone surrogate in its text, which no UTF-8 holds"
-    return None
-
-
-def _has_half_a_pair(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return record_problem(name) or record_problem(value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, cast, get_args, get_origin
 
 import polars as pl
 
 from deltaworks.engine.definitions.frames import FrameType, Model, model_in, read_frame_type
+from deltaworks.engine.definitions.recordable import record_problem
 
 MAX_BYTES = 64 * 1024
 """Of metadata as JSON: commits are read one by one, so they stay small."""
@@ -53,10 +54,27 @@ def metadata_problem(metadata: object) -> str | None:
         if not isinstance(name, str):
             return f"the metadata has the name {name!r}, expected a text"
         try:
-            size += len(json.dumps({name: value}, allow_nan=False))
+            text = json.dumps({name: value}, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             return (
                 f"the metadata {name!r} is no JSON ({error}); write a text, a number, True, False, None, or a list or "
                 "a mapping of those"
             )
+        problem = next(filter(None, map(record_problem, _leaves(json.loads(text)))), None)
+        if problem:
+            return f"the metadata {name!r} {problem}"
+        size += len(text)
     return f"the metadata has {size:,} bytes as JSON, at most {MAX_BYTES:,} are kept" if size > MAX_BYTES else None
+
+
+def _leaves(document: Any) -> Iterator[str | float | bool | None]:
+    """Yield the names and values of a JSON document."""
+    if isinstance(document, dict):
+        for name, value in cast("dict[str, Any]", document).items():
+            yield name
+            yield from _leaves(value)
+    elif isinstance(document, list):
+        for value in cast("list[Any]", document):
+            yield from _leaves(value)
+    else:
+        yield document

@@ -69,6 +69,8 @@ class Row(pa.DataFrameModel):
     [
         ({"at": dt.date(2024, 1, 1)}, "the metadata 'at' is no JSON"),
         ({"mean": float("nan")}, "the metadata 'mean' is no JSON"),
+        ({"count": [{"n": 2**63}]}, "the metadata 'count' is a number of 64 bits, and 63 are the most"),
+        ({"name": {"half \ud83d": 1}}, "the metadata 'name' has a lone surrogate in its text"),
         ({1: "one"}, "the metadata has the name 1, expected a text"),
         (["a"], "the metadata is list, expected a mapping"),
         ({"much": "x" * 70_000}, "at most 65,536 are kept"),
