@@ -97,13 +97,15 @@ def test_config_that_does_not_fit_is_refused_before_anything_starts(here: Here, 
     assert not here.lake.exists()
 
 
-def test_a_job_that_configures_what_takes_no_config_is_refused_at_load(here: Here) -> None:
+def test_a_job_that_configures_what_takes_no_config_is_found_by_check_and_not_run(here: Here) -> None:
     here.write("tables.py", TABLES.replace('config={"bare"', 'config={"below"'))
 
-    refused = here.run("list")
+    (problem,) = here.run("check", "--json").json["problems"]
+    refused = here.run("job", "run", "nightly")
 
-    assert refused.code == 2
-    assert "job 'nightly': its config: there is no asset 'below' that takes config." in refused.sentence
+    assert problem["kind"] == "unfit_job"
+    assert "job 'nightly': its config: there is no asset 'below' that takes config." in problem["message"]
+    assert (refused.code, "there is no asset 'below' that takes config." in refused.sentence) == (2, True)
 
 
 def test_a_field_that_nobody_gives_is_asked_for(here: Here) -> None:

@@ -14,6 +14,7 @@ from deltaworks import LazyFrame
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution import tally as tallies
+from deltaworks.engine.execution.asset_resources import NO_RESOURCES
 from deltaworks.engine.execution.call import Call, Result, guard
 from deltaworks.engine.execution.sift import aggregates
 from deltaworks.engine.execution.stage import Stager
@@ -131,7 +132,7 @@ def test_rows_that_are_not_what_their_plan_promises_are_refused(tmp_path: Path) 
 
 def stage(folder: Path, asset: Asset[..., pl.LazyFrame]) -> tuple[list[tuple[str, str]], dict[int, str]]:
     graph = build_graph(dw.Definitions([asset]), NOW)
-    stager = Stager(Store.at(str(folder)), {"table": graph.nodes[AssetKey("table")]}, {"table": {}})
+    stager = Stager(Store.at(str(folder)), {"table": graph.nodes[AssetKey("table")]}, NO_RESOURCES)
     outcome = stager.stage(Task("run", 1, AssetKey("table"), 0, 9, {}, is_small=False))
     staged = [(each.partition.key, file.statistics) for each in outcome.staged for file in each.partition.files]
     empty = [(each.partition.key, "") for each in outcome.staged if not each.partition.files]
