@@ -30,8 +30,9 @@ ROW_GROUP_ROWS = 256 * 1024
 """Polars' streaming sink would otherwise make hundreds of small row groups out of a large partition."""
 
 
-TARGET_FILE_BYTES = 256 * 1024 * 1024
-"""A partition with much more Parquet than this is cut into several files, unless the settings say another size."""
+TARGET_FILE_BYTES = 1024 * 1024 * 1024
+"""A partition with much more Parquet than this is cut into several files, unless the settings say another size. It is
+the size to which Delta's own OPTIMIZE writes, too; several files are read once more for the statistics of each."""
 
 _IN_MEMORY = 4
 """How many times the memory of its Parquet rows take, about; Polars cuts files by their size in memory."""

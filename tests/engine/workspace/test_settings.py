@@ -32,7 +32,7 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "executor.kind": ("threads", "default"),
         "executor.workers": (3, file),
         "executor.memory_mb": (None, "default"),
-        "executor.target_file_bytes": (256 * 1024 * 1024, "default"),
+        "executor.target_file_bytes": (1024 * 1024 * 1024, "default"),
         "queue.max_runs": (None, "default"),
         "queue.tags": ({}, "default"),
         "daemon.max_runs": (4, "default"),
