@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, cast, get_args, get_origin
 
@@ -74,7 +74,7 @@ def _leaves(document: Any) -> Iterator[str | float | bool | None]:
             yield name
             yield from _leaves(value)
     elif isinstance(document, list):
-        for value in cast("list[Any]", document):
+        for value in cast("Iterable[Any]", document):
             yield from _leaves(value)
     else:
         yield document
