@@ -57,6 +57,21 @@ def test_resources_are_made_ready_with_those_in_their_fields() -> None:
         assert scope.masked("it is s3cr3t") == "it is $TOKEN"
 
 
+class Talking(Client):
+    @contextmanager
+    def for_run(self) -> Iterator[Any]:
+        print("opened with", self.token)
+        yield self
+        print("closed with", self.token)
+
+
+def test_what_resources_print_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with resource_scope([Talking(token=dw.EnvVar("TOKEN"))], {"TOKEN": "s3cr3t"}):
+        assert capsys.readouterr().out == "opened with $TOKEN\n"
+
+    assert capsys.readouterr().out == "closed with $TOKEN\n"
+
+
 def test_what_cannot_be_put_away_is_told() -> None:
     stuck = Warehouse(client=Client(token="none"), url="stuck")
 
