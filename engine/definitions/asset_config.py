@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
-from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.config import Config, secret_problem
 from deltaworks.io.dtypes import Json
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def config_problem(asset: Asset[..., Any]) -> str | None:
             f"default; give config={model.__name__}(...)"
         )
     try:
-        schema = json.dumps(model.model_json_schema())
+        model.model_json_schema()
     except PydanticInvalidForJsonSchema as error:
         return f"{model.__name__} has a field that the ledger cannot keep as JSON: {error}"
-    if '"writeOnly": true' in schema:
-        return f"{model.__name__} has a secret, but config is kept in the ledger; give it to a Resource as an EnvVar"
-    return None
+    return secret_problem(model)

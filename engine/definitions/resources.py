@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, Secret, SecretBytes, SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from deltaworks.errors import InvalidSettings
@@ -68,6 +68,8 @@ class Resource(BaseModel):
     _variables: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
     """By field: the environment variable that its value was read from. Where the resource is shown or pickled, the
     variable's name stands for the value."""
+    _texts: dict[str, str] = PrivateAttr(default_factory=dict[str, str])
+    """By field: what the variable said, of which the value was made."""
 
     def __init__(self, **values: Any) -> None:
         if not any(isinstance(value, EnvVar) for value in values.values()):
@@ -81,7 +83,7 @@ class Resource(BaseModel):
                 "__dict__": {**_default_resources(type(self)), **values},
                 "__pydantic_fields_set__": set(values),
                 "__pydantic_extra__": None,
-                "__pydantic_private__": {"_variables": {}},
+                "__pydantic_private__": {"_variables": {}, "_texts": {}},
             }
         )
 
@@ -124,20 +126,22 @@ class Resource(BaseModel):
         except ValidationError as error:
             raise InvalidSettings(f"resource {name} cannot be made: {without_values(error)}") from None
         made._variables = variables
+        made._texts = {field: environ[variable] for field, variable in variables.items()}
         return made
 
     def hidden(self) -> Iterator[tuple[str, str]]:
         """Yield what must not be written down, each with what stands for it, those of the resources in fields too.
 
-        That is what was read from the environment, for which the variable stands, the values of `SecretStr`, and the
-        passwords of URLs.
+        That is what was read from the environment, for which the variable stands, the values of `SecretStr` and
+        the like, and the passwords of URLs.
         """
         for field, value in self.__dict__.items():
             if isinstance(value, Resource):
                 yield from value.hidden()
             elif field in self._variables:
                 shown = f"${self._variables[field]}"
-                yield from ((secret, shown) for secret in (_text(value), *_passwords(_text(value))))
+                texts = (self._texts[field], *_texts_of(value)) if _may_be_secret(value) else ()
+                yield from ((secret, shown) for text in texts for secret in (text, *_passwords(text)))
             else:
                 yield from ((secret, MASK) for secret in _secrets_in(value))
 
@@ -196,7 +200,7 @@ class Resource(BaseModel):
         state = super().__getstate__()
         hidden = {field: EnvVar(variable) for field, variable in self._variables.items()}
         return (
-            state | {"__dict__": state["__dict__"] | hidden, "__pydantic_private__": {"_variables": {}}}
+            state | {"__dict__": state["__dict__"] | hidden, "__pydantic_private__": {"_variables": {}, "_texts": {}}}
             if hidden
             else state
         )
@@ -219,26 +223,51 @@ def _default_resources(resource: type[Resource]) -> dict[str, Resource]:
 
 
 def _secrets_in(value: object) -> Iterator[str]:
+    """Yield the secrets that stand somewhere in a value."""
     match value:
-        case SecretStr() | SecretBytes():
-            yield from (_text(value), *_passwords(_text(value)))
+        case SecretStr() | SecretBytes() | Secret():
+            for text in _texts_of(value):  # pyright: ignore[reportUnknownArgumentType]
+                yield from (text, *_passwords(text))
         case str():
             yield from _passwords(value)
-        case BaseModel():
-            for each in vars(value).values():
+        case _:
+            for each in _within(value):
                 yield from _secrets_in(each)
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    """Yield the texts that a value is written down as, all of which is secret."""
+    inner = list(_within(value))
+    match value:
+        case SecretStr() | SecretBytes() | Secret():
+            yield from _texts_of(value.get_secret_value())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        case bytes():
+            yield value.decode("utf-8", "replace")
+        case _ if inner:
+            for each in inner:
+                yield from _texts_of(each)
+        case _ if _may_be_secret(value):
+            yield str(value)
         case _:
             pass
 
 
-def _text(value: object) -> str:
+def _within(value: object) -> Iterator[object]:
+    """Yield what a value is made of."""
     match value:
-        case SecretStr():
-            return value.get_secret_value()
-        case SecretBytes():
-            return value.get_secret_value().decode("utf-8", "replace")
+        case BaseModel():
+            yield from vars(value).values()
+        case Mapping():
+            yield from value.values()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        case list() | tuple() | set() | frozenset():
+            yield from value  # pyright: ignore[reportUnknownVariableType]
         case _:
-            return str(value)
+            pass
+
+
+def _may_be_secret(value: object) -> bool:
+    """Return whether a value says more than whether something is so, which stands in half of all texts."""
+    return value is not None and not isinstance(value, bool) and value != ""
 
 
 def _passwords(text: str) -> Iterator[str]:

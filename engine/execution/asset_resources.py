@@ -36,8 +36,8 @@ class AssetResources:
         return self.scope.masked(text)
 
     def without_secrets(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a function wants to be remembered, which is JSON, without secrets."""
-        return {name: self._without(value) for name, value in metadata.items()}
+        """Return what a function wants to be remembered, which is JSON, without secrets in names or values."""
+        return {self.masked(name): self._without(value) for name, value in metadata.items()}
 
     def _without(self, value: Any) -> Any:
         match value:

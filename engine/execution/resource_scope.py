@@ -7,12 +7,16 @@ from contextlib import ExitStack, contextmanager
 from threading import RLock
 
 from deltaworks.engine.definitions.resources import Resource, with_fields
+from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.secret_values import SecretValues
 from deltaworks.errors import RunError
 
 
 class ResourceScope:
-    """Resources with their `EnvVar`s read. Threads share them: each is made ready by the first that asks for it."""
+    """Resources with their `EnvVar`s read. Threads share them: each is made ready by the first that asks for it.
+
+    What they print or log meanwhile, and when they are put away, is shown without secrets.
+    """
 
     def __init__(self, resources: Iterable[Resource], environ: Mapping[str, str]) -> None:
         """Read the variables of resources; none is made ready yet.
@@ -65,7 +69,8 @@ class ResourceScope:
             self._is_closed = True
             self._ready = {}
             try:
-                self._stack.close()
+                with masking(self.masked):
+                    self._stack.close()
             except Exception as error:
                 self.secrets.scrub(error)
                 raise RunError(f"a resource could not be put away: {self.masked(_text(error))}") from error
@@ -85,7 +90,8 @@ class ResourceScope:
         inner = {name: self._entered(each) for name, each in _inner(defined).items()}
         resource = with_fields(self._resolved[id(defined)], inner)
         try:
-            self._ready[id(defined)] = self._stack.enter_context(resource.for_run())
+            with masking(self.masked):
+                self._ready[id(defined)] = self._stack.enter_context(resource.for_run())
         except Exception as error:
             self.secrets.scrub(error)
             whose = f"resource {type(resource).__name__} could not be made ready"

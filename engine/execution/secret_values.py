@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from deltaworks.engine.definitions.resources import Resource
 
 SHORTEST = 4
 """A shorter value would be found in half of all words."""
+
+SHORTEST_LINE = 8
+"""A shorter line of a value may be a word that stands elsewhere, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class SecretValues:
     @classmethod
     def of(cls, resources: Iterable[Resource]) -> SecretValues:
         """Find what was read from the environment, and the values of secret fields."""
-        hidden = (each for resource in resources for each in resource.hidden())
-        found = {value: shown for value, shown in hidden if len(value) >= SHORTEST}
+        hidden = [each for resource in resources for each in resource.hidden() if len(each[0]) >= SHORTEST]
+        found = {part: shown for value, shown in hidden for part in _parts(value)} | dict(hidden)
         return cls(tuple(sorted(found.items(), key=lambda each: len(each[0]), reverse=True)))
 
     def masked(self, text: str) -> str:
@@ -38,3 +41,11 @@ class SecretValues:
             seen.add(id(error))
             error.args = tuple(self.masked(each) if isinstance(each, str) else each for each in error.args)
             error = error.__cause__ or error.__context__ or error
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield what messages and logs make of a value of several lines: one line of all, or each by itself."""
+    collapsed = " ".join(value.split())
+    if len(collapsed) >= SHORTEST:
+        yield collapsed
+    yield from (line for line in map(str.strip, value.splitlines()) if len(line) >= SHORTEST_LINE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.config import Config, secret_problem
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.ops.value_type import is_of, spelled
@@ -114,6 +114,8 @@ def define_job(
         InvalidDefinition: it does not.
     """
     problem = job_name_problem(name) or _input_problem(graph, inputs) or _partition_problem(graph, partitions)
+    if problem is None and isinstance(config, Config):
+        problem = secret_problem(type(config))
     if problem:
         raise InvalidDefinition(f"job {name!r}: {problem}", where=where)
     return Job(

@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from deltaworks.engine.definitions.calling import calling_place, calling_scope
 from deltaworks.engine.definitions.ops.composing import current
-from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.config import Config, secret_problem
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
 from deltaworks.engine.definitions.ops.op_signature import OpSignature, Outs, read_op_signature
 from deltaworks.engine.definitions.ops.ports import In, InPort, OutPort
@@ -219,4 +219,5 @@ def _problem(op: Op) -> str | None:
         return f"it is given a {type(op.config).__name__}, but the function takes a {model.__name__}"
     if op.run_when is RunWhen.ANY_FAILED and all(port.asset is not None for port in op.signature.inputs):
         return "run_when='any_failed' needs an input, since otherwise there is nothing before it that could fail"
-    return None
+    given = model if op.config is None else type(op.config)
+    return None if given is None else secret_problem(given)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from pydantic import PrivateAttr
+from pydantic import Json, PrivateAttr, Secret, SecretStr
 
 import deltaworks as dw
 from deltaworks.engine.execution.resource_scope import resource_scope
@@ -55,6 +55,56 @@ def test_resources_are_made_ready_with_those_in_their_fields() -> None:
         ready: Any = scope.of(warehouse)
         assert ready._seen == ["open with s3cr3t"]
         assert scope.masked("it is s3cr3t") == "it is $TOKEN"
+
+
+class Several(dw.Resource):
+    by_name: dict[str, SecretStr]
+    listed: list[SecretStr]
+    any_type: Secret[str]
+    port: int
+    parsed: Json[Any]
+    is_on: bool
+
+
+def test_secrets_are_found_in_whatever_holds_them_and_as_the_environment_has_them() -> None:
+    several = Several(
+        by_name={"name": SecretStr("value-1")},
+        listed=[SecretStr("value-2")],
+        any_type=Secret("value-3"),
+        port=dw.EnvVar("PORT"),
+        parsed=dw.EnvVar("PARSED"),
+        is_on=dw.EnvVar("IS_ON"),
+    )
+    resolved = several.resolve({"PORT": "05432", "PARSED": '{"name": ["value-4"]}', "IS_ON": "true"})
+
+    mask = "**********"
+    assert list(resolved.hidden()) == [
+        ("value-1", mask),
+        ("value-2", mask),
+        ("value-3", mask),
+        ("05432", "$PORT"),
+        ("5432", "$PORT"),
+        ('{"name": ["value-4"]}', "$PARSED"),
+        ("value-4", "$PARSED"),
+    ]
+    assert pickle.loads(pickle.dumps(several)).resolve({"PORT": "1", "PARSED": "1", "IS_ON": "1"}).port == 1
+    assert b"05432" not in pickle.dumps(resolved)
+    assert "value" not in f"{resolved!r}"
+
+
+class Talking(Client):
+    @contextmanager
+    def for_run(self) -> Iterator[Any]:
+        print("opened with", self.token)
+        yield self
+        print("closed with", self.token)
+
+
+def test_what_resources_print_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    with resource_scope([Talking(token=dw.EnvVar("TOKEN"))], {"TOKEN": "s3cr3t"}):
+        assert capsys.readouterr().out == "opened with $TOKEN\n"
+
+    assert capsys.readouterr().out == "closed with $TOKEN\n"
 
 
 def test_what_cannot_be_put_away_is_told() -> None:
