@@ -484,3 +484,15 @@ def test_what_an_op_returns_is_held_to_what_it_promises() -> None:
     assert "it gave str as 'result', expected int" in failures["wrong"]
     assert "it gave no 'b'" in failures["few"]
     assert "model Carrier" in failures["columns"]
+
+
+def test_several_outputs_need_no_return_annotation() -> None:
+    def both():
+        return 1, "a"
+
+    def either() -> Any:
+        return 1, "a"
+
+    for function in (both, either):
+        split = dw.op(out={"number": dw.Out(), "word": dw.Out()})(function)
+        assert [port.type for port in split.outputs.values()] == [Any, Any]
