@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias, cast
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.errors import InvalidDefinition, Place
+from deltaworks.errors import InvalidDefinition, Place, RunError
 
 _POOL = re.compile("[A-Za-z0-9_-]{1,100}")
 
@@ -162,7 +162,9 @@ def error_names(error: BaseException) -> tuple[str, ...]:
     Names travel between processes where the classes themselves need not: a worker may raise what nobody else imports.
     """
     classes = type(error).__mro__[:-1]
-    return tuple(dict.fromkeys(name for each in classes for name in (each.__qualname__, _full_name(each))))
+    names = (name for each in classes for name in (each.__qualname__, _full_name(each)))
+    carried = error.names if isinstance(error, RunError) else ()
+    return tuple(dict.fromkeys((*names, *carried)))
 
 
 def _names(field: str, classes: object) -> tuple[str, ...]:

@@ -42,7 +42,8 @@ def run_graph(graph: Graph, key: str, arguments: Mapping[str, Any], partition: s
         agenda.end(step, calls.call(step))
     failed = next((step for step, end in agenda.ends.items() if end.fate is Fate.FAILED), None)
     if failed is not None:
-        raise RunError(f"op {agenda.graph.address(failed)} failed: {agenda.ends[failed].reason}")
+        message = f"op {agenda.graph.address(failed)} failed: {agenda.ends[failed].reason}"
+        raise RunError(message, names=calls.raised.get(failed, ()))
     (source,) = agenda.graph.outputs.values()
     found = agenda.read(source)
     if found is None:
@@ -61,6 +62,8 @@ class _Calls:
     partition: str | None
     values: dict[GivenValue, Any] = field(default_factory=dict[GivenValue, Any])
     """What steps gave."""
+    raised: dict[StepId, tuple[str, ...]] = field(default_factory=dict[StepId, tuple[str, ...]])
+    """By which names retry policies know what failed steps raised."""
 
     def call(self, step: StepId) -> StepEnd:
         """Call a step, as often as its policy allows, and keep what it gives."""
@@ -69,7 +72,9 @@ class _Calls:
         tried = 0
         while isinstance(result := call_op(op, given), Refused):
             tried += 1
-            if op.retry is None or not result.may_pass_later or tried > op.retry.max_retries:
+            is_worth_it = result.may_pass_later and op.retry is not None and op.retry.allows(result.error_names)
+            if op.retry is None or not is_worth_it or tried > op.retry.max_retries:
+                self.raised[step] = result.error_names
                 return StepEnd(Fate.FAILED, reason=result.reason)
             time.sleep(op.retry.delay_before_s(tried, random.random()))  # noqa: S311 - spreads load, guards nothing
         return self._kept(step, result)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.job import Job
@@ -111,11 +113,12 @@ def launch_job(
     asked = definitions.resources_of(job)
     with resource_scope((each for given in asked.values() for each in given.values()), environ) as scope:
         told = merged([layer.values for layer in layers])
-        entry = _entry(request, store, command, now(), key, told)
+        kept = _kept(told)
+        entry = _entry(request, store, command, now(), key, kept)
         first = earlier.first_run_id or entry.run_id
         records = None if store is None else StepRecords(store, entry.run_id, entry.attempt)
         if records is not None:
-            records.write_run(earlier.document(entry, steps, told, reads.versions))
+            records.write_run(earlier.document(entry, steps, kept, reads.versions))
         book = JobBook(store, entry, now, scope, tell, request.sharing)
         around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
         calls = StepCalls(steps, earlier.values(records), around)
@@ -143,13 +146,19 @@ def launch_job(
             is_kept_whole=request.is_kept_whole,
         )
         with book.opened(run.fates, stop):
-            kept = sum(agenda.kept(step) for step, end in agenda.ends.items() if end.fate is Fate.SUCCESS)
-            book.tell(JobStarted(entry.run_id, job.name, len(steps.nodes), kept))
+            done = sum(agenda.kept(step) for step, end in agenda.ends.items() if end.fate is Fate.SUCCESS)
+            book.tell(JobStarted(entry.run_id, job.name, len(steps.nodes), done))
             run.carry_out(stop)
             ending, failures = _ending(agenda), _failures(agenda)
             run.end(ending, failures, stop)
         book.close(run.fates, ending, failures, stop.reason)
     return _result(request, entry.run_id, run, agenda, calls.values, ending)
+
+
+def _kept(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run is told as JSON holds it: dates and the like as texts, of which their fields are made again."""
+    kept: dict[str, Any] = from_json(to_json(told, inf_nan_mode="strings", fallback=str))
+    return kept
 
 
 def _pool_names(steps: StepGraph) -> set[str]:

@@ -57,8 +57,9 @@ def make(
     workers: int,
     now: Callable[[], dt.datetime],
     config: Sequence[ConfigLayer] = (),
+    only: frozenset[Only] = frozenset({Only.ALL}),
 ) -> Made:
-    """Make what is asked for, whatever its status, after the sources above it were observed.
+    """Make what is asked for, after the sources above it were observed.
 
     Args:
         definitions: the assets' resources.
@@ -69,6 +70,7 @@ def make(
         workers: how many calls run at once.
         now: the clock.
         config: of the assets; later layers override earlier ones.
+        only: the statuses that are made; all of them unless it says otherwise.
 
     Raises:
         DeltaworksError: the definitions or the request are wrong; nothing was run.
@@ -85,7 +87,7 @@ def make(
         tell=lambda _: None,
     )
     observation = observe(graph, store)
-    decided = plan(graph, observation.status, asked, frozenset({Only.ALL}), seen.faults)
+    decided = plan(graph, observation.status, asked, only, seen.faults)
     report = launch(
         definitions,
         graph,

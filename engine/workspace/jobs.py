@@ -33,6 +33,7 @@ from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.job_fit import refuse_unfit
 from deltaworks.engine.planning.job_partition import job_partition
+from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
@@ -123,7 +124,8 @@ def execute_assets_in_process(
         job_partition=key,
         tags=tuple(f"{name}={value}" for name, value in job.tags.items()),
     )
-    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers)
+    only = DEFAULT_ONLY if job.skip_fresh else frozenset({Only.ALL})
+    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers, only=only)
     call_asset_hooks(job, definitions, made.plan, made.report, key, os.environ, _LOG.warning)
     if raise_on_failure:
         made.refuse_failures()

@@ -229,10 +229,19 @@ class ClaimHeld(StorageError):
 
 
 class RunError(DeltaworksError):
-    """User code raised, or gave back what cannot be stored."""
+    """User code raised, or gave back what cannot be stored.
 
-    def __init__(self, message: str, *, asset: str | None = None, partition: str | None = None) -> None:
-        self.asset, self.partition = asset, partition
+    Args:
+        message: what went wrong.
+        asset: whose function it was, if that is known.
+        partition: for which it was called.
+        names: by which retry policies know what the code raised, beside this error's own names.
+    """
+
+    def __init__(
+        self, message: str, *, asset: str | None = None, partition: str | None = None, names: tuple[str, ...] = ()
+    ) -> None:
+        self.asset, self.partition, self.names = asset, partition, names
         super().__init__(message)
 
 

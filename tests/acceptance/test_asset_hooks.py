@@ -137,6 +137,23 @@ def test_a_job_of_assets_gives_its_config_unless_the_test_gives_another(tmp_path
     assert (rows(), rows(sized=Sizes(rows=3))) == (2, 3)
 
 
+def test_a_job_that_skips_what_is_fresh_makes_only_the_rest(tmp_path: Path) -> None:
+    @dw.asset
+    def corn() -> pl.LazyFrame:
+        return pl.LazyFrame({"n": [1]})
+
+    @dw.asset
+    def bread(corn: pl.LazyFrame) -> pl.LazyFrame:
+        return corn
+
+    dw.materialize([corn], lake=tmp_path)
+    job = dw.define_asset_job("bake", skip_fresh=True)
+
+    runs = [job.execute_in_process(lake=tmp_path, assets=[corn, bread]) for _ in range(2)]
+
+    assert [(run.success, list(run.steps)) for run in runs] == [(True, ["bread"]), (True, [])]
+
+
 def test_what_is_no_hook_of_an_asset_is_refused_where_it_stands() -> None:
     with pytest.raises(InvalidDefinition, match=r"asset 'x': hook 'run_alarm' .* takes a RunEnded, so give it to the"):
 

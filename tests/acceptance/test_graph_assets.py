@@ -227,3 +227,26 @@ def test_definitions_that_make_no_sense_are_refused() -> None:
         @dw.graph_asset
         def fourth(rate: Rate) -> pl.LazyFrame:
             return number()
+
+
+@pytest.mark.parametrize(("retry_on", "calls"), [(ConnectionError, 2), (TimeoutError, 1)])
+@pytest.mark.parametrize("of_op", [True, False])
+def test_policies_of_ops_and_of_the_asset_tell_errors_apart(
+    tmp_path: Path, retry_on: type[Exception], calls: int, *, of_op: bool
+) -> None:
+    tries: list[int] = []
+    policy = dw.RetryPolicy(max_retries=1, delay_s=0.0, retry_on=[retry_on])
+
+    @dw.op(retry=policy if of_op else None)
+    def down(orders: LazyFrame[Order]) -> pl.LazyFrame:
+        tries.append(1)
+        raise ConnectionResetError("not yet")
+
+    @dw.graph_asset(name="unreached", retry=None if of_op else policy)
+    def reach(orders: LazyFrame[Order]) -> LazyFrame[Total]:
+        return totals(down(orders))
+
+    with pytest.raises(RunError, match="op down failed: ConnectionResetError: not yet"):
+        dw.materialize([orders, reach], lake=tmp_path)
+
+    assert len(tries) == calls

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -13,6 +15,8 @@ from polars.testing import assert_frame_equal
 
 import deltaworks as dw
 from deltaworks.errors import InvalidDefinition, RequestError, RunError
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
 
 
 @dw.op
@@ -484,3 +488,43 @@ def test_what_an_op_returns_is_held_to_what_it_promises() -> None:
     assert "it gave str as 'result', expected int" in failures["wrong"]
     assert "it gave no 'b'" in failures["few"]
     assert "model Carrier" in failures["columns"]
+
+
+def test_several_outputs_need_no_return_annotation() -> None:
+    def both():
+        return 1, "a"
+
+    def either() -> Any:
+        return 1, "a"
+
+    for function in (both, either):
+        split = dw.op(out={"number": dw.Out(), "word": dw.Out()})(function)
+        assert [port.type for port in split.outputs.values()] == [Any, Any]
+
+
+def test_a_retry_is_given_the_dates_and_numbers_of_a_config_again(tmp_path: Any) -> None:
+    class Since(dw.Config):
+        day: dt.date
+        at: dt.time
+        limits: list[float]
+
+    seen: list[Since] = []
+
+    @dw.op
+    def dated(since: Since) -> None:
+        seen.append(since)
+        if len(seen) == 1:
+            raise ValueError("not yet")
+
+    @dw.job
+    def daily() -> None:
+        dated()
+
+    given: dict[str, Any] = {"day": dt.date(2024, 1, 2), "at": dt.time(3, 4), "limits": [math.inf, math.nan, 0.5]}
+    failed = daily.execute_in_process(lake=tmp_path, config={"dated": given}, raise_on_failure=False)
+    again = daily.execute_in_process(lake=tmp_path, retry_of=failed.run_id)
+
+    (entry, _) = read_runs(Store.at(str(tmp_path)))
+    assert (failed.success, again.success) == (False, True)
+    assert entry.config == {"dated": {"day": "2024-01-02", "at": "03:04:00", "limits": ["Infinity", "NaN", 0.5]}}
+    assert repr(seen[1]) == repr(seen[0]) == repr(Since(**given))

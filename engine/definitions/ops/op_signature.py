@@ -164,7 +164,7 @@ def _outputs(function: Callable[..., Any], returns: ValueType, out: Outs | None)
             )
         types = dict(zip(named, get_args(returns), strict=True))
     elif not inspect.isgeneratorfunction(function) and (
-        inspect.isclass(returns) and not issubclass(returns, tuple | list)
+        returns is not Any and inspect.isclass(returns) and not issubclass(returns, tuple | list)
     ):
         raise InvalidDefinition(
             f"it has {len(named)} outputs ({', '.join(named)}), but the return annotation is {spelled(returns)}; "
