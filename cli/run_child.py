@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Generator
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
 from deltaworks.cli.app import app
@@ -24,16 +24,17 @@ from deltaworks.errors import DeltaworksError
 _NEEDED = ("decide", "job_launch", "launch", "sources")
 """What the commands that carry runs out import when they begin: a third of the time that a small run takes."""
 
+_OPTIONS = {"folder": "project"}
+"""What fields of an origin are called on the command line, where that is something else."""
+
 
 def main(arguments: list[str]) -> None:
     """Wait for a run, and carry it out.
 
     Args:
-        arguments: the options that name the project, as JSON: project, file, module and lake.
+        arguments: where the project is, as `Origin.to_text` writes it.
     """
-    given: dict[str, str | None] = json.loads(arguments[0])
-    folder, file, module, lake = (given[name] for name in ("project", "file", "module", "lake"))
-    origin = Origin(Path(folder) if folder else None, Path(file) if file else None, module, lake)
+    origin = Origin.from_text(arguments[0])
     now = dt.datetime.now(dt.UTC)
     with contextlib.suppress(DeltaworksError):  # the command will say so again
         load_project(origin, os.environ, now)
@@ -47,7 +48,8 @@ def main(arguments: list[str]) -> None:
     today = dt.datetime.now(dt.UTC).date()
     if not begin_launch(store, Launch(**order["launch"]), dt.date.fromisoformat(order["since"]), today):
         return
-    named = (f"--{name}={value}" for name, value in given.items() if value is not None)
+    given = ((_OPTIONS.get(each.name, each.name), getattr(origin, each.name)) for each in fields(origin))
+    named = (f"--{option}={value}" for option, value in given if value is not None)
     with _config_file(order["config"]) as config:
         sys.argv = ["deltaworks", *order["arguments"], *config, *named]
         app()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -18,7 +17,6 @@ from deltaworks.errors import RequestError
 if TYPE_CHECKING:
     from deltaworks.engine.automation.code_watch import CodeWatch
     from deltaworks.engine.automation.daemon import Daemon, OnStop
-    from deltaworks.engine.workspace.project import Origin
     from deltaworks.io.heartbeats import Heartbeat
 
 StatusOption = Annotated[bool, typer.Option("--status", help="Say which daemons run on the lake, and how they are.")]
@@ -57,7 +55,7 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
     from deltaworks.engine.automation.upkeep import watched_upkeep
 
     settings, origin = session.settings(), session.origin()
-    program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", _named(origin)]
+    program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()]
     asked = settings.daemon
     parts = DaemonParts(
         session.open_lake(),
@@ -98,18 +96,6 @@ def run_until_stopped(daemon: Daemon, on_stop: OnStop) -> None:
 
 def _tell(session: Session, text: str) -> None:
     write(sys.stderr, f"{session.now():%Y-%m-%d %H:%M:%S} {text}")
-
-
-def _named(origin: Origin) -> str:
-    """Return the options that name a project, for another process."""
-    return json.dumps(
-        {
-            "project": None if origin.folder is None else str(origin.folder),
-            "file": None if origin.file is None else str(origin.file),
-            "module": origin.module,
-            "lake": origin.lake,
-        }
-    )
 
 
 def _show_status(session: Session) -> ExitCode:

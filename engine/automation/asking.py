@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from deltaworks.engine.automation.evaluation import Evaluation, read_answer
+from deltaworks.engine.automation.evaluation import Evaluation, read_answer, with_tags
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensing import Scene, sense
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
@@ -132,8 +132,7 @@ def _ask_schedule(around: Surroundings, schedule: Schedule, tick: Tick) -> Evalu
 
     def read(answer: object) -> Evaluation:
         found = read_answer(whose, answer, around.definitions.jobs, schedule.job.name)
-        tagged = (replace(each, tags={**schedule.tags, **each.tags}) for each in found.requests)
-        return replace(found, requests=tuple(tagged))
+        return with_tags(whose, found, schedule.tags)
 
     if schedule.asked is None:
         return read(schedule.closed(local))

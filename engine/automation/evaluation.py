@@ -76,6 +76,22 @@ def read_answer(whose: str, answer: object, jobs: Collection[str], job: str | No
     return Evaluation(skip_reason="; ".join(reasons) or "it asked for nothing")
 
 
+def with_tags(whose: str, evaluation: Evaluation, tags: Mapping[str, str]) -> Evaluation:
+    """Return an evaluation whose requests have tags beside their own, which come first.
+
+    Args:
+        whose: what answered, for messages.
+        evaluation: what it answered.
+        tags: those of the schedule or sensor.
+
+    Raises:
+        InvalidDefinition: they cannot be recorded.
+    """
+    shared = _tags(whose, tags)
+    requests = tuple(replace(each, tags={**shared, **each.tags}) for each in evaluation.requests)
+    return replace(evaluation, requests=requests)
+
+
 def asked_runs(evaluation: Evaluation, run_ids: Iterable[str]) -> tuple[AskedRun, ...]:
     """Return the requests as the ledger keeps them, each with its run's id."""
     return tuple(
@@ -109,16 +125,20 @@ def _checked(whose: str, request: RunRequest, jobs: Collection[str], job: str | 
     if name not in jobs:
         hint = did_you_mean(name, jobs, otherwise=" `deltaworks job list` shows which there are.")
         raise InvalidDefinition(f"{whose} asks for a run of job {_shown(name)}, which is not defined.{hint}")
-    for what, text in (("run key", request.run_key), ("partition", request.partition)):
-        if text is not None:
-            _text(whose, what, text)
     for what, given in (("tags", request.tags), ("config", request.config)):
         if not isinstance(cast("object", given), Mapping):
             raise InvalidDefinition(f"{whose} gives {_shown(given)} as the {what} of a RunRequest; expected a mapping")
-    for key, value in request.tags.items():
-        _text(whose, "tag", key)
-        _text(whose, f"value of tag {key!r}", value)
-    return replace(request, job=name, config=_config(whose, request.config))
+    return RunRequest(
+        None if request.partition is None else _text(whose, "partition", request.partition),
+        None if request.run_key is None else _text(whose, "run key", request.run_key),
+        _config(whose, request.config),
+        _tags(whose, request.tags),
+        _text(whose, "job", name),
+    )
+
+
+def _tags(whose: str, tags: Mapping[str, str]) -> dict[str, str]:
+    return {_text(whose, "tag", key): _text(whose, f"value of tag {key!r}", value) for key, value in tags.items()}
 
 
 def _config(whose: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,6 +158,15 @@ def _config(whose: str, config: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def plain(text: str) -> str:
+    """Return a text as one that every process can read: that of a `StrEnum` pickles by its class, which is user code's.
+
+    Args:
+        text: a text of any class.
+    """
+    return str.__str__(text)
+
+
 def _text(whose: str, what: str, text: object) -> str:
     if not isinstance(text, str) or not text:
         raise InvalidDefinition(f"{whose} gives {_shown(text)} as a {what}; expected a text that is not empty")
@@ -147,7 +176,7 @@ def _text(whose: str, what: str, text: object) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidDefinition(f"{whose} gives {_shown(text)} as a {what}, which is no valid Unicode") from error
-    return text
+    return plain(text)
 
 
 def _refuse_doubles(whose: str, requests: Iterable[RunRequest]) -> None:

@@ -126,11 +126,11 @@ class Location:
         """Give up what takes too long, or what a process took with it when it ended."""
         late = process.late(now_s)
         if process.is_over:
-            why = f"the process of the code location ended with {process.ending} before it answered"
+            why = f"the process of the code location {process.ending} before it answered"
             lost = [Answer(number, None, why) for number in process.asked]
             process.asked.clear()
             if not process.is_ready and process is self._process:
-                self._give_up(process, f"its process ended with {process.ending} while it was loaded", now_s)
+                self._give_up(process, f"its process {process.ending} while it was loaded", now_s)
             self._replace(process)
             return lost
         if late and process is self._process:
@@ -167,6 +167,8 @@ class _Process:
                 start_new_session=True,  # what user code starts ends with it
             )
         self.pid, self.started_s, self.is_ready, self.is_over = self._process.pid, now_s, False, False
+        self._unread = ""
+        """Why what it told could not be read; nothing: it could."""
         self.asked: dict[int, tuple[float, float]] = {}
         """By number: until when an answer is waited for, and how long that was."""
         with contextlib.suppress(OSError):  # it is over already, as will be seen
@@ -175,8 +177,10 @@ class _Process:
     @property
     def ending(self) -> str:
         """How it ended, for a sentence."""
+        if self._unread:
+            return f"was ended since it told what cannot be read ({self._unread})"
         code = self._process.poll()
-        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        return f"ended with signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
 
     def ask(self, question: Question, timeout_s: float, now_s: float) -> None:
         self.asked[question.number] = now_s + timeout_s, timeout_s
@@ -199,6 +203,10 @@ class _Process:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_ENDING_S)
                 self._end()
+        except Exception as error:  # noqa: BLE001 - what user code made is unpickled by its class, which may do anything
+            self._unread = f"{type(error).__name__}: {error}"
+            self.is_over = True
+            self._end()
         return told
 
     def late(self, now_s: float) -> list[tuple[int, float]]:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from deltaworks.engine.automation.commit_events import position_now, read_commits
 from deltaworks.engine.automation.ended_runs import cursor_now, read_ended
-from deltaworks.engine.automation.evaluation import Evaluation
+from deltaworks.engine.automation.evaluation import Evaluation, with_tags
 from deltaworks.engine.automation.file_arrivals import all_told, list_watched, read_arrivals
 from deltaworks.engine.automation.positions import read_positions, write_positions
 from deltaworks.engine.automation.sensor_answer import read_sensor_answer
@@ -168,8 +168,7 @@ def _read(sensor: Sensor, scene: Scene, answer: object) -> Evaluation:
         None if sensor.job is None else sensor.job.name,
         keeps_cursor=sensor.watches is None,
     )
-    tagged = (replace(each, tags={**sensor.tags, **each.tags}) for each in found.requests)
-    return replace(found, requests=tuple(tagged))
+    return with_tags(_whose(sensor), found, sensor.tags)
 
 
 def _with_notes(evaluation: Evaluation, notes: list[str]) -> Evaluation:

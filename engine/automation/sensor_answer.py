@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import cast
 
-from deltaworks.engine.automation.evaluation import Evaluation, read_answer
+from deltaworks.engine.automation.evaluation import Evaluation, plain, read_answer
 from deltaworks.engine.definitions.automation.run_request import SkipReason
 from deltaworks.engine.definitions.automation.sensor_result import SensorResult
 from deltaworks.engine.definitions.definitions import Definitions
@@ -59,7 +59,7 @@ def read_sensor_answer(
     }
     return replace(
         found,
-        cursor=answer.cursor,
+        cursor=None if answer.cursor is None else plain(answer.cursor),
         new_keys=_keys(whose, "add_partitions", answer.add_partitions, known, graph),
         gone_keys=_keys(whose, "remove_partitions", answer.remove_partitions, known, graph),
     )
@@ -103,5 +103,5 @@ def _keys(
             problem = key_refusal(graph(), known[name], chosen)
         if problem:
             raise InvalidDefinition(f"{whose}: {what} of {name!r}: {problem}")
-        found[name] = chosen
+        found[plain(name)] = tuple(map(plain, chosen))
     return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
@@ -76,6 +78,17 @@ class Origin:
     module: str | None = None
     lake: str | None = None
     environment: str | None = None
+
+    def to_text(self) -> str:
+        """Return this for another process."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_text(cls, text: str) -> Origin:
+        """Return what `to_text` has written."""
+        given: dict[str, Any] = json.loads(text)
+        paths = {name: Path(given[name]) for name in ("folder", "file") if given[name] is not None}
+        return cls(**{**given, **paths})
 
 
 def load_settings(origin: Origin, environ: Mapping[str, str]) -> Settings:

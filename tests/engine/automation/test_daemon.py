@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 import sys
 import time
@@ -97,11 +96,12 @@ class House:
 
     def daemon(self) -> Daemon:
         origin = Origin(file=self.folder / "tables.py", lake=str(self.folder / "lake"))
-        named = json.dumps({"project": None, "file": str(origin.file), "module": None, "lake": origin.lake})
         parts = DaemonParts(
             self.store,
             Location(partial(load_surroundings, origin), os.environ),
-            RunPool([sys.executable, "-P", "-m", "deltaworks.cli.run_child", named], os.environ, most=2, warm=0),
+            RunPool(
+                [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()], os.environ, most=2, warm=0
+            ),
             self.told.append,
             clock=self.clock,
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+from enum import StrEnum
 from itertools import count
 from typing import Any
 
 import pytest
 
 import deltaworks as dw
-from deltaworks.engine.automation.evaluation import MOST_REQUESTS, asked_runs, read_answer
+from deltaworks.engine.automation.evaluation import MOST_REQUESTS, asked_runs, read_answer, with_tags
 from deltaworks.errors import InvalidDefinition
 
 JOBS = ("daily", "weekly")
@@ -16,6 +18,15 @@ JOBS = ("daily", "weekly")
 
 def read(answer: Any, job: str | None = "daily") -> Any:
     return read_answer("schedule 'morning'", answer, JOBS, job)
+
+
+class Shop(StrEnum):
+    NORTH = "north"
+    DAILY = "daily"
+
+
+class ShopRequest(dw.RunRequest):
+    """A request of a class that only user code knows."""
 
 
 class Rude:
@@ -56,6 +67,17 @@ def test_requests_are_kept_with_the_ids_of_their_runs() -> None:
 
     assert (asked.run_id, asked.job, asked.partition, asked.run_key) == ("r1", "daily", "2026-01-01", "k")
     assert (asked.config, asked.tags) == ({"n": 1}, {"team": "ops"})
+
+
+def test_texts_and_requests_of_other_classes_are_taken_as_plain_ones() -> None:
+    tags = {Shop.NORTH: Shop.NORTH}
+    answer = read(ShopRequest(Shop.NORTH, Shop.NORTH, {Shop.NORTH: Shop.NORTH}, tags, Shop.DAILY))
+
+    tagged = with_tags("schedule 'morning'", answer, {Shop.DAILY: Shop.DAILY})
+
+    assert b"Shop" not in pickle.dumps([tagged, read(dw.SkipReason(Shop.NORTH))])
+    (request,) = tagged.requests
+    assert request == dw.RunRequest("north", "north", {"north": "north"}, {"daily": "daily", "north": "north"}, "daily")
 
 
 def test_a_flood_is_refused_at_its_beginning() -> None:

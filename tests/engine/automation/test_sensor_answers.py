@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,20 @@ def test_requests_keys_and_cursor_advance_together(tmp_path: Path) -> None:
     assert [(each.requests[0].partition, each.cursor) for each in (first, second)] == [("c1", "1"), ("c2", "2")]
     assert (second.new_keys, second.gone_keys) == ({"customers": ("c2",)}, {"customers": ("old",)})
     assert first.requests[0].tags == {"by": "sensor"}
+
+
+class Shop(StrEnum):
+    NORTH = "north"
+    PARTITIONS = "customers"
+
+
+def test_texts_of_other_classes_are_taken_as_plain_ones(tmp_path: Path) -> None:
+    keys = {Shop.PARTITIONS: [Shop.NORTH]}
+
+    found = answering(tmp_path, lambda _: dw.SensorResult((), Shop.NORTH, keys, keys, Shop.NORTH)).ask()
+
+    assert b"Shop" not in pickle.dumps(found)
+    assert (found.cursor, found.new_keys, found.skip_reason) == ("north", {"customers": ("north",)}, "north")
 
 
 @pytest.mark.parametrize(
