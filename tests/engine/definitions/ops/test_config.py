@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from pydantic import SecretStr
+from pydantic import Secret, SecretStr
 
 import deltaworks as dw
 from deltaworks.errors import InvalidDefinition
@@ -20,6 +20,15 @@ class Plain(dw.Config):
 
 class Secretive(Plain):
     token: SecretStr = SecretStr("none")
+
+
+class AnyType(dw.Config):
+    tokens: list[Secret[str]] | None = None
+    inner: AnyType | None = None
+
+
+class Later(dw.Config):
+    what: Undefined  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
 
 
 class Listed(dw.Config):
@@ -37,10 +46,22 @@ def test_an_op_whose_config_has_a_secret_is_refused() -> None:
         @dw.op
         def two(config: Listed) -> None: ...
 
+    with pytest.raises(InvalidDefinition, match=f"op 'any_type': AnyType {REFUSED}"):
+
+        @dw.op
+        def any_type(config: AnyType) -> None: ...
+
     with pytest.raises(InvalidDefinition, match=f"op 'three': Secretive {REFUSED}"):
 
         @dw.op(config=Secretive())
         def three(config: Plain) -> None: ...
+
+
+def test_an_op_may_come_before_what_its_config_names() -> None:
+    @dw.op
+    def early(config: Later) -> None: ...
+
+    assert early.signature.config_model is Later
 
 
 def test_a_job_whose_shared_config_has_a_secret_is_refused() -> None:
