@@ -171,6 +171,7 @@ def _run_assets(
         executor=kind,
         ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
         config=layers,
+        job=job,
     )
 
 
