@@ -98,20 +98,26 @@ def tagged(tags: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def read_asset_config(project: Project, given: Sequence[str] | None, job: AssetJob | None = None) -> list[ConfigLayer]:
-    """Read the `--config` options of a run of assets, after what their job says; all of it is seen to fit.
+    """Read the `--config` options of a run of assets; together with what their job says, all of it is seen to fit.
 
     Raises:
         RequestError: one cannot be read, names no asset or field, or a value does not fit.
     """
     # Imported here: --help must not load the engine.
     from deltaworks.engine.planning.asset_config import resolve_asset_config
-    from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.config_file import read_config
 
-    of_job = [] if job is None or not job.config else [ConfigLayer(f"job {job.name!r} ({job.where})", job.config)]
-    layers = [*of_job, *read_config(given or ())]
-    resolve_asset_config(project.graph, (), layers)
+    layers = read_config(given or ())
+    resolve_asset_config(project.graph, (), [*config_of(job), *layers])
     return layers
+
+
+def config_of(job: AssetJob | None) -> list[ConfigLayer]:
+    """Return what a job gives its assets."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.planning.job_config import ConfigLayer
+
+    return [] if job is None or not job.config else [ConfigLayer(f"job {job.name!r} ({job.where})", job.config)]
 
 
 def run_plan(
@@ -128,6 +134,7 @@ def run_plan(
     ended: Callable[[RunReport], None] | None = None,
     config: Sequence[ConfigLayer] = (),
     memory_mb: float | None = None,
+    job: AssetJob | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended.
 
@@ -145,6 +152,7 @@ def run_plan(
         ended: is told of the end before it is shown.
         config: what its assets are given; see `launch`.
         memory_mb: how much memory the run may take; none: as the settings say.
+        job: what it is a run of, whose config it takes.
 
     Raises:
         RequestError: an asset lacks a field of its config.
@@ -184,6 +192,7 @@ def run_plan(
             sharing=project.sharing,
             again=again,
             config=config,
+            job_config=config_of(job),
         )
     if ended is not None:
         ended(report)

@@ -33,11 +33,19 @@ from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job_result import JobResult
+    from deltaworks.engine.execution.decide import Decision
+    from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.execution.report import RunReport
+    from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
+    from deltaworks.io.ledger import RunEntry
 
 
 def run_job(
@@ -128,7 +136,6 @@ def _run_assets(
     priority: int,
     tick: str | None,
 ) -> ExitCode:
-    from deltaworks.engine.execution.asset_hooks import call_asset_hooks
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.planning.job_fit import refuse_unfit
@@ -159,18 +166,44 @@ def _run_assets(
         priority=priority,
         tick=entry.tick or tick,
     )
-    note = partial(_note, "note")
+    return run_job_plan(session, project, job, seen, decision, workers, entry, executor=kind, config=layers)
+
+
+def run_job_plan(
+    session: Session,
+    project: Project,
+    job: AssetJob,
+    seen: Observations,
+    decision: Decision,
+    workers: int | None,
+    entry: RunEntry,
+    skipped: Sequence[PartitionSkipped] = (),
+    executor: ExecutorKind | None = None,
+    config: Sequence[ConfigLayer] = (),
+) -> ExitCode:
+    """Carry out a plan of a job of assets, call the hooks of the job and show how it ended; see `run_plan`.
+
+    The project is what `with_retry` gives for the job.
+    """
+    from deltaworks.engine.execution.asset_hooks import call_asset_hooks
+
+    def call_hooks(report: RunReport) -> None:
+        note = partial(_note, "note")
+        call_asset_hooks(job, project.definitions, decision.plan, report, entry.job_partition, os.environ, note)
+
     return run_plan(
         session,
         project,
         seen,
         decision,
         workers,
-        command,
+        entry.command,
         entry,
-        executor=kind,
-        ended=lambda report: call_asset_hooks(job, project.definitions, decision.plan, report, key, os.environ, note),
-        config=layers,
+        skipped,
+        executor=executor,
+        ended=call_hooks,
+        config=config,
+        job=job,
     )
 
 

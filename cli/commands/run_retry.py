@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
-from deltaworks.cli.commands.job_run import run_ops
+from deltaworks.cli.commands.job_run import run_job_plan, run_ops
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import WorkersOption, run_plan, workers_of
 from deltaworks.cli.wording import counted
@@ -29,9 +29,11 @@ def retry(
 ) -> ExitCode:
     """Go on with a run: what it has committed is done, the rest is made from what it read then."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job import Job
     from deltaworks.engine.execution.attempt import begin_attempt, decide_retry
     from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.workspace.jobs import with_retry
     from deltaworks.io.ledger import find_run, read_runs
     from deltaworks.io.record import Kind
 
@@ -42,6 +44,8 @@ def retry(
         return _retry_ops(session, project, job, found, latest=latest, workers=workers)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
+    if isinstance(job, AssetJob):
+        project = with_retry(project, job, session.now())
     left = decide_retry(project.graph, project.store, found, latest=latest)
     if not left.decision.plan.planned:
         document: dict[str, Any] = {
@@ -55,7 +59,10 @@ def retry(
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
     entry = begin_attempt(project.store, found.run_id, found.command, session.now())
-    return run_plan(session, project, Observations(), left.decision, workers, found.command, entry, left.made_by_others)
+    seen, theirs = Observations(), left.made_by_others
+    if isinstance(job, AssetJob):
+        return run_job_plan(session, project, job, seen, left.decision, workers, entry, theirs)
+    return run_plan(session, project, seen, left.decision, workers, found.command, entry, theirs)
 
 
 def _retry_ops(

@@ -66,6 +66,7 @@ def launch(
     sharing: Sharing | None = None,
     again: DecideAgain | None = None,
     config: Sequence[ConfigLayer] = (),
+    job_config: Sequence[ConfigLayer] = (),
 ) -> RunReport:
     """Carry out a plan.
 
@@ -88,6 +89,7 @@ def launch(
         sharing: how much of what runs share they may have at a time; none: as much as they like.
         again: decides anew when the run has waited for others; none: what of the plan is asked for still.
         config: what its assets are given, beside what an earlier attempt was; later ones override earlier ones.
+        job_config: what its job gives them; what an earlier attempt was given overrides it.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -100,7 +102,7 @@ def launch(
     chosen.verify()
     entry = entry or begin_entry(command, now())
     before = ConfigLayer(f"run {entry.run_id}", entry.config)
-    entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (before, *config)))
+    entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (*job_config, before, *config)))
     hooks = own_hooks(graph, plan)
     asked_by_hooks = definitions.hook_resources(hook for own in hooks.values() for hook in own)
     others = [each for given in asked_by_hooks.values() for each in given.values()]

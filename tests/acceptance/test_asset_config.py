@@ -12,6 +12,8 @@ from pydantic import SecretStr
 
 import deltaworks as dw
 from deltaworks.errors import InvalidDefinition, RequestError
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
 from tests.acceptance.conftest import Here
 
 TABLES = """
@@ -161,6 +163,20 @@ def test_a_run_that_is_retried_goes_on_with_the_config_that_it_began_with(here: 
 
     assert (failed.code, again.code) == (1, 0), again.err
     assert len(rows(here, "small")) == 2
+
+
+def test_a_job_that_is_tried_again_keeps_the_config_that_its_run_was_given(here: Here) -> None:
+    job = 'job = dw.define_asset_job("job", ["small", "bare"], config={"small": {"most": 2}, "bare": {"url": "there"}})'
+    here.write("tables.py", TABLES.replace("[needed.url]})\n\n@dw.asset(retry", "fails})\n\n@dw.asset(retry") + job)
+
+    first = here.run("job", "run", "job", "--run-id", "r1", "--config", "small.most=5")
+    here.edit("tables.py", "fails", "[needed.url]")
+    again = here.run("job", "run", "job", "--run-id", "r1", "--config", "bare.url=elsewhere")
+
+    assert (first.code, again.code) == (1, 0), again.err
+    (entry,) = read_runs(Store.at(str(here.lake)))
+    assert entry.config == {"small": {"most": 5, "names": []}, "bare": {"url": "elsewhere"}}
+    assert (len(rows(here, "small")), rows(here, "bare")) == (5, [{"url": "elsewhere"}])
 
 
 class Plain(dw.Config):

@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 import deltaworks as dw
 from deltaworks.errors import InvalidDefinition, RunError
 from deltaworks.testing import FrozenClock
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 from tests.acceptance.running import PATIENCE_S, of_module, reached, started
 
 days = dw.DailyPartitions(start="2024-01-01", end="2024-01-04")
@@ -211,3 +211,45 @@ def test_a_canceled_run_tells_what_it_had_not_made(project: Project) -> None:
     }
     assert "note: hook 'stopped'" in err
     assert "the hook fails, too" in err
+
+
+RETRIED = """
+from pathlib import Path
+
+import polars as pl
+import deltaworks as dw
+
+HERE = Path(__file__).parent
+
+def write(line):
+    with (HERE / "told").open("a") as told:
+        told.write(line + "\\n")
+
+@dw.failure_hook
+def alarm(run: dw.RunEnded) -> None:
+    write(f"{run.job} {run.partition} {sorted(run.failures)}")
+
+@dw.asset(partitions=dw.StaticPartitions(["a", "b"]), partition_by="key")
+def broken(partition: dw.Partition) -> pl.LazyFrame:
+    write("called")
+    raise ConnectionError("not yet")
+
+job = dw.define_asset_job(
+    "job",
+    ["broken"],
+    partitions=dw.StaticPartitions(["a", "b"]),
+    hooks=[alarm],
+    retry=dw.RetryPolicy(max_retries=1, delay_s=0),
+)
+"""
+
+
+def test_a_run_of_a_job_that_is_retried_has_the_hooks_and_the_policy_of_the_job(here: Here) -> None:
+    here.write("tables.py", RETRIED)
+    once = ["called", "called", "job a ['broken']"]
+
+    failed = here.run("job", "run", "job", "--partition", "a")
+    again = here.run("runs", "retry", "latest")
+
+    assert (failed.code, again.code) == (1, 1), again.err
+    assert (here.folder / "told").read_text().splitlines() == once * 2
