@@ -87,8 +87,8 @@ class Origin:
     def from_text(cls, text: str) -> Origin:
         """Return what `to_text` has written."""
         given: dict[str, Any] = json.loads(text)
-        paths = {name: Path(given[name]) for name in ("folder", "file") if given[name] is not None}
-        return cls(**{**given, **paths})
+        folder, file = (None if (path := given.pop(name)) is None else Path(path) for name in ("folder", "file"))
+        return cls(folder, file, **given)
 
 
 def load_settings(origin: Origin, environ: Mapping[str, str]) -> Settings:
