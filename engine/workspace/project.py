@@ -87,7 +87,7 @@ class Origin:
     def from_text(cls, text: str) -> Origin:
         """Return what `to_text` has written."""
         given: dict[str, Any] = json.loads(text)
-        paths = {name: Path(given[name]) for name in ("folder", "file") if given[name] is not None}
+        paths: dict[str, Any] = {name: Path(given[name]) for name in ("folder", "file") if given[name] is not None}
         return cls(**{**given, **paths})
 
 
