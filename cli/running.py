@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.job_result import JobResult
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
-    from deltaworks.engine.execution.events import PartitionSkipped
+    from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped
     from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
@@ -135,6 +135,7 @@ def run_plan(
     config: Sequence[ConfigLayer] = (),
     memory_mb: float | None = None,
     job: AssetJob | None = None,
+    begun: Callable[[], None] | None = None,
 ) -> ExitCode:
     """Carry out a plan and show how it ended.
 
@@ -153,6 +154,7 @@ def run_plan(
         config: what its assets are given; see `launch`.
         memory_mb: how much memory the run may take; none: as the settings say.
         job: what it is a run of, whose config it takes.
+        begun: is called when the run has begun, and its plan is kept.
 
     Raises:
         RequestError: an asset lacks a field of its config.
@@ -168,10 +170,10 @@ def run_plan(
     if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        begun = entry or begin_entry(command, session.now())
-        failed = note_held_back(project.store, plan, begun) if plan.held else None
-        if failed is None and (begun.earlier or begun.tick is not None):  # whoever asked for it looks for its end
-            end_with_nothing_left(project.store, begun, session.now(), has_failed=bool(seen.faults))
+        own = entry or begin_entry(command, session.now())
+        failed = note_held_back(project.store, plan, own) if plan.held else None
+        if failed is None and (own.earlier or own.tick is not None):  # whoever asked for it looks for its end
+            end_with_nothing_left(project.store, own, session.now(), has_failed=bool(seen.faults))
         session.output.show(_nothing_to_do(project, seen, decision, failed))
         return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
@@ -185,7 +187,7 @@ def run_plan(
             command=command,
             environ=os.environ,
             now=session.now,
-            tell=tell,
+            tell=tell if begun is None else _telling(begun, tell),
             stop=stop,
             entry=entry,
             skipped=skipped,
@@ -199,6 +201,19 @@ def run_plan(
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)
+
+
+def _telling(begun: Callable[[], None], tell: EventSink) -> EventSink:
+    """Return what hears the events of a run and calls something when it has begun."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.execution.events import RunStarted
+
+    def hear(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            begun()
+        tell(event)
+
+    return hear
 
 
 @contextmanager

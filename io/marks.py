@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deltaworks.errors import StorageError
 from deltaworks.io.store import ENGINE_FOLDER, Store
-from deltaworks.io.ticks import number_id
+from deltaworks.io.ticks import TickKind, kind_of, number_id
 
 FOLDER = f"{ENGINE_FOLDER}/state/ticks"
 
@@ -31,20 +31,31 @@ def next_id(mark: Mark | None) -> str:
     return number_id(1 if mark is None else int(mark.tick_id) + 1)
 
 
-def read_mark(store: Store, name: str) -> Mark | None:
+def read_mark(store: Store, name: str, kind: TickKind) -> Mark | None:
     """Return how far a schedule or sensor is; none if it has no mark yet.
 
+    Args:
+        store: the lake.
+        name: of the schedule or sensor.
+        kind: which of them it is.
+
     Raises:
-        StorageError: its mark is damaged.
+        StorageError: its mark is damaged, or one of the other kind.
     """
     path = max(store.list(f"{FOLDER}/{name}"), default=None)
     content = None if path is None else store.read(path)
     if path is None:
         return None
     if content is None:
-        return read_mark(store, name)  # a later one has just taken its place
+        return read_mark(store, name, kind)  # a later one has just taken its place
+    tick_id = path.rpartition("/")[2].removesuffix(".json")
+    if kind_of(tick_id) is not kind:
+        raise StorageError(
+            f"{store.uri(path)} says how far something else named {name!r} was, and no {kind}; give the {kind} another "
+            "name, or delete the file to begin anew"
+        )
     try:
-        return Mark(path.rpartition("/")[2].removesuffix(".json"), json.loads(content)["cursor"])
+        return Mark(tick_id, json.loads(content)["cursor"])
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{store.uri(path)} is damaged ({type(error).__name__}: {error}); restore it, or delete it to begin anew"

@@ -136,6 +136,17 @@ def instant_of(tick_id: str) -> dt.datetime:
     return dt.datetime.strptime(tick_id, "%Y-%m-%dT%H%MZ").replace(tzinfo=dt.UTC)
 
 
+def kind_of(tick_id: str) -> TickKind | None:
+    """Return what a tick is one of, as its id tells; none: it is no id."""
+    if tick_id.isdecimal():
+        return TickKind.SENSOR
+    try:
+        instant_of(tick_id)
+    except ValueError:
+        return None
+    return TickKind.SCHEDULE
+
+
 def number_id(number: int) -> str:
     """Return the id of a sensor's tick, counted from 1; ids sort as numbers do."""
     return f"{number:0{_NUMBER_DIGITS}d}"

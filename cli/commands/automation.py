@@ -55,13 +55,16 @@ def tick(
     if dry_run:
         session.output.show(View(_tick_json(found), tuple(_tick_lines(found))))
         return ExitCode.DONE
-    rounds.keep()
     if not found.requests:
+        rounds.keep()
         session.output.show(View(_tick_json(found), (*observed_lines(seen, project.graph), *_tick_lines(found))))
         return ExitCode.FAILED if seen.faults else ExitCode.DONE
     asked = Question(Request(found.requests), observe(project.graph, project.store))
     decision = decide_on(project.graph, asked, only=frozenset({Only.ALL}), unseen=seen.faults)
-    return run_plan(session, project, seen, decision, workers, command, executor=kind)
+    if not decision.plan.planned:
+        rounds.keep()
+    # Not before the run has begun: if this process ends earlier, the next tick asks for the same.
+    return run_plan(session, project, seen, decision, workers, command, executor=kind, begun=rounds.keep)
 
 
 def simulate(

@@ -153,8 +153,10 @@ class Daemon:
             if self._on_stop is OnStop.CANCEL and not self._is_canceled:
                 self._is_canceled = True
                 self._pool.terminate()
-        for ended in self._pool.poll(now.running_s):
+        for ended in self._pool.poll():
             self._carrying.ended(ended)
+        with self._noting("starting a process"):
+            self._pool.start(now.running_s)
 
     def _reload_if_asked(self, now: Moment) -> None:
         code = self._parts.code
@@ -257,10 +259,10 @@ class Daemon:
 
     @contextmanager
     def _noting(self, name: str = "") -> Generator[None]:
-        """Tell what is wrong with the lake, once; what was to be done is done when it is right again."""
+        """Tell what is wrong with the lake or the machine, once; what was to be done is done when it is right again."""
         try:
             yield
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             text = f"{name}: {error}" if name else str(error)
             if text != self._problem:
                 self._problem = text

@@ -89,7 +89,7 @@ class Location:
             now_s: a clock that nobody turns.
         """
         if self._process is None and now_s >= self._again_s:
-            self._process = _Process(self._load, self._environ, now_s)
+            self._start(now_s)
         answers: list[Answer] = []
         for process in self._all():
             for told in process.hear():
@@ -118,6 +118,12 @@ class Location:
         for process in self._all():
             process.end()
         self._process, self._old = None, []
+
+    def _start(self, now_s: float) -> None:
+        try:
+            self._process = _Process(self._load, self._environ, now_s)
+        except OSError as error:  # the machine has no room for it now
+            self.fault, self._again_s = f"its process could not be started ({error})", now_s + AGAIN_S
 
     def _all(self) -> list[_Process]:
         return [*self._old, *([] if self._process is None else [self._process])]

@@ -90,15 +90,23 @@ class RunPool:
         """Carry out nothing more than what has begun."""
         self._queue.clear()
 
-    def poll(self, now_s: float) -> list[RunEnded]:
-        """Begin what there is room for, see to the processes that wait, and return what has ended."""
-        if self._last_run_s is None:
-            self._last_run_s = now_s
-        ended = [
+    def poll(self) -> list[RunEnded]:
+        """Return what has ended."""
+        return [
             RunEnded(runner.order, code, runner.said()) for runner, code in self._ended() if runner.order is not None
         ]
+
+    def start(self, now_s: float) -> None:
+        """Begin what there is room for, and see to the processes that wait.
+
+        Raises:
+            OSError: a process could not be started; what it was to do is begun the next time.
+        """
+        if self._last_run_s is None:
+            self._last_run_s = now_s
         while self._queue and len(self._running) < self._most:
-            self._begin(self._queue.pop(0))
+            self._begin(self._queue[0])
+            self._queue.pop(0)
             self._last_run_s = now_s
         self._waiting = [each for each in self._waiting if each.poll() is None]
         is_warm = now_s - self._last_run_s < WARM_S
@@ -106,7 +114,6 @@ class RunPool:
             self._waiting.append(_Runner(self._program, self._environ))
         elif not is_warm:
             self._dismiss()
-        return ended
 
     def reload(self) -> None:
         """Dismiss the processes that wait: what they have loaded is not what there is now."""
@@ -148,14 +155,18 @@ class _Runner:
     def __init__(self, program: Sequence[str], environ: Mapping[str, str]) -> None:
         self.order: RunOrder | None = None
         self._written: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with this object
-        self._process = subprocess.Popen(  # noqa: S603 - a program of our own
-            program,
-            env=dict(environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._written,
-            start_new_session=True,  # neither Ctrl-C nor the end of the daemon is the run's
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - a program of our own
+                program,
+                env=dict(environ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self._written,
+                start_new_session=True,  # neither Ctrl-C nor the end of the daemon is the run's
+            )
+        except OSError:
+            self._written.close()
+            raise
 
     def tell(self, order: RunOrder) -> bool:
         """Tell the process what to do, and return whether it was there to hear it."""

@@ -94,8 +94,8 @@ class ScheduleWatch:
 
     def settled(self, entry: TickEntry) -> None:
         """Move on past a tick that is decided, unless an earlier one is not."""
-        if not entry.is_decided:
-            return
+        if not entry.is_decided or entry.kind is not TickKind.SCHEDULE:
+            return  # it is tried again, or it was a sensor before
         tick = instant_of(entry.tick_id)
         self._pending.pop(tick, None)
         decided = max(tick, self._after or tick)
@@ -105,14 +105,14 @@ class ScheduleWatch:
             self._move(reached)
 
     def _begin(self, moment: Moment) -> dt.datetime:
-        mark = read_mark(self._store, self._watched.name)
+        mark = read_mark(self._store, self._watched.name, TickKind.SCHEDULE)
         if mark is not None:
             return instant_of(mark.tick_id)
         return begin_now(self._store, self._watched.name, moment.now)
 
     def _look(self, after: dt.datetime, moment: Moment) -> None:
         """Look for ticks that have become due since the last look; others may have moved on meanwhile."""
-        mark = read_mark(self._store, self._watched.name)
+        mark = read_mark(self._store, self._watched.name, TickKind.SCHEDULE)
         after = max(after, after if mark is None else instant_of(mark.tick_id))
         watched = self._watched
         due = due_instants(self._rhythm, after, moment.now, self._up, watched.catchup, watched.catchup_limit)

@@ -24,7 +24,7 @@ def read_cursor(store: Store, sensor: Sensor) -> str | None:
     Raises:
         StorageError: its mark is damaged.
     """
-    mark = read_mark(store, sensor.name)
+    mark = read_mark(store, sensor.name, TickKind.SENSOR)
     return None if mark is None else mark.cursor
 
 
@@ -36,7 +36,7 @@ def begin_cursor(sensor: Sensor, scene: Scene) -> str | None:
     Raises:
         StorageError: what it watches cannot be read, or the lake cannot be written.
     """
-    if read_mark(scene.store, sensor.name) is None:
+    if read_mark(scene.store, sensor.name, TickKind.SENSOR) is None:
         cursor = first_cursor(sensor, scene)
         if cursor is not None:
             advance_mark(scene.store, sensor.name, Mark(number_id(0), cursor))
@@ -59,7 +59,7 @@ def set_cursor(sensor: Sensor, scene: Scene, wanted: str, by: str, at: dt.dateti
         StorageError: what it watches cannot be read, or the lake cannot be written.
     """
     for _ in range(_MAX_TRIES):
-        mark = read_mark(scene.store, sensor.name)
+        mark = read_mark(scene.store, sensor.name, TickKind.SENSOR)
         cursor = _cursor(sensor, scene, wanted, None if mark is None else mark.cursor)
         now = at.isoformat()
         entry = TickEntry(

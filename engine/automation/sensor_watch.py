@@ -127,12 +127,15 @@ class SensorWatch:
 
     def settled(self, entry: TickEntry) -> None:
         """Look again, from where a decision has left the sensor."""
+        if entry.kind is not TickKind.SENSOR:
+            return  # it was a schedule before
         if self._pending is not None and entry.tick_id >= self._pending.tick_id:
             self._pending = None
             self._marked_s = None
 
     def _read_mark(self, moment: Moment) -> None:
-        self._mark, self._marked_s = read_mark(self._store, self._watched.name), moment.running_s
+        self._mark = read_mark(self._store, self._watched.name, TickKind.SENSOR)
+        self._marked_s = moment.running_s
 
 
 class _AtIntervals:

@@ -195,7 +195,7 @@ class Ticking:
                 if self._claim_next(claim):
                     self._settle(decided, watches.get(claim.name))
                     self._carry(decided)
-            elif claim.name in watched and claim.name in watches:
+            elif claim.name in watched and claim.name in watches and watched[claim.name].kind is claim.kind:
                 self._ask_again(claim, watched[claim.name], moment)
 
     def _ask_again(self, claim: TickClaim, watched: Watched, moment: Moment) -> None:
@@ -284,7 +284,7 @@ def _due(store: Store, claim: TickClaim, moment: Moment) -> DueTick | None:
     """Return a claimed tick as it was due; none if it is past."""
     if claim.kind is TickKind.SCHEDULE:
         return DueTick(claim.tick_id, instant_of(claim.tick_id))
-    mark = read_mark(store, claim.name)
+    mark = read_mark(store, claim.name, TickKind.SENSOR)
     if next_id(mark) != claim.tick_id:
         return None
     return DueTick(claim.tick_id, moment.now, None if mark is None else mark.cursor)

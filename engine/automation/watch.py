@@ -11,9 +11,9 @@ How schedules and sensors plug into the daemon:
   returns an `Evaluation`), records the decision, moves the mark, starts the runs, and tells the watch by `settled`. It
   tries again what failed. None of that is the watch's business; time limits, retries, claims and takeover neither.
 
-A sensor's tick is numbered: `next_id(read_mark(store, name))`, with the cursor of that mark. So two daemons that see
-the same commit ask for the same tick, and one decision is made. An answer without requests, keys or a new cursor takes
-no number: it is noted, and the same tick is due again when the watch says so.
+A sensor's tick is numbered: `next_id(read_mark(store, name, kind))`, with the cursor of that mark. So two daemons that
+see the same commit ask for the same tick, and one decision is made. An answer without requests, keys or a new cursor
+takes no number: it is noted, and the same tick is due again when the watch says so.
 """
 
 from __future__ import annotations

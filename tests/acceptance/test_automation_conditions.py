@@ -131,6 +131,27 @@ def test_a_tick_makes_what_is_asked_for_and_the_next_one_nothing(shop: Shop) -> 
     assert {each["job"] for each in run("runs", "list", "--json").json} == {None}
 
 
+def test_a_tick_that_ends_before_its_run_has_begun_forgets_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, launched = shop.project.run, "deltaworks.engine.execution.launch"
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object, **_named: object) -> None:
+        raise Killed
+
+    for step in ("launch", "keep_plan"):
+        with monkeypatch.context() as patched:
+            patched.setattr(f"{launched}.{step}", kill)
+            with pytest.raises(Killed):
+                run("automation", "tick")
+        assert automation(shop, "daily")["at"] is None, "nothing is remembered"
+
+    made = run("automation", "tick", "--json")
+    assert (made.code, made.json["totals"]["materialized"]) == (0, 5), made.err
+    assert automation(shop, "daily")["at"] is not None
+
+
 def test_a_simulation_needs_a_condition_and_a_time_that_is_over(here: Here) -> None:
     open_shop(here)
 

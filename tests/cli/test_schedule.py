@@ -67,8 +67,8 @@ def test_a_schedule_that_is_started_begins_now_for_all_daemons(shop: Any) -> Non
     assert shop.run("schedule", "stop", "morning").code == 0
 
     assert read_switches(shop.store) == {"closed": True, "morning": False}
-    assert read_mark(shop.store, "closed") is not None
-    assert read_mark(shop.store, "morning") is None  # it was on, so nothing of it is forgotten
+    assert read_mark(shop.store, "closed", TickKind.SCHEDULE) is not None
+    assert read_mark(shop.store, "morning", TickKind.SCHEDULE) is None  # it was on, so nothing of it is forgotten
 
 
 def test_ticks_are_shown_with_what_came_of_them(shop: Any) -> None:

@@ -123,14 +123,26 @@ def test_a_damaged_tick_is_told_with_what_to_do(lake):
 
 
 def test_a_mark_never_moves_back(lake):
-    assert read_mark(lake.store, "eager") is None
+    assert read_mark(lake.store, "eager", TickKind.SENSOR) is None
     assert next_id(None) == number_id(1)
     for number, cursor in ((1, "a"), (12, "c"), (2, "b")):
         advance_mark(lake.store, "eager", Mark(number_id(number), cursor))
 
-    assert read_mark(lake.store, "eager") == Mark(number_id(12), "c")
-    assert next_id(read_mark(lake.store, "eager")) == number_id(13)
+    assert read_mark(lake.store, "eager", TickKind.SENSOR) == Mark(number_id(12), "c")
+    assert next_id(read_mark(lake.store, "eager", TickKind.SENSOR)) == number_id(13)
     assert len(list(lake.store.list("_deltaworks/state/ticks"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("tick_id", "kind"),
+    [(TICK, TickKind.SENSOR), (number_id(12), TickKind.SCHEDULE), ("2026-13-01T0600Z", TickKind.SCHEDULE)],
+)
+def test_a_mark_of_the_other_kind_is_none(lake, tick_id, kind):
+    advance_mark(lake.store, "eager", Mark(tick_id, "c"))
+
+    told = f"{tick_id}.json says how far something else named 'eager' was, and no {kind}; give the {kind} another name"
+    with pytest.raises(StorageError, match=told):
+        read_mark(lake.store, "eager", kind)
 
 
 def test_a_daemon_that_wakes_up_between_the_looks_of_others_moves_no_mark_back(lake):
@@ -138,7 +150,7 @@ def test_a_daemon_that_wakes_up_between_the_looks_of_others_moves_no_mark_back(l
 
     lake.store.put_new(f"_deltaworks/state/ticks/eager/{number_id(3)}.json", b'{"cursor": "old"}')
 
-    assert read_mark(lake.store, "eager") == Mark(number_id(12), "c")
+    assert read_mark(lake.store, "eager", TickKind.SENSOR) == Mark(number_id(12), "c")
 
 
 def test_a_run_key_is_of_the_first_tick_that_asks_for_ever(lake):

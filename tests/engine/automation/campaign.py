@@ -69,8 +69,9 @@ def daemon(lake: str, begun_s: float, ticks: int) -> None:
         peers.look(now.running_s)
         ticking.take_over({NAME: watched}, {NAME: watch}, carrying.__contains__, now)
         carrying.work(now)
-        for ended in pool.poll(now.running_s):
+        for ended in pool.poll():
             carrying.ended(ended)
+        pool.start(now.running_s)
         time.sleep(0.05)
 
 

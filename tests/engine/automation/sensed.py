@@ -69,7 +69,7 @@ class Watching:
 
     @property
     def next_tick(self) -> str:
-        return next_id(read_mark(self.store, self.sensor.name))
+        return next_id(read_mark(self.store, self.sensor.name, TickKind.SENSOR))
 
 
 def write_days(folder: Path, *days: int, mode: Any = "append", **metadata: Any) -> None:

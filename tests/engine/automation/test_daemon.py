@@ -14,17 +14,22 @@ import pytest
 
 import deltaworks as dw
 from deltaworks.engine.automation.daemon import Daemon, DaemonParts, OnStop, moment
+from deltaworks.engine.automation.launches import Launch
 from deltaworks.engine.automation.location import Location
 from deltaworks.engine.automation.location_load import load_surroundings
-from deltaworks.engine.automation.run_pool import RunPool
+from deltaworks.engine.automation.run_pool import RunOrder, RunPool
+from deltaworks.engine.automation.schedule_watch import WatchedSchedule
+from deltaworks.engine.automation.sensor_watch import WatchedSensor
 from deltaworks.engine.automation.watch import Moment
+from deltaworks.engine.definitions.automation.schedule import CatchUp
+from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.workspace.project import Origin
 from deltaworks.io.heartbeats import read_heartbeats
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.marks import Mark, advance_mark
 from deltaworks.io.store import Store
 from deltaworks.io.switches import set_switch
-from deltaworks.io.ticks import TickEntry, instant_id, open_ticks, read_ticks
+from deltaworks.io.ticks import TickEntry, instant_id, number_id, open_ticks, read_ticks
 
 DUE = dt.datetime(2026, 1, 2, 6, 0, tzinfo=dt.UTC)
 """The only tick of the schedules below that the clock comes to."""
@@ -94,13 +99,17 @@ class House:
         for name in names:
             advance_mark(self.store, name, Mark(instant_id(DUE - dt.timedelta(days=1))))
 
-    def daemon(self) -> Daemon:
+    def daemon(self, warm: int = 0) -> Daemon:
         origin = Origin(file=self.folder / "tables.py", lake=str(self.folder / "lake"))
+        self.location = Location(partial(load_surroundings, origin), os.environ)
         parts = DaemonParts(
             self.store,
-            Location(partial(load_surroundings, origin), os.environ),
+            self.location,
             RunPool(
-                [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()], os.environ, most=2, warm=0
+                [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()],
+                os.environ,
+                most=2,
+                warm=warm,
             ),
             self.told.append,
             clock=self.clock,
@@ -192,3 +201,53 @@ def test_a_dead_daemons_tick_is_taken_over_and_a_stopped_schedule_does_not_tick(
     beats = {beat.daemon_id: beat for beat in read_heartbeats(home.store)}
     assert [beats[each.daemon_id].stopped_at is not None for each in (dead, heir)] == [True, True]
     assert (beats[heir.daemon_id].facts["watched"], beats[heir.daemon_id].facts["on"]) == (2, 1)
+
+
+def test_a_daemon_lives_through_names_of_another_kind_and_processes_that_cannot_be_started(
+    house: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = house("")
+    schedule = WatchedSchedule("both", (Cron("0 6 * * *"),), "UTC", CatchUp.LAST, 1, True, 1.0)
+    sensor = WatchedSensor("each", None, 1.0, True, 1.0)
+    advance_mark(home.store, "both", Mark(number_id(1)))
+    advance_mark(home.store, "each", Mark(instant_id(DUE)))
+
+    def refuse(*_: object, **_named: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("subprocess.Popen", refuse)
+    daemon = home.daemon(warm=1)
+    home.location.watched, home.location.loads = (schedule, sensor), 1
+    daemon.step()
+    daemon.step()
+
+    uri = home.store.uri("_deltaworks/state/ticks")
+    no_schedule = f"both: {uri}/both/{number_id(1)}.json says how far something else named 'both' was, and no schedule"
+    no_sensor = f"each: {uri}/each/{instant_id(DUE)}.json says how far something else named 'each' was, and no sensor"
+    assert any(told.startswith(no_schedule) for told in home.told)
+    assert any(told.startswith(no_sensor) for told in home.told)
+    assert "starting a process: [Errno 12] Cannot allocate memory" in home.told
+    refused = "its process could not be started ([Errno 12] Cannot allocate memory)"
+    assert home.told.count(f"the project cannot be loaded: {refused}") == 1
+
+
+def test_a_run_whose_process_cannot_be_started_is_begun_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = RunPool([sys.executable, "-c", ""], os.environ, most=1, warm=0)
+    order = RunOrder(Launch("morning", instant_id(DUE), "r1", 1), (), {}, "2026-01-02")
+    pool.submit(order)
+
+    def refuse(*_: object, **_named: object) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("subprocess.Popen", refuse)
+        with pytest.raises(OSError, match="Cannot allocate memory"):
+            pool.start(0.0)
+    assert (pool.queued, pool.running) == ((order,), ())
+
+    pool.start(1.0)
+
+    assert (pool.queued, pool.running) == ((), (order,))
+    while not (ended := pool.poll()):
+        time.sleep(0.01)
+    assert [each.order for each in ended] == [order]
