@@ -12,7 +12,8 @@ from deltaworks.cli.failures import failure_lines, failures_json
 from deltaworks.cli.observing import observe_needed, observed_json, observed_lines
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.progress import progress
-from deltaworks.cli.running import rows_left_out_lines, stoppable
+from deltaworks.cli.running import rows_left_out_lines
+from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError, RunError
 

@@ -1,13 +1,11 @@
-"""Running: carry out a plan from the command line, with progress, Ctrl-C and a report at the end."""
+"""Running: carry out a plan from the command line, with progress and a report at the end."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +17,7 @@ from deltaworks.cli.failures import SHOWN_FAILURES, failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.progress import progress
+from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import (
     counted,
     left_out_json,
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.execution.stop import Stop
     from deltaworks.engine.execution.workers import Workers
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
@@ -214,32 +212,6 @@ def _telling(begun: Callable[[], None], tell: EventSink) -> EventSink:
         tell(event)
 
     return hear
-
-
-@contextmanager
-def stoppable() -> Generator[Stop]:
-    """Turn the first Ctrl-C into a request to stop; a second one ends the process at once. SIGTERM cancels."""
-    # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.stop import Stop
-
-    stop = Stop()
-
-    def ask(_signal: int, _frame: object) -> None:
-        if stop.is_asked:
-            # A call may hang for ever; what is committed is safe whenever the process ends. The cursor comes back.
-            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"")
-            os._exit(130)
-        stop.finish("interrupted by Ctrl-C")
-
-    def cancel(_signal: int, _frame: object) -> None:
-        stop.cancel("canceled by SIGTERM")
-
-    before = {number: signal.signal(number, act) for number, act in ((signal.SIGINT, ask), (signal.SIGTERM, cancel))}
-    try:
-        yield stop
-    finally:
-        for number, act in before.items():
-            signal.signal(number, act)
 
 
 def workers_of(

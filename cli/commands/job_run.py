@@ -24,11 +24,11 @@ from deltaworks.cli.running import (
     read_asset_config,
     read_executor,
     run_plan,
-    stoppable,
     tagged,
     workers_of,
 )
 from deltaworks.cli.step_progress import step_progress
+from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
