@@ -231,15 +231,6 @@ def read_tick(store: Store, name: str, tick_id: str) -> TickEntry | None:
     return _read(store, _path(name, tick_id))
 
 
-def read_note(store: Store, name: str, tick_id: str) -> TickEntry | None:
-    """Return what was noted last of a tick before it was decided; none if nothing was.
-
-    Raises:
-        StorageError: it is damaged.
-    """
-    return _read(store, _path(name, tick_id, _NOTE))
-
-
 def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEntry]:
     """Return the ticks of a name, the latest first; of one that was noted before it was decided, the decision.
 

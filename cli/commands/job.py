@@ -34,7 +34,7 @@ def jobs_view(project: Project) -> View:
         (
             Cell(job.name, "strong"),
             _made_of(job),
-            str(job.partitions),
+            str(job.partitions) if job.partitions.dimensions else Cell("-", "quiet"),
             Cell(job.description.partition("\n")[0], "quiet"),
         )
         for job in jobs

@@ -81,7 +81,7 @@ def launch_job(
     tell: StepEventSink,
     stop: Stop,
 ) -> JobResult:
-    """Run a job on threads of this process.
+    """Run a job, on threads of this process or in processes of its own.
 
     Args:
         request: what is asked for.

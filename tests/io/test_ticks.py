@@ -28,7 +28,6 @@ from deltaworks.io.ticks import (
     note_tick,
     number_id,
     open_ticks,
-    read_note,
     read_tick,
     read_ticks,
     tick_run_id,
@@ -99,7 +98,7 @@ def test_a_failed_attempt_is_no_decision(lake):
     note_tick(lake.store, failed)
 
     assert read_tick(lake.store, "morning", TICK) is None
-    assert read_note(lake.store, "morning", TICK) == failed
+    assert read_ticks(lake.store, "morning") == [failed]
     assert read_ticks(lake.store, "morning") == [failed]
     decided = decide_tick(lake.store, entry(attempt=2))
     assert read_ticks(lake.store, "morning") == [decided]
