@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
     from deltaworks.engine.execution.executor_kind import ExecutorKind
-    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.execution.jobs.job_launch import JobRequest
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.planning.job_config import ConfigLayer
@@ -69,7 +69,7 @@ def run_job(
     """Run a job now."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.execution.jobs.job_launch import JobRequest
     from deltaworks.engine.workspace.config_file import read_config
     from deltaworks.engine.workspace.jobs import find_job, partitions_of
 
@@ -104,7 +104,7 @@ def run_job(
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
     """Run a job of ops, and show how it ended."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.job_launch import launch_job
+    from deltaworks.engine.execution.jobs.job_launch import launch_job
 
     with stoppable() as stop, step_progress() as tell:
         result = launch_job(

@@ -69,7 +69,7 @@ def _retry_ops(
     session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool, workers: int | None
 ) -> ExitCode:
     """Go on with a run of a job of ops: what its steps gave is there, the others are run."""
-    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.execution.jobs.job_launch import JobRequest
     from deltaworks.engine.workspace.jobs import partitions_of
 
     if latest:

@@ -19,7 +19,7 @@ from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.step_tree import StepBranch
+    from deltaworks.engine.execution.jobs.step_tree import StepBranch
     from deltaworks.io.kept import KeptRows
     from deltaworks.io.ledger import RunEntry
     from deltaworks.io.store import Store

@@ -24,7 +24,7 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, res
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.asset_hooks import ENDINGS, call_asset_hooks, ends_of
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.job_launch import JobRequest, launch_job
+from deltaworks.engine.execution.jobs.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers import Workers

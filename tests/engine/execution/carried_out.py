@@ -25,7 +25,7 @@ from deltaworks.engine.definitions.ops.sources import Constant
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.children import Children
 from deltaworks.engine.execution.executor import Executor, ThreadExecutor, guarded
-from deltaworks.engine.execution.step_task import StepOutcome, StepTask
+from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.errors import DeltaworksError

@@ -9,7 +9,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.ops.sources import Constant, Path
-from deltaworks.engine.execution.op_call import Returned
+from deltaworks.engine.execution.jobs.op_call import Returned
 from deltaworks.engine.planning.step_agenda import Argument, GivenValue, Listed
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.io.dtypes import Json

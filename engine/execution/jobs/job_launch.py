@@ -15,21 +15,21 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.execution.attempt import begin_attempt
-from deltaworks.engine.execution.earlier import NOTHING, Earlier, read_earlier
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.executor import ThreadExecutor
-from deltaworks.engine.execution.job_book import JobBook
-from deltaworks.engine.execution.job_run import ENDINGS, JobRun
+from deltaworks.engine.execution.jobs.earlier import NOTHING, Earlier, read_earlier
+from deltaworks.engine.execution.jobs.job_book import JobBook
+from deltaworks.engine.execution.jobs.job_run import ENDINGS, JobRun
+from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
+from deltaworks.engine.execution.jobs.step_events import JobStarted, StepEventSink
+from deltaworks.engine.execution.jobs.step_hooks import StepHooks
+from deltaworks.engine.execution.jobs.step_journal import StepJournal
+from deltaworks.engine.execution.jobs.step_values import StepValues
+from deltaworks.engine.execution.jobs.step_workers import CallsOf, away, start_steps
+from deltaworks.engine.execution.jobs.table_reads import TableReads, pin_tables
 from deltaworks.engine.execution.resource_scope import resource_scope
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.engine.execution.step_call import StepCalls, Surroundings
-from deltaworks.engine.execution.step_events import JobStarted, StepEventSink
-from deltaworks.engine.execution.step_hooks import StepHooks
-from deltaworks.engine.execution.step_journal import StepJournal
-from deltaworks.engine.execution.step_values import StepValues
-from deltaworks.engine.execution.step_workers import CallsOf, away, start_steps
 from deltaworks.engine.execution.stop import Stop
-from deltaworks.engine.execution.table_reads import TableReads, pin_tables
 from deltaworks.engine.execution.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.job_config import ConfigLayer, merged, resolve_config

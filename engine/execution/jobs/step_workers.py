@@ -16,12 +16,12 @@ from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.execution.children import Children
 from deltaworks.engine.execution.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.executor_kind import ExecutorKind
-from deltaworks.engine.execution.job_book import JobBook
+from deltaworks.engine.execution.jobs.job_book import JobBook
+from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
+from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask, values_in
+from deltaworks.engine.execution.jobs.step_values import StepValues
+from deltaworks.engine.execution.jobs.table_reads import pin_tables
 from deltaworks.engine.execution.resource_scope import resource_scope
-from deltaworks.engine.execution.step_call import StepCalls, Surroundings
-from deltaworks.engine.execution.step_task import StepOutcome, StepTask, values_in
-from deltaworks.engine.execution.step_values import StepValues
-from deltaworks.engine.execution.table_reads import pin_tables
 from deltaworks.engine.execution.workers import Load, Workers
 from deltaworks.engine.planning.job_config import ConfigLayer, resolve_config
 from deltaworks.engine.planning.step_agenda import GivenValue

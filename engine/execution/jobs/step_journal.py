@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from deltaworks.engine.execution.step_values import lost_in
+from deltaworks.engine.execution.jobs.step_values import lost_in
 from deltaworks.engine.planning.step_agenda import Fate, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.io.dtypes import Json

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deltaworks.engine.execution.step_journal import Recorded, read_journal
-from deltaworks.engine.execution.step_values import StepValues
+from deltaworks.engine.execution.jobs.step_journal import Recorded, read_journal
+from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.planning.step_graph import StepGraph, StepId
 from deltaworks.errors import RequestError
 from deltaworks.io.dtypes import Json

@@ -13,11 +13,11 @@ from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.execution.capture import Line, capturing
 from deltaworks.engine.execution.events import RunEnded, RunNoted
 from deltaworks.engine.execution.executor import R, T, guarded
+from deltaworks.engine.execution.jobs.step_events import StepEvent, StepEventSink
 from deltaworks.engine.execution.pools import C, Pools
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.run_log import RunLog, Secrets
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.engine.execution.step_events import StepEvent, StepEventSink
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.turn import await_turn, queue_turn
 from deltaworks.engine.planning.step_agenda import Fate

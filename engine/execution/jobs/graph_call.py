@@ -17,7 +17,7 @@ from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.ops.graph import Graph
 from deltaworks.engine.definitions.ops.sources import Constant
 from deltaworks.engine.definitions.partitions.partition import Partition
-from deltaworks.engine.execution.op_call import Refused, Returned, call_op
+from deltaworks.engine.execution.jobs.op_call import Refused, Returned, call_op
 from deltaworks.engine.planning.step_agenda import Argument, Fate, GivenValue, Listed, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepId, resolve_steps
 from deltaworks.errors import RunError
