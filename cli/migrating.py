@@ -47,7 +47,7 @@ def run_migration(
         TableMismatch: partitions that no function makes do not fit.
     """
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.migrate import migrate
+    from deltaworks.engine.execution.repairs.migrate import migrate
     from deltaworks.engine.execution.workers.workers import Workers
 
     if len(select) > 1:

@@ -11,7 +11,7 @@ from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.repair import Repair
+    from deltaworks.engine.execution.repairs.repair import Repair
     from deltaworks.engine.planning.graph import Node
     from deltaworks.engine.workspace.project import Project
 

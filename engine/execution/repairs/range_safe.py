@@ -19,7 +19,7 @@ from deltaworks.engine.execution.asset_resources import asset_resources
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.execution.pin import lacking, pin
-from deltaworks.engine.execution.rerun import TOLERANCE
+from deltaworks.engine.execution.repairs.rerun import TOLERANCE
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
 from deltaworks.engine.execution.workers.workers import configs_of

@@ -25,7 +25,7 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.given import Produced
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.opening import open_latest, refuse_external
-from deltaworks.engine.execution.repair import Keys, carry_out
+from deltaworks.engine.execution.repairs.repair import Keys, carry_out
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.execution.workers.workers import stager_of

@@ -20,7 +20,7 @@ from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.migration import find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.opening import refuse_external
-from deltaworks.engine.execution.repair import Keys
+from deltaworks.engine.execution.repairs.repair import Keys
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
