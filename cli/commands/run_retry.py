@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
-from deltaworks.cli.commands.job_run import run_job_plan, run_ops
+from deltaworks.cli.commands.job_run import run_ops
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import WorkersOption, run_plan, workers_of
+from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan, workers_of
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.job import Job
+    from deltaworks.engine.execution.workers.workers import Workers
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
@@ -25,6 +26,7 @@ def retry(
     latest: Annotated[
         bool, typer.Option("--latest", help="Read upstreams as they are now, not as the first attempt read them.")
     ] = False,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
 ) -> ExitCode:
     """Go on with a run: what it has committed is done, the rest is made from what it read then."""
@@ -37,15 +39,17 @@ def retry(
     from deltaworks.io.ledger import find_run, read_runs
     from deltaworks.io.record import Kind
 
+    kind = read_executor(executor)
     project = session.load()
     found = find_run(read_runs(project.store), run)
     job = project.definitions.jobs.get(found.job or "")
     if isinstance(job, Job):
-        return _retry_ops(session, project, job, found, latest=latest, workers=workers)
+        return _retry_ops(session, project, job, found, workers_of(project, workers, kind), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
-    if isinstance(job, AssetJob):
-        project = with_retry(project, job, session.now())
+    of_assets = job if isinstance(job, AssetJob) else None
+    if of_assets is not None:
+        project = with_retry(project, of_assets, session.now())
     left = decide_retry(project.graph, project.store, found, latest=latest)
     if not left.decision.plan.planned:
         document: dict[str, Any] = {
@@ -59,14 +63,22 @@ def retry(
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
     entry = begin_attempt(project.store, found.run_id, found.command, session.now())
-    seen, theirs = Observations(), left.made_by_others
-    if isinstance(job, AssetJob):
-        return run_job_plan(session, project, job, seen, left.decision, workers, entry, theirs)
-    return run_plan(session, project, seen, left.decision, workers, found.command, entry, theirs)
+    return run_plan(
+        session,
+        project,
+        Observations(),
+        left.decision,
+        workers,
+        found.command,
+        entry,
+        left.made_by_others,
+        executor=kind,
+        job=of_assets,
+    )
 
 
 def _retry_ops(
-    session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool, workers: int | None
+    session: Session, project: Project, job: Job, run: RunEntry, workers: Workers, *, latest: bool
 ) -> ExitCode:
     """Go on with a run of a job of ops: what its steps gave is there, the others are run."""
     from deltaworks.engine.execution.jobs.job_launch import JobRequest
@@ -82,7 +94,7 @@ def _retry_ops(
         partitions_of(project, job, session.now()),
         run_id=run.run_id,
         priority=run.priority,
-        workers=workers_of(project, workers),
+        workers=workers,
         sharing=project.sharing,
         is_kept_whole=False,
     )
