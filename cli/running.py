@@ -20,16 +20,14 @@ from deltaworks.cli.progress import progress
 from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import (
     counted,
-    left_out_json,
     left_out_lines,
     left_out_text,
-    migrations_json,
     nothing_to_do,
     totals_json,
     unreadable,
-    without_json,
     without_lines,
 )
+from deltaworks.engine.documents.plans import left_out_json, migrations_json, without_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, Session, add
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.observing import observe_needed, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
-from deltaworks.cli.wording import counted, partitions_json
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.instants import instant_json, instant_text
+from deltaworks.engine.documents.partitions import partitions_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_steps, run_stops
-from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
+from deltaworks.engine.documents.instants import duration_text, instant_json, instant_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.jobs.step_tree import StepBranch
