@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from threading import Event as Flag
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import polars as pl
