@@ -9,13 +9,13 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deltaworks.engine.execution.attempt import FOLDER as ATTEMPTS
 from deltaworks.engine.execution.batch import ENGINE
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.entry import new_run_id
 from deltaworks.engine.execution.needs import Needs, find_needs
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError, StorageError, TableMismatch
+from deltaworks.io.attempts import FOLDER as ATTEMPTS
 from deltaworks.io.checkpoint import checkpoint_if_due, checkpoint_is_due
 from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
