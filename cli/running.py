@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.workers import Workers
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
@@ -72,7 +72,7 @@ def read_executor(text: str | None) -> ExecutorKind | None:
         RequestError: there is no such executor.
     """
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 
     kinds = {kind.value: kind for kind in ExecutorKind}
     if text is not None and text not in kinds:
@@ -217,7 +217,7 @@ def workers_of(
 ) -> Workers:
     """Return how many calls of a run go on at once, and where; none: as the settings say."""
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.workers.workers import Workers
 
     settings = project.executor
     return Workers(

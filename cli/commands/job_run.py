@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.job_result import JobResult
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import PartitionSkipped
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.jobs.job_launch import JobRequest
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry

@@ -11,10 +11,10 @@ from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.hooks import Ending, Hook, RunEnded, StepEnded
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.given import describe
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.resource_scope import ResourceScope, resource_scope
+from deltaworks.engine.execution.workers.capture import masking
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import RunError

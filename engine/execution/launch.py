@@ -15,7 +15,6 @@ from deltaworks.engine.execution.again import DecideAgain, decide_again
 from deltaworks.engine.execution.agenda import Call
 from deltaworks.engine.execution.asset_hooks import call_own_hooks, own_hooks
 from deltaworks.engine.execution.attempt import keep_plan
-from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.checking import Checker
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped, RunEnded, RunNoted
@@ -25,13 +24,14 @@ from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.run import Run
-from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.turn import await_turn, turn
-from deltaworks.engine.execution.workers import Workers, stager_of, start
+from deltaworks.engine.execution.workers.capture import capturing
+from deltaworks.engine.execution.workers.run_log import RunLog
+from deltaworks.engine.execution.workers.workers import Workers, stager_of, start
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from threading import RLock
 
 from deltaworks.engine.definitions.resources import Resource, with_fields
-from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.secret_values import SecretValues
+from deltaworks.engine.execution.workers.capture import masking
 from deltaworks.errors import RunError
 
 

@@ -32,7 +32,6 @@ from deltaworks.engine.execution.events import (
     StepStarted,
     Stopping,
 )
-from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.halves import Halves
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
@@ -48,6 +47,7 @@ from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.execution.teller import Teller
+from deltaworks.engine.execution.workers.executor import Executor
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch

@@ -19,7 +19,6 @@ from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.call import Call, Configs, ContractKey, Result, call_function, call_together, guard
-from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Produced, describe
@@ -28,6 +27,7 @@ from deltaworks.engine.execution.sift import measure, sift, stored_schema
 from deltaworks.engine.execution.sizes import SMALL_BYTES
 from deltaworks.engine.execution.tally import Tally
 from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcome, Task
+from deltaworks.engine.execution.workers.capture import masking
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed

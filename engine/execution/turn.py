@@ -14,9 +14,9 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.events import RunNoted
 from deltaworks.engine.execution.pulse import Pulse
-from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.dtypes import Json

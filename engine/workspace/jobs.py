@@ -27,7 +27,7 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.jobs.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
-from deltaworks.engine.execution.workers import Workers
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer

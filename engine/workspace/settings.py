@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.definitions.resources import MASK, EnvVar
-from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.workspace.environments import Environment, read_value
 from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
 from deltaworks.io.parquet import TARGET_FILE_BYTES

@@ -35,11 +35,11 @@ from hypothesis.stateful import (
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import Observation, observe
-from deltaworks.engine.execution.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.rollback import roll_back
+from deltaworks.engine.execution.repairs.upkeep import Care, maintain
+from deltaworks.engine.execution.repairs.wipe import wipe
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.rollback import roll_back
-from deltaworks.engine.execution.upkeep import Care, maintain
-from deltaworks.engine.execution.wipe import wipe
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import Request, request

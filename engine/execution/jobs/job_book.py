@@ -10,16 +10,16 @@ from dataclasses import replace
 from functools import partial
 
 from deltaworks.engine.definitions.ops.hooks import Ending
-from deltaworks.engine.execution.capture import Line, capturing
 from deltaworks.engine.execution.events import RunEnded, RunNoted
-from deltaworks.engine.execution.executor import R, T, guarded
 from deltaworks.engine.execution.jobs.step_events import StepEvent, StepEventSink
 from deltaworks.engine.execution.pools import C, Pools
 from deltaworks.engine.execution.pulse import Pulse
-from deltaworks.engine.execution.run_log import RunLog, Secrets
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.turn import await_turn, queue_turn
+from deltaworks.engine.execution.workers.capture import Line, capturing
+from deltaworks.engine.execution.workers.executor import R, T, guarded
+from deltaworks.engine.execution.workers.run_log import RunLog, Secrets
 from deltaworks.engine.planning.step_agenda import Fate
 from deltaworks.errors import StorageError
 from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run

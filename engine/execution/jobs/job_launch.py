@@ -16,7 +16,6 @@ from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.executor import ThreadExecutor
 from deltaworks.engine.execution.jobs.earlier import NOTHING, Earlier, read_earlier
 from deltaworks.engine.execution.jobs.job_book import JobBook
 from deltaworks.engine.execution.jobs.job_run import ENDINGS, JobRun
@@ -30,7 +29,8 @@ from deltaworks.engine.execution.jobs.table_reads import TableReads, pin_tables
 from deltaworks.engine.execution.resource_scope import resource_scope
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
-from deltaworks.engine.execution.workers import Workers
+from deltaworks.engine.execution.workers.executor import ThreadExecutor
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.job_config import ConfigLayer, merged, resolve_config
 from deltaworks.engine.planning.job_fit import refuse_unfit

@@ -17,7 +17,6 @@ from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.policies import RetryPolicy
 from deltaworks.engine.execution.events import RunNoted, Stopping
-from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.jobs.step_events import StepEventSink, StepFinished, StepRetried
 from deltaworks.engine.execution.jobs.step_hooks import StepHooks
 from deltaworks.engine.execution.jobs.step_journal import Recorded, StepJournal
@@ -25,6 +24,7 @@ from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.stop import GRACE_S, Stop
+from deltaworks.engine.execution.workers.executor import Executor
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.errors import StorageError

@@ -19,13 +19,13 @@ from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.given import describe
 from deltaworks.engine.execution.jobs.op_call import Refused, call_op
 from deltaworks.engine.execution.jobs.step_hooks import HookOutcome, HookTask
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.jobs.step_values import StepValues, lost_in
 from deltaworks.engine.execution.resource_scope import ResourceScope
+from deltaworks.engine.execution.workers.capture import masking
 from deltaworks.engine.planning.step_graph import StepGraph
 from deltaworks.errors import StorageError
 

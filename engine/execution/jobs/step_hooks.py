@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from deltaworks.engine.definitions.ops.hooks import Ending, Hook, RunEnded, StepEnded
 from deltaworks.engine.execution.events import RunNoted
-from deltaworks.engine.execution.executor import Executor
+from deltaworks.engine.execution.workers.executor import Executor
 
 
 @dataclass(frozen=True, slots=True)

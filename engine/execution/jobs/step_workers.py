@@ -13,16 +13,16 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.partitions.partition import Partition
-from deltaworks.engine.execution.children import Children
-from deltaworks.engine.execution.executor import Executor, ThreadExecutor
-from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.jobs.job_book import JobBook
 from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask, values_in
 from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.execution.jobs.table_reads import pin_tables
 from deltaworks.engine.execution.resource_scope import resource_scope
-from deltaworks.engine.execution.workers import Load, Workers
+from deltaworks.engine.execution.workers.children import Children
+from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
+from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.workers import Load, Workers
 from deltaworks.engine.planning.job_config import ConfigLayer, resolve_config
 from deltaworks.engine.planning.step_agenda import GivenValue
 from deltaworks.engine.planning.step_graph import StepGraph, resolve_steps

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Generic
 
 from deltaworks.engine.definitions.policies import Limits
-from deltaworks.engine.execution.capture import Line, LineSink
-from deltaworks.engine.execution.child import Done, Instructions, Ready, Said, Unfit
-from deltaworks.engine.execution.executor import Errand, R, T
+from deltaworks.engine.execution.workers.capture import Line, LineSink
+from deltaworks.engine.execution.workers.child import Done, Instructions, Ready, Said, Unfit
+from deltaworks.engine.execution.workers.executor import Errand, R, T
 from deltaworks.errors import CallOutOfMemory, CallTimedOut, WorkerDied
 
 START_S = 120.0
@@ -37,7 +37,9 @@ _LOOK_S = 0.25
 _WEIGH_S = 0.05
 """How often the memory of a child is looked at that has a limit."""
 
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from deltaworks.engine.execution.child import serve; serve({fd})"
+_PROGRAM = (
+    "import sys; sys.path[:] = {path!r}; from deltaworks.engine.execution.workers.child import serve; serve({fd})"
+)
 
 
 class Children(Generic[T, R]):

@@ -21,7 +21,7 @@ from deltaworks.engine.execution.pin import pin
 from deltaworks.engine.execution.sizes import SMALL_BYTES
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, PinnedInput, Task
-from deltaworks.engine.execution.workers import configs_of
+from deltaworks.engine.execution.workers.workers import configs_of
 from deltaworks.engine.planning.deeds import not_kept
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.request import request

@@ -15,14 +15,14 @@ from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.asset_resources import resources_of
 from deltaworks.engine.execution.call import Configs
-from deltaworks.engine.execution.children import Children
 from deltaworks.engine.execution.events import Event
-from deltaworks.engine.execution.executor import Executor, ThreadExecutor
-from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
-from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.workers.children import Children
+from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
+from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError, RunError
 from deltaworks.io.dtypes import Json

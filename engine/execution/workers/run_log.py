@@ -9,9 +9,9 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from deltaworks.engine.execution.capture import Line, capture, masking
 from deltaworks.engine.execution.events import RunNoted, RunProgressed
-from deltaworks.engine.execution.executor import Errand, Result, guarded
+from deltaworks.engine.execution.workers.capture import Line, capture, masking
+from deltaworks.engine.execution.workers.executor import Errand, Result, guarded
 from deltaworks.io.dtypes import Json
 from deltaworks.io.run_logs import LogWriter
 

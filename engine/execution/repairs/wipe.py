@@ -12,7 +12,7 @@ from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.execution.batch import discard
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.opening import open_latest, refuse_external
-from deltaworks.engine.execution.repair import Keys, Repair, carry_out
+from deltaworks.engine.execution.repairs.repair import Keys, Repair, carry_out
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import scheme_change, verify_writable

@@ -19,10 +19,10 @@ from deltaworks.engine.execution.asset_resources import asset_resources
 from deltaworks.engine.execution.cuts import cuts
 from deltaworks.engine.execution.opening import open_latest
 from deltaworks.engine.execution.pin import lacking, pin
-from deltaworks.engine.execution.rerun import TOLERANCE
+from deltaworks.engine.execution.repairs.rerun import TOLERANCE
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, StagedOutcome, Task
-from deltaworks.engine.execution.workers import configs_of
+from deltaworks.engine.execution.workers.workers import configs_of
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.io.compare import Part, Terms, compare

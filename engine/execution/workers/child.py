@@ -21,8 +21,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from deltaworks.engine.execution.capture import Line, capture
-from deltaworks.engine.execution.executor import guarded
+from deltaworks.engine.execution.workers.capture import Line, capture
+from deltaworks.engine.execution.workers.executor import guarded
 from deltaworks.errors import DeltaworksError
 
 _PR_SET_PDEATHSIG = 1

@@ -10,9 +10,9 @@ from functools import partial
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.migration import addable
 from deltaworks.engine.execution.opening import open_latest, refuse_external
-from deltaworks.engine.execution.repair import Keys, Repair, carry_out
+from deltaworks.engine.execution.repairs.repair import Keys, Repair, carry_out
+from deltaworks.engine.execution.repairs.upkeep import CLAIM
 from deltaworks.engine.execution.table_scope import TableScope
-from deltaworks.engine.execution.upkeep import CLAIM
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError, VersionGone
 from deltaworks.io.claim import claimed

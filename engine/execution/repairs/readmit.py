@@ -25,10 +25,10 @@ from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.given import Produced
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.opening import open_latest, refuse_external
-from deltaworks.engine.execution.repair import Keys, carry_out
+from deltaworks.engine.execution.repairs.repair import Keys, carry_out
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Broken, Outcome, Task
-from deltaworks.engine.execution.workers import stager_of
+from deltaworks.engine.execution.workers.workers import stager_of
 from deltaworks.engine.planning.code_version import differ_by_rules_only
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError

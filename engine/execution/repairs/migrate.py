@@ -20,12 +20,12 @@ from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.migration import find_migration
 from deltaworks.engine.execution.observe import Observation, observe
 from deltaworks.engine.execution.opening import refuse_external
-from deltaworks.engine.execution.repair import Keys
+from deltaworks.engine.execution.repairs.repair import Keys
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap, cannot_carry
-from deltaworks.engine.execution.workers import Workers
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.left_out import left_out
 from deltaworks.engine.planning.plan import Only, Plan
