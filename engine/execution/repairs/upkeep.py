@@ -20,9 +20,10 @@ from deltaworks.io.checkpoint import checkpoint_if_due, checkpoint_is_due
 from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
+from deltaworks.io.folding import find_foldable, fold_runs
 from deltaworks.io.index import load_table
 from deltaworks.io.kept import KEPT_FOR, find_old_kept
-from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
 from deltaworks.io.run_logs import find_old_logs
