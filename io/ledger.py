@@ -133,6 +133,12 @@ class RunEntry:
     """Runs with a higher one leave the queue first."""
     tags: tuple[str, ...] = ()
     """`key=value`, as whoever started it gave them."""
+    executor: str | None = None
+    """Where whoever started it wants functions to be called; none: as the settings say."""
+    workers: int | None = None
+    """How many calls at once, likewise."""
+    memory_mb: float | None = None
+    """How much memory it may take, likewise."""
     reason: str | None = None
     """Why it was stopped."""
     waits_for: str | None = None
