@@ -88,6 +88,8 @@ def run_job(
             tags=tagged(tag),
             priority=priority,
             workers=workers_of(project, workers, kind),
+            asked_workers=workers,
+            asked_executor=executor,
             sharing=project.sharing,
             is_kept_whole=False,
             tick=tick,
