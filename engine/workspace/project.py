@@ -20,7 +20,8 @@ from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
 from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
-from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings_file import ExecutorSettings
 from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
 from deltaworks.io.store import Store
 

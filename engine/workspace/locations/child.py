@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from deltaworks.engine.execution.child import die_with_parent
+from deltaworks.engine.execution.workers.child import die_with_parent
 from deltaworks.engine.workspace.locations.inside import Inside
 from deltaworks.engine.workspace.locations.values import from_json, to_json
 from deltaworks.engine.workspace.locations.wire import ChildWire
