@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from deltaworks.cli.command import Session
 from deltaworks.cli.output import Cell
 from deltaworks.cli.progress import progress
-from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
+from deltaworks.cli.wording import counted, partitions_text
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision

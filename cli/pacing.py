@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from deltaworks.cli.instants import duration_text
+from deltaworks.engine.documents.instants import duration_text
 
 if TYPE_CHECKING:
     from deltaworks.io.asset_outcome import AssetOutcome

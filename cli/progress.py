@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Output, PlainFace, write
 from deltaworks.cli.pacing import current_text, left_text, rate_text
-from deltaworks.cli.wording import counted, plain_reason
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.problems import plain_reason
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.events import (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.differences import difference_blocks, difference_json
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, split_defined
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey

@@ -21,7 +21,7 @@ from deltaworks.engine.automation.launches import Launch, begin_launch
 from deltaworks.engine.workspace.project import Origin, load_project, load_settings, open_lake
 from deltaworks.errors import DeltaworksError
 
-_NEEDED = ("decide", "job_launch", "launch", "sources")
+_NEEDED = ("decide", "jobs.job_launch", "launch", "sources")
 """What the commands that carry runs out import when they begin: a third of the time that a small run takes."""
 
 _OPTIONS = {"folder": "project"}

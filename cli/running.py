@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,16 +20,14 @@ from deltaworks.cli.progress import progress
 from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import (
     counted,
-    left_out_json,
     left_out_lines,
     left_out_text,
-    migrations_json,
     nothing_to_do,
     totals_json,
     unreadable,
-    without_json,
     without_lines,
 )
+from deltaworks.engine.documents.plans import left_out_json, migrations_json, without_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -141,14 +139,14 @@ def run_plan(
         project: what is defined.
         seen: what it was decided on.
         decision: the plan.
-        workers: how many calls run at once; none: as the settings say.
+        workers: how many calls run at once; none: as an earlier attempt was asked to, else as the settings say.
         command: what started this, for the ledger.
         entry: the run that it is part of; none: a new one.
         skipped: what others have made, so that it is not planned any more.
-        executor: where functions are called; none: as the settings say.
+        executor: where functions are called; none: likewise.
         again: see `launch`.
         config: what its assets are given; see `launch`.
-        memory_mb: how much memory the run may take; none: as the settings say.
+        memory_mb: how much memory the run may take; none: likewise.
         job: what it is a run of, whose config it takes, and whose hooks are called.
         begun: is called when the run has begun, and its plan is kept.
 
@@ -163,10 +161,16 @@ def run_plan(
     from deltaworks.engine.execution.migration import refusal_of
 
     plan = decision.plan
+    own = entry or begin_entry(command, session.now())
+    own = replace(
+        own,
+        executor=own.executor if executor is None else executor.value,
+        workers=workers or own.workers,
+        memory_mb=memory_mb or own.memory_mb,
+    )
     if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        own = entry or begin_entry(command, session.now())
         failed = note_held_back(project.store, plan, own) if plan.held else None
         if failed is None and (own.earlier or own.tick is not None):  # whoever asked for it looks for its end
             end_with_nothing_left(project.store, own, session.now(), has_failed=bool(seen.faults))
@@ -179,13 +183,13 @@ def run_plan(
             project.store,
             decision.asked.observation.tables,
             plan,
-            workers=workers_of(project, workers, executor, memory_mb),
+            workers=workers_of(project, own.workers, read_executor(own.executor), own.memory_mb),
             command=command,
             environ=os.environ,
             now=session.now,
             tell=tell if begun is None else _telling(begun, tell),
             stop=stop,
-            entry=entry,
+            entry=own,
             skipped=skipped,
             sharing=project.sharing,
             again=again,

@@ -6,7 +6,7 @@ Of tables that others write the logs are looked at, where they are there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +15,7 @@ from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.range_safety import check_ranges
 from deltaworks.cli.wording import counted
-from deltaworks.errors import DefinitionError, InvalidDefinition, RequestError
+from deltaworks.errors import DefinitionError, InvalidDefinition, LocationFailed, RequestError
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.contracts import Findings, Problem
@@ -57,7 +57,7 @@ def check(
     from deltaworks.engine.planning.job_fit import job_misfits
 
     try:
-        project = session.load(reads_lake=range_safe)
+        project = session.load_quietly(reads_lake=range_safe)
     except DefinitionError as error:
         session.output.show(_view([_as_problem(error)], [], _functions(None, set()), ""))
         return ExitCode.REFUSED
@@ -65,7 +65,8 @@ def check(
     checks = (str(each.check.key) for key in selected for each in project.graph.every[key].checks)
     chosen = {*map(str, selected), *checks}
     findings = check_contracts(project.graph)
-    problems = [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
+    problems = [_as_problem(problem) for problem in _of_location(project.problems, session.location)]
+    problems += [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
     problems += [
         _unreadable_json(project.graph.nodes[key], fault)
         for key, fault in unreadable_tables(project.graph, project.store)
@@ -96,6 +97,13 @@ def _write_schema(session: Session, name: str) -> ExitCode:
     source = model_source(project.graph, project.store, name)
     session.output.show(View({"asset": name, "schema": source}, (source.rstrip("\n"),)))
     return ExitCode.DONE
+
+
+def _of_location(problems: Iterable[DefinitionError], location: str | None) -> Iterator[DefinitionError]:
+    """Yield what is wrong with code locations, of all of them or of one."""
+    for problem in problems:
+        if location is None or not isinstance(problem, LocationFailed) or problem.location == location:
+            yield problem
 
 
 def _as_problem(error: DefinitionError) -> dict[str, Any]:

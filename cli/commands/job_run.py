@@ -110,6 +110,8 @@ def run_job(
             tags=options.tags,
             priority=priority,
             workers=workers_of(project, workers, options.executor),
+            asked_workers=workers,
+            asked_executor=executor,
             sharing=project.sharing,
             is_kept_whole=False,
             tick=tick,

@@ -14,6 +14,7 @@ from deltaworks.cli.commands.job import jobs_view
 from deltaworks.cli.commands.schedule import schedules_view
 from deltaworks.cli.commands.sensor import sensors_view
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.engine.documents.assets import asset_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -86,42 +87,7 @@ def _assets(project: Project, select: Sequence[str]) -> View:
     kind = ("kind",) if len(kinds) > 1 else ()
     checks = ("checks#",) if has_checks else ()
     table = Table(("asset", *kind, "group", "partitions", "made from", *checks, "description"), rows)
-    return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
-
-
-def _partition_by(node: Node) -> str | list[str] | None:
-    columns = list(node.partition_columns)
-    return columns if len(columns) > 1 else next(iter(columns), None)
-
-
-def _asset_json(node: Node) -> dict[str, Any]:
-    asset = node.asset
-    return {
-        "asset": str(node.key),
-        "kind": asset.kind.value,
-        "group": asset.group,
-        "partitions": {"total": node.partitions.size, "partition_by": _partition_by(node)},
-        "upstream": [str(edge.upstream) for edge in node.reads],
-        "model": None if asset.model is None else asset.model.__name__,
-        "owners": list(asset.owners),
-        "tags": dict(asset.tags),
-        "description": asset.description,
-        "code_version": node.code,
-        "location": asset.location,
-        "checks": [
-            {
-                "check": each.check.name,
-                "blocking": each.check.blocking,
-                "when": each.check.when.value,
-                "description": each.check.description,
-                "file": each.check.where.file,
-                "line": each.check.where.line,
-            }
-            for each in node.checks
-        ],
-        "file": asset.where.file,
-        "line": asset.where.line,
-    }
+    return View({"assets": [asset_json(node) for node in nodes]}, (table,))
 
 
 def _first_line(node: Node) -> str:

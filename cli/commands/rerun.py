@@ -12,7 +12,8 @@ from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.commands.diff import ToleranceOption
 from deltaworks.cli.differences import difference_blocks, difference_json
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, split_defined
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:

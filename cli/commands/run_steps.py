@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deltaworks.cli.instants import duration_text
 from deltaworks.cli.output import Cell, Table
+from deltaworks.engine.documents.instants import duration_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.jobs.step_tree import StepBranch

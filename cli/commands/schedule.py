@@ -16,8 +16,8 @@ from deltaworks.cli.automations import (
     ticks_view,
 )
 from deltaworks.cli.command import ExitCode, Session, add
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.engine.documents.instants import instant_json, instant_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.schedule import Schedule

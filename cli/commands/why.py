@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.problems import Problems
-from deltaworks.cli.wording import partitions_json
+from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
+from deltaworks.engine.documents.explanations import automation_json, explanation_json
+from deltaworks.engine.documents.instants import instant_text
+from deltaworks.engine.documents.problems import Problems
 
 if TYPE_CHECKING:
     from deltaworks.engine.automation.conditions.told import ToldDecisions
@@ -54,19 +55,24 @@ def why(
     automation = told_decisions(graph, project.store, key, within, session.now())
     document = {
         "asset": str(key),
-        "explanations": [_json(each, graph, columns) for each in explanations],
+        "explanations": [explanation_json(each, graph, columns) for each in explanations],
         "problem": problems.json(key).get("problem"),
         "problems_above": {
             str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
         },
         "sources_read": list(map(str, sources)),
-        "automation": None if automation is None else _automation_json(automation, graph.nodes[key]),
+        "automation": None if automation is None else automation_json(automation, graph.nodes[key]),
     }
     # Of what cannot be read there is nothing to explain.
     told = [] if key in problems.faults else list(_tree(explanations, graph, columns, ""))
     told += [] if automation is None else list(_automation_lines(automation, graph.nodes[key]))
     notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in sources]
-    session.output.show(View(document, (*told, *notes, *problems.own((*above, key)), *problems.from_above((key,)))))
+    session.output.show(
+        View(
+            document,
+            (*told, *notes, *own_problem_lines(problems, (*above, key)), *problem_lines_from_above(problems, (key,))),
+        )
+    )
     return ExitCode.DONE
 
 
@@ -93,18 +99,6 @@ def _automation_lines(told: ToldDecisions, node: Node) -> Iterator[Cell]:
         yield Cell(f"  and {len(told.decisions) - SHOWN} more; --partition KEY asks about one", "quiet")
     if told.unasked:
         yield Cell(f"  {node.spelled(told.unasked.ranges())} not requested: the condition does not ask for it", "quiet")
-
-
-def _automation_json(told: ToldDecisions, node: Node) -> dict[str, Any]:
-    return {
-        "condition": told.condition,
-        "at": instant_json(told.at),
-        "decisions": [
-            {"partitions": partitions_json(each.partitions, node.partitions), "sentence": each.sentence}
-            for each in told.decisions
-        ],
-        "unasked": partitions_json(told.unasked, node.partitions),
-    }
 
 
 def _details(each: Explanation, graph: AssetGraph, columns: ColumnsChanged, indent: str) -> Iterator[Cell]:
@@ -149,41 +143,6 @@ def _made_text(made: Made) -> str:
 def _versions(versions: tuple[int, int]) -> str:
     least, most = versions
     return f"version {most}" if least == most else f"versions {least} to {most}"
-
-
-def _json(each: Explanation, graph: AssetGraph, columns: ColumnsChanged) -> dict[str, Any]:
-    code, changed = each.code, columns.get(each.asset)
-    return {
-        "asset": str(each.asset),
-        "partitions": partitions_json(each.partitions, graph.nodes[each.asset].partitions),
-        "status": each.status.word,
-        "causes": list(each.causes),
-        "code": None
-        if code is None
-        else {
-            "now": code.version,
-            "file": code.where.file,
-            "line": code.where.line,
-            "columns": None if changed is None else list(changed),
-        },
-        "made": [
-            {
-                "run_id": made.run_id,
-                "versions": list(made.versions),
-                "partitions": made.partitions,
-                "inputs": {asset: list(versions) for asset, versions in made.inputs.items()},
-                "code": made.code,
-            }
-            for made in each.made
-        ],
-        "failed": [
-            {"run_id": attempt.run_id, "partition": attempt.partition or None, "error": attempt.error}
-            for attempt in each.attempts
-        ],
-        "upstream": [_json(upstream, graph, columns) for upstream in each.upstream],
-        "explained_above": [str(key) for key in each.above],
-        "goes_on_at": [str(key) for key in each.deeper],
-    }
 
 
 def add_to(app: typer.Typer) -> None:

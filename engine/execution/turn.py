@@ -133,7 +133,8 @@ def _queue(store: Store, entry: RunEntry, sharing: Sharing) -> list[_Wish]:
 
 def _ticket(entry: RunEntry, priority: int, facts: Json) -> Ticket:
     asked_at = entry.heartbeat_at or entry.started_at
-    return Ticket(entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
+    name = f"{entry.run_id}-{entry.attempt}"
+    return Ticket(name, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
 
 
 @contextmanager

@@ -18,8 +18,11 @@ from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
-from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
-from deltaworks.errors import InvalidDefinition, InvalidSettings
+from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
+from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
+from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings_file import ExecutorSettings
+from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
 from deltaworks.io.store import Store
 
 
@@ -67,6 +70,15 @@ class Project:
     executor: ExecutorSettings
     recipe: Recipe
     sharing: Sharing
+    workspace: Workspace | None = None
+    """The code locations that the definitions are of, which have no code here then; none: this process has the code."""
+    problems: tuple[DefinitionError, ...] = ()
+    """Why some of what code locations define was left out, and why some of them are not loaded."""
+
+    def close(self) -> None:
+        """End the processes of its code locations."""
+        if self.workspace is not None:
+            self.workspace.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,8 @@ class Origin:
     module: str | None = None
     lake: str | None = None
     environment: str | None = None
+    location: str | None = None
+    """The code location whose assets are meant where nobody names any; none: all of them."""
 
     def to_text(self) -> str:
         """Return this for another process."""
@@ -119,11 +133,18 @@ def open_lake(settings: Settings) -> Store:
 def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool = True) -> Project:
     """Load a project, with the keys that its dynamic partitions have in the lake unless that is not to be read.
 
+    A project with code locations has none of their code here, and has to be closed. What of it is broken is in its
+    problems, not raised.
+
     Raises:
         DefinitionError: its settings or its code are wrong.
         StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
+    if settings.locations:
+        return _load_locations(settings, origin, environ, now, reads_lake=reads_lake)
+    if origin.location is not None:
+        raise unknown_location(origin.location, ())
     recipe = Recipe(origin.file, settings.modules, settings.folder, now, environment=settings.environment)
     definitions = recipe.definitions()
     if not definitions.assets and not definitions.jobs:
@@ -136,3 +157,33 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     graph = build_graph(definitions, now, keys)
     refuse_unfit_sensors(definitions, graph)
     return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)
+
+
+def _load_locations(
+    settings: Settings, origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool
+) -> Project:
+    if origin.location is not None and origin.location not in {each.name for each in settings.locations}:
+        raise unknown_location(origin.location, (each.name for each in settings.locations))
+    workspace = load_workspace(settings.locations, environ, settings.environment)
+    try:
+        loaded = {
+            name: found for name, each in workspace.locations.items() if (found := each.definitions()) is not None
+        }
+        faults = workspace.faults
+        if not loaded and faults:
+            raise next(iter(faults.values()))
+        joined = join(loaded, {name: str(fault) for name, fault in faults.items() if name not in loaded})
+        store = open_lake(settings)
+        refuse_own_tables(joined.definitions, store)
+        keys = read_dynamic_keys(joined.definitions, store) if reads_lake else None
+        joined, graph = fitting_graph(joined, now, keys)
+        refuse_unfit_sensors(joined.definitions, graph)
+        for each in workspace.locations.values():
+            each.remember()
+    except BaseException:
+        workspace.close()
+        raise
+    recipe = Recipe(None, (), settings.folder, now, keys, settings.environment)
+    problems = (*faults.values(), *joined.problems)
+    graph = replace(graph, scope=None if origin.location is None else keys_of(graph, origin.location))
+    return Project(joined.definitions, graph, store, settings.executor, recipe, settings.sharing, workspace, problems)

@@ -64,6 +64,10 @@ class JobRequest:
     tick: str | None = None
     """What asks for the run; none: a person does."""
     workers: Workers = field(default_factory=Workers)
+    asked_workers: int | None = None
+    """How many calls at once whoever started it asked for, for those who try it again; none: as the settings say."""
+    asked_executor: str | None = None
+    """Where calls were to be made, likewise."""
     sharing: Sharing = field(default_factory=Sharing)
     """How much of what runs share they may have at a time."""
     is_kept_whole: bool = True
@@ -199,6 +203,8 @@ def _entry(
         job_partition=partition,
         tags=tuple(dict.fromkeys((*entry.tags, *tags))),
         priority=request.priority,
+        workers=request.asked_workers,
+        executor=request.asked_executor,
         tick=entry.tick or request.tick,
         config=config,
     )
