@@ -51,17 +51,29 @@ class Pools(Generic[C]):
         """Whether any call waits for room."""
         return any(pool.held_back for pool in self._pools.values())
 
-    def take(self, take: Callable[[], C | None]) -> C | None:
-        """Return the next call that may run: one that has waited for its pool, or one that `take` gives."""
+    @property
+    def want_worker(self) -> bool:
+        """Whether a call waits that may find room as soon as it would begin at once."""
+        now_s = time.monotonic()
+        return any(pool.held_back and now_s >= pool.ask_again_s for pool in self._pools.values())
+
+    def take(self, take: Callable[[], C | None], *, begins: bool) -> C | None:
+        """Return the next call that may run: one that has waited for its pool, or one that `take` gives.
+
+        Args:
+            take: returns the next call that is ready, whether it is in a pool or not.
+            begins: whether the call would begin at once; else it is none of a pool, where it would take the place of
+                one that could begin, of this run or of another one.
+        """
         for pool in self._pools.values():
-            if pool.held_back and self._has_room(pool, pool.held_back[0]):
+            if begins and pool.held_back and self._has_room(pool, pool.held_back[0]):
                 return pool.held_back.popleft()
         while (call := take()) is not None:
             pool_name = self._of(call)
             if pool_name is None:
                 return call
             pool = self._pools[pool_name]
-            if not pool.held_back and self._has_room(pool, call):
+            if begins and not pool.held_back and self._has_room(pool, call):
                 return call
             pool.held_back.append(call)
         return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import pandera.polars as pa
 import polars as pl
+import pydantic
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -251,6 +252,41 @@ def test_config_is_validated_before_anything_starts() -> None:
     assert not ran
 
 
+class Sender(pydantic.BaseModel):
+    name: str = "nobody"
+    city: str = "nowhere"
+
+
+class Parcel(dw.Config):
+    labels: Mapping[str, int] = pydantic.Field(default_factory=dict)
+    sender: Sender = Sender()
+
+
+def test_a_field_counts_as_the_last_says_it_who_gives_it(tmp_path: Any) -> None:
+    seen: list[Parcel] = []
+
+    @dw.op
+    def pack(parcel: Parcel) -> None:
+        seen.append(parcel)
+        raise ValueError("torn")
+
+    @dw.graph
+    def ship() -> None:
+        pack()
+
+    job = ship.to_job(config={"pack": {"labels": {"a": 1}, "sender": {"name": "ann"}}})
+    given = {"pack": {"labels": {"b": 2}, "sender": {"city": "rome"}}}
+
+    run = job.execute_in_process(lake=tmp_path, config=given, raise_on_failure=False)
+    again = {"pack": {"labels": {"c": 3}}}
+    job.execute_in_process(lake=tmp_path, config=again, retry_of=run.run_id, raise_on_failure=False)
+
+    sender = Sender(name="ann", city="rome")
+    assert seen == [Parcel(labels={"b": 2}, sender=sender), Parcel(labels={"c": 3}, sender=sender)]
+    kept = [entry.config for entry in read_runs(Store.at(str(tmp_path)))]
+    assert kept[1] == {"pack": {"labels": {"c": 3}, "sender": {"city": "rome"}}}
+
+
 def test_hooks_are_told_how_steps_and_runs_end() -> None:
     told: list[str] = []
 
@@ -422,6 +458,44 @@ def test_what_cannot_fit_is_refused_at_load_with_its_line() -> None:
 
     with pytest.raises(InvalidDefinition, match=r"reads asset 'carrier' as 'carriers', but there is none.*'carriers'"):
         reading.execute_in_process(assets=[carriers])
+
+
+@pytest.mark.parametrize(
+    ("misuse", "problem"),
+    [
+        (lambda made, _: take(made == 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(made != 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(f"{made}"), "the output of 'one' .* cannot be made a text"),
+        (
+            lambda made, _: take({"n": [made]}),
+            "'take', input 'value' is given <the output of 'one'> inside of a dict",
+        ),
+        (lambda made, _: take([[made]]), "is given <the output of 'one'> inside of a list"),
+        (lambda _, each: take({"n": each}), "is given <the output of 'several', for each key> inside of a dict"),
+        (lambda _, each: take("some" if each else "none"), "the output of 'several', for each key .* decided on"),
+        (lambda _, each: take(str(each)), "the output of 'several', for each key .* cannot be made a text"),
+    ],
+)
+def test_what_has_no_value_yet_is_taken_for_none(misuse: Callable[[Any, Any], Any], problem: str) -> None:
+    with pytest.raises(InvalidDefinition, match=problem):
+
+        @dw.graph
+        def careless() -> None:
+            misuse(one_more(), several())
+
+
+@dw.op(name="one")
+def one_more() -> int:
+    return 1
+
+
+@dw.op(out=dw.DynamicOut())
+def several() -> Iterator[dw.DynamicOutput[int]]:
+    yield dw.DynamicOutput(1, "a")
+
+
+@dw.op
+def take(value: Any) -> None: ...
 
 
 def test_what_an_op_returns_is_held_to_what_it_promises() -> None:
