@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from deltaworks.engine.automation.conditions.evaluate import ConditionTick
     from deltaworks.engine.automation.conditions.simulate import SimulatedTick
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ticks import AskedRun
 

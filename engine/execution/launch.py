@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
@@ -16,6 +16,7 @@ from deltaworks.engine.execution.agenda import Call
 from deltaworks.engine.execution.asset_hooks import call_own_hooks, own_hooks
 from deltaworks.engine.execution.attempt import keep_plan
 from deltaworks.engine.execution.checking import Checker
+from deltaworks.engine.execution.desk import Desk
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped, RunEnded, RunNoted
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
@@ -28,7 +29,7 @@ from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
-from deltaworks.engine.execution.turn import await_turn, turn
+from deltaworks.engine.execution.turn import NO_TURN, await_turn, turn
 from deltaworks.engine.execution.workers.capture import capturing
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.execution.workers.workers import Workers, stager_of, start
@@ -41,7 +42,6 @@ from deltaworks.errors import RunError, StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
-from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -67,6 +67,7 @@ def launch(
     again: DecideAgain | None = None,
     config: Sequence[ConfigLayer] = (),
     job_config: Sequence[ConfigLayer] = (),
+    desk: Desk | None = None,
 ) -> RunReport:
     """Carry out a plan.
 
@@ -90,6 +91,7 @@ def launch(
         again: decides anew when the run has waited for others; none: what of the plan is asked for still.
         config: what its assets are given, beside what an earlier attempt was; later ones override earlier ones.
         job_config: what its job gives them; what an earlier attempt was given overrides it.
+        desk: where the run is written down; none: in the lake.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -115,19 +117,22 @@ def launch(
         verify_upstreams(graph, reader, tables)
     for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
-    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, stager.resources.secrets, tell)
+    desk = desk or Desk.in_lake(store, entry)
+    log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
-    write_run(store, replace(entry, status=RunStatus.QUEUED))
+    if not desk.is_part:
+        desk.write(replace(entry, status=RunStatus.QUEUED))
+    own_turn = turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        with turn(store, graph, entry, plan, sharing or Sharing()) as waiting, capturing():
+        with nullcontext(NO_TURN) if desk.is_part else own_turn as waiting, capturing():
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, asked):
                     return _unbegun(store, plan, entry, now, asked, log.tell)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-            if entry.attempt == 1:
+            if entry.attempt == 1 and not desk.is_part:
                 keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
@@ -136,13 +141,16 @@ def launch(
             )
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most)
+            run = Run(
+                graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most, desk
+            )
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
             still = {key: own for key, own in hooks.items() if key in plan.planned}
             call_own_hooks(still, asked_by_hooks, plan, report, stager.resources.scope, log.note)
     except BaseException:
-        _end_unbegun(store, entry, now)
+        if not desk.is_part:
+            _end_unbegun(store, entry, now)
         raise
     finally:
         _put_away(stager, log)

@@ -127,6 +127,8 @@ def _check_problem(graph: AssetGraph, check: CheckNode, fault: Fault) -> Problem
 
 
 def _call(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> EmptyCall:
+    if node.asset.foreign is not None:
+        return EmptyCall()  # its own location calls it
     # A seed with a model is known by it, and is not read.
     is_read = node.asset.kind is AssetKind.SEED and node.asset.model is None
     if is_read or node.asset.kind in _WITH_FUNCTIONS:

@@ -19,7 +19,6 @@ from pydantic import BaseModel
 
 from deltaworks.engine.definitions.resources import MASK, EnvVar
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.workspace.environments import Environment, read_value
 from deltaworks.engine.workspace.locations.spec import LocationSpec
 from deltaworks.engine.workspace.settings_file import (

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from deltaworks.engine.definitions.partitions.cron import Cron
-from deltaworks.engine.execution.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.errors import InvalidDefinition, InvalidSettings
 from deltaworks.io.parquet import TARGET_FILE_BYTES
 

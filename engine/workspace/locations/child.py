@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from deltaworks.engine.execution.child import die_with_parent
+from deltaworks.engine.execution.workers.child import die_with_parent
 from deltaworks.engine.workspace.locations.inside import Inside
 from deltaworks.engine.workspace.locations.values import from_json, to_json
 from deltaworks.engine.workspace.locations.wire import ChildWire
@@ -29,6 +29,8 @@ _HERE = "deltaworks.engine.workspace.locations"
 _ANSWERS = {
     "describe": f"{_HERE}.loading:describe_location",
     "map": f"{_HERE}.loading:map_key",
+    "run": f"{_HERE}.parts:carry_out",
+    "observe": f"{_HERE}.parts:observe_own",
 }
 """Where what is asked is answered; it is imported when it is asked first."""
 
