@@ -32,7 +32,9 @@ from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.locations.across import launch_across
 from deltaworks.engine.workspace.locations.handing import observe_across
 from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
+from deltaworks.engine.workspace.locations.proving import prove_across
 from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
+from deltaworks.engine.workspace.proof import Proof, prove
 from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
 from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
 from deltaworks.io.ledger import RunEntry
@@ -170,6 +172,12 @@ class Project:
             now=now,
             tell=tell,
         )
+
+    def prove(self) -> tuple[Proof, list[DefinitionError]]:
+        """Find what would go wrong on any data; return also why some code locations could not be asked."""
+        if self.workspace is not None:
+            return prove_across(self.workspace, self.definitions, self.graph, self.recipe.now)
+        return prove(self.definitions, self.graph), []
 
     def close(self) -> None:
         """End the processes of its code locations."""
