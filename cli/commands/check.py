@@ -20,6 +20,7 @@ from deltaworks.errors import DefinitionError, InvalidDefinition, LocationFailed
 if TYPE_CHECKING:
     from deltaworks.engine.planning.contracts import Findings, Problem
     from deltaworks.engine.planning.graph import AssetGraph, Node
+    from deltaworks.engine.workspace.proof import UnfitJob
 
 _SHOWN = 5
 """How many assets are named in a line."""
@@ -52,9 +53,6 @@ def check(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import unreadable_tables
     from deltaworks.engine.planning import selection
-    from deltaworks.engine.planning.code_version import unseen_values
-    from deltaworks.engine.planning.contracts import check_contracts
-    from deltaworks.engine.planning.job_fit import job_misfits
 
     try:
         project = session.load_quietly(reads_lake=range_safe)
@@ -64,8 +62,9 @@ def check(
     selected = selection.select_every(project.graph, select or ())
     checks = (str(each.check.key) for key in selected for each in project.graph.every[key].checks)
     chosen = {*map(str, selected), *checks}
-    findings = check_contracts(project.graph)
-    problems = [_as_problem(problem) for problem in _of_location(project.problems, session.location)]
+    proof, unasked = project.prove()
+    findings = proof.findings
+    problems = [_as_problem(each) for each in _of_location((*project.problems, *unasked), session.location)]
     problems += [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
     problems += [
         _unreadable_json(project.graph.nodes[key], fault)
@@ -73,15 +72,13 @@ def check(
         if str(key) in chosen
     ]
     if not select:
-        jobs = project.definitions.jobs.values()
-        problems += [_unfit_json(job.name, misfit) for job in jobs for misfit in job_misfits(job, project.graph)]
+        problems += [_unfit_json(each) for each in proof.unfit]
     if range_safe and not problems:
         return check_ranges(session, project, selected)
     notes = [
-        {"asset": str(node.key), "name": value.name, "file": value.where.file, "line": value.where.line}
-        for node in project.graph.every.values()
-        if str(node.key) in chosen
-        for value in unseen_values(node.asset)
+        {"asset": value.asset, "name": value.name, "file": value.where.file, "line": value.where.line}
+        for value in proof.unseen
+        if value.asset in chosen
     ]
     session.output.show(
         _view(problems, notes, _functions(findings, chosen), _counted(project.graph, {*map(str, selected)}))
@@ -124,8 +121,9 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _unfit_json(job: str, misfit: InvalidDefinition) -> dict[str, Any]:
-    return _as_problem(misfit) | {"kind": "unfit_job", "job": job}
+def _unfit_json(unfit: UnfitJob) -> dict[str, Any]:
+    error = InvalidDefinition(unfit.reason, where=unfit.where)
+    return _as_problem(error) | {"kind": "unfit_job", "job": unfit.job}
 
 
 def _unreadable_json(node: Node, fault: str) -> dict[str, Any]:

@@ -29,6 +29,9 @@ _HERE = "deltaworks.engine.workspace.locations"
 _ANSWERS = {
     "describe": f"{_HERE}.loading:describe_location",
     "map": f"{_HERE}.loading:map_key",
+    "run": f"{_HERE}.parts:carry_out",
+    "check": f"{_HERE}.proving:prove_own",
+    "observe": f"{_HERE}.parts:observe_own",
 }
 """Where what is asked is answered; it is imported when it is asked first."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.asset_config import counting_hash
 from deltaworks.engine.definitions.automation.asked import Asked
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import Sensor
@@ -145,7 +146,12 @@ def _asset(asset: Asset[..., Any], location: str, graph: AssetGraph) -> Asset[..
         config=None,
         config_counts=False,
         graph=None,
-        foreign=Foreign(location, code_parts(asset) if node is None else node.own_code),
+        foreign=Foreign(
+            location,
+            code_parts(asset) if node is None else node.own_code,
+            asset.signature.config_model is not None,
+            counting_hash(asset),
+        ),
     )
 
 

@@ -52,6 +52,11 @@ def _asset(asset: Asset[..., Any], shared: dict[str, SharedCall], ask: Ask) -> A
     return replace(asset, signature=_asking(asset.signature, ask), shared=call)
 
 
+def without_asking(asset: Asset[..., Any]) -> Asset[..., Any]:
+    """Return an asset of another location for one that only reads it: it is not told how its partitions are made."""
+    return replace(asset, signature=replace(asset.signature, upstreams=()), shared=None)
+
+
 def _check(check: AssetCheck, ask: Ask) -> AssetCheck:
     return replace(check, signature=_asking(check.signature, ask))
 

@@ -12,10 +12,11 @@ import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from inspect import isbuiltin, isfunction, ismethod
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
@@ -146,7 +147,10 @@ _WRITTEN: Sequence[tuple[type, str, Callable[[Any], dict[str, Json]]]] = (
     (dt.datetime, "datetime", lambda each: {"text": each.isoformat()}),
     (dt.date, "date", lambda each: {"text": each.isoformat()}),
     (dt.timedelta, "timedelta", lambda each: {"us": each // dt.timedelta(microseconds=1)}),
-    (PurePath, "path", lambda each: {"text": str(each)}),
+    (dt.time, "time", lambda each: {"text": each.isoformat()}),
+    (Decimal, "decimal", lambda each: {"text": str(each)}),
+    (bytes, "bytes", lambda each: {"hex": each.hex()}),
+    (Path, "path", lambda each: {"text": str(each)}),
     (PartitionSet, "partitions", lambda each: {"size": each.size, "ranges": each.ranges()}),
     (re.Pattern, "pattern", lambda each: {"text": each.pattern, "flags": each.flags}),
     (pl.DataType, "dtype", lambda each: {"dtype": dtype_json(each)}),
@@ -164,7 +168,10 @@ _READ: Mapping[str, Callable[[Mapping[str, Json]], Any]] = {
     "datetime": lambda told: dt.datetime.fromisoformat(told["text"]),
     "date": lambda told: dt.date.fromisoformat(told["text"]),
     "timedelta": lambda told: dt.timedelta(microseconds=told["us"]),
-    "path": lambda told: PurePath(told["text"]),
+    "path": lambda told: Path(told["text"]),
+    "decimal": lambda told: Decimal(told["text"]),
+    "time": lambda told: dt.time.fromisoformat(told["text"]),
+    "bytes": lambda told: bytes.fromhex(told["hex"]),
     "partitions": lambda told: PartitionSet.of_ranges([(a, b) for a, b in told["ranges"]], told["size"]),
     "pattern": lambda told: re.compile(told["text"], told["flags"]),
     "dtype": lambda told: read_dtype(told["dtype"]),
