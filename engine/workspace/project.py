@@ -12,6 +12,7 @@ from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.again import DecideAgain
 from deltaworks.engine.execution.events import EventSink, PartitionSkipped
@@ -106,6 +107,7 @@ class Project:
         again: DecideAgain | None = None,
         config: Sequence[ConfigLayer] = (),
         job_config: Sequence[ConfigLayer] = (),
+        job_hooks: Sequence[Hook] = (),
     ) -> RunReport:
         """Carry out a plan, where the code of its assets is; see `launch` and `launch_across`."""
         if self.workspace is not None:
@@ -146,6 +148,7 @@ class Project:
             again=again,
             config=config,
             job_config=job_config,
+            job_hooks=job_hooks,
         )
 
     def observe(
