@@ -22,9 +22,10 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Only, Plan, Step
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, read_runs, write_run
+from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, write_run
 from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
+from deltaworks.io.run_lookup import look_up_run
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
 from deltaworks.io.scan import refuse_removed_files
 from deltaworks.io.stop_request import forget_stop_requests
@@ -79,7 +80,7 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
             "with a letter or digit."
         )
     fresh = replace(begin_entry(command, now), run_id=run_id, attempt_started_at=now.isoformat())
-    run = next((each for each in read_runs(store) if each.run_id == run_id), None)
+    run = look_up_run(store, run_id)
     if run is not None and not run.status_at(now).is_over:
         raise RequestError(
             f"Run {run_id} still goes on ({run.status} on {run.host}, process {run.pid}); `deltaworks runs cancel "
