@@ -25,7 +25,7 @@ from deltaworks.errors import DeltaworksError, StorageError
 from deltaworks.io.run_lookup import look_up_run_of
 from deltaworks.io.store import Store
 
-_NEEDED = ("decide", "job_launch", "launch", "sources")
+_NEEDED = ("decide", "jobs.job_launch", "launch", "sources")
 """What the commands that carry runs out import when they begin: a third of the time that a small run takes."""
 
 _OPTIONS = {"folder": "project"}
