@@ -131,9 +131,8 @@ def launch(
                 keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-            pools: Pools[Call] = Pools(
-                store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
-            )
+            share, of = sharing or Sharing(), lambda call: in_pools.get(call[0])
+            pools: Pools[Call] = Pools(store, entry, share, of, in_pools.values(), executor.workers)
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most)

@@ -10,7 +10,7 @@ import heapq
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 
 from deltaworks.engine.definitions.ops.hooks import Ending
@@ -132,8 +132,8 @@ class JobRun:
                 return
             self._submit(step)
 
-    def _take(self) -> StepId | None:
-        """Return the next step that is ready: one whose next try is due, or a new one."""
+    def _take(self, _closed: Collection[str] = ()) -> StepId | None:
+        """Return the next step that is ready: one whose next try is due, or a new one, whichever pool it is in."""
         if self._waiting and self._waiting[0][0] <= time.monotonic():
             return heapq.heappop(self._waiting)[1]
         return self._agenda.take()
