@@ -56,9 +56,10 @@ class _Step:
             *lines, rest = whole.split("\n")
             for line in lines:
                 self._tell(stream, line)
-            while len(rest) > LINE_CHARACTERS:
-                self._tell(stream, rest[:LINE_CHARACTERS])
-                rest = rest[LINE_CHARACTERS:]
+            if len(rest) > LINE_CHARACTERS:
+                whole = (len(rest) - 1) // LINE_CHARACTERS * LINE_CHARACTERS
+                self._tell(stream, rest[:whole])
+                rest = rest[whole:]
             if rest:
                 self._begun[stream] = rest
 
