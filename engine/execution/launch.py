@@ -120,6 +120,8 @@ def launch(
     again = again or partial(decide_again, graph, store, plan, tables)
     write_run(store, replace(entry, status=RunStatus.QUEUED))
     try:
+        if entry.attempt == 1:
+            keep_plan(graph, store, entry.run_id, plan, tables)
         with turn(store, graph, entry, plan, sharing or Sharing()) as waiting, capturing():
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, asked):
@@ -127,8 +129,8 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-            if entry.attempt == 1:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if entry.attempt == 1:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
             share, of = sharing or Sharing(), lambda call: in_pools.get(call[0])

@@ -121,7 +121,7 @@ class Run:
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
             alive = partial(self._entry_now, RunStatus.RUNNING)
-            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also):
+            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also, lambda: self._progress.commits):
                 self._loop(stop)
         except BaseException:
             write_run(store, self._entry_now(RunStatus.FAILURE))
@@ -153,7 +153,7 @@ class Run:
         while True:
             if stop.is_asked and not stopping:
                 stopping = True
-                self._tell(Stopping())
+                self._tell(Stopping(stop.reason, stop.is_urgent))
                 for task in self._executor.cancel():
                     self._running -= 1
                     self._pools.release((task.asset, task.first, task.last))

@@ -101,8 +101,10 @@ def test_a_run_that_waits_can_be_canceled(project: Project) -> None:
             out, _ = second.communicate(timeout=PATIENCE_S)
         release(project, "third")
         first.communicate(timeout=PATIENCE_S)
+    again = project.run("runs", "retry", waiting, "--json").json
 
     assert (second.returncode, json.loads(out)["status"], first.returncode) == (1, "canceled", 0)
+    assert (again["status"], again["totals"]["materialized"]) == ("success", 0), "it can go on; others have made all"
 
 
 POOLED = """

@@ -101,7 +101,7 @@ class JobRun:
             self._journal.write(at_once=True)  # what is kept, before anything of this attempt
             while not self._agenda.is_done:
                 if stop.is_asked and not self._is_stopping:
-                    self._begin_nothing_more()
+                    self._begin_nothing_more(stop)
                 if stop.leaves():
                     self._leave()
                 self._dispatch()
@@ -182,10 +182,10 @@ class JobRun:
             return None
         return policy.delay_before_s(self.tries[step], random.random())  # noqa: S311 - spreads load, guards nothing
 
-    def _begin_nothing_more(self) -> None:
+    def _begin_nothing_more(self, stop: Stop) -> None:
         """End all that has not begun, or waits for another try."""
         self._is_stopping = True
-        self._tell(Stopping())
+        self._tell(Stopping(stop.reason, stop.is_urgent))
         for task in self._executor.cancel():
             self._running.remove(task.step)
             self.tries[task.step] -= 1
