@@ -132,9 +132,7 @@ def launch(
                 if entry.attempt == 1:
                     keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-            share, of = sharing or Sharing(), lambda call: in_pools.get(call[0])
-            pools: Pools[Call] = Pools(store, entry, share, of, in_pools.values(), executor.workers)
+            pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most)
@@ -156,6 +154,11 @@ def launch(
             # The run is over and its commits stand; a checkpoint only spares other readers work.
             tell(RunNoted(f"no checkpoint was written: {error}"))
     return report
+
+
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing, workers: int) -> Pools[Call]:
+    in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values(), workers)
 
 
 def _put_away(stager: Stager, log: RunLog[Event]) -> None:

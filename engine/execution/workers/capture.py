@@ -57,9 +57,9 @@ class _Step:
             for line in lines:
                 self._tell(stream, line)
             if len(rest) > LINE_CHARACTERS:
-                whole = (len(rest) - 1) // LINE_CHARACTERS * LINE_CHARACTERS
-                self._tell(stream, rest[:whole])
-                rest = rest[whole:]
+                end = (len(rest) - 1) // LINE_CHARACTERS * LINE_CHARACTERS
+                self._tell(stream, rest[:end])
+                rest = rest[end:]
             if rest:
                 self._begun[stream] = rest
 
