@@ -125,6 +125,8 @@ def launch(
         desk.write(replace(entry, status=RunStatus.QUEUED))
     own_turn = turn(store, graph, entry, plan, sharing or Sharing())
     try:
+        if entry.attempt == 1 and not desk.is_part:
+            keep_plan(graph, store, entry.run_id, plan, tables)
         with (
             stager.resources.scope.opened(log.note),
             nullcontext(NO_TURN) if desk.is_part else own_turn as waiting,
@@ -137,13 +139,10 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-            if entry.attempt == 1 and not desk.is_part:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if entry.attempt == 1 and not desk.is_part:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-            pools: Pools[Call] = Pools(
-                store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
-            )
+            pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(
@@ -166,6 +165,11 @@ def launch(
             # The run is over and its commits stand; a checkpoint only spares other readers work.
             tell(RunNoted(f"no checkpoint was written: {error}"))
     return report
+
+
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing, workers: int) -> Pools[Call]:
+    in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values(), workers)
 
 
 def _unbegun(
