@@ -18,6 +18,7 @@ from deltaworks.engine.definitions.asset import (
     refuse_no_function,
 )
 from deltaworks.engine.definitions.frames import FrameType
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy
@@ -47,6 +48,7 @@ class AssetSpec:
     code_version: str | None = None
     location: str | None = None
     retention_days: float | None = None
+    freshness: FreshnessPolicy | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +164,7 @@ def multi_asset(
                 config=config,
                 config_counts=config_counts,
                 shared=shared,
+                freshness=spec.freshness,
             )
 
         assets = {output: complete(one(output, spec, keys[output])) for output, spec in outs.items()}
