@@ -71,6 +71,10 @@ class Waiting:
             time.sleep(POLL_S)
 
 
+NO_TURN = Waiting(())
+"""What has nothing to wait for."""
+
+
 @contextmanager
 def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: Sharing) -> Generator[Waiting]:
     """Hold a run's place among others; in the context, wait for it first. The run's entry is in the ledger already.
@@ -133,7 +137,8 @@ def _queue(store: Store, entry: RunEntry, sharing: Sharing) -> list[_Wish]:
 
 def _ticket(entry: RunEntry, priority: int, facts: Json) -> Ticket:
     asked_at = entry.heartbeat_at or entry.started_at
-    return Ticket(entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
+    name = f"{entry.run_id}-{entry.attempt}"
+    return Ticket(name, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
 
 
 @contextmanager

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         WeeklyPartitions,
     )
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
+    from deltaworks.engine.definitions.repository import repository
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.shared_call import Wanted
@@ -185,6 +186,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "repository",
     "resources",
     "run_failure_sensor",
     "run_status_sensor",
@@ -264,6 +266,7 @@ _NAMES = {
         "WeeklyPartitions",
     ),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
+    "definitions.repository": ("repository",),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.shared_call": ("Wanted",),

@@ -9,20 +9,21 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from deltaworks.engine.execution.attempt import FOLDER as ATTEMPTS
 from deltaworks.engine.execution.batch import ENGINE
 from deltaworks.engine.execution.described import description_of
 from deltaworks.engine.execution.entry import new_run_id
 from deltaworks.engine.execution.needs import Needs, find_needs
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError, StorageError, TableMismatch
+from deltaworks.io.attempts import FOLDER as ATTEMPTS
 from deltaworks.io.checkpoint import checkpoint_if_due, checkpoint_is_due
 from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
+from deltaworks.io.folding import find_foldable, fold_runs
 from deltaworks.io.index import load_table
 from deltaworks.io.kept import KEPT_FOR, find_old_kept
-from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
 from deltaworks.io.run_logs import find_old_logs
