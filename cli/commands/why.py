@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
+from deltaworks.cli.freshness import freshness_lines
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
 from deltaworks.engine.documents.explanations import automation_json, explanation_json
@@ -33,10 +34,12 @@ def why(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")],
     partition: PartitionOption = None,
 ) -> ExitCode:
-    """Show why a table is stale, missing or fresh, and what automation decided about it."""
+    """Show why a table is stale, missing, fresh or late, and what automation decided about it."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.automation.conditions.told import told_decisions
+    from deltaworks.engine.documents.freshness import freshness_json
     from deltaworks.engine.execution.columns import columns_changed
+    from deltaworks.engine.execution.freshness import lake_freshness
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.deeds import not_kept
     from deltaworks.engine.planning.explain import explain
@@ -53,6 +56,7 @@ def why(
     problems, sources = Problems.of(observation, graph), graph.sources_read_by(graph.nodes[key])
     above = [each for each in graph.above((key,)) if each != key]
     automation = told_decisions(graph, project.store, key, within, session.now())
+    fresh = lake_freshness(graph, project.store, observation, session.now(), (key,))
     document = {
         "asset": str(key),
         "explanations": [explanation_json(each, graph, columns) for each in explanations],
@@ -61,10 +65,12 @@ def why(
             str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
         },
         "sources_read": list(map(str, sources)),
+        "freshness": freshness_json(fresh[key], graph) if key in fresh else None,
         "automation": None if automation is None else automation_json(automation, graph.nodes[key]),
     }
     # Of what cannot be read there is nothing to explain.
     told = [] if key in problems.faults else list(_tree(explanations, graph, columns, ""))
+    told += freshness_lines(fresh, graph)
     told += [] if automation is None else list(_automation_lines(automation, graph.nodes[key]))
     notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in sources]
     session.output.show(
