@@ -65,6 +65,8 @@ class Description:
     sensors: tuple[Sensor, ...]
     resources: tuple[ShownResource, ...]
     repositories: tuple[Repository, ...]
+    reads: tuple[AssetKey, ...]
+    """The assets that its ops read."""
     files: tuple[str, ...]
     """Those that were read while it was imported."""
     folders: tuple[str, ...]
@@ -109,9 +111,16 @@ def describe(
             for name, each in definitions.resources.items()
         ),
         definitions.repositories,
+        tuple(dict.fromkeys(_read_by_ops(definitions))),
         tuple(files),
         tuple(folders),
     )
+
+
+def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
+    for job in definitions.jobs.values():
+        for _, op in ops_in(job.graph) if isinstance(job, Job) else ():
+            yield from (port.asset for port in op.signature.inputs if port.asset is not None)
 
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:

@@ -128,6 +128,16 @@ class PartRecipe:
     environment: Environment | None
     around: Surroundings
 
+    @property
+    def now(self) -> dt.datetime:
+        """When partitions without an end are taken to end."""
+        return self.around.now
+
+    @property
+    def keys(self) -> DynamicKeys | None:
+        """Those of dynamic partitions."""
+        return self.around.keys
+
     def load(self) -> tuple[Definitions, AssetGraph]:
         """Import the location's modules, and relate what they define as it was."""
         definitions = load_modules(self.modules, self.folder)

@@ -14,7 +14,7 @@ from deltaworks.engine.workspace.locations.description import Description
 from deltaworks.engine.workspace.locations.process import LocationProcess
 from deltaworks.engine.workspace.locations.spec import LocationSpec
 from deltaworks.engine.workspace.locations.stubs import stubs
-from deltaworks.errors import DefinitionError, InvalidSettings
+from deltaworks.errors import DefinitionError, InvalidSettings, RequestError
 
 _AT_ONCE = 8
 """How many locations are loaded at a time."""
@@ -150,6 +150,18 @@ class Workspace:
         if name not in self.locations:
             raise unknown_location(name, self.locations)
         return self.locations[name]
+
+    def owner(self, name: str) -> str:
+        """Return which location a job, a schedule or a sensor is of.
+
+        Raises:
+            RequestError: there is none of that name.
+        """
+        for location, each in self.locations.items():
+            found = each.description
+            if found is not None and any(one.name == name for one in (*found.jobs, *found.schedules, *found.sensors)):
+                return location
+        raise RequestError(f"No location has a job, a schedule or a sensor {name!r}.")
 
     def close(self) -> None:
         """Keep what was learned, and end all processes."""
