@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -39,6 +40,22 @@ _KEPT_LINES = 20
 _LONGEST_LINE = 2_000
 
 Hear = Callable[[Any], None]
+
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="deltaworks-location")
+"""Starts all of them: Linux ends a process that asks to end with its parent when the thread ends that has started it;
+this one lives as long as the host."""
+
+
+def _start(spec: LocationSpec, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - the interpreter of the settings, with a program of our own
+        [spec.python, "-P", "-c", _PROGRAM],
+        cwd=spec.folder,
+        env=dict(environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # what user code starts ends with it
+    )
 
 
 @dataclass
@@ -66,15 +83,7 @@ class LocationProcess:
         spec.refuse_no_interpreter()
         environ = spec.environ(base)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the interpreter of the settings, with a program of our own
-                [spec.python, "-P", "-c", _PROGRAM],
-                cwd=spec.folder,
-                env=environ,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # what user code starts ends with it
-            )
+            self._process = _STARTER.submit(_start, spec, environ).result()
         except OSError as error:
             raise LocationFailed(spec.name, f"{spec.python} cannot be started ({error.strerror})") from error
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
