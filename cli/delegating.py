@@ -22,7 +22,7 @@ def delegated(session: Session, project: Project, location: str) -> ExitCode:
     """Carry out this very command line once more, inside a location, and return how it ended there.
 
     Raises:
-        InvalidSettings: the location's process cannot be started.
+        LocationFailed: the location's process cannot be started.
     """
     # Imported here: --help must not load the engine.
     from deltaworks.engine.workspace.locations.handover import handed_over

@@ -31,6 +31,9 @@ HELLO_S = 30.0
 """How long an interpreter may take to say what it is."""
 
 _PROGRAM = "from deltaworks.engine.workspace.locations.hello import main; main()"
+_DEEDS = {"describe": "to import its modules"}
+"""What is asked, as sentences call it."""
+
 _LOOK_S = 0.05
 """How often it is looked how much memory it takes."""
 _GRACE_S = 2.0
@@ -76,8 +79,7 @@ class LocationProcess:
             base: the variables of whoever starts it.
 
         Raises:
-            InvalidSettings: it cannot be started as the settings say.
-            LocationFailed: it did not start, or is another version of deltaworks.
+            LocationFailed: it cannot be started as the settings say, did not start, or has another deltaworks.
         """
         self._spec = spec
         spec.refuse_no_interpreter()
@@ -98,7 +100,11 @@ class LocationProcess:
         ]
         for thread in self._threads:
             thread.start()
-        self._verify(self._wait(self._hello, HELLO_S, "to say what it is", None))
+        try:
+            self._verify(self._wait(self._hello, HELLO_S, "to say what it is", None))
+        except BaseException:
+            self.end()
+            raise
 
     @property
     def pid(self) -> int:
@@ -140,7 +146,7 @@ class LocationProcess:
             self._asked[number] = question
         self._say({"number": number, "ask": what, "told": to_json(dict(told))})
         try:
-            answer = self._wait(question, timeout_s, f"to {what}", memory_mb)
+            answer = self._wait(question, timeout_s, _DEEDS.get(what, f"to {what}"), memory_mb)
         finally:
             del self._asked[number]
         if "error" in answer:
@@ -232,7 +238,6 @@ class LocationProcess:
     def _verify(self, hello: Json) -> None:
         here, there = own_version(), str(hello.get("deltaworks"))
         if hello.get("wire") != WIRE or here.split(".")[:2] != there.split(".")[:2]:
-            self.end()
             raise LocationFailed(
                 self._spec.name,
                 f"its interpreter has deltaworks {there}, and this is deltaworks {here}; install the same in both",

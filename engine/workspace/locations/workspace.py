@@ -58,8 +58,7 @@ class CodeLocation:
         """Return its process, with its code imported; start one if there is none.
 
         Raises:
-            InvalidSettings: it cannot be started as the settings say.
-            LocationFailed: its code cannot be imported.
+            LocationFailed: it cannot be started as the settings say, or its code cannot be imported.
         """
         with self._lock:
             if self._process is not None and self._process.is_over:
