@@ -131,7 +131,6 @@ def run_plan(
     skipped: Sequence[PartitionSkipped] = (),
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
-    ended: Callable[[RunReport], None] | None = None,
     config: Sequence[ConfigLayer] = (),
     memory_mb: float | None = None,
     job: AssetJob | None = None,
@@ -150,10 +149,9 @@ def run_plan(
         skipped: what others have made, so that it is not planned any more.
         executor: where functions are called; none: likewise.
         again: see `launch`.
-        ended: is told of the end before it is shown.
         config: what its assets are given; see `launch`.
         memory_mb: how much memory the run may take; none: likewise.
-        job: what it is a run of, whose config it takes.
+        job: what it is a run of, whose config it takes, and whose hooks are called.
         begun: is called when the run has begun, and its plan is kept.
 
     Raises:
@@ -194,9 +192,8 @@ def run_plan(
             again=again,
             config=config,
             job_config=config_of(job),
+            job_hooks=() if job is None else job.hooks,
         )
-    if ended is not None:
-        ended(report)
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)

@@ -12,6 +12,7 @@ import typer
 
 from deltaworks.cli.automations import somebody
 from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.commands import automation_switches
 from deltaworks.cli.observing import observe_needed, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
@@ -225,10 +226,11 @@ def _instant(text: str) -> dt.datetime:
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(
-        help="Make what automation conditions ask for; try them on what has happened.",
+        help="List, start and stop automation conditions; make what they ask for; try them on what has happened.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
+    automation_switches.add_to(group)
     add(group, "tick", tick)
     add(group, "run", run)
     add(group, "simulate", simulate)

@@ -12,6 +12,7 @@ from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.again import DecideAgain
@@ -39,7 +40,8 @@ from deltaworks.engine.workspace.locations.parts import PartRecipe
 from deltaworks.engine.workspace.locations.proving import prove_across, trace_across
 from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
 from deltaworks.engine.workspace.proof import Proof, prove
-from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings_file import ExecutorSettings
 from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.store import Store
@@ -109,6 +111,7 @@ class Project:
         again: DecideAgain | None = None,
         config: Sequence[ConfigLayer] = (),
         job_config: Sequence[ConfigLayer] = (),
+        job_hooks: Sequence[Hook] = (),
     ) -> RunReport:
         """Carry out a plan, where the code of its assets is; see `launch` and `launch_across`."""
         if self.workspace is not None:
@@ -149,6 +152,7 @@ class Project:
             again=again,
             config=config,
             job_config=job_config,
+            job_hooks=job_hooks,
         )
 
     def observe(

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from deltaworks.engine.execution.desk import Lines
 from deltaworks.engine.execution.events import RunNoted, RunProgressed
-from deltaworks.engine.execution.workers.capture import Line, capture, masking
+from deltaworks.engine.execution.workers.capture import Line, capture
 from deltaworks.engine.execution.workers.executor import Errand, Result, guarded
 from deltaworks.io.dtypes import Json
 
@@ -68,13 +68,12 @@ class RunLog(Generic[E]):
             self._writer.write(self._stamped({"stream": "cut", "text": text}))
 
     def capturing(self, work: Callable[[T], R]) -> Callable[[T], R]:
-        """Return what carries tasks out as `work` does, guarded: what they print comes here, and no secret gets out."""
-        work = guarded(work)
+        """Return what carries tasks out as `work` does, guarded: what they print comes here."""
+        work = guarded(work, self._secrets.masked)
 
         def captured(task: T) -> R:
-            with capture(task.where, self.line), masking(self._secrets.masked):
-                outcome = work(task)
-            return outcome.masked(self._secrets.masked)
+            with capture(task.where, self.line):
+                return work(task)
 
         return captured
 

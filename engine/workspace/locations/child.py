@@ -33,6 +33,7 @@ _ANSWERS = {
     "run": f"{_HERE}.parts:carry_out",
     "check": f"{_HERE}.proving:prove_own",
     "trace": f"{_HERE}.proving:trace_own",
+    "hooks": f"{_HERE}.parts:call_job_hooks",
     "observe": f"{_HERE}.parts:observe_own",
 }
 """Where what is asked is answered; it is imported when it is asked first."""

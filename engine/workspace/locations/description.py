@@ -61,6 +61,8 @@ class Description:
     jobs: tuple[AnyJob, ...]
     op_counts: Mapping[str, int]
     """By job of ops, how many it has."""
+    hooked: tuple[str, ...]
+    """The jobs of assets that have hooks."""
     schedules: tuple[Schedule, ...]
     sensors: tuple[Sensor, ...]
     resources: tuple[ShownResource, ...]
@@ -104,6 +106,7 @@ def describe(
         ),
         tuple(map(_job, definitions.jobs.values())),
         {name: sum(1 for _ in ops_in(job.graph)) for name, job in definitions.jobs.items() if isinstance(job, Job)},
+        tuple(name for name, job in definitions.jobs.items() if job.hooks and not isinstance(job, Job)),
         tuple(replace(each, job=_job(each.job), asked=_asked(each.asked)) for each in definitions.schedules.values()),
         tuple(map(_sensor, definitions.sensors.values())),
         tuple(

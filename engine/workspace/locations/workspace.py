@@ -162,6 +162,13 @@ class Workspace:
                 return location
         raise RequestError(f"No location has a job, a schedule or a sensor {name!r}.")
 
+    def hooked(self, job: str | None) -> str | None:
+        """Return which location has the hooks of a job; none: it has none."""
+        for location, each in self.locations.items():
+            if job is not None and each.description is not None and job in each.description.hooked:
+                return location
+        return None
+
     def close(self) -> None:
         """Keep what was learned, and end all processes."""
         for each in self.locations.values():
