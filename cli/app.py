@@ -42,6 +42,7 @@ from deltaworks.cli.commands import (
     status,
     why,
     wipe,
+    workspace,
 )
 
 app = typer.Typer(
@@ -98,6 +99,7 @@ for command in (
     adopt,
     automation,
     doctor,
+    workspace,
 ):
     command.add_to(app)
 
