@@ -40,6 +40,7 @@ from deltaworks.cli.commands import (
     settings,
     show,
     status,
+    ui,
     why,
     wipe,
 )
@@ -85,6 +86,7 @@ for command in (
     sensor,
     daemon,
     dev,
+    ui,
     runs,
     partitions,
     history,
