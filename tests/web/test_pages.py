@@ -55,9 +55,9 @@ def test_the_catalog_is_searched_filtered_and_selected(client):
 def test_a_range_is_told_with_its_reason(client):
     text = client.get(f"{DAILY}/partitions?status=stale").text
 
-    assert "data: orders 2024-01-01 was changed" in text
+    assert "data: orders 2024-01-01 changed at version" in text
     assert f'href="{DAILY}/partitions/2024-01-01"' in text
-    assert "never made" not in text
+    assert "never materialized" not in text
 
 
 def test_the_history_names_the_run_and_what_it_was_made_from(client, shop):

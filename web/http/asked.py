@@ -26,23 +26,28 @@ name, `%2F`, does not divide the path."""
 
 
 def _workspace(request: Request) -> Workspace:
-    return request.app.state.workspace
+    found: Workspace = request.app.state.workspace
+    return found
 
 
 def _launcher(request: Request) -> Launcher:
-    return request.app.state.launcher
+    found: Launcher = request.app.state.launcher
+    return found
 
 
 def _answered(request: Request) -> Answered:
-    return request.app.state.answered
+    found: Answered = request.app.state.answered
+    return found
 
 
 def _streams(request: Request) -> Streams:
-    return request.app.state.streams
+    found: Streams = request.app.state.streams
+    return found
 
 
 def _actor(request: Request) -> Actor:
-    return request.state.actor
+    found: Actor = request.state.actor
+    return found
 
 
 def _sight(request: Request) -> Sight:

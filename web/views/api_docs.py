@@ -80,6 +80,6 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "anyOf" in schema:
         return " or ".join(_kind(each) for each in schema["anyOf"])
     if "$ref" in schema:
-        return schema["$ref"].rpartition("/")[2]
+        return str(schema["$ref"]).rpartition("/")[2]
     kind = schema.get("type", "any")
     return f"{kind} of {_kind(schema['items'])}" if kind == "array" and "items" in schema else kind

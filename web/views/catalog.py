@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from deltaworks.engine.definitions.keys import AssetKey
@@ -60,9 +60,15 @@ class Filter:
 
     def address(self, **changed: str | int | None) -> str:
         """Return the address of the catalog with other filters; the first page of it, unless a page is given."""
-        asked = replace(self, page=1, **{name: value or "" for name, value in changed.items()})
-        values = {name: getattr(asked, name) for name in self.__dataclass_fields__ if name != "page"}
-        return urls.assets(**values, page=asked.page if asked.page > 1 else None)
+        return urls.assets(**{**self._query(), "page": None, **changed})
+
+    def part(self, name: str) -> str:
+        """Return the address of one part of this very page."""
+        return urls.assets(**self._query(), part=name)
+
+    def _query(self) -> dict[str, str | int | None]:
+        words = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "page"}
+        return {**words, "page": self.page if self.page > 1 else None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ PLACES: Final = (
     ("Automation", "/automation"),
     ("Resources", "/resources"),
     ("Daemon", "/daemon"),
+    ("API", "/api"),
 )
 """The rail, from top to bottom; an entry shows as soon as there is a page for it."""
 
