@@ -18,7 +18,7 @@ from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError, RunError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
@@ -47,8 +47,8 @@ def run_migration(
         TableMismatch: partitions that no function makes do not fit.
     """
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.migrate import migrate
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.repairs.migrate import migrate
+    from deltaworks.engine.execution.workers.workers import Workers
 
     if len(select) > 1:
         raise RequestError("--migrate takes one asset, since each table is put in place by a commit of its own.")

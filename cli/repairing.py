@@ -12,7 +12,7 @@ from deltaworks.cli.wording import counted, partitions_text
 from deltaworks.engine.documents.partitions import partitions_json, split_defined
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.repair import Repair
+    from deltaworks.engine.execution.repairs.repair import Repair
     from deltaworks.engine.planning.graph import Node
     from deltaworks.engine.workspace.project import Project
 

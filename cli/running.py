@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.workers import Workers
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
@@ -76,7 +76,7 @@ def read_executor(text: str | None) -> ExecutorKind | None:
         RequestError: there is no such executor.
     """
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 
     kinds = {kind.value: kind for kind in ExecutorKind}
     if text is not None and text not in kinds:
@@ -106,8 +106,12 @@ def read_asset_config(project: Project, given: Sequence[str] | None, job: AssetJ
     # Imported here: --help must not load the engine.
     from deltaworks.engine.planning.asset_config import resolve_asset_config
     from deltaworks.engine.workspace.config_file import read_config
+    from deltaworks.engine.workspace.locations.handing import refuse_unknown_config
 
     layers = read_config(given or ())
+    if project.workspace is not None:
+        refuse_unknown_config(project.graph, [*config_of(job), *layers])
+        return layers
     resolve_asset_config(project.graph, (), [*config_of(job), *layers])
     return layers
 
@@ -131,7 +135,6 @@ def run_plan(
     skipped: Sequence[PartitionSkipped] = (),
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
-    ended: Callable[[RunReport], None] | None = None,
     config: Sequence[ConfigLayer] = (),
     memory_mb: float | None = None,
     job: AssetJob | None = None,
@@ -144,16 +147,15 @@ def run_plan(
         project: what is defined.
         seen: what it was decided on.
         decision: the plan.
-        workers: how many calls run at once; none: as the settings say.
+        workers: how many calls run at once; none: as an earlier attempt was asked to, else as the settings say.
         command: what started this, for the ledger.
         entry: the run that it is part of; none: a new one.
         skipped: what others have made, so that it is not planned any more.
-        executor: where functions are called; none: as the settings say.
+        executor: where functions are called; none: likewise.
         again: see `launch`.
-        ended: is told of the end before it is shown.
         config: what its assets are given; see `launch`.
-        memory_mb: how much memory the run may take; none: as the settings say.
-        job: what it is a run of, whose config it takes.
+        memory_mb: how much memory the run may take; none: likewise.
+        job: what it is a run of, whose config it takes, and whose hooks are called.
         begun: is called when the run has begun, and its plan is kept.
 
     Raises:
@@ -163,41 +165,39 @@ def run_plan(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import end_with_nothing_left
     from deltaworks.engine.execution.entry import begin_entry, note_held_back
-    from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
 
     plan = decision.plan
+    own = entry or begin_entry(command, session.now())
+    own = replace(
+        own,
+        executor=own.executor if executor is None else executor.value,
+        workers=workers or own.workers,
+        memory_mb=memory_mb or own.memory_mb,
+    )
     if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        own = entry or begin_entry(command, session.now())
         failed = note_held_back(project.store, plan, own) if plan.held else None
         if failed is None and (own.earlier or own.tick is not None):  # whoever asked for it looks for its end
             end_with_nothing_left(project.store, own, session.now(), has_failed=bool(seen.faults))
         session.output.show(_nothing_to_do(project, seen, decision, failed))
         return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
-        report = launch(
-            project.definitions,
-            project.graph,
-            project.store,
+        report = project.carry_out(
             decision.asked.observation.tables,
             plan,
-            workers=workers_of(project, workers, executor, memory_mb),
-            command=command,
-            environ=os.environ,
+            workers=workers_of(project, own.workers, read_executor(own.executor), own.memory_mb),
             now=session.now,
             tell=tell if begun is None else _telling(begun, tell),
             stop=stop,
-            entry=entry,
+            entry=own,
             skipped=skipped,
-            sharing=project.sharing,
             again=again,
             config=config,
             job_config=config_of(job),
+            job_hooks=() if job is None else job.hooks,
         )
-    if ended is not None:
-        ended(report)
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)
@@ -221,7 +221,7 @@ def workers_of(
 ) -> Workers:
     """Return how many calls of a run go on at once, and where; none: as the settings say."""
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.workers.workers import Workers
 
     settings = project.executor
     return Workers(

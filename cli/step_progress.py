@@ -12,7 +12,7 @@ from deltaworks.cli.output import write
 from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.step_events import StepEvent
+    from deltaworks.engine.execution.jobs.step_events import StepEvent
 
 
 @contextmanager
@@ -28,8 +28,8 @@ def step_progress() -> Generator[Callable[[StepEvent], None]]:
 
 def _tell(event: StepEvent) -> None:
     # Imported here: events belong to the engine, which --help must not load.
-    from deltaworks.engine.execution import step_events as events
     from deltaworks.engine.execution.events import RunEnded, RunNoted, Stopping
+    from deltaworks.engine.execution.jobs import step_events as events
 
     match event:
         case events.JobStarted(run_id, job, ops, kept):

@@ -33,7 +33,7 @@ from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.repair import Keys
+    from deltaworks.engine.execution.repairs.repair import Keys
     from deltaworks.engine.workspace.project import Project
 
 
@@ -63,7 +63,7 @@ def materialize(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
-    from deltaworks.engine.execution.repair import Keys
+    from deltaworks.engine.execution.repairs.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
     kind = read_executor(executor)
@@ -112,7 +112,7 @@ def materialize(
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:
-    from deltaworks.engine.execution.readmit import readmit
+    from deltaworks.engine.execution.repairs.readmit import readmit
 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")

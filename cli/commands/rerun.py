@@ -17,7 +17,7 @@ from deltaworks.engine.documents.partitions import partitions_json, split_define
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.rerun import Rerun
+    from deltaworks.engine.execution.repairs.rerun import Rerun
     from deltaworks.engine.planning.graph import Node
 
 SHOWN_FAILURES = 10
@@ -36,7 +36,7 @@ def rerun(
     """Make a version again from the same inputs and compare."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.entry import new_run_id
-    from deltaworks.engine.execution.rerun import rerun as run_again
+    from deltaworks.engine.execution.repairs.rerun import rerun as run_again
     from deltaworks.engine.workspace.versions import split_version
 
     name, version = split_version(asset)

@@ -165,7 +165,7 @@ def _caller(graph: Graph, key: str, signature: Signature) -> Callable[..., Any]:
     @functools.wraps(graph.function)
     def make(*frames: Any, **arguments: Any) -> Any:
         # Looked up when called: running stands above definitions, and an asset stays a plain callable.
-        door = importlib.import_module("deltaworks.engine.execution.graph_call")
+        door = importlib.import_module("deltaworks.engine.execution.jobs.graph_call")
         given = dict(zip(names, frames, strict=False)) | arguments
         return door.run_graph(graph, key, given, signature.partition)
 

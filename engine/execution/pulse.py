@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event as Flag
 from threading import Thread
 from types import TracebackType
@@ -36,6 +37,7 @@ class Pulse:
         stop: Stop,
         tell: Callable[[RunNoted], None],
         also: Callable[[], None] = lambda: None,
+        write: Callable[[RunEntry], None] | None = None,
     ) -> None:
         """Make a pulse.
 
@@ -46,9 +48,11 @@ class Pulse:
             stop: is told what somebody asks of the run.
             tell: receives what goes wrong.
             also: what else is done every second.
+            write: writes the entry down; none: into the ledger.
         """
         self._store, self._run_id, self._entry = store, run_id, entry
         self._stop, self._tell, self._also = stop, tell, also
+        self._write = write or partial(write_run, store)
         self._is_over = Flag()
         self._thread = Thread(target=self._beat, name=f"deltaworks-pulse-{run_id}", daemon=True)
 
@@ -70,7 +74,7 @@ class Pulse:
                     self._look()
                 if time.monotonic() - beaten_s >= HEARTBEAT_S:
                     beaten_s = time.monotonic()
-                    write_run(self._store, self._entry())
+                    self._write(self._entry())
                 self._also()
             except StorageError as error:
                 # What is committed stands, whether or not the ledger can say so; the next beat may get through.

@@ -20,6 +20,7 @@ from deltaworks.engine.execution.agenda import Agenda, Blocked, Call
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
 from deltaworks.engine.execution.calls import Calls
 from deltaworks.engine.execution.checking import Checker
+from deltaworks.engine.execution.desk import Desk
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionRetried,
@@ -32,7 +33,6 @@ from deltaworks.engine.execution.events import (
     StepStarted,
     Stopping,
 )
-from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.halves import Halves
 from deltaworks.engine.execution.in_order import CommitJudge
 from deltaworks.engine.execution.keep import Keep
@@ -48,13 +48,13 @@ from deltaworks.engine.execution.swap import Swap
 from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.execution.teller import Teller
+from deltaworks.engine.execution.workers.executor import Executor
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
-from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
@@ -85,7 +85,10 @@ class Run:
         keep: Keep | None = None,
         swap: Swap | None = None,
         range_bytes: int | None = None,
+        desk: Desk | None = None,
     ) -> None:
+        self._desk = desk
+        """Where it is written down; none: in the lake."""
         self._pools = pools
         self._swap = swap
         """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
@@ -118,14 +121,15 @@ class Run:
         Raises:
             StorageError: the lake cannot be written; what was committed before stays.
         """
-        write_run(store, self._entry)
+        desk = self._desk or Desk.in_lake(store, self._entry)
+        desk.write(self._entry)
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
             alive = partial(self._entry_now, RunStatus.RUNNING)
-            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also):
+            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also, desk.write):
                 self._loop(stop)
         except BaseException:
-            write_run(store, self._entry_now(RunStatus.FAILURE))
+            desk.write(self._entry_now(RunStatus.FAILURE))
             raise
         finally:
             if self._running and stop.is_urgent:
@@ -137,7 +141,7 @@ class Run:
         ended = self._entry_now(self._status(stop))
         if ended.status is RunStatus.CANCELED:
             ended = replace(ended, reason=stop.reason)
-        self._end(store, ended)
+        self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
         progress = self._progress
         return RunReport(
@@ -190,11 +194,11 @@ class Run:
     def _has_ready(self) -> bool:
         return self._agenda.has_ready or bool(self._afterwards.waiting)
 
-    def _end(self, store: Store, entry: RunEntry) -> None:
+    def _end(self, desk: Desk, entry: RunEntry) -> None:
         """Write the run's last entry; what is committed stands, whether or not the ledger can say so."""
         try:
-            write_run(store, entry)
-            forget_stop_requests(store, entry.run_id)
+            desk.write(entry)
+            desk.close()
             self._pools.close()
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))

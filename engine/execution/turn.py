@@ -14,9 +14,9 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.events import RunNoted
 from deltaworks.engine.execution.pulse import Pulse
-from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.dtypes import Json
@@ -69,6 +69,10 @@ class Waiting:
                 told = text
                 waits_for(text)
             time.sleep(POLL_S)
+
+
+NO_TURN = Waiting(())
+"""What has nothing to wait for."""
 
 
 @contextmanager
@@ -133,7 +137,8 @@ def _queue(store: Store, entry: RunEntry, sharing: Sharing) -> list[_Wish]:
 
 def _ticket(entry: RunEntry, priority: int, facts: Json) -> Ticket:
     asked_at = entry.heartbeat_at or entry.started_at
-    return Ticket(entry.run_id, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
+    name = f"{entry.run_id}-{entry.attempt}"
+    return Ticket(name, entry.run_id, entry.started_at, str(entry.process), asked_at, priority, facts)
 
 
 @contextmanager
