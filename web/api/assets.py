@@ -21,6 +21,7 @@ from deltaworks.web.draw.heat import cell_bytes
 from deltaworks.web.http.asked import TheNode, TheSight
 from deltaworks.web.http.documents import document, paged
 from deltaworks.web.http.templates import with_tag
+from deltaworks.web.views.partition import why_document
 from deltaworks.web.views.partitions import cell_keys, lay_out, shades
 from deltaworks.web.workspace import Sight
 
@@ -83,6 +84,18 @@ def cells(request: Request, sight: TheSight, node: TheNode) -> Response:
     grid, ordinals, _, _ = lay_out(node.partitions, request.query_params)
     keys = cell_keys(node.partitions, grid, ordinals)
     return document(request, {"rows": len(grid.rows), "columns": grid.columns, "keys": keys})
+
+
+@router.get("/assets/{key}/why")
+def why(
+    request: Request,
+    sight: TheSight,
+    node: TheNode,
+    partition: Annotated[list[str] | None, Query(description="Keys, one by one; none: all.")] = None,
+) -> Response:
+    """Return why partitions are as they are, down to commits and code, as `why --json`."""
+    _status_of(sight, node)
+    return document(request, why_document(sight, node, partition or ()))
 
 
 @router.get("/assets/{key}/history")

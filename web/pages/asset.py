@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.web import urls
-from deltaworks.web.http.asked import TheNode, TheSight
+from deltaworks.web.http.asked import PathName, TheNode, TheSight
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.asset import asset_view, history_view, partitions_view
+from deltaworks.web.views.partition import partition_view
 from deltaworks.web.views.rows import rows_view
 from deltaworks.web.views.schema import schema_view
 from deltaworks.web.workspace import Sight
@@ -31,6 +32,22 @@ def partitions(request: Request, sight: TheSight, node: TheNode, status: str = "
     """Show which partitions have which status, and why."""
     _refuse_view(sight, node)
     return page(request, "partitions.html", partitions_view(sight, node, status, request.query_params))
+
+
+@router.get("/assets/{key}/partitions/{partition}")
+def partition(request: Request, sight: TheSight, node: TheNode, partition: PathName) -> Response:
+    """Show one partition, and why it is as it is."""
+    _refuse_view(sight, node)
+    return page(request, "partition.html", partition_view(sight, node, partition))
+
+
+@router.get("/assets/{key}/why")
+def why(request: Request, sight: TheSight, node: TheNode) -> Response:
+    """Show why a table without partitions is as it is."""
+    _refuse_view(sight, node)
+    if node.is_partitioned:
+        return RedirectResponse(urls.asset(node.key, "partitions"), 303)
+    return page(request, "partition.html", partition_view(sight, node, ""))
 
 
 @router.get("/assets/{key}/history")

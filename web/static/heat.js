@@ -148,4 +148,7 @@ class HeatMap {
 
 export function selectInHeatMaps(root) {
   for (const box of root.querySelectorAll("[data-heat-box]")) new HeatMap(box);
+  root.addEventListener("refreshed", (event) => {
+    for (const box of event.target.querySelectorAll("[data-heat-box]")) new HeatMap(box);
+  });
 }

@@ -17,6 +17,7 @@ SHOWN = 12
 DAY = dt.timedelta(hours=24)
 _WIDTH = 1000.0
 _LANE = 18.0
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class RunRow:
     run_id: str
     status: str
     what: str
-    """Its job, or its command."""
+    """Its job, or what it does to which assets."""
     user: str | None
     started_at: dt.datetime
     ended_at: dt.datetime | None
@@ -86,7 +87,7 @@ def overview_view(sight: Sight) -> OverviewView:
         by_status=tuple((word, worst[word]) for word in order if worst[word]),
         assets=len(rows),
         bars=tuple(bars),
-        hours=tuple((_x(at, start), f"{at:%H:%M}") for at in hours),
+        hours=tuple((_x(at, start), f"{at:%H:%M}") for at in hours if _x(at, start) < _WIDTH - 20),
         lanes=1 + max((round(bar.y / _LANE) for bar in bars), default=0),
         live=tuple(run_row(sight, run) for run in sight.live_runs[-SHOWN:][::-1]),
         latest=tuple(run_row(sight, run) for run in sight.observation.runs[-SHOWN:][::-1]),
@@ -98,13 +99,20 @@ def run_row(sight: Sight, run: RunEntry) -> RunRow:
     return RunRow(
         run_id=run.run_id,
         status=sight.run_status(run).value,
-        what=run.job or run.command,
+        what=run.job or _deed(run),
         user=run.tick or run.user,
         started_at=dt.datetime.fromisoformat(run.started_at),
         ended_at=None if run.ended_at is None else dt.datetime.fromisoformat(run.ended_at),
         made=run.materialized,
         failed=run.failed,
     )
+
+
+def _deed(run: RunEntry) -> str:
+    verb = run.command.partition(" ")[0]
+    names = [step.asset for step in run.steps]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{verb} {', '.join(names[:_NAMED])}{more}".rstrip()
 
 
 def _of_assets(rows: list[AssetRow]) -> list[Need]:
