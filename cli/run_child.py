@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     origin = Origin.from_text(arguments[0])
     now = dt.datetime.now(dt.UTC)
     with contextlib.suppress(DeltaworksError):  # the command will say so again
-        load_project(origin, os.environ, now)
+        load_project(origin, os.environ, now).close()
     for name in _NEEDED:
         importlib.import_module(f"deltaworks.engine.execution.{name}")
     line = sys.stdin.readline()
