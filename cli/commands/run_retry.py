@@ -83,8 +83,8 @@ def retry(
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
     entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
-    theirs = left.made_by_others
-    return run_plan(session, project, Observations(), left.decision, None, found.command, entry, theirs, job=of_assets)
+    seen, theirs = Observations(), left.made_by_others
+    return run_plan(session, project, seen, left.decision, None, found.command, entry, theirs, job=of_assets)
 
 
 def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool) -> ExitCode:

@@ -123,13 +123,10 @@ def launch(
     again = again or partial(decide_again, graph, store, plan, tables)
     if not desk.is_part:
         desk.write(replace(entry, status=RunStatus.QUEUED))
-    own_turn = turn(store, graph, entry, plan, sharing or Sharing())
+    its_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        with (
-            stager.resources.scope.opened(log.note),
-            nullcontext(NO_TURN) if desk.is_part else own_turn as waiting,
-            capturing(),
-        ):
+        _keep(desk, graph, store, entry, plan, tables)
+        with stager.resources.scope.opened(log.note), its_turn as waiting, capturing():
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, asked):
                     report = _unbegun(store, plan, entry, now, asked, log.tell)
@@ -137,13 +134,9 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-            if entry.attempt == 1 and not desk.is_part:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                _keep(desk, graph, store, entry, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-            pools: Pools[Call] = Pools(
-                store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
-            )
+            pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(
@@ -153,8 +146,7 @@ def launch(
             report = run.carry_out(store, asked, log.flush)
             report = hooks.call(plan, report, stager.resources.scope, log, asked)
     except BaseException:
-        if not desk.is_part:
-            _end_unbegun(store, entry, now)
+        _end_unbegun(desk, store, entry, now)
         raise
     finally:
         log.flush()
@@ -168,6 +160,11 @@ def launch(
     return report
 
 
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing, workers: int) -> Pools[Call]:
+    in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values(), workers)
+
+
 def _unbegun(
     store: Store, plan: Plan, entry: RunEntry, now: Callable[[], dt.datetime], stop: Stop, tell: EventSink
 ) -> RunReport:
@@ -179,8 +176,18 @@ def _unbegun(
     return RunReport(ended, (), ())
 
 
-def _end_unbegun(store: Store, entry: RunEntry, now: Callable[[], dt.datetime]) -> None:
+def _keep(
+    desk: Desk, graph: AssetGraph, store: Store, entry: RunEntry, plan: Plan, tables: Mapping[AssetKey, Table]
+) -> None:
+    """Keep what a run is to make in its first attempt, unless it is a part of one whose plan is kept."""
+    if entry.attempt == 1 and not desk.is_part:
+        keep_plan(graph, store, entry.run_id, plan, tables)
+
+
+def _end_unbegun(desk: Desk, store: Store, entry: RunEntry, now: Callable[[], dt.datetime]) -> None:
     """Note the failure of a run that could not even begin; one that has begun says itself how it ended."""
+    if desk.is_part:
+        return
     with suppress(StorageError):  # what is on its way up already says what is wrong with the lake
         found = read_run(store, entry)
         if found is not None and found.status is RunStatus.QUEUED:
