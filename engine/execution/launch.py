@@ -121,12 +121,14 @@ def launch(
     log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
+    is_first = entry.attempt == 1 and not desk.is_part
     if not desk.is_part:
         desk.write(replace(entry, status=RunStatus.QUEUED))
-    its_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
+    own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        _keep(desk, graph, store, entry, plan, tables)
-        with stager.resources.scope.opened(log.note), its_turn as waiting, capturing():
+        if is_first:
+            keep_plan(graph, store, entry.run_id, plan, tables)
+        with stager.resources.scope.opened(log.note), own_turn as waiting, capturing():
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, asked):
                     report = _unbegun(store, plan, entry, now, asked, log.tell)
@@ -134,7 +136,8 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-                _keep(desk, graph, store, entry, plan, tables)
+                if is_first:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
             checker = Checker(store, stager.resources)
@@ -146,7 +149,8 @@ def launch(
             report = run.carry_out(store, asked, log.flush)
             report = hooks.call(plan, report, stager.resources.scope, log, asked)
     except BaseException:
-        _end_unbegun(desk, store, entry, now)
+        if not desk.is_part:
+            _end_unbegun(store, entry, now)
         raise
     finally:
         log.flush()
@@ -176,18 +180,8 @@ def _unbegun(
     return RunReport(ended, (), ())
 
 
-def _keep(
-    desk: Desk, graph: AssetGraph, store: Store, entry: RunEntry, plan: Plan, tables: Mapping[AssetKey, Table]
-) -> None:
-    """Keep what a run is to make in its first attempt, unless it is a part of one whose plan is kept."""
-    if entry.attempt == 1 and not desk.is_part:
-        keep_plan(graph, store, entry.run_id, plan, tables)
-
-
-def _end_unbegun(desk: Desk, store: Store, entry: RunEntry, now: Callable[[], dt.datetime]) -> None:
+def _end_unbegun(store: Store, entry: RunEntry, now: Callable[[], dt.datetime]) -> None:
     """Note the failure of a run that could not even begin; one that has begun says itself how it ended."""
-    if desk.is_part:
-        return
     with suppress(StorageError):  # what is on its way up already says what is wrong with the lake
         found = read_run(store, entry)
         if found is not None and found.status is RunStatus.QUEUED:
