@@ -21,6 +21,7 @@ from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_
 
 DAYS = 24
 
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Processes:
     """The project, made by a run that nobody disturbed."""
