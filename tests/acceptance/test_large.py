@@ -29,14 +29,14 @@ class Row(pa.DataFrameModel):
 
 @dw.asset(partitions=days, partition_by="day")
 def large(partition: dw.Partition) -> LazyFrame[Row]:
-    n = pl.int_range(200_000)
+    n = pl.int_range(600_000)
     return pl.select(day=pl.lit(partition.start), n=n, x=(n.hash(7) % 1_000_000_007) / 7).lazy()
 """
 )
 
 
 def test_a_large_partition_is_several_files_each_with_its_own_statistics(here: Here) -> None:
-    here.write("deltaworks.toml", 'modules = ["tables"]\ndurable = false\n[executor]\ntarget_file_bytes = 300000\n')
+    here.write("deltaworks.toml", 'modules = ["tables"]\ndurable = false\n[executor]\ntarget_file_bytes = 1000000\n')
     here.write("tables.py", LARGE)
 
     first = here.run("materialize", "large", "--partition", "2024-01-02", "--json")
@@ -58,9 +58,9 @@ def test_a_large_partition_is_several_files_each_with_its_own_statistics(here: H
         assert (stats["numRecords"], stats["nullCount"]) == (rows.height, {"n": 0, "x": 0})
         assert (stats["minValues"]["n"], stats["maxValues"]["n"]) == (rows["n"].min(), rows["n"].max())
     df = pl.read_delta(str(here.lake / "large"))
-    assert (df.height, df["n"].n_unique()) == (200_000, 200_000)
+    assert (df.height, df["n"].n_unique()) == (600_000, 600_000)
     plan = here.run("plan", "--only", "all", "--partition", "2024-01-02", "--json").json
-    assert plan["totals"]["rows"] == 200_000
+    assert plan["totals"]["rows"] == 600_000
     assert plan["totals"]["bytes"] == sum(each["size"] for each in added)
 
 
