@@ -102,8 +102,12 @@ def read_asset_config(project: Project, given: Sequence[str] | None, job: AssetJ
     # Imported here: --help must not load the engine.
     from deltaworks.engine.planning.asset_config import resolve_asset_config
     from deltaworks.engine.workspace.config_file import read_config
+    from deltaworks.engine.workspace.locations.handing import refuse_unknown_config
 
     layers = read_config(given or ())
+    if project.workspace is not None:
+        refuse_unknown_config(project.graph, [*config_of(job), *layers])
+        return layers
     resolve_asset_config(project.graph, (), [*config_of(job), *layers])
     return layers
 
@@ -127,7 +131,6 @@ def run_plan(
     skipped: Sequence[PartitionSkipped] = (),
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
-    ended: Callable[[RunReport], None] | None = None,
     config: Sequence[ConfigLayer] = (),
     memory_mb: float | None = None,
     job: AssetJob | None = None,
@@ -146,10 +149,9 @@ def run_plan(
         skipped: what others have made, so that it is not planned any more.
         executor: where functions are called; none: likewise.
         again: see `launch`.
-        ended: is told of the end before it is shown.
         config: what its assets are given; see `launch`.
         memory_mb: how much memory the run may take; none: likewise.
-        job: what it is a run of, whose config it takes.
+        job: what it is a run of, whose config it takes, and whose hooks are called.
         begun: is called when the run has begun, and its plan is kept.
 
     Raises:
@@ -159,7 +161,6 @@ def run_plan(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import end_with_nothing_left
     from deltaworks.engine.execution.entry import begin_entry, note_held_back
-    from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
 
     plan = decision.plan
@@ -179,27 +180,20 @@ def run_plan(
         session.output.show(_nothing_to_do(project, seen, decision, failed))
         return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
-        report = launch(
-            project.definitions,
-            project.graph,
-            project.store,
+        report = project.carry_out(
             decision.asked.observation.tables,
             plan,
             workers=workers_of(project, own.workers, read_executor(own.executor), own.memory_mb),
-            command=command,
-            environ=os.environ,
             now=session.now,
             tell=tell if begun is None else _telling(begun, tell),
             stop=stop,
             entry=own,
             skipped=skipped,
-            sharing=project.sharing,
             again=again,
             config=config,
             job_config=config_of(job),
+            job_hooks=() if job is None else job.hooks,
         )
-    if ended is not None:
-        ended(report)
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)

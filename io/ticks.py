@@ -78,6 +78,9 @@ class AskedRun:
     has not been looked for yet."""
     error: str | None = None
     """Why it could not begin; none: it has begun, or has not been tried yet."""
+    assets: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, tuple[tuple[str, str], ...]])
+    """What conditions ask for, in place of a job: by asset, first and last keys of ranges; the empty key is the whole
+    of an asset that has no partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,8 @@ class TickEntry:
     """When a failed attempt is tried again."""
     is_catchup: bool = False
     """Whether it was due while no daemon ran."""
+    left: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Of conditions: how many partitions wait, by asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,16 @@ def open_ticks(store: Store) -> list[TickClaim]:
         last[folder] = max(last.get(folder, ""), file)
     claims = (_read_claim(store, f"{folder}/{file}") for folder, file in sorted(last.items()))
     return [claim for claim in claims if claim is not None]
+
+
+def open_ids(store: Store, name: str) -> list[str]:
+    """Return the ids of the ticks of a name that are open, the oldest first.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    folder = f"{CLAIMS}/{name}/"
+    return sorted({path.removeprefix(folder).partition("/")[0] for path in store.list(folder.rstrip("/"))})
 
 
 def close_tick(store: Store, name: str, tick_id: str) -> None:
@@ -264,10 +279,7 @@ def _read(store: Store, path: str) -> TickEntry | None:
     try:
         document: Json = json.loads(content)
         values = {each.name: document[each.name] for each in fields(TickEntry) if each.name in document}
-        names = {each.name for each in fields(AskedRun)}
-        values["requests"] = tuple(
-            AskedRun(**{name: value for name, value in each.items() if name in names}) for each in document["requests"]
-        )
+        values["requests"] = tuple(map(_asked, document["requests"]))
         for what in ("new_keys", "gone_keys"):
             by_name: dict[str, list[str]] = document.get(what) or {}
             values[what] = {name: tuple(keys) for name, keys in by_name.items()}
@@ -278,6 +290,13 @@ def _read(store: Store, path: str) -> TickEntry | None:
             f"ledger entry {store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it: only this tick's "
             "history is lost"
         ) from error
+
+
+def _asked(document: Json) -> AskedRun:
+    values = {each.name: document[each.name] for each in fields(AskedRun) if each.name in document}
+    made: dict[str, list[list[str]]] = document.get("assets") or {}
+    values["assets"] = {asset: tuple((first, last) for first, last in ranges) for asset, ranges in made.items()}
+    return AskedRun(**values)
 
 
 def _read_claim(store: Store, path: str) -> TickClaim | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
-from deltaworks.cli.commands.job_run import run_job_plan, run_ops
+from deltaworks.cli.commands.job_run import run_ops
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ExecutorOption,
@@ -64,8 +64,9 @@ def retry(
         return _retry_ops(session, project, job, replace(found, **how), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
-    if isinstance(job, AssetJob):
-        project = with_retry(project, job, session.now())
+    of_assets = job if isinstance(job, AssetJob) else None
+    if of_assets is not None:
+        project = with_retry(project, of_assets, session.now())
     left = decide_retry(project.graph, project.store, found, latest=latest)
     if not left.decision.plan.planned:
         document: dict[str, Any] = {
@@ -79,10 +80,8 @@ def retry(
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
     entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
-    seen, theirs = Observations(), left.made_by_others
-    if isinstance(job, AssetJob):
-        return run_job_plan(session, project, job, seen, left.decision, None, entry, theirs)
-    return run_plan(session, project, seen, left.decision, None, found.command, entry, theirs)
+    theirs = left.made_by_others
+    return run_plan(session, project, Observations(), left.decision, None, found.command, entry, theirs, job=of_assets)
 
 
 def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool) -> ExitCode:

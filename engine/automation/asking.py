@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
+from deltaworks.engine.automation.condition_watch import WatchedConditions
+from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.automation.evaluation import Evaluation, read_answer, with_tags
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensing import Scene, sense
@@ -26,7 +28,8 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dyn
 from deltaworks.engine.execution.resource_scope import resource_scope
 from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.errors import RequestError, RunError, did_you_mean
+from deltaworks.errors import RequestError, did_you_mean
+from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.store import Store
 
 
@@ -40,16 +43,19 @@ class Surroundings:
     """Where resources find their `EnvVar`s."""
     now: dt.datetime
     """When partitions without an end are taken to end."""
+    conditions: AskedConditions | None = None
+    """Those of the assets, and what is known of them from the ticks before; none: they are not asked here."""
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
-    """Return what the daemon needs to know of every schedule and sensor."""
+    """Return what the daemon needs to know of every schedule and sensor, and of the conditions of assets."""
     schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
-    return (*schedules, *(WatchedSensor.of(each, definitions) for each in definitions.sensors.values()))
+    sensors = (WatchedSensor.of(each, definitions) for each in definitions.sensors.values())
+    return (*schedules, *sensors, *WatchedConditions.of(definitions))
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:
-    """Return what a schedule or a sensor asks for at a tick.
+    """Return what a schedule, a sensor or the conditions of assets ask for at a tick.
 
     Raises:
         InvalidDefinition: its answer makes no sense.
@@ -58,6 +64,8 @@ def ask(around: Surroundings, tick: Tick) -> Evaluation:
         RunError: a resource could not be made ready.
         Exception: whatever its function raises.
     """
+    if tick.name == CONDITIONS and around.conditions is not None:
+        return around.conditions.ask(tick.cursor, around.now)
     schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
     if schedule is not None:
         whose, evaluation = f"schedule {tick.name!r}", _ask_schedule(around, schedule, tick)
@@ -88,13 +96,7 @@ def call_asked(
     wanted = around.definitions.resources_asked(whose, asked)
     with resource_scope(wanted.values(), around.environ) as scope:
         resources = {argument: scope.of(each) for argument, each in wanted.items()}
-        try:
-            return read(asked.call(told, resources, Logger(whose)))
-        except Exception as error:
-            masked = scope.masked(str(error))
-            if masked == str(error):
-                raise
-            raise RunError(f"{type(error).__name__}: {masked}") from None  # its own text has a secret
+        return read(asked.call(told, resources, Logger(whose)))
 
 
 def refuse_unknown_partitions(around: Surroundings, whose: str, evaluation: Evaluation) -> None:

@@ -25,6 +25,7 @@ from deltaworks.engine.automation.ticking import Asker, Ticking
 from deltaworks.engine.automation.upkeep import UPKEEP, decide_upkeep
 from deltaworks.engine.automation.watch import POLL_S, Moment, Watch, Watched
 from deltaworks.errors import StorageError
+from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.heartbeats import BEAT_S, Heartbeat, forget_heartbeats, write_heartbeat
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
@@ -203,7 +204,9 @@ class Daemon:
             for name in known:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
-            self._parts.tell(f"watching {len(self._watched)} schedules and sensors")
+            more = ", and automation conditions" if CONDITIONS in self._watched else ""
+            names = self._watched.keys() - {CONDITIONS}
+            self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
         if (self._location.fault or "") != self._fault:
             self._fault = self._location.fault or ""
             if self._fault:

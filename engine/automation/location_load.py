@@ -6,6 +6,7 @@ import datetime as dt
 import os
 
 from deltaworks.engine.automation.asking import Surroundings
+from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.workspace.project import Origin, load_project
 
 
@@ -18,4 +19,5 @@ def load_surroundings(origin: Origin) -> Surroundings:
     """
     now = dt.datetime.now(dt.UTC)
     project = load_project(origin, os.environ, now)
-    return Surroundings(project.definitions, project.store, os.environ, now)
+    conditions = AskedConditions(project.definitions, project.store)
+    return Surroundings(project.definitions, project.store, os.environ, now, conditions)

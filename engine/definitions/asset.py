@@ -12,6 +12,7 @@ from deltaworks.engine.definitions.asset_config import config_problem
 from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition, automation_problem
 from deltaworks.engine.definitions.columns import partition_columns_problem, stored_problem
 from deltaworks.engine.definitions.files import Files
+from deltaworks.engine.definitions.foreign import Foreign
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
@@ -129,6 +130,8 @@ class Asset(Generic[P, R]):
     """The function that makes it together with others; none: its own makes only this one."""
     graph: Graph | None = None
     """The ops that make it; none: its function does."""
+    foreign: Foreign | None = None
+    """Where its code is, if it is in another code location; it cannot be called here then."""
 
     @property
     def authored(self) -> Callable[..., Any]:

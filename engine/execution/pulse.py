@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event as Flag
 from threading import Thread
 from types import TracebackType
@@ -36,6 +37,7 @@ class Pulse:
         stop: Stop,
         tell: Callable[[RunNoted], None],
         also: Callable[[], None] = lambda: None,
+        write: Callable[[RunEntry], None] | None = None,
         mark: Callable[[], int] = lambda: 0,
     ) -> None:
         """Make a pulse.
@@ -47,10 +49,12 @@ class Pulse:
             stop: is told what somebody asks of the run.
             tell: receives what goes wrong.
             also: what else is done every second.
+            write: writes the entry down; none: into the ledger.
             mark: tells by another number that the run has come further, which is written within a second.
         """
         self._store, self._run_id, self._entry = store, run_id, entry
         self._stop, self._tell, self._also, self._mark = stop, tell, also, mark
+        self._write = write or partial(write_run, store)
         self._is_over = Flag()
         self._thread = Thread(target=self._beat, name=f"deltaworks-pulse-{run_id}", daemon=True)
 
@@ -73,7 +77,7 @@ class Pulse:
                 mark = self._mark()
                 if mark != marked or time.monotonic() - beaten_s >= HEARTBEAT_S:
                     beaten_s, marked = time.monotonic(), mark
-                    write_run(self._store, self._entry())
+                    self._write(self._entry())
                 self._also()
             except StorageError as error:
                 # What is committed stands, whether or not the ledger can say so; the next beat may get through.

@@ -20,6 +20,7 @@ from deltaworks.engine.execution.agenda import Agenda, Blocked, Call
 from deltaworks.engine.execution.batch import Batch, commit_batch, discard, hold_back, refuse_misfits
 from deltaworks.engine.execution.calls import Calls
 from deltaworks.engine.execution.checking import Checker
+from deltaworks.engine.execution.desk import Desk
 from deltaworks.engine.execution.events import (
     EventSink,
     PartitionRetried,
@@ -52,17 +53,10 @@ from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
-from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-
-BATCH_PARTITIONS = 50
-"""Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
-
-BATCH_AGE_S = 2.0
-"""How long a staged partition waits for others at most."""
 
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
@@ -85,7 +79,10 @@ class Run:
         keep: Keep | None = None,
         swap: Swap | None = None,
         range_bytes: int | None = None,
+        desk: Desk | None = None,
     ) -> None:
+        self._desk = desk
+        """Where it is written down; none: in the lake."""
         self._pools = pools
         self._swap = swap
         """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
@@ -117,14 +114,16 @@ class Run:
         Raises:
             StorageError: the lake cannot be written; what was committed before stays.
         """
-        write_run(store, self._entry)
+        desk = self._desk or Desk.in_lake(store, self._entry)
+        desk.write(self._entry)
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
             alive = partial(self._entry_now, RunStatus.RUNNING)
-            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also, lambda: self._progress.commits):
+            run_id, mark = self._entry.run_id, lambda: self._progress.commits
+            with Pulse(store, run_id, alive, stop, self._tell, also, desk.write, mark):
                 self._loop(stop)
         except BaseException:
-            write_run(store, self._entry_now(RunStatus.FAILURE))
+            desk.write(self._entry_now(RunStatus.FAILURE))
             raise
         finally:
             if self._running and stop.is_urgent:
@@ -136,7 +135,7 @@ class Run:
         ended = self._entry_now(self._status(stop))
         if ended.status is RunStatus.CANCELED:
             ended = replace(ended, reason=stop.reason)
-        self._end(store, ended)
+        self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
         progress = self._progress
         return RunReport(
@@ -184,7 +183,7 @@ class Run:
         """
         if self._swap is not None:
             return False
-        if self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
+        if self._batches[key].is_due(time.monotonic()):
             return True
         return starves and not self._progress.paces[key].is_busy and self._agenda.is_awaited(key)
 
@@ -200,11 +199,11 @@ class Run:
     def _has_ready(self) -> bool:
         return self._agenda.has_ready or bool(self._afterwards.waiting)
 
-    def _end(self, store: Store, entry: RunEntry) -> None:
+    def _end(self, desk: Desk, entry: RunEntry) -> None:
         """Write the run's last entry; what is committed stands, whether or not the ledger can say so."""
         try:
-            write_run(store, entry)
-            forget_stop_requests(store, entry.run_id)
+            desk.write(entry)
+            desk.close()
             self._pools.close()
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))

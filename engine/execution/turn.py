@@ -71,6 +71,10 @@ class Waiting:
             time.sleep(POLL_S)
 
 
+NO_TURN = Waiting(())
+"""What has nothing to wait for."""
+
+
 @contextmanager
 def turn(store: Store, graph: AssetGraph, entry: RunEntry, plan: Plan, sharing: Sharing) -> Generator[Waiting]:
     """Hold a run's place among others; in the context, wait for it first. The run's entry is in the ledger already.

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
+from deltaworks.engine.execution.again import DecideAgain
+from deltaworks.engine.execution.events import EventSink, PartitionSkipped
+from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.opening import refuse_own_tables
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.sources import Observations, observe_sources
+from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.job_config import ConfigLayer
+from deltaworks.engine.planning.plan import Plan
 from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
-from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
-from deltaworks.errors import InvalidDefinition, InvalidSettings
+from deltaworks.engine.workspace.locations.across import launch_across
+from deltaworks.engine.workspace.locations.handing import observe_across
+from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
+from deltaworks.engine.workspace.locations.proving import prove_across
+from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
+from deltaworks.engine.workspace.proof import Proof, prove
+from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings_file import ExecutorSettings
+from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
+from deltaworks.io.ledger import RunEntry
 from deltaworks.io.store import Store
+from deltaworks.io.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +88,105 @@ class Project:
     executor: ExecutorSettings
     recipe: Recipe
     sharing: Sharing
+    workspace: Workspace | None = None
+    """The code locations that the definitions are of, which have no code here then; none: this process has the code."""
+    problems: tuple[DefinitionError, ...] = ()
+    """Why some of what code locations define was left out, and why some of them are not loaded."""
+
+    def carry_out(
+        self,
+        tables: Mapping[AssetKey, Table],
+        plan: Plan,
+        *,
+        workers: Workers,
+        now: Callable[[], dt.datetime],
+        tell: EventSink,
+        stop: Stop,
+        entry: RunEntry,
+        skipped: Sequence[PartitionSkipped] = (),
+        again: DecideAgain | None = None,
+        config: Sequence[ConfigLayer] = (),
+        job_config: Sequence[ConfigLayer] = (),
+        job_hooks: Sequence[Hook] = (),
+    ) -> RunReport:
+        """Carry out a plan, where the code of its assets is; see `launch` and `launch_across`."""
+        if self.workspace is not None:
+            return launch_across(
+                self.workspace,
+                self.graph,
+                self.store,
+                tables,
+                plan,
+                workers=workers,
+                keys=self.recipe.keys,
+                started=self.recipe.now,
+                now=now,
+                tell=tell,
+                stop=stop,
+                entry=entry,
+                skipped=skipped,
+                sharing=self.sharing,
+                again=again,
+                config=config,
+                job_config=job_config,
+            )
+        return launch(
+            self.definitions,
+            self.graph,
+            self.store,
+            tables,
+            plan,
+            workers=workers,
+            command=entry.command,
+            environ=os.environ,
+            now=now,
+            tell=tell,
+            stop=stop,
+            entry=entry,
+            skipped=skipped,
+            sharing=self.sharing,
+            again=again,
+            config=config,
+            job_config=job_config,
+            job_hooks=job_hooks,
+        )
+
+    def observe(
+        self, sources: Sequence[AssetKey], *, command: str, now: Callable[[], dt.datetime], tell: EventSink
+    ) -> Observations:
+        """Observe sources, where their code is; see `observe_sources` and `observe_across`."""
+        if self.workspace is not None:
+            return observe_across(
+                self.workspace,
+                self.graph,
+                self.store,
+                sources,
+                command=command,
+                now=self.recipe.now,
+                keys=self.recipe.keys,
+                tell=tell,
+            )
+        return observe_sources(
+            self.definitions,
+            self.graph,
+            self.store,
+            sources,
+            command=command,
+            environ=os.environ,
+            now=now,
+            tell=tell,
+        )
+
+    def prove(self) -> tuple[Proof, list[DefinitionError]]:
+        """Find what would go wrong on any data; return also why some code locations could not be asked."""
+        if self.workspace is not None:
+            return prove_across(self.workspace, self.definitions, self.graph, self.recipe.now)
+        return prove(self.definitions, self.graph), []
+
+    def close(self) -> None:
+        """End the processes of its code locations."""
+        if self.workspace is not None:
+            self.workspace.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +198,8 @@ class Origin:
     module: str | None = None
     lake: str | None = None
     environment: str | None = None
+    location: str | None = None
+    """The code location whose assets are meant where nobody names any; none: all of them."""
 
     def to_text(self) -> str:
         """Return this for another process."""
@@ -119,11 +241,18 @@ def open_lake(settings: Settings) -> Store:
 def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool = True) -> Project:
     """Load a project, with the keys that its dynamic partitions have in the lake unless that is not to be read.
 
+    A project with code locations has none of their code here, and has to be closed. What of it is broken is in its
+    problems, not raised.
+
     Raises:
         DefinitionError: its settings or its code are wrong.
         StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
+    if settings.locations:
+        return _load_locations(settings, origin, environ, now, reads_lake=reads_lake)
+    if origin.location is not None:
+        raise unknown_location(origin.location, ())
     recipe = Recipe(origin.file, settings.modules, settings.folder, now, environment=settings.environment)
     definitions = recipe.definitions()
     if not definitions.assets and not definitions.jobs:
@@ -136,3 +265,33 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     graph = build_graph(definitions, now, keys)
     refuse_unfit_sensors(definitions, graph)
     return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)
+
+
+def _load_locations(
+    settings: Settings, origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool
+) -> Project:
+    if origin.location is not None and origin.location not in {each.name for each in settings.locations}:
+        raise unknown_location(origin.location, (each.name for each in settings.locations))
+    workspace = load_workspace(settings.locations, environ, settings.environment)
+    try:
+        loaded = {
+            name: found for name, each in workspace.locations.items() if (found := each.definitions()) is not None
+        }
+        faults = workspace.faults
+        if not loaded and faults:
+            raise next(iter(faults.values()))
+        joined = join(loaded, {name: str(fault) for name, fault in faults.items() if name not in loaded})
+        store = open_lake(settings)
+        refuse_own_tables(joined.definitions, store)
+        keys = read_dynamic_keys(joined.definitions, store) if reads_lake else None
+        joined, graph = fitting_graph(joined, now, keys)
+        refuse_unfit_sensors(joined.definitions, graph)
+        for each in workspace.locations.values():
+            each.remember()
+    except BaseException:
+        workspace.close()
+        raise
+    recipe = Recipe(None, (), settings.folder, now, keys, settings.environment)
+    problems = (*faults.values(), *joined.problems)
+    graph = replace(graph, scope=None if origin.location is None else keys_of(graph, origin.location))
+    return Project(joined.definitions, graph, store, settings.executor, recipe, settings.sharing, workspace, problems)

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         WeeklyPartitions,
     )
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
+    from deltaworks.engine.definitions.repository import repository
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.shared_call import Wanted
@@ -183,6 +184,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "repository",
     "resources",
     "run_failure_sensor",
     "run_status_sensor",
@@ -261,6 +263,7 @@ _NAMES = {
         "WeeklyPartitions",
     ),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
+    "definitions.repository": ("repository",),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.shared_call": ("Wanted",),

@@ -6,6 +6,7 @@
     │   ├── UnknownUpstream     an argument names an asset that is not defined
     │   ├── InvalidContract     a pandera model asks for what cannot be enforced
     │   ├── ModuleNotLoaded     a project module cannot be imported
+    │   ├── LocationFailed      a code location cannot be loaded, or its process ended
     │   └── InvalidSettings     deltaworks.toml, its environment variables, or a missing project
     ├── RequestError            what was asked for does not exist or cannot be        exit code 2
     │   ├── UnknownAsset
@@ -108,6 +109,14 @@ class ModuleNotLoaded(DefinitionError):
     def __init__(self, module: str, cause: BaseException, where: Place | None = None) -> None:
         self.module = module
         super().__init__(f"cannot import {module!r}: {type(cause).__name__}: {cause}", where=where)
+
+
+class LocationFailed(DefinitionError):
+    """A code location cannot be loaded, or its process ended while it was needed."""
+
+    def __init__(self, location: str, reason: str, *, where: Place | None = None, asset: str | None = None) -> None:
+        self.location = location
+        super().__init__(f"location {location!r}: {reason}", where=where, asset=asset)
 
 
 class InvalidSettings(DefinitionError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import pandera.polars as pa
@@ -17,6 +16,7 @@ import deltaworks as dw
 from deltaworks.errors import InvalidDefinition, RequestError, RunError
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
+from deltaworks.testing import FrozenClock
 
 
 @dw.op
@@ -185,67 +185,27 @@ def test_a_call_that_fails_is_tried_again_and_then_what_waits_for_it_is_not_run(
         unlucky.execute_in_process()
 
 
+def test_a_test_says_what_time_it_is() -> None:
+    @dw.op
+    def day(partition: dw.Partition) -> str:
+        return partition.key
+
+    @dw.graph
+    def daily() -> None:
+        day()
+
+    job = daily.to_job(partitions=dw.DailyPartitions(start="2024-01-01"))
+
+    result = job.execute_in_process(partition="2024-01-02", now=FrozenClock("2024-01-03"))
+
+    assert result.output("day") == "2024-01-02"
+    with pytest.raises(RequestError, match="2024-01-03"):
+        job.execute_in_process(partition="2024-01-03", now=FrozenClock("2024-01-03"))
+
+
 class Post(dw.Resource):
-    url: str
-    token: str = "none"
-
     def send(self, text: str) -> str:
-        return f"{text} to {self.url}"
-
-
-def test_a_resource_is_made_ready_once_put_away_and_swapped_in_a_test() -> None:
-    happened: list[str] = []
-
-    class Watched(Post):
-        @contextmanager
-        def for_run(self) -> Iterator[Any]:
-            happened.append("opened")
-            yield self
-            happened.append("closed")
-
-    @dw.op
-    def send(post: Post) -> str:
-        happened.append("sent")
-        return post.send("hello")
-
-    @dw.job
-    def mail() -> None:
-        send.alias("first")()
-        send.alias("second")()
-
-    result = mail.execute_in_process(resources={"post": Watched(url="nowhere")})
-
-    assert result.output("first") == "hello to nowhere"
-    assert happened == ["opened", "sent", "sent", "closed"]
-    with pytest.raises(InvalidDefinition, match=r"op 'first' asks for a Post as 'post', but there is none"):
-        mail.execute_in_process()
-
-
-def test_a_secret_of_the_environment_is_nowhere_but_in_the_op(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POST_TOKEN", "s3cr3t-value")
-
-    @dw.op
-    def leak(post: Post) -> Any:
-        return post
-
-    @dw.op
-    def tell(post: Post) -> None:
-        raise RuntimeError(f"rejected: {post.token}")
-
-    @dw.job
-    def careless() -> None:
-        leak()
-        tell()
-
-    resources = {"post": Post(url="nowhere", token=dw.EnvVar("POST_TOKEN"))}
-    result = careless.execute_in_process(lake=tmp_path / "lake", resources=resources, raise_on_failure=False)
-
-    assert result.output("leak").token == "s3cr3t-value"
-    assert "rejected: $POST_TOKEN" in result.failures["tell"]
-    assert "s3cr3t-value" not in repr(result)
-    files = [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
-    assert files
-    assert not [path for path in files if b"s3cr3t-value" in path.read_bytes()]
+        return f"{text} to nowhere"
 
 
 class Greeting(dw.Config):
@@ -320,7 +280,7 @@ def test_hooks_are_told_how_steps_and_runs_end() -> None:
         flour()
         cups(never())
 
-    told_of.execute_in_process(resources={"post": Post(url="nowhere")}, raise_on_failure=False)
+    told_of.execute_in_process(resources={"post": Post()}, raise_on_failure=False)
 
     assert sorted(told[:-1]) == ["cups skipped: never failed", "flour done", "never failed"]
     assert told[-1] == "told_of failed at never, mail to nowhere"

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from deltaworks.engine.definitions.ops.hooks import Ending
+from deltaworks.engine.execution.endings import STATUS_OF_RUN
 from deltaworks.engine.execution.events import RunEnded, RunNoted
 from deltaworks.engine.execution.jobs.step_events import StepEvent, StepEventSink
 from deltaworks.engine.execution.pools import C, Pools
@@ -26,12 +27,6 @@ from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
 from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
-
-_STATUSES = {
-    Ending.SUCCESS: RunStatus.SUCCESS,
-    Ending.FAILURE: RunStatus.FAILURE,
-    Ending.CANCEL: RunStatus.CANCELED,
-}
 
 
 class JobBook:
@@ -56,6 +51,7 @@ class JobBook:
         sharing: Sharing,
     ) -> None:
         self._store, self._entry, self._now, self._sharing = store, entry, now, sharing
+        self._secrets = secrets
         self._log: RunLog[StepEvent] | None = None
         self.tell = then
         """Receives what happens, to write it down and to pass it on."""
@@ -71,7 +67,11 @@ class JobBook:
 
     def captured(self, work: Callable[[T], R]) -> Callable[[T], R]:
         """Return what carries tasks out as `work` does, guarded; what they print is written down."""
-        return guarded(work) if self._log is None else self._log.capturing(work)
+        return guarded(work, self._secrets.masked) if self._log is None else self._log.capturing(work)
+
+    def note(self, text: str) -> None:
+        """Tell a sentence."""
+        self.tell(RunNoted(text))
 
     def line(self, line: Line) -> None:
         """Write down what was printed in another process."""
@@ -106,7 +106,7 @@ class JobBook:
 
     def close(self, fates: Counter[Fate], ending: Ending, failures: Mapping[str, str], reason: str | None) -> None:
         """Write how the run ended; `failures`: why, by step."""
-        status, entry = _STATUSES[ending], self._entry
+        status, entry = STATUS_OF_RUN[ending], self._entry
         if self._store is not None:
             # A colon is in no asset's key, so that nobody takes a step for an asset that failed.
             found = tuple(

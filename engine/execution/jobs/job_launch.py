@@ -15,10 +15,11 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.execution.attempt import begin_attempt
+from deltaworks.engine.execution.endings import ENDING_OF_STEP
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.jobs.earlier import NOTHING, Earlier, read_earlier
 from deltaworks.engine.execution.jobs.job_book import JobBook
-from deltaworks.engine.execution.jobs.job_run import ENDINGS, JobRun
+from deltaworks.engine.execution.jobs.job_run import JobRun
 from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.jobs.step_events import JobStarted, StepEventSink
 from deltaworks.engine.execution.jobs.step_hooks import StepHooks
@@ -26,7 +27,7 @@ from deltaworks.engine.execution.jobs.step_journal import StepJournal
 from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.execution.jobs.step_workers import CallsOf, away, start_steps
 from deltaworks.engine.execution.jobs.table_reads import TableReads, pin_tables
-from deltaworks.engine.execution.resource_scope import resource_scope
+from deltaworks.engine.execution.resource_scope import ResourceScope
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.executor import ThreadExecutor
@@ -102,7 +103,6 @@ def launch_job(
         InvalidDefinition: its ops read what is not defined, or not so; nothing was run.
         RequestError: the config, the partition or the run to go on from are wrong; nothing was run.
         InvalidSettings: a resource lacks its environment variable; nothing was run.
-        RunError: a resource could not be made ready or put away.
         StorageError: the lake cannot be read or written.
     """
     job, workers = request.job, request.workers
@@ -115,47 +115,47 @@ def launch_job(
     key = None if partition is None else partition.key
     reads = _reads(request, steps, definitions, graph, store, key, earlier.versions, environ)
     asked = definitions.resources_of(job)
-    with resource_scope((each for given in asked.values() for each in given.values()), environ) as scope:
-        told = merged([layer.values for layer in layers])
-        kept = _kept(told)
-        entry = _entry(request, store, command, now(), key, kept)
-        first = earlier.first_run_id or entry.run_id
-        records = None if store is None else StepRecords(store, entry.run_id, entry.attempt)
-        if records is not None:
-            records.write_run(earlier.document(entry, steps, kept, reads.versions))
-        book = JobBook(store, entry, now, scope, tell, request.sharing)
-        around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
-        calls = StepCalls(steps, earlier.values(records), around)
-        agenda = StepAgenda(steps, {step: each.end for step, each in earlier.ends.items()})
-        run = JobRun(
-            agenda,
-            start_steps(
-                workers,
-                calls,
-                CallsOf.made(workers, records, away(workers, steps), around, told, reads.versions, environ),
-                book,
-            ),
-            calls.values,
-            StepJournal(records),
-            StepHooks(
-                (entry.run_id, job.name, key),
-                job.hooks,
-                ThreadExecutor(book.captured(calls.hook), workers.count),
-                book.tell,
-            ),
-            pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps), workers.count),
-            recorded=earlier.ends,
-            retry=job.retry,
-            tell=book.tell,
-            is_kept_whole=request.is_kept_whole,
-        )
-        with book.opened(run.fates, stop):
-            done = sum(agenda.kept(step) for step, end in agenda.ends.items() if end.fate is Fate.SUCCESS)
-            book.tell(JobStarted(entry.run_id, job.name, len(steps.nodes), done))
-            run.carry_out(stop)
-            ending, failures = _ending(agenda), _failures(agenda)
-            run.end(ending, failures, stop)
-        book.close(run.fates, ending, failures, stop.reason)
+    scope = ResourceScope((each for given in asked.values() for each in given.values()), environ)
+    told = merged([layer.values for layer in layers])
+    kept = _kept(told)
+    entry = _entry(request, store, command, now(), key, kept)
+    first = earlier.first_run_id or entry.run_id
+    records = None if store is None else StepRecords(store, entry.run_id, entry.attempt)
+    if records is not None:
+        records.write_run(earlier.document(entry, steps, kept, reads.versions))
+    book = JobBook(store, entry, now, scope, tell, request.sharing)
+    around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
+    calls = StepCalls(steps, earlier.values(records), around)
+    agenda = StepAgenda(steps, {step: each.end for step, each in earlier.ends.items()})
+    run = JobRun(
+        agenda,
+        start_steps(
+            workers,
+            calls,
+            CallsOf.made(workers, records, away(workers, steps), around, told, reads.versions, environ),
+            book,
+        ),
+        calls.values,
+        StepJournal(records),
+        StepHooks(
+            (entry.run_id, job.name, key),
+            job.hooks,
+            ThreadExecutor(book.captured(calls.hook), workers.count),
+            book.tell,
+        ),
+        pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps), workers.count),
+        recorded=earlier.ends,
+        retry=job.retry,
+        tell=book.tell,
+        is_kept_whole=request.is_kept_whole,
+    )
+    with book.opened(run.fates, stop), scope.opened(book.note):
+        done = sum(agenda.kept(step) for step, end in agenda.ends.items() if end.fate is Fate.SUCCESS)
+        book.tell(JobStarted(entry.run_id, job.name, len(steps.nodes), done))
+        run.carry_out(stop)
+        ending, failures = _ending(agenda), _failures(agenda)
+        run.end(ending, failures, stop)
+    book.close(run.fates, ending, failures, stop.reason)
     return _result(request, entry.run_id, run, agenda, calls.values, ending)
 
 
@@ -257,7 +257,7 @@ def _result(
         given = values.outputs(step, sorted(end.given), end.keys) if is_given else {}
         is_kept = end.fate is Fate.SUCCESS and agenda.kept(step)
         address = agenda.graph.address(step)
-        steps[address] = StepResult(ENDINGS[end.fate], end.reason, given, run.tries[step], is_kept)
+        steps[address] = StepResult(ENDING_OF_STEP[end.fate], end.reason, given, run.tries[step], is_kept)
     outputs: dict[str, Any] = {}
     for name, source in agenda.graph.outputs.items() if request.is_kept_whole else ():
         argument = agenda.read(source)

@@ -16,6 +16,7 @@ from itertools import count
 from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.policies import RetryPolicy
+from deltaworks.engine.execution.endings import ENDING_OF_STEP
 from deltaworks.engine.execution.events import RunNoted, Stopping
 from deltaworks.engine.execution.jobs.step_events import StepEventSink, StepFinished, StepRetried
 from deltaworks.engine.execution.jobs.step_hooks import StepHooks
@@ -23,7 +24,7 @@ from deltaworks.engine.execution.jobs.step_journal import Recorded, StepJournal
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.execution.pools import Pools
-from deltaworks.engine.execution.stop import GRACE_S, Stop
+from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.executor import Executor
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepId
@@ -31,14 +32,6 @@ from deltaworks.errors import StorageError
 
 WAIT_S = 0.1
 """How long the coordinator waits for results before it looks at everything else."""
-
-ENDINGS = {
-    Fate.SUCCESS: Ending.SUCCESS,
-    Fate.FAILED: Ending.FAILURE,
-    Fate.SKIPPED: Ending.SKIP,
-    Fate.BLOCKED: Ending.SKIP,
-    Fate.CANCELED: Ending.CANCEL,
-}
 
 
 class JobRun:
@@ -116,14 +109,8 @@ class JobRun:
             self._close_pools()
 
     def end(self, ending: Ending, failures: Mapping[str, str], stop: Stop) -> None:
-        """Call the hooks that are told of the run, after those of its steps; those of a canceled run have a moment."""
-        deadline_s = time.monotonic() + GRACE_S
-        while self._hooks.are_running and not (stop.is_urgent and time.monotonic() > deadline_s):
-            self._hooks.gather(WAIT_S)
-        self._hooks.run_ended(ending, failures)
-        while self._hooks.are_running and not (stop.is_urgent and time.monotonic() > deadline_s):
-            self._hooks.gather(WAIT_S)
-        self.left_calls += self._hooks.close()
+        """Call the hooks that are told of the run; see `StepHooks.run_ended`."""
+        self.left_calls += self._hooks.run_ended(ending, failures, stop)
 
     def _dispatch(self) -> None:
         while len(self._running) < self._executor.capacity:
@@ -232,7 +219,7 @@ class JobRun:
                 recorded = Recorded(end, {} if outcome is None else outcome.stored, self.tries[step], took_s)
                 self._journal.note(step, address, recorded, is_kept=False)
                 self._tell(StepFinished(address, end.fate, end.reason, took_s))
-                self._hooks.step_ended(node.op.hooks, address, ENDINGS[end.fate], end.reason)
+                self._hooks.step_ended(node.op.hooks, address, ENDING_OF_STEP[end.fate], end.reason)
             if not self._is_kept_whole and self._agenda.ended_below(step.path):
                 self._release(step.path)
 

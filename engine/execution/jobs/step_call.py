@@ -21,13 +21,12 @@ from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.given import describe
 from deltaworks.engine.execution.jobs.op_call import Refused, call_op
-from deltaworks.engine.execution.jobs.step_hooks import HookOutcome, HookTask
+from deltaworks.engine.execution.jobs.step_hooks import HookOutcome, HookTask, call_hook
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.jobs.step_values import StepValues, lost_in
 from deltaworks.engine.execution.resource_scope import ResourceScope
-from deltaworks.engine.execution.workers.capture import masking
 from deltaworks.engine.planning.step_graph import StepGraph
-from deltaworks.errors import StorageError
+from deltaworks.errors import DeltaworksError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +58,11 @@ class StepCalls:
         began_s = time.perf_counter()
         file = self.graph.nodes[task.step.path].op.where.file
         try:
-            with masking(self.around.scope.masked):
-                return self._called(task, began_s)
-        except StorageError as error:
+            return self._called(task, began_s)
+        except DeltaworksError as error:
             return StepOutcome(task, reason=str(error), may_pass_later=True, error_names=error_names(error))
         except BaseException as error:  # noqa: BLE001 - a lazy frame is computed here, by the author's own functions
-            reason = self.around.scope.masked(describe(error, file))
+            reason = describe(error, file)
             return StepOutcome(task, reason=reason, may_pass_later=True, error_names=error_names(error))
 
     def call_away(self, task: StepTask) -> StepOutcome:
@@ -83,16 +81,7 @@ class StepCalls:
 
     def hook(self, task: HookTask) -> HookOutcome:
         """Call a hook; what it raises changes nothing about what it is told of."""
-        hook = task.hook
-        arguments: dict[str, Any] = {hook.argument: task.told}
-        if hook.logger is not None:
-            arguments[hook.logger] = Logger(task.where)
-        try:
-            with masking(self.around.scope.masked):
-                hook.function(**arguments, **self._resources(hook))
-        except BaseException as error:  # noqa: BLE001 - see above
-            return HookOutcome(task, self.around.scope.masked(describe(error, hook.where.file)))
-        return HookOutcome(task)
+        return call_hook(task, self._resources(task.hook))
 
     def _called(self, task: StepTask, began_s: float) -> StepOutcome:
         op = self.graph.nodes[task.step.path].op
@@ -106,11 +95,10 @@ class StepCalls:
                 given[port.name] = None
         result = call_op(op, given)
         if isinstance(result, Refused):
-            reason = self.around.scope.masked(result.reason)
             took_s = time.perf_counter() - began_s
             return StepOutcome(
                 task,
-                reason=reason,
+                reason=result.reason,
                 may_pass_later=result.may_pass_later,
                 error_names=result.error_names,
                 took_s=took_s,
@@ -142,8 +130,7 @@ class StepCalls:
         return given
 
     def _resources(self, whose: Op | Hook) -> dict[str, Any]:
-        asked = self.around.asked.get(whose)
-        return {argument: self.around.scope.of(resource) for argument, resource in asked.items()} if asked else {}
+        return self.around.scope.arguments(self.around.asked.get(whose))
 
 
 def _takes_nothing(port: InPort, given: Mapping[str, Any]) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +16,8 @@ from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask, values_in
 from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.execution.jobs.table_reads import pin_tables
-from deltaworks.engine.execution.resource_scope import resource_scope
+from deltaworks.engine.execution.resource_scope import ResourceScope
+from deltaworks.engine.execution.workers.child_scope import open_to_the_end
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
@@ -86,11 +85,10 @@ class CallsOf:
         )
 
     def __call__(self) -> Callable[[StepTask], StepOutcome]:
-        """Load the project, make the resources of the ops ready and return what calls them.
+        """Load the project and return what calls its ops.
 
         Raises:
             DefinitionError: its code is wrong, or it does not define the job any more as it was.
-            RunError: a resource could not be made ready.
         """
         definitions, graph = self.load()
         job = definitions.jobs.get(self.job)
@@ -112,19 +110,17 @@ class CallsOf:
         )
         ops: set[Op | Hook] = {node.op for node in nodes}
         asked = {each: given for each, given in definitions.resources_of(job).items() if each in ops}
-        scope = ExitStack()
+        scope = ResourceScope((each for given in asked.values() for each in given.values()), self.environ)
+        open_to_the_end(scope)
         around = Surroundings(
             first_run_id=self.first_run_id,
             job=self.job,
             partition=self.partition,
             config=resolve_config(job, steps, [ConfigLayer("the run's config", self.config)]),
-            scope=scope.enter_context(
-                resource_scope((each for given in asked.values() for each in given.values()), self.environ)
-            ),
+            scope=scope,
             asked=asked,
             tables=reads.reads,
         )
-        atexit.register(scope.close)  # a process that is ended has no time to put anything away
         return StepCalls(steps, StepValues(self.records), around).call_away
 
 

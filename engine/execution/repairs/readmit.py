@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -108,7 +107,7 @@ def readmit(
     _refuse_other_code(node, rejected.values())
     verify_table(table, table.schema(), node.partition_columns, node.scheme)
     stager = stager_of(definitions, graph, store, (node.key,), environ, {})
-    with closing(stager.resources.scope):
+    with stager.resources.scope.opened():
         checker = Checker(store, stager.resources)
         ordinals = {key: ordinal for key in rejected if (ordinal := node.partitions.ordinal(key)) is not None}
         tables = _read_by_checks(graph, node, table)

@@ -10,6 +10,7 @@ import contextvars
 import logging
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,6 @@ class _Step:
                 self._sink(Line(self._name, stream, part, level))
 
 
-_MASKED: contextvars.ContextVar[Callable[[str], str] | None] = contextvars.ContextVar("deltaworks_masked", default=None)
 _CURRENT: contextvars.ContextVar[_Step | None] = contextvars.ContextVar("deltaworks_step", default=None)
 
 
@@ -99,11 +99,11 @@ class _StandIn:
         self.users = 0
 
     def write(self, text: str) -> int:
+        shown = _masked(text)
         step = _CURRENT.get()
         if step is not None:
-            step.write(self._name, text)
-        masked = _MASKED.get()
-        self.stream.write(text if masked is None else masked(text))
+            step.write(self._name, shown)
+        self.stream.write(shown)
         return len(text)
 
     def writelines(self, lines: list[str]) -> None:
@@ -125,19 +125,44 @@ class _Handler(logging.Handler):
             step.log(record.levelname, self.format(record))
 
 
-class _Mask(logging.Filter):
-    """Takes secrets out of what authors log, whoever shows it."""
+class _Records:
+    """Makes log records as whoever made them before, without the secrets in them, whichever handler shows them."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        masked = _MASKED.get()
-        if masked is not None:
-            record.msg, record.args = masked(record.getMessage()), ()
-        return True
+    def __init__(self, make: Callable[..., logging.LogRecord]) -> None:
+        self.make = make
+        self.users = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = self.make(*args, **kwargs)
+        if _MASKS:
+            _mask(record)
+        return record
 
 
 _HANDLER = _Handler()
-_MASK = _Mask()
 _LOCK = threading.Lock()
+_MASKS: list[Callable[[str], str]] = []
+"""Each takes other secrets out of a text; all of them count for whatever this process tells."""
+
+
+def _masked(text: str) -> str:
+    for mask in tuple(_MASKS):
+        text = mask(text)
+    return text
+
+
+def _mask(record: logging.LogRecord) -> None:
+    """Take secrets out of the message and the traceback of a record; one that holds none stays as it is."""
+    try:
+        message = record.getMessage()
+    except Exception:  # noqa: BLE001 - its arguments do not fit; its handler says so, with a traceback
+        return
+    if (shown := _masked(message)) != message:
+        record.msg, record.args = shown, ()
+    if record.exc_info and record.exc_info[1] is not None:
+        text = "".join(traceback.format_exception(record.exc_info[1])).rstrip("\n")
+        if (shown := _masked(text)) != text:
+            record.exc_info, record.exc_text = None, shown
 
 
 @contextmanager
@@ -163,16 +188,18 @@ def capture(step: str, sink: LineSink, limit_bytes: int = STEP_BYTES) -> Generat
 
 @contextmanager
 def masking(masked: Callable[[str], str]) -> Generator[None]:
-    """Take secrets out of what the code in this context prints or logs, before the terminal shows it.
+    """Take secrets out of what this process prints or logs meanwhile, in any thread, before anybody sees it.
 
     A secret that is printed in several pieces gets out.
     """
     with capturing():
-        token = _MASKED.set(masked)
+        with _LOCK:
+            _MASKS.append(masked)
         try:
             yield
         finally:
-            _MASKED.reset(token)
+            with _LOCK:
+                _MASKS.remove(masked)
 
 
 @contextmanager
@@ -182,8 +209,8 @@ def capturing() -> Generator[None]:
     with _LOCK:
         stand_ins = [_installed("stdout"), _installed("stderr")]
         logger.addHandler(_HANDLER)
-        logging.getLogger(OF_AUTHORS).addFilter(_MASK)
-        used: list[_StandIn | _Handler] = [*stand_ins, _HANDLER]
+        records = _recording()
+        used: list[_StandIn | _Handler | _Records] = [*stand_ins, _HANDLER, records]
         for each in used:
             each.users += 1
     try:
@@ -198,7 +225,18 @@ def capturing() -> Generator[None]:
                     setattr(sys, name, stand_in.stream)
             if _HANDLER.users == 0:
                 logger.removeHandler(_HANDLER)
-                logging.getLogger(OF_AUTHORS).removeFilter(_MASK)
+            if records.users == 0 and logging.getLogRecordFactory() is records:
+                logging.setLogRecordFactory(records.make)
+
+
+def _recording() -> _Records:
+    """What makes log records; a new one if whoever else runs here has put another one there since."""
+    present = logging.getLogRecordFactory()
+    if isinstance(present, _Records):
+        return present
+    records = _Records(present)
+    logging.setLogRecordFactory(records)
+    return records
 
 
 def _installed(name: str) -> _StandIn:

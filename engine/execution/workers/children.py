@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from multiprocessing import Pipe
-from pathlib import Path
 from typing import Any, Generic
 
 from deltaworks.engine.definitions.policies import Limits
@@ -24,6 +23,7 @@ from deltaworks.engine.execution.workers.capture import Line, LineSink
 from deltaworks.engine.execution.workers.child import Done, Instructions, Ready, Said, Unfit
 from deltaworks.engine.execution.workers.executor import Errand, R, T
 from deltaworks.errors import CallOutOfMemory, CallTimedOut, WorkerDied
+from deltaworks.io.process import held_memory_mb
 
 START_S = 120.0
 """How long a child may take to load the project; the run has loaded it before."""
@@ -156,7 +156,7 @@ class _Child:
         """Return whether it lives, and holds little enough memory for what comes next."""
         if self._process.poll() is not None:
             return False
-        return limits.memory_mb is None or _memory_mb(self._process.pid) <= limits.memory_mb / 2
+        return limits.memory_mb is None or held_memory_mb(self._process.pid) <= limits.memory_mb / 2
 
     def get_ready(self, task: Errand) -> None:
         """Let the child load the project, the first time.
@@ -241,7 +241,7 @@ class _Child:
         return said
 
     def _weigh(self, task: Errand, memory_mb: float) -> None:
-        taken_mb = _memory_mb(self._process.pid)
+        taken_mb = held_memory_mb(self._process.pid)
         if taken_mb > memory_mb:
             self.kill()  # while it is asked to end it would take more
             raise CallOutOfMemory(task.where, memory_mb, taken_mb)
@@ -272,15 +272,3 @@ def _signal_name(number: int) -> str:
 def _processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory_mb(pid: int) -> float:
-    """Return how much memory a process holds, in millions of bytes; one that has ended holds none."""
-    if sys.platform == "linux":
-        try:
-            pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            return 0.0
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
-    return int(shown.stdout or 0) * 1024 / 1e6

@@ -138,8 +138,13 @@ class ThreadExecutor(Generic[T, R]):
         self._outcomes.put(self._work(task))
 
 
-def guarded(work: Callable[[T], R]) -> Callable[[T], R]:
-    """Return what carries tasks out whatever happens: what is raised fails its task, and nothing else."""
+def guarded(work: Callable[[T], R], masked: Callable[[str], str] = str) -> Callable[[T], R]:
+    """Return what carries tasks out whatever happens: what is raised fails its task, and nothing else.
+
+    Args:
+        work: carries a task out.
+        masked: takes secrets out of what its outcome says.
+    """
 
     def carry_out(task: T) -> R:
         began_s = time.perf_counter()
@@ -149,6 +154,7 @@ def guarded(work: Callable[[T], R]) -> Callable[[T], R]:
             outcome = task.failed(str(error), error)
         except BaseException as error:  # noqa: BLE001 - sys.exit() in user code must not silence its task
             outcome = task.failed(f"{task.where}: {type(error).__name__}{_text(error)}", error)
+        outcome = outcome.masked(masked)
         # What another process has measured is without the time that it took to start it.
         return outcome if outcome.took_s else replace(outcome, took_s=time.perf_counter() - began_s)
 

@@ -9,11 +9,11 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from deltaworks.engine.execution.desk import Lines
 from deltaworks.engine.execution.events import RunNoted, RunProgressed
-from deltaworks.engine.execution.workers.capture import Line, capture, masking
+from deltaworks.engine.execution.workers.capture import Line, capture
 from deltaworks.engine.execution.workers.executor import Errand, Result, guarded
 from deltaworks.io.dtypes import Json
-from deltaworks.io.run_logs import LogWriter
 
 RUN_BYTES: Final = 100 * 1024 * 1024
 """How many bytes of output are kept of an attempt of a run, beside its events."""
@@ -36,7 +36,7 @@ class RunLog(Generic[E]):
     """The log of one attempt. Lines may come from any thread."""
 
     def __init__(
-        self, writer: LogWriter, now: Callable[[], dt.datetime], secrets: Secrets, tell: Callable[[E | RunNoted], None]
+        self, writer: Lines, now: Callable[[], dt.datetime], secrets: Secrets, tell: Callable[[E | RunNoted], None]
     ) -> None:
         self._writer, self._now, self._secrets, self._then = writer, now, secrets, tell
         self._left = RUN_BYTES
@@ -68,13 +68,12 @@ class RunLog(Generic[E]):
             self._writer.write(self._stamped({"stream": "cut", "text": text}))
 
     def capturing(self, work: Callable[[T], R]) -> Callable[[T], R]:
-        """Return what carries tasks out as `work` does, guarded: what they print comes here, and no secret gets out."""
-        work = guarded(work)
+        """Return what carries tasks out as `work` does, guarded: what they print comes here."""
+        work = guarded(work, self._secrets.masked)
 
         def captured(task: T) -> R:
-            with capture(task.where, self.line), masking(self._secrets.masked):
-                outcome = work(task)
-            return outcome.masked(self._secrets.masked)
+            with capture(task.where, self.line):
+                return work(task)
 
         return captured
 

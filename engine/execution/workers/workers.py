@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import signal
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -19,12 +16,13 @@ from deltaworks.engine.execution.events import Event
 from deltaworks.engine.execution.keep import KEPT_BYTES, Keep
 from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.workers.child_scope import open_to_the_end
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.errors import InvalidDefinition, RequestError, RunError
+from deltaworks.errors import InvalidDefinition, RequestError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.parquet import TARGET_FILE_BYTES
 from deltaworks.io.store import Store
@@ -118,9 +116,7 @@ class StagerOf:
         stager = stager_of(
             definitions, graph, self.store, self.assets, self.environ, self.config, kept_bytes=self.kept_bytes
         )
-        if stager.resources.scope.is_set_up:
-            atexit.register(_put_away, stager)
-            signal.signal(signal.SIGTERM, _leave)
+        open_to_the_end(stager.resources.scope)
         return replace(stager, file_bytes=self.file_bytes).stage
 
 
@@ -134,7 +130,7 @@ def stager_of(
     kept_bytes: int = KEPT_BYTES,
     others: Iterable[Resource] = (),
 ) -> Stager:
-    """Return what carries out the tasks of some assets; whoever asks has to close the scope of its resources.
+    """Return what carries out the tasks of some assets; whoever asks has to open the scope of its resources.
 
     Args:
         definitions: the resources.
@@ -194,19 +190,6 @@ def start(
         workers.count,
         children.close,
     )
-
-
-def _put_away(stager: Stager) -> None:
-    """Put away the resources of a process that ends; the run is told nothing any more."""
-    try:
-        stager.resources.scope.close()
-    except RunError as error:
-        print(f"note: {error}", file=sys.stderr)
-
-
-def _leave(_signal: int, _frame: object) -> None:
-    """End this process as Python programs end, so that resources are put away."""
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _no_project(assets: list[str], kind: ExecutorKind) -> str:

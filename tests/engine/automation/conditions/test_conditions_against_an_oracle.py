@@ -256,7 +256,7 @@ class Automation:
         memory = Memory() if self.last is None else self.last.memory
         passed = self.last is not None and self.now.hour % 2 == 0
         tick = evaluate(self.lake.graph, sight, memory, self.now, self.last)
-        told_anew = Memory.from_text(memory.to_text(), self.lake.graph)
+        told_anew = Memory.from_text(memory.to_text(), self.lake.graph, memory.at)
         anew = evaluate(self.lake.graph, sight, told_anew, self.now)
         assert self.said(tick) == self.said(anew)
         assert tick.memory.to_text() == anew.memory.to_text()
