@@ -92,6 +92,8 @@ def test_only_what_failed_and_what_it_blocked_is_made_from_what_was_read_then(pr
     assert (run["attempt"], run["status"]) == (3, "success")
     assert [(each["number"], each["status"]) for each in run["earlier"]] == [(1, "failure"), (2, "failure")]
     assert run["failures"] == []
+    shown = project.run("runs", "show", first["run_id"]).out
+    assert "2 partitions in 2 commits, 20 with earlier attempts" in shown
     stale = project.status()["middle"]["partitions"]["stale"]
     assert stale == 10, "base has changed since"
 
