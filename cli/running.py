@@ -51,6 +51,10 @@ ExecutorOption = Annotated[
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
 ]
+RunIdOption = Annotated[
+    str | None,
+    typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
+]
 PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
 ConfigOption = Annotated[
     list[str] | None,

@@ -9,6 +9,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
 from deltaworks.cli.commands.job_run import run_ops
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ExecutorOption,
@@ -61,6 +62,8 @@ def retry(
             raise RequestError(
                 "--memory-mb does not go with a run of ops: @dw.op(memory_mb=...) limits each by itself."
             )
+        if project.workspace is not None:
+            return delegated(session, project, project.workspace.owner(job.name))
         return _retry_ops(session, project, job, replace(found, **how), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
@@ -80,8 +83,8 @@ def retry(
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
     entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
-    theirs = left.made_by_others
-    return run_plan(session, project, Observations(), left.decision, None, found.command, entry, theirs, job=of_assets)
+    seen, theirs = Observations(), left.made_by_others
+    return run_plan(session, project, seen, left.decision, None, found.command, entry, theirs, job=of_assets)
 
 
 def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool) -> ExitCode:

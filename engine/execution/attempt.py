@@ -23,9 +23,10 @@ from deltaworks.engine.planning.plan import Only, Plan, Step
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
 from deltaworks.io.attempts import take_attempt
-from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, read_runs, write_run
+from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, write_run
 from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
+from deltaworks.io.run_lookup import look_up_run
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
 from deltaworks.io.scan import refuse_removed_files
 from deltaworks.io.stop_request import forget_stop_requests
@@ -121,7 +122,7 @@ def _latest_attempt(store: Store, run_id: str, now: dt.datetime) -> RunEntry | N
     Raises:
         RequestError: it goes on.
     """
-    run = next((each for each in read_runs(store) if each.run_id == run_id), None)
+    run = look_up_run(store, run_id)
     if run is not None and not run.status_at(now).is_over:
         raise RequestError(
             f"Run {run_id} still goes on ({run.status} on {run.host}, process {run.pid}); `deltaworks runs cancel "

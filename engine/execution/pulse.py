@@ -37,8 +37,8 @@ class Pulse:
         stop: Stop,
         tell: Callable[[RunNoted], None],
         also: Callable[[], None] = lambda: None,
-        write: Callable[[RunEntry], None] | None = None,
         mark: Callable[[], int] = lambda: 0,
+        write: Callable[[RunEntry], None] | None = None,
     ) -> None:
         """Make a pulse.
 
@@ -49,8 +49,8 @@ class Pulse:
             stop: is told what somebody asks of the run.
             tell: receives what goes wrong.
             also: what else is done every second.
-            write: writes the entry down; none: into the ledger.
             mark: tells by another number that the run has come further, which is written within a second.
+            write: writes the entry down; none: into the ledger.
         """
         self._store, self._run_id, self._entry = store, run_id, entry
         self._stop, self._tell, self._also, self._mark = stop, tell, also, mark

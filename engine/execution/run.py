@@ -120,7 +120,7 @@ class Run:
         try:
             alive = partial(self._entry_now, RunStatus.RUNNING)
             run_id, mark = self._entry.run_id, lambda: self._progress.commits
-            with Pulse(store, run_id, alive, stop, self._tell, also, desk.write, mark):
+            with Pulse(store, run_id, alive, stop, self._tell, also, mark, desk.write):
                 self._loop(stop)
         except BaseException:
             desk.write(self._entry_now(RunStatus.FAILURE))

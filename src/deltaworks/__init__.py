@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.freshness import FreshnessPolicy
     from deltaworks.engine.definitions.graph_asset import graph_asset
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
@@ -120,6 +121,7 @@ __all__ = [
     "DynamicPartitions",
     "Ending",
     "EnvVar",
+    "FreshnessPolicy",
     "Graph",
     "HourlyPartitions",
     "IdentityMapping",
@@ -221,6 +223,7 @@ _NAMES = {
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
     "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
+    "definitions.freshness": ("FreshnessPolicy",),
     "definitions.graph_asset": ("graph_asset",),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),

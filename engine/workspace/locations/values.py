@@ -87,7 +87,7 @@ def to_json(value: object) -> Json:
     if kind in _PLAIN:
         return value
     if isinstance(value, tuple):
-        return [to_json(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [to_json(each) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping) and not isinstance(value, pl.Schema):
         return _mapping_json(cast("Mapping[Any, Any]", value))
     for known, tag, write in _WRITTEN:
