@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 
 from deltaworks.engine.automation.conditions.spelling import unspell
-from deltaworks.engine.automation.launches import find_run_entry
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.io.condition_notes import NAME
+from deltaworks.io.run_lookup import look_up_run_of
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import AskedRun, TickEntry, open_ids, read_tick
 
@@ -39,7 +39,7 @@ def unfinished(store: Store, now: dt.datetime) -> Iterator[tuple[TickEntry, Aske
     for tick_id in open_ids(store, NAME):
         entry = read_tick(store, NAME, tick_id)
         for asked in () if entry is None else entry.requests:
-            begun = find_run_entry(store, asked.run_id, started_on(entry), now.date()) if entry is not None else None
+            begun = look_up_run_of(store, asked.run_id, started_on(entry), now.date()) if entry is not None else None
             if entry is not None and asked.error is None and (begun is None or not begun.status.is_over):
                 yield entry, asked
 

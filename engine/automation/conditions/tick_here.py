@@ -21,6 +21,7 @@ from deltaworks.errors import RequestError
 from deltaworks.io.condition_notes import NAME
 from deltaworks.io.marks import Mark, advance_mark, next_id, read_mark
 from deltaworks.io.process import Process
+from deltaworks.io.run_lookup import look_up_run
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import (
     AskedRun,
@@ -85,8 +86,13 @@ def carry_out_here(store: Store, entry: TickEntry, carry: Callable[[AskedRun], N
     since = started_on(entry)
     try:
         for asked in entry.requests:
-            if begin_launch(store, Launch(NAME, entry.tick_id, asked.run_id, 1), since, now.date()):
-                carry(asked)
+            held = begin_launch(store, Launch(NAME, entry.tick_id, asked.run_id, 1), since, now.date())
+            if held is not None:
+                held.start()
+                try:
+                    carry(asked)
+                finally:
+                    held.end(None)
     finally:
         if entry.requests:
             note_tick(store, replace(entry, outcome=TickOutcome.STARTED))
@@ -123,7 +129,7 @@ def _is_ended(store: Store, entry: TickEntry, asked: AskedRun, command: str, now
     """Return whether nothing more comes of a run; one that no process has begun is ended by that."""
     launch, since = Launch(NAME, entry.tick_id, asked.run_id, 1), started_on(entry)
     look = RunSigns(store).look(launch, since, now, time.monotonic())
-    if look.state is RunState.OVER or (look.state is RunState.LOST and look.entry is not None):
+    if look.state is RunState.OVER or (look.state is RunState.LOST and look_up_run(store, asked.run_id) is not None):
         return True
     if look.state is RunState.BEGUN:
         return False
