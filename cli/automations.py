@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.instants import instant_json, instant_text
 from deltaworks.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:

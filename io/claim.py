@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from deltaworks.errors import ClaimHeld
 from deltaworks.io.log import digest
+from deltaworks.io.process import Process
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 STALE_AFTER = dt.timedelta(hours=1)
@@ -115,14 +116,4 @@ def _holder(content: bytes) -> tuple[str, bool]:
         purpose, host, pid = str(who["purpose"]), str(who["host"]), int(who["pid"])
     except (ValueError, KeyError, TypeError):
         return "somebody unknown", False
-    return f"{purpose} (process {pid} on {host})", host == socket.gethostname() and not _is_alive(pid)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
+    return f"{purpose} (process {pid} on {host})", Process(host, pid).is_gone()

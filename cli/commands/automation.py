@@ -13,11 +13,12 @@ import typer
 from deltaworks.cli.automations import somebody
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.commands import automation_switches
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.observing import observe_needed, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
-from deltaworks.cli.wording import counted, partitions_json
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.instants import instant_json, instant_text
+from deltaworks.engine.documents.partitions import partitions_json
 from deltaworks.errors import DeltaworksError, RequestError
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from deltaworks.engine.automation.conditions.evaluate import ConditionTick
     from deltaworks.engine.automation.conditions.simulate import SimulatedTick
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ticks import AskedRun
 

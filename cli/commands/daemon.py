@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import sys
@@ -51,8 +52,8 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
     from deltaworks.engine.automation.daemon import Daemon, DaemonParts
     from deltaworks.engine.automation.location import Location
     from deltaworks.engine.automation.location_load import load_surroundings
+    from deltaworks.engine.automation.maintenance import watched_maintenance
     from deltaworks.engine.automation.run_pool import RunPool
-    from deltaworks.engine.automation.upkeep import watched_upkeep
 
     settings, origin = session.settings(), session.origin()
     program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()]
@@ -62,7 +63,7 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
         Location(partial(load_surroundings, origin), os.environ),
         RunPool(program, os.environ, asked.max_runs, asked.warm),
         partial(_tell, session),
-        None if asked.maintain is None else watched_upkeep(asked.maintain),
+        None if asked.maintain is None else watched_maintenance(asked.maintain),
         code,
     )
     return Daemon(parts)
@@ -103,7 +104,7 @@ def _show_status(session: Session) -> ExitCode:
     from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
 
     beats = read_heartbeats(session.open_lake())
-    documents = [_beat_json(beat, (session.now() - beat.up[1]).total_seconds(), LEASE_S) for beat in beats]
+    documents = [_beat_json(beat, session.now(), LEASE_S) for beat in beats]
     lives = any(each["state"] == "running" for each in documents)
     lines = [] if documents else [Cell("No daemon has run on this lake; `deltaworks daemon` is one.", "quiet")]
     rows = [
@@ -123,7 +124,8 @@ def _show_status(session: Session) -> ExitCode:
     return ExitCode.DONE if lives else ExitCode.FAILED
 
 
-def _beat_json(beat: Heartbeat, silent_s: float, lease_s: float) -> dict[str, Any]:
+def _beat_json(beat: Heartbeat, now: dt.datetime, lease_s: float) -> dict[str, Any]:
+    silent_s = (now - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
     state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > lease_s else "running"
     names = ("watched", "on", "asked", "carried_out", "running", "queued", "lost_runs", "location_pid", "fault")
     return {

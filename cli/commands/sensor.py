@@ -17,6 +17,7 @@ from deltaworks.cli.automations import (
     ticks_view,
 )
 from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
 
@@ -89,6 +90,8 @@ def preview_sensor(session: Session, name: SensorArgument) -> ExitCode:
 
     project = session.load()
     refuse_unknown("sensor", [name], project.definitions.sensors)
+    if project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     cursor = read_cursor(project.store, project.definitions.sensors[name])
     around = Surroundings(project.definitions, project.store, os.environ, session.now())
     session.output.show(_evaluation_view(name, cursor, ask(around, Tick(name, session.now(), cursor))))

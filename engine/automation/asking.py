@@ -28,7 +28,7 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dyn
 from deltaworks.engine.execution.resource_scope import resource_scope
 from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.errors import RequestError, RunError, did_you_mean
+from deltaworks.errors import RequestError, did_you_mean
 from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.store import Store
 
@@ -96,13 +96,7 @@ def call_asked(
     wanted = around.definitions.resources_asked(whose, asked)
     with resource_scope(wanted.values(), around.environ) as scope:
         resources = {argument: scope.of(each) for argument, each in wanted.items()}
-        try:
-            return read(asked.call(told, resources, Logger(whose)))
-        except Exception as error:
-            masked = scope.masked(str(error))
-            if masked == str(error):
-                raise
-            raise RunError(f"{type(error).__name__}: {masked}") from None  # its own text has a secret
+        return read(asked.call(told, resources, Logger(whose)))
 
 
 def refuse_unknown_partitions(around: Surroundings, whose: str, evaluation: Evaluation) -> None:

@@ -21,7 +21,7 @@ class CodeWatch:
     def changed(self) -> list[str]:
         """Return the files that have changed, come or gone since this was asked last, below the folder."""
         before, self._known = self._known, dict(self._stamps())
-        return sorted(name for name, _ in before.items() ^ self._known.items())
+        return sorted({name for name, _ in before.items() ^ self._known.items()})
 
     def _stamps(self) -> Iterator[tuple[str, tuple[int, int]]]:
         for folder, folders, names in os.walk(self._folder):

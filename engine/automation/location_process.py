@@ -21,7 +21,7 @@ from deltaworks.engine.automation.asking import Surroundings, ask, described
 from deltaworks.engine.automation.evaluation import Evaluation
 from deltaworks.engine.automation.watch import Watched
 from deltaworks.engine.definitions.automation.tick import Tick
-from deltaworks.engine.execution.child import die_with_parent
+from deltaworks.engine.execution.workers.child import die_with_parent
 from deltaworks.errors import DeltaworksError
 
 Load: TypeAlias = Callable[[], Surroundings]

@@ -22,6 +22,7 @@ from deltaworks.engine.definitions.asset import (
     refuse_no_function,
 )
 from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.ops.attempt import Attempt
 from deltaworks.engine.definitions.ops.config import Config
@@ -66,6 +67,7 @@ def graph_asset(
     config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -91,6 +93,7 @@ def graph_asset(
     config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by a function that puts ops together, or by a graph that there is already.
 
@@ -119,6 +122,7 @@ def graph_asset(
         config_counts: whether partitions that were made by another config of the ops than the project's are stale.
         automation: which partitions the daemon makes by itself.
         max_per_tick: how many partitions automation has made at a time.
+        freshness: how far it may lag behind what its data comes from.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -161,6 +165,7 @@ def graph_asset(
                 automation=automation,
                 max_per_tick=max_per_tick,
                 graph=composed,
+                freshness=freshness,
             )
         )
 
@@ -174,7 +179,7 @@ def _caller(graph: Graph, key: str, signature: Signature) -> Callable[..., Any]:
     @functools.wraps(graph.function)
     def make(*frames: Any, **arguments: Any) -> Any:
         # Looked up when called: running stands above definitions, and an asset stays a plain callable.
-        door = importlib.import_module("deltaworks.engine.execution.graph_call")
+        door = importlib.import_module("deltaworks.engine.execution.jobs.graph_call")
         given = dict(zip(names, frames, strict=False)) | arguments
         return door.run_graph(graph, key, given, signature.partition)
 

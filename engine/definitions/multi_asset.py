@@ -19,6 +19,7 @@ from deltaworks.engine.definitions.asset import (
 )
 from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
 from deltaworks.engine.definitions.frames import FrameType
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy
@@ -50,6 +51,7 @@ class AssetSpec:
     retention_days: float | None = None
     automation: AutomationCondition | None = None
     """None: as the `multi_asset` says."""
+    freshness: FreshnessPolicy | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +174,7 @@ def multi_asset(
                 automation=automation if spec.automation is None else spec.automation,
                 max_per_tick=max_per_tick,
                 shared=shared,
+                freshness=spec.freshness,
             )
 
         assets = {output: complete(one(output, spec, keys[output])) for output, spec in outs.items()}

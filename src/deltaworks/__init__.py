@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.freshness import FreshnessPolicy
     from deltaworks.engine.definitions.graph_asset import graph_asset
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         WeeklyPartitions,
     )
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
+    from deltaworks.engine.definitions.repository import repository
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.shared_call import Wanted
@@ -119,6 +121,7 @@ __all__ = [
     "DynamicPartitions",
     "Ending",
     "EnvVar",
+    "FreshnessPolicy",
     "Graph",
     "HourlyPartitions",
     "IdentityMapping",
@@ -183,6 +186,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "repository",
     "resources",
     "run_failure_sensor",
     "run_status_sensor",
@@ -219,6 +223,7 @@ _NAMES = {
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
     "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
+    "definitions.freshness": ("FreshnessPolicy",),
     "definitions.graph_asset": ("graph_asset",),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
@@ -261,6 +266,7 @@ _NAMES = {
         "WeeklyPartitions",
     ),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
+    "definitions.repository": ("repository",),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.shared_call": ("Wanted",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from typing import Any
@@ -197,6 +198,32 @@ def test_what_commits_with_a_run_id_hold_is_not_made_again(project: Project) -> 
     assert (third.code, third.json["totals"]["materialized"]) == (0, 0)
     assert set(writers(project, "middle")) == {"tick-7"}
     assert project.run("materialize", "middle", "--run-id", "../x").sentence.startswith("'../x' cannot be a run's id")
+
+
+def test_a_retry_is_carried_out_as_the_run_was_asked_for(project: Project) -> None:
+    prepared(project, "2024-01-03")
+    project.edit("tables.py", "        calls.write(partition.key", "        calls.write(f'{os.getpid()} '")
+    asked = ("--executor", "processes", "--workers", "3", "--memory-mb", "4000", "--priority", "7")
+    failed = project.run("backfill", "middle", *asked, "--json").json["run_id"]
+    project.write("broken", "")
+    project.write("calls", "")
+
+    project.run("runs", "retry", failed)
+    again = project.run("runs", "show", failed, "--json").json
+
+    assert (again["attempt"], again["status"]) == (2, "success")
+    assert [again[name] for name in ("executor", "workers", "memory_mb", "priority")] == ["processes", 3, 4000, 7]
+    assert str(os.getpid()) not in (project.folder / "calls").read_text().split(), "it was called in a process"
+
+
+def test_what_a_retry_is_asked_for_itself_comes_first(project: Project) -> None:
+    prepared(project, "2024-01-03")
+    failed = project.run("backfill", "middle", "--executor", "processes", "--workers", "1", "--json").json["run_id"]
+
+    project.run("runs", "retry", failed, "--executor", "threads", "--priority", "2")
+
+    again = project.run("runs", "show", failed, "--json").json
+    assert [again[name] for name in ("executor", "workers", "priority")] == ["threads", 1, 2]
 
 
 def test_a_run_that_goes_on_is_not_begun_again(project: Project) -> None:

@@ -267,10 +267,10 @@ def test_processes_that_observe_at_once_agree(service: Project) -> None:
         command = [sys.executable, "-m", "deltaworks", "materialize", "api", "--json"]
         return subprocess.run(command, cwd=service.folder, capture_output=True, text=True, timeout=120, check=False)
 
-    with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(observe, range(4)))
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(observe, range(3)))
 
-    assert [each.returncode for each in done] == [0] * 4, [each.stderr for each in done]
+    assert [each.returncode for each in done] == [0] * 3, [each.stderr for each in done]
     seen = [json.loads(each.stdout)["observed"][0] for each in done]
     assert sum(each["changed"]["count"] for each in seen) == 50, "whoever came second found all as it was"
     assert service.status()["api"]["version"] == 1

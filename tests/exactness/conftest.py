@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.exactness.machine", "tests.exactness.watched_lake")
+
 READERS = Path(sys.prefix) / "readers"
 PACKAGES = (
     ("duckdb==1.5.5", "duckdb-extension-delta==1.5.5"),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deltaworks.engine.execution.executor import Executor
 from deltaworks.engine.execution.task import Outcome
+from deltaworks.engine.execution.workers.executor import Executor
 from tests.engine.execution import carried_out
 from tests.engine.execution.carried_out import (
     RAISED,

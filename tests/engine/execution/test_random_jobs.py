@@ -14,11 +14,11 @@ import pytest
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult
 from deltaworks.engine.definitions.ops.op import RunWhen
-from deltaworks.engine.execution.executor_kind import ExecutorKind
-from deltaworks.engine.execution.job_launch import JobRequest, launch_job
-from deltaworks.engine.execution.job_run import ENDINGS
+from deltaworks.engine.execution.jobs.job_launch import JobRequest, launch_job
+from deltaworks.engine.execution.jobs.job_run import ENDINGS
 from deltaworks.engine.execution.stop import Stop
-from deltaworks.engine.execution.workers import Workers
+from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.step_agenda import Fate
 from deltaworks.engine.workspace.project import Recipe
 from deltaworks.io.store import Store
