@@ -82,7 +82,7 @@ def _end_of(store: Store, launch: Launch, since: dt.date, code: object, origin: 
 def _loads(origin: Origin) -> bool:
     """Return whether the project can be loaded, so that it is the run that was refused."""
     try:
-        load_project(origin, os.environ, dt.datetime.now(dt.UTC))
+        load_project(origin, os.environ, dt.datetime.now(dt.UTC)).close()
     except DeltaworksError:
         return False
     return True

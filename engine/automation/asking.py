@@ -45,6 +45,10 @@ class Surroundings:
     """When partitions without an end are taken to end."""
     conditions: AskedConditions | None = None
     """Those of the assets, and what is known of them from the ticks before; none: they are not asked here."""
+    elsewhere: Callable[[Tick], Evaluation] | None = None
+    """Asks who has the functions of schedules and sensors; none: this process has them."""
+    problems: tuple[str, ...] = ()
+    """Why some code locations are not loaded, or not all of what they define."""
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
@@ -66,6 +70,8 @@ def ask(around: Surroundings, tick: Tick) -> Evaluation:
     """
     if tick.name == CONDITIONS and around.conditions is not None:
         return around.conditions.ask(tick.cursor, around.now)
+    if around.elsewhere is not None:
+        return around.elsewhere(tick)
     schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
     if schedule is not None:
         whose, evaluation = f"schedule {tick.name!r}", _ask_schedule(around, schedule, tick)

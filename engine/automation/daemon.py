@@ -225,6 +225,8 @@ class Daemon:
             more = ", and automation conditions" if CONDITIONS in self._watched else ""
             names = self._watched.keys() - {CONDITIONS}
             self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
+            for problem in self._location.problems:
+                self._parts.tell(f"not everything is loaded: {problem}")
         if (self._location.fault or "") != self._fault:
             self._fault = self._location.fault or ""
             if self._fault:
@@ -259,7 +261,7 @@ class Daemon:
                 "warm": self._pool.waiting,
                 "lost_runs": self._carrying.lost_runs,
                 "location_pid": self._location.pid,
-                "fault": self._fault or None,
+                "fault": self._fault or "; ".join(self._location.problems) or None,
                 "failing": ", ".join(self._ticking.failing) or None,
             },
             watched=self._uptime.told(),

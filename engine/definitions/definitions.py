@@ -177,7 +177,7 @@ class Definitions:
     def _sorted(cls, values: Iterable[object], resources: Mapping[str, Resource]) -> Definitions:
         """Take what definitions can have from among some values; the others are passed over."""
         known = list(values)
-        assets = [each for each in known if isinstance(each, Asset | MultiAsset)]
+        assets: list[object] = [each for each in known if isinstance(each, Asset | MultiAsset)]
         return cls(
             cast("list[Asset[..., Any] | MultiAsset[..., Any]]", assets),
             resources,

@@ -87,14 +87,12 @@ class Run:
         range_bytes: int | None = None,
         desk: Desk | None = None,
     ) -> None:
-        self._desk = desk
-        """Where it is written down; none: in the lake."""
         self._pools = pools
         self._swap = swap
         """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
-        self._keep, self._checker = keep, checker
+        self._keep, self._checker, self._desk = keep, checker, desk
         self._sizes = Sizes(tables)
         self._agenda = Agenda(graph, plan, self._sizes.of, range_bytes)
         self._decided = DecidedOn(tables, plan.planned)

@@ -145,8 +145,10 @@ def launch_across(
     again = again or partial(decide_again, graph, store, plan, tables)
     shared = sharing or Sharing()
     desk.write(replace(entry, status=RunStatus.QUEUED))
-    ended: RunEntry | None = None
+    ended = replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat())
     try:
+        if entry.attempt == 1:
+            keep_plan(graph, store, entry.run_id, plan, tables)
         with turn(store, graph, entry, plan, shared) as waiting:
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, stop):
@@ -155,8 +157,8 @@ def launch_across(
                     return fold.report(ended)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
-            if entry.attempt == 1:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if entry.attempt == 1:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             fold = Fold(plan, entry, tell)
             fold.skipped = len(skipped)
             across = _Across(
@@ -173,7 +175,7 @@ def launch_across(
             failed = RunStatus.FAILURE if fold.has_failed else RunStatus.SUCCESS
             ended = _ended(fold, RunStatus.CANCELED if across.is_canceled else failed, stop, now)
     finally:
-        _close(desk, log, ended or replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
+        _close(desk, log, ended)
     report = fold.report(ended)
     report = replace(report, skipped=(*skipped, *report.skipped))
     _call_hooks(across, report)

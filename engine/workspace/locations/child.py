@@ -36,7 +36,7 @@ _ANSWERS = {
     "hooks": f"{_HERE}.parts:call_job_hooks",
     "observe": f"{_HERE}.parts:observe_own",
 }
-"""Where what is asked is answered; it is imported when it is asked first."""
+"""Where what is asked is answered, which other questions say themselves; it is imported when it is asked first."""
 
 
 def main(wire: ChildWire) -> None:
@@ -66,12 +66,13 @@ def _receive(wire: ChildWire, inside: Inside, asked: SimpleQueue[Json]) -> None:
 
 def _answer(inside: Inside, said: Json, wire: ChildWire) -> None:
     number, own = said["number"], os.getpid()
+    asked: str = said["ask"]
 
     def tell(event: Any) -> None:
         wire.tell({"number": number, "event": to_json(event)})
 
     try:
-        module, _, function = _ANSWERS[said["ask"]].partition(":")
+        module, _, function = _ANSWERS.get(asked, asked).partition(":")
         answer: Answer = getattr(importlib.import_module(module), function)
         told: Json = {"number": number, "answer": to_json(answer(inside, from_json(said["told"]), tell))}
     except DeltaworksError as error:

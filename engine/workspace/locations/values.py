@@ -139,7 +139,7 @@ def _mapping_json(value: Mapping[Any, Any]) -> Json:
 _PLAIN = (type(None), bool, int, float, str)
 
 _WRITTEN: Sequence[tuple[type, str, Callable[[Any], dict[str, Json]]]] = (
-    (Enum, "enum", lambda each: {"of": _name_of(type(each)), "value": each.value}),
+    (Enum, "enum", lambda each: {"of": _name_of(each.__class__), "value": each.value}),
     (list, "list", lambda each: {"values": [to_json(one) for one in each]}),
     (frozenset, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
     (set, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
