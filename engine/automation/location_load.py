@@ -7,6 +7,7 @@ import os
 
 from deltaworks.engine.automation.asking import Surroundings
 from deltaworks.engine.automation.conditions.asking import AskedConditions
+from deltaworks.engine.automation.freshness import AskedFreshness
 from deltaworks.engine.workspace.project import Origin, load_project
 
 
@@ -20,4 +21,5 @@ def load_surroundings(origin: Origin) -> Surroundings:
     now = dt.datetime.now(dt.UTC)
     project = load_project(origin, os.environ, now)
     conditions = AskedConditions(project.definitions, project.store)
-    return Surroundings(project.definitions, project.store, os.environ, now, conditions)
+    freshness = AskedFreshness(project.definitions, project.store)
+    return Surroundings(project.definitions, project.store, os.environ, now, conditions, freshness)
