@@ -2,6 +2,7 @@
 
 const BOX = { width: 196, height: 44 };
 const FAR = 0.4; // below this scale no text can be read, and boxes are painted whole
+const MOST_SHRUNK = 0.12; // of a very large graph, when it is first seen
 const MARGIN = 0.25; // of the window, kept drawn around it
 
 class Graph {
@@ -20,7 +21,8 @@ class Graph {
     this.listen();
     this.start();
     canvas.querySelector("[data-zoom]").hidden = false;
-    setInterval(() => this.again().catch(() => undefined), 10000); // the server may be gone for a while
+    // The server may be gone for a while.
+    if (canvas.dataset.again) setInterval(() => this.again().catch(() => undefined), 10000);
   }
 
   measure() {
@@ -67,7 +69,7 @@ class Graph {
     const asked = new URLSearchParams(location.hash.slice(1));
     const [x, y, width] = ["x", "y", "w"].map((name) => Number(asked.get(name)));
     if (asked.has("w") && width > 0 && [x, y].every(Number.isFinite)) this.look(x, y, width);
-    else this.fit();
+    else this.fit(MOST_SHRUNK);
   }
 
   // What is seen stands behind the # of the address: Back leaves the page and undoes no dragging.
@@ -83,10 +85,12 @@ class Graph {
     this.keeping = setTimeout(() => history.replaceState(history.state, "", hash), 250);
   }
 
-  fit() {
+  // All of it; at first no smaller than can be made out, from the middle.
+  fit(least = 0) {
     const { width, height } = this.svg.dataset;
     const ratio = this.canvas.clientWidth / this.canvas.clientHeight;
-    const wide = Math.max(Number(width) + 48, (Number(height) + 48) * ratio, this.canvas.clientWidth);
+    const all = Math.max(Number(width) + 48, (Number(height) + 48) * ratio, this.canvas.clientWidth);
+    const wide = least ? Math.min(all, this.canvas.clientWidth / least) : all;
     const isLow = Number(height) + 48 < wide / ratio;
     this.look(Number(width) / 2 - wide / 2, isLow ? -24 : Number(height) / 2 - wide / ratio / 2, wide);
   }
