@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,22 +54,13 @@ def observe_needed(
 ) -> Observations:
     """Observe what a run needs, and commit what of it has changed."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.sources import Observations, needed_sources, observe_sources
+    from deltaworks.engine.execution.sources import Observations, needed_sources
 
     keys = needed_sources(project.graph, project.store, select, named, from_key, to_key)
     if not keys:
         return Observations()
     with progress(session.output) as tell:
-        return observe_sources(
-            project.definitions,
-            project.graph,
-            project.store,
-            keys,
-            command=command,
-            environ=os.environ,
-            now=session.now,
-            tell=tell,
-        )
+        return project.observe(keys, command=command, now=session.now, tell=tell)
 
 
 def observed_lines(seen: Observations, graph: AssetGraph) -> Iterator[Cell]:

@@ -73,7 +73,7 @@ def put_memory(store: Store, before: str | None, note: MemoryNote) -> str:
     number = 1 if before is None else int(before.partition("-")[0]) + 1
     cursor = f"{number_id(number)}-{hashlib.blake2b(content, digest_size=8).hexdigest()}"
     store.put_new_surely(_path(cursor), content)
-    oldest = _path(number_id(max(0, number - _KEPT_TICKS + 1)))
+    oldest = f"{FOLDER}/{number_id(max(0, number - _KEPT_TICKS + 1))}"
     for path in list(store.list(FOLDER)):
         if path < oldest:
             store.delete(path)

@@ -24,3 +24,7 @@ class Foreign:
     location: str
     code: str | CodeParts
     """Its code version; or, where its inputs hang on what other locations define, what that is made of without them."""
+    takes_config: bool = False
+    """Whether the config of a run may say something to it."""
+    config_hash: str | None = None
+    """What stands for the project's config of it, if partitions of another one are stale."""

@@ -9,11 +9,11 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from deltaworks.engine.execution.desk import Lines
 from deltaworks.engine.execution.events import RunNoted, RunProgressed
 from deltaworks.engine.execution.workers.capture import Line, capture
 from deltaworks.engine.execution.workers.executor import Errand, Result, guarded
 from deltaworks.io.dtypes import Json
-from deltaworks.io.run_logs import LogWriter
 
 RUN_BYTES: Final = 100 * 1024 * 1024
 """How many bytes of output are kept of an attempt of a run, beside its events."""
@@ -36,7 +36,7 @@ class RunLog(Generic[E]):
     """The log of one attempt. Lines may come from any thread."""
 
     def __init__(
-        self, writer: LogWriter, now: Callable[[], dt.datetime], secrets: Secrets, tell: Callable[[E | RunNoted], None]
+        self, writer: Lines, now: Callable[[], dt.datetime], secrets: Secrets, tell: Callable[[E | RunNoted], None]
     ) -> None:
         self._writer, self._now, self._secrets, self._then = writer, now, secrets, tell
         self._left = RUN_BYTES

@@ -10,6 +10,7 @@ from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_check import AssetCheck
+from deltaworks.engine.definitions.asset_config import counting_hash
 from deltaworks.engine.definitions.automation.asked import Asked
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import Sensor
@@ -60,10 +61,14 @@ class Description:
     jobs: tuple[AnyJob, ...]
     op_counts: Mapping[str, int]
     """By job of ops, how many it has."""
+    hooked: tuple[str, ...]
+    """The jobs of assets that have hooks."""
     schedules: tuple[Schedule, ...]
     sensors: tuple[Sensor, ...]
     resources: tuple[ShownResource, ...]
     repositories: tuple[Repository, ...]
+    reads: tuple[AssetKey, ...]
+    """The assets that its ops read."""
     files: tuple[str, ...]
     """Those that were read while it was imported."""
     folders: tuple[str, ...]
@@ -101,6 +106,7 @@ def describe(
         ),
         tuple(map(_job, definitions.jobs.values())),
         {name: sum(1 for _ in ops_in(job.graph)) for name, job in definitions.jobs.items() if isinstance(job, Job)},
+        tuple(name for name, job in definitions.jobs.items() if job.hooks and not isinstance(job, Job)),
         tuple(replace(each, job=_job(each.job), asked=_asked(each.asked)) for each in definitions.schedules.values()),
         tuple(map(_sensor, definitions.sensors.values())),
         tuple(
@@ -108,9 +114,16 @@ def describe(
             for name, each in definitions.resources.items()
         ),
         definitions.repositories,
+        tuple(dict.fromkeys(_read_by_ops(definitions))),
         tuple(files),
         tuple(folders),
     )
+
+
+def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
+    for job in definitions.jobs.values():
+        for _, op in ops_in(job.graph) if isinstance(job, Job) else ():
+            yield from (port.asset for port in op.signature.inputs if port.asset is not None)
 
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:
@@ -145,7 +158,12 @@ def _asset(asset: Asset[..., Any], location: str, graph: AssetGraph) -> Asset[..
         config=None,
         config_counts=False,
         graph=None,
-        foreign=Foreign(location, code_parts(asset) if node is None else node.own_code),
+        foreign=Foreign(
+            location,
+            code_parts(asset) if node is None else node.own_code,
+            asset.signature.config_model is not None,
+            counting_hash(asset),
+        ),
     )
 
 

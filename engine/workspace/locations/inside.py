@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.execution.stop import Stop
@@ -14,6 +15,8 @@ class Inside:
     """The code of one location."""
 
     name: str = ""
+    modules: tuple[str, ...] = ()
+    folder: Path = Path()
     definitions: Definitions = field(default_factory=Definitions)
     environment: Environment | None = None
     stops: list[Stop] = field(default_factory=list[Stop])

@@ -29,9 +29,10 @@ def describe_location(inside: Inside, told: Mapping[str, Any], _tell: object) ->
         DefinitionError: its code is wrong.
     """
     inside.name, inside.environment = told["name"], told["environment"]
+    inside.modules, inside.folder = told["modules"], Path(told["folder"])
     before = set(sys.modules)
     with tracing() as traces:
-        definitions = load_modules(told["modules"], Path(told["folder"]))
+        definitions = load_modules(inside.modules, inside.folder)
     if not definitions.assets and not definitions.jobs:
         raise InvalidDefinition(f"{', '.join(told['modules'])} define no assets; an asset is a function under @asset")
     if inside.environment is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -52,6 +52,11 @@ def _asset(asset: Asset[..., Any], shared: dict[str, SharedCall], ask: Ask) -> A
     return replace(asset, signature=_asking(asset.signature, ask), shared=call)
 
 
+def without_asking(asset: Asset[..., Any]) -> Asset[..., Any]:
+    """Return an asset of another location for one that only reads it: it is not told how its partitions are made."""
+    return replace(asset, signature=replace(asset.signature, upstreams=()), shared=None)
+
+
 def _check(check: AssetCheck, ask: Ask) -> AssetCheck:
     return replace(check, signature=_asking(check.signature, ask))
 
@@ -85,12 +90,3 @@ def _resource(found: ShownResource) -> Resource:
     kind: type[Resource] = type(found.kind, (ShownElsewhere,), {"__module__": __name__})
     _SHOWN[kind] = found.values
     return kind()
-
-
-def owners(descriptions: Mapping[str, Description]) -> Mapping[str, str]:
-    """Return which location each job, schedule and sensor is of, by name; the first one, if several have it."""
-    found: dict[str, str] = {}
-    for location, each in descriptions.items():
-        for one in (*each.jobs, *each.schedules, *each.sensors):
-            found.setdefault(one.name, location)
-    return found

@@ -12,10 +12,11 @@ import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from inspect import isbuiltin, isfunction, ismethod
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
@@ -86,7 +87,7 @@ def to_json(value: object) -> Json:
     if kind in _PLAIN:
         return value
     if isinstance(value, tuple):
-        return [to_json(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [to_json(each) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping) and not isinstance(value, pl.Schema):
         return _mapping_json(cast("Mapping[Any, Any]", value))
     for known, tag, write in _WRITTEN:
@@ -138,7 +139,7 @@ def _mapping_json(value: Mapping[Any, Any]) -> Json:
 _PLAIN = (type(None), bool, int, float, str)
 
 _WRITTEN: Sequence[tuple[type, str, Callable[[Any], dict[str, Json]]]] = (
-    (Enum, "enum", lambda each: {"of": _name_of(type(each)), "value": each.value}),
+    (Enum, "enum", lambda each: {"of": _name_of(each.__class__), "value": each.value}),
     (list, "list", lambda each: {"values": [to_json(one) for one in each]}),
     (frozenset, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
     (set, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
@@ -146,7 +147,10 @@ _WRITTEN: Sequence[tuple[type, str, Callable[[Any], dict[str, Json]]]] = (
     (dt.datetime, "datetime", lambda each: {"text": each.isoformat()}),
     (dt.date, "date", lambda each: {"text": each.isoformat()}),
     (dt.timedelta, "timedelta", lambda each: {"us": each // dt.timedelta(microseconds=1)}),
-    (PurePath, "path", lambda each: {"text": str(each)}),
+    (dt.time, "time", lambda each: {"text": each.isoformat()}),
+    (Decimal, "decimal", lambda each: {"text": str(each)}),
+    (bytes, "bytes", lambda each: {"hex": each.hex()}),
+    (Path, "path", lambda each: {"text": str(each)}),
     (PartitionSet, "partitions", lambda each: {"size": each.size, "ranges": each.ranges()}),
     (re.Pattern, "pattern", lambda each: {"text": each.pattern, "flags": each.flags}),
     (pl.DataType, "dtype", lambda each: {"dtype": dtype_json(each)}),
@@ -164,7 +168,10 @@ _READ: Mapping[str, Callable[[Mapping[str, Json]], Any]] = {
     "datetime": lambda told: dt.datetime.fromisoformat(told["text"]),
     "date": lambda told: dt.date.fromisoformat(told["text"]),
     "timedelta": lambda told: dt.timedelta(microseconds=told["us"]),
-    "path": lambda told: PurePath(told["text"]),
+    "path": lambda told: Path(told["text"]),
+    "decimal": lambda told: Decimal(told["text"]),
+    "time": lambda told: dt.time.fromisoformat(told["text"]),
+    "bytes": lambda told: bytes.fromhex(told["hex"]),
     "partitions": lambda told: PartitionSet.of_ranges([(a, b) for a, b in told["ranges"]], told["size"]),
     "pattern": lambda told: re.compile(told["text"], told["flags"]),
     "dtype": lambda told: read_dtype(told["dtype"]),

@@ -14,7 +14,7 @@ import pytest
 from deltaworks.engine.automation.asking import Surroundings, ask
 from deltaworks.engine.automation.condition_watch import WatchedConditions
 from deltaworks.engine.automation.conditions.asking import AskedConditions
-from deltaworks.engine.automation.daemon import moment
+from deltaworks.engine.automation.daemon import OnStop, moment
 from deltaworks.engine.automation.location_load import load_surroundings
 from deltaworks.engine.automation.location_process import Answer
 from deltaworks.engine.automation.peers import Peers
@@ -178,6 +178,8 @@ def test_whenever_a_daemon_or_a_run_dies_each_partition_is_made_once(home: Home)
 
     heir = home.daemon()
     home.work_until(heir, lambda: home.effects() == ONCE and home.is_quiet())
+    heir.stop(OnStop.WAIT)
+    heir.run()
 
     assert home.asked() == [("a",), ("b",), ("c", "below")]
     assert {run.run_id: run.status.value for run in read_runs(home.store)} == dict.fromkeys(runs.values(), "success")
