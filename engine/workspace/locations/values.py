@@ -89,8 +89,7 @@ def to_json(value: object) -> Json:
     if isinstance(value, tuple):
         return [to_json(each) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping) and not isinstance(value, pl.Schema):
-        pairs: Mapping[Any, Any] = value
-        return _mapping_json(pairs)
+        return _mapping_json(cast("Mapping[object, object]", value))
     for known, tag, write in _WRITTEN:
         if isinstance(value, known):
             return {_TAG: tag, **write(value)}
@@ -115,8 +114,7 @@ def from_json(said: Json) -> Any:
         ValueError: it was not written by that.
     """
     if isinstance(said, list):
-        values: list[Json] = said
-        return tuple(map(from_json, values))
+        return tuple(map(from_json, cast("Sequence[Json]", said)))
     if not isinstance(said, dict):
         return said
     told = cast("dict[str, Json]", said)
@@ -132,7 +130,7 @@ def from_json(said: Json) -> Any:
     return made
 
 
-def _mapping_json(value: Mapping[Any, Any]) -> Json:
+def _mapping_json(value: Mapping[object, object]) -> Json:
     if all(type(key) is str and key != _TAG for key in value):
         return {key: to_json(each) for key, each in value.items()}
     return {_TAG: "map", "pairs": [[to_json(key), to_json(each)] for key, each in value.items()]}
