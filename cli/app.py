@@ -40,8 +40,10 @@ from deltaworks.cli.commands import (
     settings,
     show,
     status,
+    ui,
     why,
     wipe,
+    workspace,
 )
 
 app = typer.Typer(
@@ -85,6 +87,7 @@ for command in (
     sensor,
     daemon,
     dev,
+    ui,
     runs,
     partitions,
     history,
@@ -98,6 +101,7 @@ for command in (
     adopt,
     automation,
     doctor,
+    workspace,
 ):
     command.add_to(app)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.instants import instant_json, instant_text
 from deltaworks.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ RetryOption = Annotated[
     str | None,
     typer.Option("--retry", metavar="TICK", help="Have the runs of this tick begun that were given up."),
 ]
+
+_SHOWN = 3
+"""How many assets of a run stand beside each other for people; --json has them all."""
 
 _TONES = {"started": "good", "requested": "good", "skipped": "quiet", "failed": "bad"}
 
@@ -132,20 +135,33 @@ def _said(tick: TickEntry) -> str:
     if tick.error is not None:
         again = "" if tick.retry_at is None else f"; tried again at {instant_text(tick.retry_at)}"
         return f"{tick.error}{again}"
+    left = sum(tick.left.values())
+    waits = f"; {counted(left, 'partition')} wait" if left else ""
     if not tick.requests:
-        return tick.skip_reason or "nothing"
+        return f"{tick.skip_reason or 'nothing'}{waits}"
     first = ", ".join(map(_run, tick.requests[:3]))
     more = f" and {len(tick.requests) - 3:,} more" if len(tick.requests) > 3 else ""
-    return f"{counted(len(tick.requests), 'run')}: {first}{more}"
+    return f"{counted(len(tick.requests), 'run')}: {first}{more}{waits}"
 
 
 def _run(asked: AskedRun) -> str:
     what = f"{asked.job} {asked.partition}" if asked.partition else asked.job
+    if asked.assets:
+        named = [_asked_of(asset, ends) for asset, ends in asked.assets.items()]
+        what = ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN:,} more assets" if len(named) > _SHOWN else "")
     if asked.error is not None:
         return f"{what} (given up: {asked.error})"
     if asked.held_up_by is not None:
         return f"{what} (tried again, since it could not begin: {asked.held_up_by})"
     return f"{what} (asked for before)" if asked.answered_by else what
+
+
+def _asked_of(asset: str, ends: Sequence[tuple[str, str]]) -> str:
+    """Return what is asked for of an asset, as `daily 2024-01-01..2024-01-04`."""
+    first, last = ends[0][0], ends[-1][1]
+    if len(ends) > 1:
+        return f"{asset} {first}..{last} in {len(ends):,} parts"
+    return f"{asset} {first}".rstrip() if first == last else f"{asset} {first}..{last}"
 
 
 def _tick_json(tick: TickEntry) -> dict[str, Any]:
@@ -165,4 +181,5 @@ def _tick_json(tick: TickEntry) -> dict[str, Any]:
         "cursor": tick.cursor,
         "retry_at": instant_json(tick.retry_at),
         "is_catchup": tick.is_catchup,
+        "left": dict(tick.left),
     }

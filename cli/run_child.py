@@ -27,7 +27,7 @@ from deltaworks.errors import DeltaworksError, StorageError
 from deltaworks.io.run_lookup import look_up_run_of
 from deltaworks.io.store import Store
 
-_NEEDED = ("decide", "job_launch", "launch", "sources")
+_NEEDED = ("decide", "jobs.job_launch", "launch", "sources")
 """What the commands that carry runs out import when they begin: a third of the time that a small run takes."""
 
 _OPTIONS = {"folder": "project"}
@@ -83,12 +83,13 @@ def _end_of(store: Store, launch: Launch, since: dt.date, code: object, origin: 
 
 
 def _loads(origin: Origin) -> bool:
-    """Return whether the project can be loaded, so that it is the run that was refused."""
+    """Return whether all of the project can be loaded, so that it is the run that was refused."""
     try:
-        load_project(origin, os.environ, dt.datetime.now(dt.UTC))
+        project = load_project(origin, os.environ, dt.datetime.now(dt.UTC))
     except DeltaworksError:
         return False
-    return True
+    project.close()
+    return not project.problems
 
 
 def _today() -> dt.date:

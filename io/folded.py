@@ -109,6 +109,9 @@ SCHEMA = pl.Schema(
         "job_partition": pl.String(),
         "config": pl.String(),
         "tick": pl.String(),
+        "executor": pl.String(),
+        "workers": pl.Int64(),
+        "memory_mb": pl.Float64(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC, the config is JSON."""

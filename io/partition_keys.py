@@ -89,6 +89,11 @@ def read_keys(store: Store, name: str) -> tuple[str, ...]:
     return tuple(sorted(_read(store, name).keys))
 
 
+def keys_stamp(store: Store, name: str) -> str:
+    """Return what changes when somebody changes the keys of a name; cheap, and only locally more than ""."""
+    return store.stamp(f"{_FOLDER}/{name}")
+
+
 def add_keys(store: Store, name: str, keys: Iterable[str], by: str, at: dt.datetime) -> KeyChange:
     """Add keys under a name, all in one file; what is there already is told, not refused.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -70,3 +72,15 @@ def _born(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in _ENDED else f"{sight} {fields[19]}"
+
+
+def held_memory_mb(pid: int) -> float:
+    """Return how much memory a process holds, in millions of bytes; one that has ended holds none."""
+    if sys.platform == "linux":
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return int(shown.stdout or 0) * 1024 / 1e6

@@ -80,6 +80,9 @@ class AskedRun:
     """Why it was given up; none: it was not."""
     held_up_by: str | None = None
     """Why it could not begin yet; it is tried again. None: it has begun, or has not been tried."""
+    assets: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, tuple[tuple[str, str], ...]])
+    """What conditions ask for, in place of a job: by asset, first and last keys of ranges; the empty key is the whole
+    of an asset that has no partitions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,8 @@ class TickEntry:
     """When a failed attempt is tried again."""
     is_catchup: bool = False
     """Whether it was due while no daemon ran."""
+    left: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Of conditions: how many partitions wait, by asset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +256,16 @@ def leave_tick(store: Store, name: str, tick_id: str) -> None:
         claim_tick(store, replace(claim, number=claim.number + 1, daemon_id="", process=None))
 
 
+def open_ids(store: Store, name: str) -> list[str]:
+    """Return the ids of the ticks of a name that are open, the oldest first.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    folder = f"{CLAIMS}/{name}/"
+    return sorted({path.removeprefix(folder).partition("/")[0] for path in store.list(folder.rstrip("/"))})
+
+
 def close_tick(store: Store, name: str, tick_id: str) -> None:
     """Delete the claims of a tick of which everything is over, the first one last.
 
@@ -327,10 +342,7 @@ def _read(store: Store, path: str) -> TickEntry | None:
     try:
         document: Json = json.loads(content)
         values = {each.name: document[each.name] for each in fields(TickEntry) if each.name in document}
-        names = {each.name for each in fields(AskedRun)}
-        values["requests"] = tuple(
-            AskedRun(**{name: value for name, value in each.items() if name in names}) for each in document["requests"]
-        )
+        values["requests"] = tuple(map(_asked, document["requests"]))
         for what in ("new_keys", "gone_keys"):
             by_name: dict[str, list[str]] = document.get(what) or {}
             values[what] = {name: tuple(keys) for name, keys in by_name.items()}
@@ -341,6 +353,13 @@ def _read(store: Store, path: str) -> TickEntry | None:
             f"ledger entry {store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it: only this tick's "
             "history is lost"
         ) from error
+
+
+def _asked(document: Json) -> AskedRun:
+    values = {each.name: document[each.name] for each in fields(AskedRun) if each.name in document}
+    made: dict[str, list[list[str]]] = document.get("assets") or {}
+    values["assets"] = {asset: tuple((first, last) for first, last in ranges) for asset, ranges in made.items()}
+    return AskedRun(**values)
 
 
 def _last_claim(store: Store, name: str, tick_id: str) -> int | None:

@@ -34,6 +34,9 @@ NOT_NULL = ("not_null", "nullable")
 """The names of the rule that a column has no nulls: what it says, and the word of ``pa.Field``."""
 UNIQUE = "unique"
 
+_TOLD = "_deltaworks_told_"
+"""The name under which a model has what it declares, if that was told by another process."""
+
 
 class UniqueScope(StrEnum):
     """Among which rows a value that has to be unique may not be there twice."""
@@ -157,6 +160,13 @@ class Declared:
                 found |= {name: method for name, method in methods if isinstance(method, FunctionType)}
         return (found[name] for name in sorted(found))
 
+    def without_checks(self) -> Declared:
+        """Return what it says of columns, for a process that cannot call its checks and has no class for it."""
+        columns, patterns = (
+            tuple(replace(column, checks=()) for column in each) for each in (self.columns, self.pattern_columns)
+        )
+        return replace(self, model=None, columns=columns, pattern_columns=patterns, checks=())
+
     def schema(self) -> pl.Schema:
         """Return the required columns with a name of their own, in declaration order."""
         return pl.Schema({column.name: column.dtype for column in self.columns if column.required})
@@ -175,6 +185,8 @@ def declare(model: type) -> Declared:
         InvalidContract: pandera cannot build the model, or it asks for what cannot be enforced before a commit.
     """
     assert is_model(model)
+    if _TOLD in vars(model):
+        return replace(vars(model)[_TOLD][0], model=model)
     try:
         schema: Any = model.to_schema()
     except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError, NameError, AttributeError) as cause:
@@ -186,7 +198,19 @@ def declare(model: type) -> Declared:
         raise InvalidContract(model.__name__, str(refusal), where=_place(model)) from None
 
 
+def declared_by(declared: Declared, place: Place | None) -> type[pa.DataFrameModel]:
+    """Return a model that stands for one of another process.
+
+    Args:
+        declared: what that says, without a class.
+        place: where that begins.
+    """
+    return type(declared.name, (pa.DataFrameModel,), {_TOLD: (declared, place)})
+
+
 def _place(model: type) -> Place | None:
+    if _TOLD in vars(model):
+        return vars(model)[_TOLD][1]
     try:
         file = inspect.getsourcefile(model)
     except (OSError, TypeError):

@@ -16,7 +16,7 @@ from deltaworks.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from deltaworks.engine.execution.upkeep import TableUpkeep, UpkeepReport
+    from deltaworks.engine.execution.repairs.upkeep import TableUpkeep, UpkeepReport
     from deltaworks.io.compact import Compaction
 
 _MOST_DAYS = 100_000
@@ -85,9 +85,9 @@ def maintain(
 ) -> ExitCode:
     """Compact, vacuum, sweep, describe; fold the ledger."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution import upkeep
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.execution.opening import refuse_external
+    from deltaworks.engine.execution.repairs import upkeep
     from deltaworks.engine.planning import selection
     from deltaworks.io.scattered import Layout
 

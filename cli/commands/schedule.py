@@ -17,8 +17,9 @@ from deltaworks.cli.automations import (
     switch,
 )
 from deltaworks.cli.command import ExitCode, Session, add
-from deltaworks.cli.instants import instant_json, instant_text
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.engine.documents.instants import instant_json, instant_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.schedule import Schedule
@@ -109,6 +110,8 @@ def preview_schedule(
 
     project = session.load(reads_lake=asks)
     refuse_unknown("schedule", [name], project.definitions.schedules)
+    if asks and project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     rhythm = WatchedSchedule.of(project.definitions.schedules[name]).rhythm
     ticks = rhythm.next(session.now(), count)
     local = [rhythm.local(tick) for tick in ticks]

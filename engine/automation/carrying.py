@@ -253,7 +253,9 @@ def _arguments(entry: TickEntry, asked: AskedRun) -> tuple[str, ...]:
     """Return the arguments of the command that carries a run out."""
     if asked.job == MAINTENANCE:
         return ("maintain",)
+    tick = f"--tick={entry.name}/{entry.tick_id}"
+    if asked.assets:
+        return ("automation", "run", f"--run-id={asked.run_id}", tick)
     partition = () if asked.partition is None else (f"--partition={asked.partition}",)
     tags = (f"--tag={key}={value}" for key, value in asked.tags.items())
-    tick = f"--tick={entry.name}/{entry.tick_id}"
     return ("job", "run", asked.job, f"--run-id={asked.run_id}", *partition, *tags, tick)

@@ -17,6 +17,7 @@ from multiprocessing import connection
 
 from deltaworks.engine.automation.carrying import Carrying
 from deltaworks.engine.automation.code_watch import CodeWatch
+from deltaworks.engine.automation.freshness import NAME as FRESHNESS
 from deltaworks.engine.automation.location import Location
 from deltaworks.engine.automation.location_process import Answer
 from deltaworks.engine.automation.maintenance import ANSWER, MAINTENANCE
@@ -28,6 +29,7 @@ from deltaworks.engine.automation.uptime import Uptime
 from deltaworks.engine.automation.watch import POLL_S, Moment, Watch, Watched
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.errors import StorageError
+from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.heartbeats import BEAT_S, Heartbeat, forget_heartbeats, write_heartbeat
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
@@ -221,7 +223,11 @@ class Daemon:
             for name in known:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
-            self._parts.tell(f"watching {len(found)} schedules and sensors")
+            more = ", and automation conditions" if CONDITIONS in self._watched else ""
+            names = self._watched.keys() - {CONDITIONS, FRESHNESS, MAINTENANCE}
+            self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
+            for problem in self._location.problems:
+                self._parts.tell(f"not everything is loaded: {problem}")
         if (self._location.fault or "") != self._fault:
             self._fault = self._location.fault or ""
             if self._fault:
@@ -256,7 +262,7 @@ class Daemon:
                 "warm": self._pool.waiting,
                 "lost_runs": self._carrying.lost_runs,
                 "location_pid": self._location.pid,
-                "fault": self._fault or None,
+                "fault": self._fault or "; ".join(self._location.problems) or None,
                 "failing": ", ".join(self._ticking.failing) or None,
             },
             watched=self._uptime.told(),

@@ -292,12 +292,13 @@ class Ticking:
 def _entry(each: _Open, evaluation: Evaluation, moment: Moment) -> TickEntry:
     """Return what an answer means for the ledger."""
     due, watched = each.due, each.watched
+    nameless = (None for _ in evaluation.assets)
     ids = (
-        tick_run_id(watched.name, due.tick_id, due.scheduled_at, request.run_key, place)
-        for place, request in enumerate(evaluation.requests)
+        tick_run_id(watched.name, due.tick_id, due.scheduled_at, run_key, place)
+        for place, run_key in enumerate((*(each.run_key for each in evaluation.requests), *nameless))
     )
     moves = evaluation.cursor is not None and evaluation.cursor != due.cursor
-    asks = bool(evaluation.requests or evaluation.new_keys or evaluation.gone_keys)
+    asks = bool(evaluation.requests or evaluation.assets or evaluation.new_keys or evaluation.gone_keys)
     return TickEntry(
         name=watched.name,
         kind=watched.kind,
@@ -314,6 +315,7 @@ def _entry(each: _Open, evaluation: Evaluation, moment: Moment) -> TickEntry:
         cursor=evaluation.cursor if evaluation.cursor is not None else due.cursor,
         is_decided=asks or moves or watched.kind is TickKind.SCHEDULE,
         is_catchup=due.is_catchup,
+        left=evaluation.left,
     )
 
 

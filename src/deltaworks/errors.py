@@ -6,11 +6,13 @@
     │   ├── UnknownUpstream     an argument names an asset that is not defined
     │   ├── InvalidContract     a pandera model asks for what cannot be enforced
     │   ├── ModuleNotLoaded     a project module cannot be imported
+    │   ├── LocationFailed      a code location cannot be loaded, or its process ended
     │   └── InvalidSettings     deltaworks.toml, its environment variables, or a missing project
     ├── RequestError            what was asked for does not exist or cannot be        exit code 2
     │   ├── UnknownAsset
     │   ├── UnknownColumn
-    │   └── UnknownPartition
+    │   ├── UnknownPartition
+    │   └── PlanChanged         what would be carried out is not what was looked at
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
     │   ├── LogGap              a commit file is missing or damaged
@@ -110,6 +112,14 @@ class ModuleNotLoaded(DefinitionError):
         super().__init__(f"cannot import {module!r}: {type(cause).__name__}: {cause}", where=where)
 
 
+class LocationFailed(DefinitionError):
+    """A code location cannot be loaded, or its process ended while it was needed."""
+
+    def __init__(self, location: str, reason: str, *, where: Place | None = None, asset: str | None = None) -> None:
+        self.location = location
+        super().__init__(f"location {location!r}: {reason}", where=where, asset=asset)
+
+
 class InvalidSettings(DefinitionError):
     """The settings file, a variable that overrides it, or the project's place is wrong."""
 
@@ -138,6 +148,17 @@ class UnknownColumn(RequestError):
         else:
             problem = "which columns it has is known only from its data; a model would say so."
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
+
+
+class PlanChanged(RequestError):
+    """What would be carried out is not what was looked at."""
+
+    def __init__(self, was: str, now: str) -> None:
+        self.was, self.now = was, now
+        super().__init__(
+            f"The plan has changed since it was looked at (it was {was} and is {now}): somebody committed, or the code "
+            "was edited. Look at it again."
+        )
 
 
 class UnknownPartition(RequestError):

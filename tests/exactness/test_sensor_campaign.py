@@ -198,10 +198,10 @@ def judge(campaign: Campaign, commits: int) -> None:
     assert len({run.run_id for run in runs}) == len(runs)
 
 
-def test_a_score_of_commits_is_reflected_and_nothing_is_built_twice(tmp_path: Path) -> None:
-    campaign = run_campaign(tmp_path, commits=20, writers=1, seed=7)
+def test_ten_commits_are_reflected_and_nothing_is_built_twice(tmp_path: Path) -> None:
+    campaign = run_campaign(tmp_path, commits=10, writers=1, seed=7)
 
-    judge(campaign, commits=20)
+    judge(campaign, commits=10)
 
 
 @pytest.mark.soak

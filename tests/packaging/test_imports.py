@@ -5,6 +5,7 @@ Pandera imports pandas wherever it finds it, which costs a second of every start
 
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import requires
 
 import pytest
@@ -18,6 +19,7 @@ for module in pkgutil.walk_packages(deltaworks.__path__, "deltaworks."):
 """
 
 
+@cache
 def modules_loaded_by(code: str) -> set[str]:
     program = f"{code}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
@@ -33,7 +35,22 @@ def everything_required_by(name: str, extras: frozenset[str] = frozenset()) -> s
     return found
 
 
-@pytest.mark.parametrize("dependency", ["deltalake", "obstore", "pandera", "polars", "pydantic", "rich", "typer"])
+@pytest.mark.parametrize(
+    "dependency",
+    [
+        "deltalake",
+        "fastapi",
+        "jinja2",
+        "obstore",
+        "pandera",
+        "polars",
+        "pydantic",
+        "rich",
+        "starlette",
+        "typer",
+        "uvicorn",
+    ],
+)
 def test_the_facade_alone_loads_no_dependency(dependency):
     assert dependency not in modules_loaded_by(FACADE)
 

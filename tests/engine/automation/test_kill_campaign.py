@@ -80,10 +80,10 @@ class Campaign:
         assert open_ticks(self.store) == []
 
 
-def test_twenty_kills_neither_lose_a_tick_nor_double_one(tmp_path: Path) -> None:
-    campaign = Campaign(tmp_path, 20, ticks=20)
+def test_eight_kills_neither_lose_a_tick_nor_double_one(tmp_path: Path) -> None:
+    campaign = Campaign(tmp_path, 20, ticks=12)
 
-    for _ in range(20):
+    for _ in range(8):
         campaign.kill()
     campaign.end()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +19,11 @@ import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.rerun import Rerun, rerun
+from deltaworks.engine.execution.repairs.rollback import roll_back
+from deltaworks.engine.execution.repairs.wipe import wipe
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.rerun import Rerun, rerun
-from deltaworks.engine.execution.rollback import roll_back
-from deltaworks.engine.execution.wipe import wipe
 from deltaworks.engine.planning.causes import status_ranges
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
@@ -86,7 +87,7 @@ class Work:
 
     @property
     def store(self) -> Store:
-        return Store.at(str(self.folder))
+        return Store(self.folder, durable=False)
 
     @property
     def definitions(self) -> dw.Definitions:
@@ -171,9 +172,15 @@ class Work:
         DeltaTable(self.store.uri(name)).vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> Work:
-    """Four tables over four days, all of them made once."""
-    made = Work(tmp_path)
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of four tables over four days, all of them made once; to be copied."""
+    made = Work(tmp_path_factory.mktemp("made-once"))
     made.make()
-    return made
+    return made.folder
+
+
+@pytest.fixture
+def work(tmp_path: Path, made_once: Path) -> Work:
+    """Four tables over four days, all of them made once."""
+    return Work(shutil.copytree(made_once, tmp_path, dirs_exist_ok=True))

@@ -249,10 +249,10 @@ def test_memory_of_another_condition_and_of_days_that_were_not_there_is_forgotte
 
     grown = Daemon(long)
     status = long.status()
-    told = evaluate(long.graph, Sight(status), Memory.from_text(text, long.graph), MORNING)
+    told = evaluate(long.graph, Sight(status), Memory.from_text(text, long.graph, MORNING), MORNING)
     assert grown.numbers("a", told.requests[AssetKey("a")]) == [3, 4]
     other = lake_of(automated(table("a", days(1, 2)), condition & ~Made.failed()))
-    told = evaluate(other.graph, Sight(other.status()), Memory.from_text(text, other.graph), MORNING)
+    told = evaluate(other.graph, Sight(other.status()), Memory.from_text(text, other.graph, MORNING), MORNING)
     assert len(told.requests[AssetKey("a")]) == 2
 
 
