@@ -122,8 +122,7 @@ def launch(
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
     keeps_plan = not (entry.earlier or desk.is_part)  # later attempts go on with what the first one was to make
-    if not desk.is_part:
-        desk.write(replace(entry, status=RunStatus.QUEUED))
+    desk.queue(entry)
     own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
         if keeps_plan:

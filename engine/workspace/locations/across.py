@@ -144,7 +144,7 @@ def launch_across(
     log: RunLog[Any] = RunLog(desk.lines, now, _Plain(), tell)
     again = again or partial(decide_again, graph, store, plan, tables)
     shared = sharing or Sharing()
-    desk.write(replace(entry, status=RunStatus.QUEUED))
+    desk.queue(entry)
     ended = replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat())
     try:
         if entry.attempt == 1:
