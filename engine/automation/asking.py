@@ -49,6 +49,12 @@ class Surroundings:
     """Asks who has the functions of schedules and sensors; none: this process has them."""
     problems: tuple[str, ...] = ()
     """Why some code locations are not loaded, or not all of what they define."""
+    end: Callable[[], None] = lambda: None
+    """Ends the processes that were started to ask."""
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self.end()
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:

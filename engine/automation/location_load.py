@@ -24,4 +24,6 @@ def load_surroundings(origin: Origin) -> Surroundings:
     conditions = AskedConditions(project.definitions, project.store)
     elsewhere = None if project.workspace is None else partial(ask_elsewhere, project)
     problems = tuple(map(str, project.problems))
-    return Surroundings(project.definitions, project.store, os.environ, now, conditions, elsewhere, problems)
+    return Surroundings(
+        project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, project.close
+    )
