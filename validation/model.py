@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import FunctionType
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import pandera.polars as pa
 import polars as pl
@@ -165,7 +165,7 @@ class Declared:
         columns, patterns = (
             tuple(replace(column, checks=()) for column in each) for each in (self.columns, self.pattern_columns)
         )
-        return replace(self, model=None, columns=columns, pattern_columns=patterns, checks=())
+        return replace(self, model=cast("type", None), columns=columns, pattern_columns=patterns, checks=())
 
     def schema(self) -> pl.Schema:
         """Return the required columns with a name of their own, in declaration order."""
@@ -186,7 +186,8 @@ def declare(model: type) -> Declared:
     """
     assert is_model(model)
     if _TOLD in vars(model):
-        return replace(vars(model)[_TOLD][0], model=model)
+        told: Declared = vars(model)[_TOLD][0]
+        return replace(told, model=model)
     try:
         schema: Any = model.to_schema()
     except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError, NameError, AttributeError) as cause:
@@ -210,7 +211,8 @@ def declared_by(declared: Declared, place: Place | None) -> type[pa.DataFrameMod
 
 def _place(model: type) -> Place | None:
     if _TOLD in vars(model):
-        return vars(model)[_TOLD][1]
+        place: Place | None = vars(model)[_TOLD][1]
+        return place
     try:
         file = inspect.getsourcefile(model)
     except (OSError, TypeError):

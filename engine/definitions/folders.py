@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -101,6 +101,8 @@ def place(
     keys = {id(asset): placing.key(asset) for asset in known}
     names = _Names(known, keys, placing)
     shared: dict[int, SharedCall] = {}
+    for asset in known:
+        names.refuse_following(asset)
 
     def call(asset: Asset[..., Any]) -> SharedCall | None:
         if asset.shared is None:
@@ -114,17 +116,16 @@ def place(
                 asset,
                 key=keys[id(asset)],
                 group=placing.group_of(asset),
-                signature=_read(asset.signature, lambda key, asset=asset: names.meant(key, asset.where, asset)),
+                signature=_read(asset.signature, names, asset.where, asset),
                 shared=call(asset),
             )
             for asset in known
-            if names.refuse_following(asset) is None
         ),
         tuple(
             replace(
                 check,
                 asset=names.meant(check.asset, check.where, check),
-                signature=_read(check.signature, lambda key, check=check: names.meant(key, check.where, check)),
+                signature=_read(check.signature, names, check.where, check),
             )
             for check in checks
         ),
@@ -172,8 +173,10 @@ class _Names:
                     )
 
 
-def _read(signature: Signature, meant: Callable[[AssetKey], AssetKey]) -> Signature:
-    return replace(signature, upstreams=tuple(replace(each, key=meant(each.key)) for each in signature.upstreams))
+def _read(signature: Signature, names: _Names, where: Place, who: object) -> Signature:
+    """Return a signature with the keys that its upstreams have now."""
+    upstreams = (replace(each, key=names.meant(each.key, where, who)) for each in signature.upstreams)
+    return replace(signature, upstreams=tuple(upstreams))
 
 
 def _watching(sensor: Sensor, names: _Names) -> Sensor:

@@ -261,7 +261,7 @@ def _one(across: _Across, number: int, stratum: Stratum, together: int) -> None:
     }
     if not planned:
         return
-    part = _part(across, stratum, planned, together)
+    share = _part(across, stratum, planned, together)
 
     def hear(told: object) -> None:
         match told:
@@ -278,7 +278,7 @@ def _one(across: _Across, number: int, stratum: Stratum, together: int) -> None:
     try:
         process = across.workspace.location(stratum.location).process()
         across.running[number] = process
-        report: RunReport = process.ask("run", {"part": part}, hear)
+        report: RunReport = process.ask("run", {"part": share}, hear)
     except DeltaworksError as error:
         _lose(across, number, planned, str(error))
         return

@@ -137,7 +137,8 @@ def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:
     """Yield the functions that say which upstream keys partitions are made from, each with its address."""
-    for each in (*definitions.assets, *definitions.checks):
+    everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*definitions.assets, *definitions.checks)
+    for each in everyone:
         for upstream in each.signature.upstreams:
             if upstream.mapping is not None:
                 yield from _addressed(upstream.mapping, _address(str(each.key), upstream.argument))

@@ -77,6 +77,24 @@ class Absent:
         return self.ask(self.address, str(arguments[0]))
 
 
+@cache
+def _name_of(cls: type) -> str:
+    if not cls.__module__.startswith(_OURS):
+        raise TypeError(f"{cls.__module__}.{cls.__qualname__} is known to its own process only")
+    return f"{cls.__module__.removeprefix(_OURS)}:{cls.__qualname__}"
+
+
+@cache
+def _class_of(name: str) -> type[Any]:
+    module, _, qualified = name.partition(":")
+    found: Any = importlib.import_module(f"{_OURS}{module}")
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, type) or not (is_dataclass(found) or issubclass(found, Enum)):
+        raise ValueError(f"{name!r} is no kind of value")
+    return found
+
+
 def to_json(value: object) -> Json:
     """Return a value as JSON.
 
@@ -89,7 +107,7 @@ def to_json(value: object) -> Json:
     if isinstance(value, tuple):
         return [to_json(each) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping) and not isinstance(value, pl.Schema):
-        return _mapping_json(cast("Mapping[Any, Any]", value))
+        return _mapping_json(value)  # pyright: ignore[reportUnknownArgumentType]
     for known, tag, write in _WRITTEN:
         if isinstance(value, known):
             return {_TAG: tag, **write(value)}
@@ -114,7 +132,7 @@ def from_json(said: Json) -> Any:
         ValueError: it was not written by that.
     """
     if isinstance(said, list):
-        return tuple(map(from_json, cast("list[Json]", said)))
+        return tuple(map(from_json, said))  # pyright: ignore[reportUnknownArgumentType]
     if not isinstance(said, dict):
         return said
     told = cast("dict[str, Json]", said)
@@ -124,8 +142,9 @@ def from_json(said: Json) -> Any:
     read = _READ.get(tag)
     if read is not None:
         return read(told)
-    made = object.__new__(_class_of(str(tag)))
-    for each in fields(made):
+    kind = _class_of(str(tag))
+    made = object.__new__(kind)
+    for each in fields(kind):
         object.__setattr__(made, each.name, from_json(told.get(each.name)))
     return made
 
@@ -179,21 +198,3 @@ _READ: Mapping[str, Callable[[Mapping[str, Json]], Any]] = {
     "model": lambda told: declared_by(from_json(told["declared"]), from_json(told["place"])),
     "code": lambda told: Absent(told["name"], told["module"], told["address"]),
 }
-
-
-@cache
-def _name_of(cls: type) -> str:
-    if not cls.__module__.startswith(_OURS):
-        raise TypeError(f"{cls.__module__}.{cls.__qualname__} is known to its own process only")
-    return f"{cls.__module__.removeprefix(_OURS)}:{cls.__qualname__}"
-
-
-@cache
-def _class_of(name: str) -> type[Any]:
-    module, _, qualified = name.partition(":")
-    found: Any = importlib.import_module(f"{_OURS}{module}")
-    for part in qualified.split("."):
-        found = getattr(found, part)
-    if not isinstance(found, type) or not (is_dataclass(found) or issubclass(found, Enum)):
-        raise ValueError(f"{name!r} is no kind of value")
-    return found
