@@ -77,7 +77,6 @@ class Absent:
         return self.ask(self.address, str(arguments[0]))
 
 
-@cache
 def _name_of(cls: type) -> str:
     if not cls.__module__.startswith(_OURS):
         raise TypeError(f"{cls.__module__}.{cls.__qualname__} is known to its own process only")
