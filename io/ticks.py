@@ -110,7 +110,7 @@ class TickEntry:
     skip_reason: str | None = None
     error: str | None = None
     cursor: str | None = None
-    """What it leaves for the next tick."""
+    """What it leaves for the next tick. A long one is forgotten when all is over: the mark has it."""
     is_decided: bool = True
     """Whether nothing changes any more what it asks for. What is not decided is a note: an attempt that failed and is
     tried again, or a sensor that found nothing and is asked the same again later."""
@@ -158,6 +158,11 @@ def kind_of(tick_id: str) -> TickKind | None:
     except ValueError:
         return None
     return TickKind.SCHEDULE
+
+
+def id_of(path: str) -> str:
+    """Return the id of the tick that an object of the ledger is about."""
+    return path.rpartition("/")[2].removesuffix(".json").removesuffix(_NOTE)
 
 
 def number_id(number: int) -> str:
@@ -315,10 +320,8 @@ def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEnt
     paths = sorted((path for path in store.list(f"{LEDGER}/{name}") if path.endswith(".json")), reverse=True)
     latest: dict[str, str] = {}
     for path in paths:
-        tick_id = path.rpartition("/")[2].removesuffix(".json")
-        plain = tick_id.removesuffix(_NOTE)
-        if tick_id == plain or plain not in latest:
-            latest[plain] = path
+        if not path.endswith(f"{_NOTE}.json") or id_of(path) not in latest:
+            latest[id_of(path)] = path
     found = (_read(store, path) for path in latest.values())
     return list(islice((entry for entry in found if entry is not None), most))
 

@@ -22,10 +22,11 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.documents.problems import Problems
 from deltaworks.engine.execution.observe import Observation
 from deltaworks.engine.execution.observer import Observer
-from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.lineage import Lineage, column_lineage
 from deltaworks.engine.planning.status import AssetStatus
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings
+from deltaworks.engine.workspace.project import Origin, Project, Recipe, load_project, load_settings
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.web.in_progress import InProgress
@@ -37,6 +38,23 @@ GROW_S = 60.0
 """How often partitions without an end are let grow."""
 
 
+class Findings:
+    """What is found out about a project's code when it is first asked for; it hangs on nothing in the lake."""
+
+    def __init__(self, graph: AssetGraph) -> None:
+        self._graph = graph
+        self._lock = threading.Lock()
+        self._lineage: Lineage | None = None
+
+    @property
+    def lineage(self) -> Lineage:
+        """What the columns of all assets are made of; see `column_lineage`."""
+        with self._lock:
+            if self._lineage is None:
+                self._lineage = column_lineage(self._graph)
+            return self._lineage
+
+
 @dataclass(frozen=True)
 class Sight:
     """The project and its lake at one instant; a request answers from one of these."""
@@ -46,6 +64,7 @@ class Sight:
     running: Mapping[AssetKey, PartitionSet]
     """What runs that go on are still to make; only assets that have any."""
     at: dt.datetime
+    findings: Findings
 
     @cached_property
     def problems(self) -> Problems:
@@ -77,6 +96,7 @@ class Workspace:
         self._project: Project | None = None
         self._observer: Observer | None = None
         self._progress: InProgress | None = None
+        self._findings: Findings | None = None
         self._fault: DeltaworksError | None = None
         self._sight: Sight | None = None
         self._looked_s = self._grown_s = float("-inf")
@@ -125,22 +145,27 @@ class Workspace:
             raise
         self._observer = Observer(self._project.graph, self._project.store)
         self._progress = InProgress(self._project.store)
+        self._findings = Findings(self._project.graph)
         self._grown_s = time.monotonic()
 
     def _look(self, now_s: float) -> Sight:
         assert self._project is not None, "it was loaded"
         assert self._observer is not None, "it was loaded"
         assert self._progress is not None, "it was loaded"
+        assert self._findings is not None, "it was loaded"
         keys = read_dynamic_keys(self._project.definitions, self._project.store)
         if keys != self._project.recipe.keys or now_s - self._grown_s > GROW_S:
-            recipe = replace(self._project.recipe, now=self.now(), keys=keys)
+            loaded = self._project.recipe
+            assert isinstance(loaded, Recipe), "only a run across code locations has projects that are parts"
+            recipe = replace(loaded, now=self.now(), keys=keys)
             graph = build_graph(self._project.definitions, recipe.now, keys)
             self._project = replace(self._project, graph=graph, recipe=recipe)
             self._observer.follow(graph)
+            self._findings = Findings(graph)
             self._grown_s = now_s
         observation, now = self._observer.observe(), self.now()
         running = self._progress.of(self._project.graph, observation, now)
-        return Sight(self._project, observation, running, now)
+        return Sight(self._project, observation, running, now, self._findings)
 
 
 def _forget_modules(folder: Path) -> None:

@@ -9,11 +9,12 @@ import typer
 
 from deltaworks.cli.automations import (
     MostTicksOption,
+    RetryOption,
     refuse_unknown,
     requests_json,
     requests_table,
+    show_ticks,
     switch,
-    ticks_view,
 )
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.delegating import delegated
@@ -135,14 +136,12 @@ def preview_schedule(
     return ExitCode.DONE
 
 
-def schedule_ticks(session: Session, name: ScheduleArgument, most: MostTicksOption = 20) -> ExitCode:
+def schedule_ticks(
+    session: Session, name: ScheduleArgument, most: MostTicksOption = 20, retry: RetryOption = None
+) -> ExitCode:
     """Show the ticks of a schedule, the latest first, and what each asked for."""
-    # Imported here: --help must not load the engine.
-    from deltaworks.io.ticks import read_ticks
-
-    project = session.load(reads_lake=False)
-    refuse_unknown("schedule", [name], project.definitions.schedules)
-    session.output.show(ticks_view(read_ticks(project.store, name, most)))
+    refuse_unknown("schedule", [name], session.load(reads_lake=False).definitions.schedules)
+    show_ticks(session, "schedule", name, most, retry)
     return ExitCode.DONE
 
 

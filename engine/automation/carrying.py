@@ -13,6 +13,7 @@ from deltaworks.engine.automation.launches import MOST_LOST, Launch, RunLook, Ru
 from deltaworks.engine.automation.maintenance import MAINTENANCE
 from deltaworks.engine.automation.run_pool import RunEnded, RunOrder, RunPool
 from deltaworks.engine.automation.watch import Moment, backoff_s
+from deltaworks.io.marks import marked
 from deltaworks.io.partition_keys import change_keys_once
 from deltaworks.io.run_keys import own_run_key
 from deltaworks.io.store import Store
@@ -20,6 +21,10 @@ from deltaworks.io.ticks import AskedRun, TickEntry, TickOutcome, close_tick, le
 
 LOOK_S = 1.0
 """How often it is looked how far the runs of a tick are that other processes carry out."""
+
+
+LONGEST_KEPT = 1_000
+"""How many characters a cursor may have that stays in the history of ticks."""
 
 
 @dataclass
@@ -123,8 +128,17 @@ class Carrying:
                 self._see_to(carried, asked, moment)
             self._note(carried)
             if not carried.awaited():
+                self._forget_cursor(carried.entry)
                 close_tick(self._store, *key)
                 del self._carried[key]
+
+    def _forget_cursor(self, entry: TickEntry) -> None:
+        """Keep a long cursor in the mark alone: that of a sensor on many files would fill the ledger, tick by tick."""
+        if entry.cursor is None or len(entry.cursor) <= LONGEST_KEPT:
+            return
+        mark = marked(self._store, entry.name)
+        if mark is not None and mark >= entry.tick_id:  # whoever reads the decision from now on moves nothing by it
+            note_tick(self._store, replace(entry, cursor=None))
 
     def leave_queued(self) -> None:
         """Leave to others what has runs that wait for others here; those that go on end by themselves.

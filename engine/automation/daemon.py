@@ -17,6 +17,7 @@ from multiprocessing import connection
 
 from deltaworks.engine.automation.carrying import Carrying
 from deltaworks.engine.automation.code_watch import CodeWatch
+from deltaworks.engine.automation.freshness import NAME as FRESHNESS
 from deltaworks.engine.automation.location import Location
 from deltaworks.engine.automation.location_process import Answer
 from deltaworks.engine.automation.maintenance import ANSWER, MAINTENANCE
@@ -223,7 +224,7 @@ class Daemon:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
             more = ", and automation conditions" if CONDITIONS in self._watched else ""
-            names = self._watched.keys() - {CONDITIONS}
+            names = self._watched.keys() - {CONDITIONS, FRESHNESS, MAINTENANCE}
             self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
             for problem in self._location.problems:
                 self._parts.tell(f"not everything is loaded: {problem}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,9 +101,9 @@ def place(
     known = list(assets)
     keys = {id(asset): placing.key(asset) for asset in known}
     names = _Names(known, keys, placing)
-    shared: dict[int, SharedCall] = {}
     for asset in known:
         names.refuse_following(asset)
+    shared: dict[int, SharedCall] = {}
 
     def call(asset: Asset[..., Any]) -> SharedCall | None:
         if asset.shared is None:
@@ -116,7 +117,7 @@ def place(
                 asset,
                 key=keys[id(asset)],
                 group=placing.group_of(asset),
-                signature=_read(asset.signature, names, asset.where, asset),
+                signature=_read(asset.signature, partial(names.meant, where=asset.where, who=asset)),
                 shared=call(asset),
             )
             for asset in known
@@ -125,7 +126,7 @@ def place(
             replace(
                 check,
                 asset=names.meant(check.asset, check.where, check),
-                signature=_read(check.signature, names, check.where, check),
+                signature=_read(check.signature, partial(names.meant, where=check.where, who=check)),
             )
             for check in checks
         ),
@@ -173,10 +174,8 @@ class _Names:
                     )
 
 
-def _read(signature: Signature, names: _Names, where: Place, who: object) -> Signature:
-    """Return a signature with the keys that its upstreams have now."""
-    upstreams = (replace(each, key=names.meant(each.key, where, who)) for each in signature.upstreams)
-    return replace(signature, upstreams=tuple(upstreams))
+def _read(signature: Signature, meant: Callable[[AssetKey], AssetKey]) -> Signature:
+    return replace(signature, upstreams=tuple(replace(each, key=meant(each.key)) for each in signature.upstreams))
 
 
 def _watching(sensor: Sensor, names: _Names) -> Sensor:

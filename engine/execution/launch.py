@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -121,11 +121,11 @@ def launch(
     log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
-    is_first = entry.attempt == 1 and not desk.is_part
+    keeps_plan = not (entry.earlier or desk.is_part)  # later attempts go on with what the first one was to make
     desk.queue(entry)
     own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        if is_first:
+        if keeps_plan:
             keep_plan(graph, store, entry.run_id, plan, tables)
         with stager.resources.scope.opened(log.note), own_turn as waiting, capturing():
             if not waiting.is_over():
@@ -135,7 +135,7 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-                if is_first:
+                if keeps_plan:
                     keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
@@ -153,14 +153,18 @@ def launch(
         raise
     finally:
         log.flush()
-    for key in plan.planned:
-        save_index_if_due(tables[key])
-        try:
-            checkpoint_if_due(tables[key])
-        except StorageError as error:
-            # The run is over and its commits stand; a checkpoint only spares other readers work.
-            tell(RunNoted(f"no checkpoint was written: {error}"))
+    _care_for(map(tables.__getitem__, plan.planned), tell)
     return report
+
+
+def _care_for(tables: Iterable[Table], tell: EventSink) -> None:
+    """Spare others work with what was committed: they read an index, and a checkpoint."""
+    for table in tables:
+        save_index_if_due(table)
+        try:
+            checkpoint_if_due(table)
+        except StorageError as error:  # the run is over and its commits stand
+            tell(RunNoted(f"no checkpoint was written: {error}"))
 
 
 def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing, workers: int) -> Pools[Call]:

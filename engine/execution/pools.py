@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
@@ -55,6 +56,8 @@ class Pools(Generic[C]):
             most: how many places the run has at a time: no more than it can make use of at once.
         """
         self._entry, self._of, self._most = entry, of, most
+        self._prefix = f"{entry.run_id}-{entry.attempt}-{secrets.token_hex(4)}"
+        """Of the names of its tickets: several processes may carry out parts of one run."""
         self._pools: dict[str, _Pool[C]] = {
             name: _Pool(Line(store, f"pools/{name}"), sharing.pools.get(name, 1)) for name in set(names)
         }
@@ -120,7 +123,7 @@ class Pools(Generic[C]):
         if pool.asked is None:
             self._number += 1
             entry = self._entry
-            name = f"{entry.run_id}-{entry.attempt}-{self._number}"
+            name = f"{self._prefix}-{self._number}"
             asked_at = f"{time.time():017.6f}"
             pool.asked = Ticket(name, entry.run_id, entry.started_at, str(entry.process), asked_at, entry.priority)
         if not pool.line.ask(pool.asked, partial(_fits, pool.limit)):

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from tests.bench.running import ran
 
 
+@pytest.mark.soak
 def test_polars_and_the_engine_write_the_same_rows():
     plain, ours, peaks, rows, throughput = ran("large.py", "2e6", "1000")
 

@@ -19,7 +19,7 @@ import pytest
 from tests.exactness.naive import leftovers
 from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_until, write_project
 
-DAYS = 40
+DAYS = 24
 RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 LOG_FILE = re.compile(r"\d{20}\.json|\..*\.tmp|_last_checkpoint|.*\.checkpoint\.parquet|0{20}\.json#\d+")
 """What may lie in a log; the last is what delta-rs has left of creating the table."""

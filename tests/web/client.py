@@ -19,18 +19,24 @@ from deltaworks.web.workspace import Workspace
 TABLES = '''
 from typing import Annotated
 
+import pandera.polars as pa
 import polars as pl
 import deltaworks as dw
+from deltaworks import LazyFrame
+
+class Order(pa.DataFrameModel):
+    day: pl.Date
+    amount: float = pa.Field(ge=0)
 
 days = dw.DailyPartitions(start="2024-01-01", end="2024-01-11")
 
 @dw.asset(partitions=days, partition_by="day", group="raw", owners=["team:shop"])
-def orders(partition: dw.Partition) -> pl.LazyFrame:
+def orders(partition: dw.Partition) -> LazyFrame[Order]:
     """One row per order."""
     return pl.LazyFrame({"day": [partition.start], "amount": [1.5]})
 
 @dw.asset(partitions=days, partition_by="day", name="mart/daily")
-def daily(orders: pl.LazyFrame) -> pl.LazyFrame:
+def daily(orders: LazyFrame[Order]) -> pl.LazyFrame:
     return orders.group_by("day").agg(pl.col("amount").sum())
 
 @dw.asset
@@ -59,7 +65,7 @@ class Client:
     """Calls an app as a browser on this machine does, unless a test says otherwise."""
 
     app: Any
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, folder: Path, auth: Auth | None = None, module: str = "tables.py") -> Client:

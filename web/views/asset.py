@@ -160,7 +160,7 @@ def asset_head(sight: Sight, node: Node) -> AssetHead:
 def asset_view(sight: Sight, node: Node, shown: int = 14) -> AssetView:
     """Return the first page of an asset."""
     graph, has_table = sight.project.graph, node.key in sight.project.graph.nodes
-    commits = _commits(sight, node, _SPARKED) if has_table else []
+    commits = commits_of(sight, node, _SPARKED) if has_table else []
     rows = [commit_row(node, each) for each in commits]
     counted = [row.rows for row in reversed(rows) if row.rows is not None]
     below = {edge.downstream: None for edge in graph.downstream.get(node.key, ())}
@@ -197,7 +197,7 @@ def partitions_view(sight: Sight, node: Node, status: str, asked: Mapping[str, s
 
 def history_view(sight: Sight, node: Node, before: int | None, *, shows_all: bool, size: int = 50) -> HistoryView:
     """Return commits of an asset's table, those before a version."""
-    found = _commits(sight, node, size + 1, before=before, shows_all=shows_all)
+    found = commits_of(sight, node, size + 1, before=before, shows_all=shows_all)
     more = found[size - 1].version if len(found) > size else None
     rows = tuple(commit_row(node, each) for each in found[:size])
     return HistoryView(asset_head(sight, node), rows, more, shows_all)
@@ -223,9 +223,10 @@ def commit_row(node: Node, commit: Commit) -> CommitRow:
     )
 
 
-def _commits(
+def commits_of(
     sight: Sight, node: Node, most: int, *, before: int | None = None, shows_all: bool = False
 ) -> list[Commit]:
+    """Return commits of an asset's table, newest first: those before a version, if it is given."""
     found = open_history(sight.project.store, node.asset)
     kept = (
         commit

@@ -252,9 +252,9 @@ def _pass_on_stop(across: _Across, is_over: threading.Event) -> None:
 def _one(across: _Across, number: int, stratum: Stratum, together: int) -> None:
     """Carry out one stratum, and settle what cannot be made without what it has not made."""
     planned = {
-        key: part
+        key: left
         for key in stratum.assets
-        if (part := across.plan.planned[key] - _set(across.blocked.get(key, ()), across.plan.planned[key].size))
+        if (left := across.plan.planned[key] - _set(across.blocked.get(key, ()), across.plan.planned[key].size))
     }
     if not planned:
         return

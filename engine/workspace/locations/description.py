@@ -137,11 +137,12 @@ def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:
     """Yield the functions that say which upstream keys partitions are made from, each with its address."""
-    everyone: tuple[Asset[..., Any] | AssetCheck, ...] = (*definitions.assets, *definitions.checks)
-    for each in everyone:
-        for upstream in each.signature.upstreams:
+    asking = [(each.key, each.signature) for each in definitions.assets]
+    asking += [(each.key, each.signature) for each in definitions.checks]
+    for key, signature in asking:
+        for upstream in signature.upstreams:
             if upstream.mapping is not None:
-                yield from _addressed(upstream.mapping, _address(str(each.key), upstream.argument))
+                yield from _addressed(upstream.mapping, _address(str(key), upstream.argument))
 
 
 def _addressed(mapping: PartitionMapping, address: str) -> Iterator[tuple[str, FunctionMapping]]:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from deltaworks.engine.automation.carrying import Carrying
+from deltaworks.engine.automation.given_up import retry_tick
 from deltaworks.engine.automation.launches import Launch, LaunchEnd, begin_launch
 from deltaworks.engine.automation.run_pool import RunPool
 from deltaworks.engine.automation.watch import Moment
+from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.partition_keys import add_keys, read_keys, remove_keys
 from deltaworks.io.process import Process
@@ -151,6 +153,13 @@ def test_a_run_that_the_loaded_project_refuses_twice_is_given_up(store: Store, c
     assert tick is not None
     assert (tick.outcome, [(each.error, each.held_up_by) for each in tick.requests]) == ("failed", [("no room", None)])
     assert open_ticks(store) == []
+    assert [each.run_id for each in retry_tick(store, "eager", TickKind.SENSOR, TICK)] == ["r1"]
+    entry = read_tick(store, "eager", TICK)
+    assert entry is not None
+    daemon.carrying.take(entry)
+    assert daemon.work() == ["r1"]
+    with pytest.raises(RequestError, match="tick 000000000001 has no run that was given up"):
+        retry_tick(store, "eager", TickKind.SENSOR, TICK)
 
 
 def test_who_slept_while_others_carried_a_tick_out_begins_nothing_again(

@@ -11,7 +11,7 @@ import pytest
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.io.ledger import write_run
+from deltaworks.io.ledger import RunEntry, write_run
 from deltaworks.io.store import Store
 
 
@@ -38,9 +38,9 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path, durable=False)
 
 
-def pools_of(store: Store, limit: int, most: int) -> Pools[str]:
-    """The pools of a new run of this process."""
-    entry = begin_entry("a test", dt.datetime.now(dt.UTC))
+def pools_of(store: Store, limit: int, most: int, entry: RunEntry | None = None) -> Pools[str]:
+    """The pools of a run of this process; none: a new one."""
+    entry = entry or begin_entry("a test", dt.datetime.now(dt.UTC))
     write_run(store, entry)
     sharing = Sharing(pools={"sea": limit, "sky": limit})
     return Pools(store, entry, sharing, pool_of, ("sea", "sky"), most)
@@ -59,6 +59,14 @@ def test_a_run_has_no_more_places_than_it_has_workers(store: Store) -> None:
     assert places(store) == 2
     pools.release("sea-1")
     assert pools.take(calls.take) == "sea-2"
+
+
+def test_parts_of_a_run_that_different_processes_carry_out_share_the_places(store: Store) -> None:
+    entry = begin_entry("a test", dt.datetime.now(dt.UTC))
+    first, second = (pools_of(store, limit=1, most=2, entry=entry) for _ in range(2))
+
+    assert first.take(Calls("sea-1").take) == "sea-1"
+    assert second.take(Calls("sea-2").take) is None
 
 
 def test_calls_of_a_pool_without_room_stay_undecided_but_for_the_first(store: Store) -> None:

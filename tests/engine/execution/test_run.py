@@ -120,7 +120,7 @@ def test_what_a_downstream_reads_is_pinned_in_its_record(tmp_path: Path) -> None
 def test_what_others_wait_for_is_committed_while_a_long_call_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deltaworks.engine.execution.run.BATCH_AGE_S", math.inf)
+    monkeypatch.setattr("deltaworks.engine.execution.batch.BATCH_AGE_S", math.inf)
     last_is_made = threading.Event()
 
     @dw.asset(partitions=days, partition_by="day")

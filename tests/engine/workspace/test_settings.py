@@ -37,7 +37,7 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "queue.max_runs": (None, "default"),
         "queue.tags": ({}, "default"),
         "daemon.max_runs": (4, "default"),
-        "daemon.warm": (1, "default"),
+        "daemon.warm": (2, "default"),
         "daemon.maintain": (None, "default"),
         "pools": ({}, "default"),
         "durable": (True, "default"),
