@@ -73,6 +73,8 @@ class Description:
     """Those that were read while it was imported."""
     folders: tuple[str, ...]
     """Those that were looked through."""
+    code_folders: tuple[str, ...]
+    """Those that were looked through for modules, so that only these matter in them."""
 
 
 def own_version() -> str:
@@ -86,7 +88,12 @@ def own_versions() -> Versions:
 
 
 def describe(
-    location: str, definitions: Definitions, graph: AssetGraph, files: Iterable[str], folders: Iterable[str]
+    location: str,
+    definitions: Definitions,
+    graph: AssetGraph,
+    files: Iterable[str] = (),
+    folders: Iterable[str] = (),
+    code_folders: Iterable[str] = (),
 ) -> Description:
     """Tell what a location defines.
 
@@ -96,6 +103,7 @@ def describe(
         graph: those of its assets that are made from nothing of other locations.
         files: those that were read while it was imported.
         folders: those that were looked through.
+        code_folders: those that were looked through for modules.
     """
     return Description(
         own_versions(),
@@ -117,6 +125,7 @@ def describe(
         tuple(dict.fromkeys(_read_by_ops(definitions))),
         tuple(files),
         tuple(folders),
+        tuple(code_folders),
     )
 
 
