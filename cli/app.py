@@ -43,6 +43,7 @@ from deltaworks.cli.commands import (
     ui,
     why,
     wipe,
+    workspace,
 )
 
 app = typer.Typer(
@@ -100,6 +101,7 @@ for command in (
     adopt,
     automation,
     doctor,
+    workspace,
 ):
     command.add_to(app)
 

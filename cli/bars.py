@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from deltaworks.cli.pacing import current_text, left_text, rate_text
+from deltaworks.cli.pacing import current_text, left_text, rate_text, stopping_text
+from deltaworks.cli.wording import counted
 from deltaworks.engine.execution import events
 from deltaworks.io.asset_outcome import AssetOutcome
 
@@ -46,8 +47,8 @@ def _told(event: events.PartitionRetried | events.PartitionWarned | events.RunNo
             return Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow")
         case events.RunNoted(note):
             return Text(f"note: {note}", style="yellow")
-        case events.Stopping():
-            return Text("stopping: what has begun is finished; Ctrl-C again ends at once")
+        case events.Stopping(reason, is_urgent):
+            return Text(stopping_text(reason, is_urgent=is_urgent))
 
 
 class _Bars:
@@ -59,7 +60,9 @@ class _Bars:
 
     def __call__(self, event: events.Event) -> None:
         match event:
-            case events.RunStarted(_, planned):
+            case events.RunStarted(run_id, planned):
+                what = f"{counted(sum(planned.values()), 'partition')} of {counted(len(planned), 'asset')}"
+                self._drawn.console.print(Text(f"run {run_id}: {what}"))
                 self._is_many = len(planned) > MANY
                 if self._is_many:
                     self._add(_ALL, sum(planned.values()))

@@ -26,7 +26,7 @@ from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.lineage import Lineage, column_lineage
 from deltaworks.engine.planning.status import AssetStatus
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings
+from deltaworks.engine.workspace.project import Origin, Project, Recipe, load_project, load_settings
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.web.in_progress import InProgress
@@ -155,7 +155,9 @@ class Workspace:
         assert self._findings is not None, "it was loaded"
         keys = read_dynamic_keys(self._project.definitions, self._project.store)
         if keys != self._project.recipe.keys or now_s - self._grown_s > GROW_S:
-            recipe = replace(self._project.recipe, now=self.now(), keys=keys)
+            loaded = self._project.recipe
+            assert isinstance(loaded, Recipe), "only a run across code locations has projects that are parts"
+            recipe = replace(loaded, now=self.now(), keys=keys)
             graph = build_graph(self._project.definitions, recipe.now, keys)
             self._project = replace(self._project, graph=graph, recipe=recipe)
             self._observer.follow(graph)

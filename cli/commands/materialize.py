@@ -12,6 +12,7 @@ import typer
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
@@ -117,6 +118,8 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
     node = project.graph.node(select[0])
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     found = readmit(
         project.definitions,
         project.graph,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError, StorageError
@@ -40,6 +41,8 @@ def show(
     project = session.load()
     graph, store, keys = project.graph, project.store, partition or None
     view = graph.view(name)
+    if view is not None and view.asset.foreign is not None:
+        return delegated(session, project, view.asset.foreign.location)
     if rejects:
         lf = read_rejects(graph, store, name, version=version, partitions=keys)
     elif view is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
+from deltaworks.cli.freshness import freshness_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
 from deltaworks.cli.wording import counted, range_text, without_lines
@@ -29,9 +30,11 @@ def status(
     partition: PartitionOption = None,
     partitions: Annotated[bool, typer.Option("--partitions", help="Show ranges of partitions with causes.")] = False,
 ) -> ExitCode:
-    """Show what is fresh, stale, missing and external."""
+    """Show what is fresh, stale, missing and external, and what lags behind more than it may."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.documents.freshness import freshness_json
     from deltaworks.engine.execution.decide import ask
+    from deltaworks.engine.execution.freshness import lake_freshness
 
     project = session.load()
     asked = ask(project.graph, project.store, select or (), partition or ())
@@ -41,7 +44,13 @@ def status(
     view = _view(chosen, lake, problems, in_ranges=partitions or bool(partition))
     without = without_lines(asked.request, project.graph, takes_range=False)
     document = view.json | {"without": without_json(asked.request, project.graph)}
-    session.output.show(View(document, (*view.blocks, *without)))
+    fresh = lake_freshness(
+        project.graph, project.store, asked.observation, session.now(), list(asked.request.partitions)
+    )
+    told = {str(key): freshness_json(each, project.graph) for key, each in fresh.items()}
+    for each in filter(lambda each: each["asset"] in told, document["assets"]):
+        each["freshness"] = told[each["asset"]]
+    session.output.show(View(document, (*view.blocks, *freshness_lines(fresh, project.graph), *without)))
     return ExitCode.DONE
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
+from deltaworks.cli.freshness import freshness_lines
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
 from deltaworks.engine.documents.explanations import find_why
@@ -32,7 +33,7 @@ def why(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")],
     partition: PartitionOption = None,
 ) -> ExitCode:
-    """Show why a table is stale, missing or fresh, and what automation decided about it."""
+    """Show why a table is stale, missing, fresh or late, and what automation decided about it."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.deeds import not_kept
@@ -45,6 +46,7 @@ def why(
     why = find_why(graph, project.store, observe(graph, project.store), key, within, session.now())
     # Of what cannot be read there is nothing to explain.
     told = [] if key in why.problems.faults else list(_tree(why.explanations, graph, why.columns, ""))
+    told += freshness_lines(why.freshness, graph)
     told += [] if why.automation is None else list(_automation_lines(why.automation, graph.nodes[key]))
     notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in why.sources]
     above = [each for each in graph.above((key,)) if each != key]

@@ -13,6 +13,7 @@ from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, Aut
 from deltaworks.engine.definitions.columns import partition_columns_problem, stored_problem
 from deltaworks.engine.definitions.files import Files
 from deltaworks.engine.definitions.foreign import Foreign
+from deltaworks.engine.definitions.freshness import FreshnessPolicy, freshness_problem
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
@@ -130,6 +131,8 @@ class Asset(Generic[P, R]):
     """The function that makes it together with others; none: its own makes only this one."""
     graph: Graph | None = None
     """The ops that make it; none: its function does."""
+    freshness: FreshnessPolicy | None = None
+    """How far it may lag behind what its data comes from; none: nobody asks."""
     foreign: Foreign | None = None
     """Where its code is, if it is in another code location; it cannot be called here then."""
 
@@ -191,6 +194,7 @@ def asset(
     config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -218,6 +222,7 @@ def asset(
     config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -247,6 +252,7 @@ def asset(
         config_counts: whether partitions that were made by another config than the project's are stale.
         automation: which partitions the daemon makes by itself; none by default.
         max_per_tick: how many partitions automation has made at a time; what is more waits for its turn.
+        freshness: how far it may lag behind what its data comes from.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -282,6 +288,7 @@ def asset(
             config_counts=config_counts,
             automation=automation,
             max_per_tick=max_per_tick,
+            freshness=freshness,
         )
         return complete(defined)
 
@@ -299,6 +306,9 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days) or pool_problem(defined.pool)
     problem = problem or config_problem(defined) or automation_problem(defined.automation, defined.max_per_tick)
+    problem = problem or freshness_problem(
+        defined.freshness, has_upstreams=bool(defined.signature.upstreams), partitions=defined.partitions
+    )
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)

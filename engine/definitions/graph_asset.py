@@ -21,6 +21,8 @@ from deltaworks.engine.definitions.asset import (
     read_columns,
     refuse_no_function,
 )
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.ops.attempt import Attempt
 from deltaworks.engine.definitions.ops.config import Config
@@ -63,6 +65,9 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -86,6 +91,9 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by a function that puts ops together, or by a graph that there is already.
 
@@ -112,6 +120,9 @@ def graph_asset(
         location: the table's folder below the lake.
         retention_days: how long `maintain` keeps data files that the table has no longer.
         config_counts: whether partitions that were made by another config of the ops than the project's are stale.
+        automation: which partitions the daemon makes by itself.
+        max_per_tick: how many partitions automation has made at a time.
+        freshness: how far it may lag behind what its data comes from.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -151,7 +162,10 @@ def graph_asset(
                 pool=pool,
                 retention_days=retention_days,
                 config_counts=config_counts,
+                automation=automation,
+                max_per_tick=max_per_tick,
                 graph=composed,
+                freshness=freshness,
             )
         )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.execution.observe import Observation
     from deltaworks.engine.planning.explain import Explanation
+    from deltaworks.engine.planning.freshness import Freshness
     from deltaworks.engine.planning.graph import AssetGraph, Node
     from deltaworks.io.store import Store
 
@@ -36,9 +37,14 @@ class Why:
     """None: nothing makes it by itself."""
     sources: tuple[AssetKey, ...]
     """What it reads that has no log of its own."""
+    freshness: Mapping[AssetKey, Freshness]
+    """How far it lags behind what its data comes from; empty: nothing is promised of it."""
 
     def json(self, graph: AssetGraph) -> dict[str, Any]:
         """Return it as a document."""
+        # Imported here: --help must not load Polars.
+        from deltaworks.engine.documents.freshness import freshness_json
+
         above = {str(each): self.problems.json(each) for each in graph.above((self.asset,)) if each != self.asset}
         return {
             "asset": str(self.asset),
@@ -46,6 +52,7 @@ class Why:
             "problem": self.problems.json(self.asset).get("problem"),
             "problems_above": {name: found["problem"] for name, found in above.items() if "problem" in found},
             "sources_read": list(map(str, self.sources)),
+            "freshness": freshness_json(self.freshness[self.asset], graph) if self.asset in self.freshness else None,
             "automation": None
             if self.automation is None
             else automation_json(self.automation, graph.nodes[self.asset]),
@@ -65,6 +72,7 @@ def find_why(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.automation.conditions.told import told_decisions
     from deltaworks.engine.execution.columns import columns_changed
+    from deltaworks.engine.execution.freshness import lake_freshness
     from deltaworks.engine.planning.explain import explain
 
     explanations = explain(observation.status, key, within, observation.runs)
@@ -75,6 +83,7 @@ def find_why(
         problems=Problems.of(observation, graph),
         automation=told_decisions(graph, store, key, within, now),
         sources=tuple(graph.sources_read_by(graph.nodes[key])),
+        freshness=lake_freshness(graph, store, observation, now, (key,)),
     )
 
 

@@ -143,7 +143,7 @@ def launch_job(
             ThreadExecutor(book.captured(calls.hook), workers.count),
             book.tell,
         ),
-        pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps)),
+        pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps), workers.count),
         recorded=earlier.ends,
         retry=job.retry,
         tell=book.tell,

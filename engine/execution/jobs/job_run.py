@@ -10,7 +10,7 @@ import heapq
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 
 from deltaworks.engine.definitions.ops.hooks import Ending
@@ -94,7 +94,7 @@ class JobRun:
             self._journal.write(at_once=True)  # what is kept, before anything of this attempt
             while not self._agenda.is_done:
                 if stop.is_asked and not self._is_stopping:
-                    self._begin_nothing_more()
+                    self._begin_nothing_more(stop)
                 if stop.leaves():
                     self._leave()
                 self._dispatch()
@@ -119,8 +119,8 @@ class JobRun:
                 return
             self._submit(step)
 
-    def _take(self) -> StepId | None:
-        """Return the next step that is ready: one whose next try is due, or a new one."""
+    def _take(self, _closed: Collection[str] = ()) -> StepId | None:
+        """Return the next step that is ready: one whose next try is due, or a new one, whichever pool it is in."""
         if self._waiting and self._waiting[0][0] <= time.monotonic():
             return heapq.heappop(self._waiting)[1]
         return self._agenda.take()
@@ -169,10 +169,10 @@ class JobRun:
             return None
         return policy.delay_before_s(self.tries[step], random.random())  # noqa: S311 - spreads load, guards nothing
 
-    def _begin_nothing_more(self) -> None:
+    def _begin_nothing_more(self, stop: Stop) -> None:
         """End all that has not begun, or waits for another try."""
         self._is_stopping = True
-        self._tell(Stopping())
+        self._tell(Stopping(stop.reason, stop.is_urgent))
         for task in self._executor.cancel():
             self._running.remove(task.step)
             self.tries[task.step] -= 1

@@ -144,9 +144,11 @@ def launch_across(
     log: RunLog[Any] = RunLog(desk.lines, now, _Plain(), tell)
     again = again or partial(decide_again, graph, store, plan, tables)
     shared = sharing or Sharing()
-    desk.write(replace(entry, status=RunStatus.QUEUED))
-    ended: RunEntry | None = None
+    desk.queue(entry)
+    ended = replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat())
     try:
+        if entry.attempt == 1:
+            keep_plan(graph, store, entry.run_id, plan, tables)
         with turn(store, graph, entry, plan, shared) as waiting:
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, stop):
@@ -155,8 +157,8 @@ def launch_across(
                     return fold.report(ended)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
-            if entry.attempt == 1:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if entry.attempt == 1:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             fold = Fold(plan, entry, tell)
             fold.skipped = len(skipped)
             across = _Across(
@@ -172,9 +174,30 @@ def launch_across(
                 _carry_out(across)
             failed = RunStatus.FAILURE if fold.has_failed else RunStatus.SUCCESS
             ended = _ended(fold, RunStatus.CANCELED if across.is_canceled else failed, stop, now)
-            return replace(fold.report(ended), skipped=(*skipped, *fold.report(ended).skipped))
     finally:
-        _close(desk, log, ended or replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
+        _close(desk, log, ended)
+    report = fold.report(ended)
+    report = replace(report, skipped=(*skipped, *report.skipped))
+    _call_hooks(across, report)
+    return report
+
+
+def _call_hooks(across: _Across, report: RunReport) -> None:
+    """Have the hooks of the run's job called, where they are."""
+    location = across.workspace.hooked(across.entry.job)
+    if location is None:
+        return
+
+    def hear(told: object) -> None:
+        if isinstance(told, LineTold):
+            across.desk.lines.write(told.document)
+
+    try:
+        told = {"job": across.entry.job, "plan": across.plan, "report": report}
+        across.workspace.location(location).process().ask("hooks", told, hear)
+    except DeltaworksError as error:
+        across.log.tell(RunNoted(f"the hooks of job {across.entry.job!r} could not be called: {error}"))
+    across.log.flush()
 
 
 def _ended(fold: Fold, status: RunStatus, stop: Stop, now: Callable[[], dt.datetime]) -> RunEntry:

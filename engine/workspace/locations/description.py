@@ -61,10 +61,14 @@ class Description:
     jobs: tuple[AnyJob, ...]
     op_counts: Mapping[str, int]
     """By job of ops, how many it has."""
+    hooked: tuple[str, ...]
+    """The jobs of assets that have hooks."""
     schedules: tuple[Schedule, ...]
     sensors: tuple[Sensor, ...]
     resources: tuple[ShownResource, ...]
     repositories: tuple[Repository, ...]
+    reads: tuple[AssetKey, ...]
+    """The assets that its ops read."""
     files: tuple[str, ...]
     """Those that were read while it was imported."""
     folders: tuple[str, ...]
@@ -102,6 +106,7 @@ def describe(
         ),
         tuple(map(_job, definitions.jobs.values())),
         {name: sum(1 for _ in ops_in(job.graph)) for name, job in definitions.jobs.items() if isinstance(job, Job)},
+        tuple(name for name, job in definitions.jobs.items() if job.hooks and not isinstance(job, Job)),
         tuple(replace(each, job=_job(each.job), asked=_asked(each.asked)) for each in definitions.schedules.values()),
         tuple(map(_sensor, definitions.sensors.values())),
         tuple(
@@ -109,9 +114,16 @@ def describe(
             for name, each in definitions.resources.items()
         ),
         definitions.repositories,
+        tuple(dict.fromkeys(_read_by_ops(definitions))),
         tuple(files),
         tuple(folders),
     )
+
+
+def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
+    for job in definitions.jobs.values():
+        for _, op in ops_in(job.graph) if isinstance(job, Job) else ():
+            yield from (port.asset for port in op.signature.inputs if port.asset is not None)
 
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:

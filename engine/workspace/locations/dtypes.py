@@ -45,7 +45,7 @@ def read_dtype(said: Json) -> pl.DataType:
         case "List":
             return pl.List(read_dtype(parts[0]))
         case "Array":
-            return pl.Array(read_dtype(parts[0]), parts[1])
+            return pl.Array(read_dtype(parts[0]), int(parts[1]))
         case "Struct":
             return pl.Struct({field: read_dtype(each) for field, each in parts[0]})
         case _:

@@ -87,7 +87,7 @@ def to_json(value: object) -> Json:
     if kind in _PLAIN:
         return value
     if isinstance(value, tuple):
-        return [to_json(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [to_json(each) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping) and not isinstance(value, pl.Schema):
         return _mapping_json(cast("Mapping[Any, Any]", value))
     for known, tag, write in _WRITTEN:
@@ -139,7 +139,7 @@ def _mapping_json(value: Mapping[Any, Any]) -> Json:
 _PLAIN = (type(None), bool, int, float, str)
 
 _WRITTEN: Sequence[tuple[type, str, Callable[[Any], dict[str, Json]]]] = (
-    (Enum, "enum", lambda each: {"of": _name_of(type(each)), "value": each.value}),
+    (Enum, "enum", lambda each: {"of": _name_of(each.__class__), "value": each.value}),
     (list, "list", lambda each: {"values": [to_json(one) for one in each]}),
     (frozenset, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
     (set, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,28 @@ def test_what_a_downstream_reads_is_pinned_in_its_record(tmp_path: Path) -> None
         (["2024-01-01"], {table_id: pin | {"members": {"counts": "1/1/2"}}}),
         (["2024-01-02", "2024-01-03"], {table_id: pin | {"members": {"counts": "all"}}}),
     ]
+
+
+def test_what_others_wait_for_is_committed_while_a_long_call_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deltaworks.engine.execution.batch.BATCH_AGE_S", math.inf)
+    last_is_made = threading.Event()
+
+    @dw.asset(partitions=days, partition_by="day")
+    def chain(before: dw.Previous[Row], partition: dw.Partition) -> LazyFrame[Row]:
+        if partition.key == "2024-01-03":
+            last_is_made.set()
+        return one(partition.start).lazy()
+
+    @dw.asset
+    def long() -> pl.LazyFrame:
+        assert last_is_made.wait(30), "the chain waits for this call"
+        return pl.LazyFrame({"n": [1]})
+
+    dw.materialize([chain, long], lake=tmp_path, workers=2)
+
+    assert [run.materialized for run in read_runs(Store(tmp_path))] == [4]
 
 
 def test_resources_take_their_values_from_the_environment_when_a_run_starts(
