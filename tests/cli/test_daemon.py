@@ -56,7 +56,7 @@ def test_runs_of_a_daemon_and_its_code_location_are_in_its_environment(
         "config": {},
         "since": "2026-01-01",
     }
-    monkeypatch.setattr(run_child, "app", lambda: made.update(asked=sys.argv))
+    monkeypatch.setattr(run_child, "get_command", lambda _app: lambda: made.update(asked=sys.argv))
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(order) + "\n"))
     monkeypatch.setattr(sys, "argv", [])
     run_child.main(made["program"][4:])

@@ -144,7 +144,7 @@ def launch_job(
             ThreadExecutor(book.captured(calls.hook), workers.count),
             book.tell,
         ),
-        pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps), workers.count),
+        pools=book.pools(lambda step: steps.nodes[step.path].op.pool, _pool_names(steps)),
         recorded=earlier.ends,
         retry=job.retry,
         tell=book.tell,
