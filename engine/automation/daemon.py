@@ -194,8 +194,9 @@ class Daemon:
     def _leave(self, on_stop: OnStop) -> None:
         """Leave to others, or to the next daemon, what has not begun."""
         with self._noting():
-            self._ticking.leave()
             self._carrying.leave_queued()
+        with self._noting():
+            self._ticking.leave()
         if on_stop is OnStop.CANCEL and not self._is_canceled:
             self._is_canceled = True
             self._pool.terminate()
