@@ -154,11 +154,12 @@ class Run:
                 for task in self._executor.cancel():
                     self._running -= 1
                     self._pools.release((task.asset, task.first, task.last))
-                    self._progress.paces[task.asset].end(task.number)
+                    for each in (task, *task.others):
+                        self._progress.paces[each.asset].end(each.number)
                 self._pools.withdraw()
             for keys, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(keys, ordinal, ordinal)
-            while not stopping and self._running < self._executor.capacity and self._dispatch():
+            while not stopping and self._running < self._room and self._dispatch():
                 pass
             self._gather()
             self._teller.progressed(time.monotonic())
@@ -206,11 +207,16 @@ class Run:
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
+    @property
+    def _room(self) -> int:
+        """How many calls may be submitted: no more than run at once while one that is in a pool waits to begin."""
+        return self._executor.workers if self._pools.want_worker else self._executor.capacity
+
     def _dispatch(self) -> bool:
         if self._afterwards.waiting and (check := self._afterwards.take(self._calls.number())) is not None:
             self._submit(check)
             return True
-        taken = self._pools.take(self._agenda.take)
+        taken = self._pools.take(self._agenda.take, begins=self._running < self._executor.workers)
         if taken is None:
             return False
         if not self._begin(*taken):
@@ -290,7 +296,7 @@ class Run:
     def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
         """Let what a call did not make of a partition wait for the next try; return how long, or none."""
         task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
-        if not policy.allows(failed[0].error_names):
+        if policy is None or not policy.allows(failed[0].error_names):
             return None
         keys = [each.task.asset for each in failed]
         return self._retries.wait_for(keys, task.first, policy, time.monotonic())

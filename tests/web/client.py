@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,10 @@ class Client:
         given = {"host": "localhost:3000", "accept-encoding": "identity", **self.headers, **headers}
         if body:
             given.setdefault("content-length", str(len(body)))
-        return asyncio.run(_call(self.app, method, path, body, {k.replace("_", "-"): v for k, v in given.items()}))
+        named = {name.replace("_", "-"): value for name, value in given.items()}
+        # On a thread without a loop: that of a test has one as long as there is a browser.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _call(self.app, method, path, body, named)).result()
 
 
 async def _call(app: Any, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:

@@ -27,7 +27,7 @@ def plain(text: str) -> str:
         (3720, "1 h 2 min"),
         (90000, "1 d 1 h"),
         (-3, "0 ms"),
-        (None, "–"),
+        (None, "\N{EN DASH}"),
     ],
 )
 def test_a_duration_has_its_two_largest_units(seconds, text):
