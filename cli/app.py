@@ -16,6 +16,7 @@ import typer
 
 from deltaworks.cli.commands import (
     adopt,
+    alert,
     automation,
     backfill,
     check,
@@ -97,6 +98,7 @@ for command in (
     maintain,
     adopt,
     automation,
+    alert,
     doctor,
 ):
     command.add_to(app)

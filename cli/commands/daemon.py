@@ -15,6 +15,7 @@ from deltaworks.cli.output import Cell, Table, View, write
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.automation.alerts.alerting import Alerting
     from deltaworks.engine.automation.code_watch import CodeWatch
     from deltaworks.engine.automation.daemon import Daemon, OnStop
     from deltaworks.io.heartbeats import Heartbeat
@@ -64,8 +65,19 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
         partial(_tell, session),
         None if asked.maintain is None else watched_upkeep(asked.maintain),
         code,
+        alerting(session),
     )
     return Daemon(parts)
+
+
+def alerting(session: Session) -> Alerting | None:
+    """Return what tells people what goes wrong; none: the settings name nobody."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.automation.alerts.alerting import Alerting, Telling
+
+    alerts = session.settings().alerts
+    telling = Telling(alerts, session.open_lake(), os.environ)
+    return Alerting(telling, partial(_tell, session), session.now) if alerts else None
 
 
 def run_until_stopped(daemon: Daemon, on_stop: OnStop) -> None:
@@ -118,6 +130,11 @@ def _show_status(session: Session) -> ExitCode:
         for each in documents
     ]
     faults = [Cell(f"{each['daemon_id']}: {each['fault']}", "bad") for each in documents if each["fault"]]
+    faults += [
+        Cell(f"{each['daemon_id']}: alerts: {each['alerts_problem']}", "bad")
+        for each in documents
+        if each["alerts_problem"]
+    ]
     table = [Table(("daemon", "state", "where", "heartbeat", "schedules, sensors and runs"), rows)] if rows else []
     session.output.show(View({"daemons": documents}, (*lines, *table, *faults)))
     return ExitCode.DONE if lives else ExitCode.FAILED
@@ -126,6 +143,7 @@ def _show_status(session: Session) -> ExitCode:
 def _beat_json(beat: Heartbeat, silent_s: float, lease_s: float) -> dict[str, Any]:
     state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > lease_s else "running"
     names = ("watched", "on", "asked", "carried_out", "running", "queued", "lost_runs", "location_pid", "fault")
+    told = ("alerts_waiting", "alerts_problem")
     return {
         "daemon_id": beat.daemon_id,
         "state": state,
@@ -135,7 +153,7 @@ def _beat_json(beat: Heartbeat, silent_s: float, lease_s: float) -> dict[str, An
         "beaten_at": beat.beaten_at,
         "stopped_at": beat.stopped_at,
         "silent_s": round(silent_s, 1),
-        **{name: beat.facts.get(name) for name in names},
+        **{name: beat.facts.get(name) for name in (*names, *told)},
     }
 
 
