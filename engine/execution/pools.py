@@ -43,7 +43,6 @@ class Pools(Generic[C]):
         sharing: Sharing,
         of: Callable[[C], str | None],
         names: Iterable[str],
-        most: int,
     ) -> None:
         """Look at pools.
 
@@ -53,9 +52,8 @@ class Pools(Generic[C]):
             sharing: how many places there are.
             of: tells which of the pools a call is in, if it is in any.
             names: the pools.
-            most: how many places the run has at a time: no more than it can make use of at once.
         """
-        self._entry, self._of, self._most = entry, of, most
+        self._entry, self._of = entry, of
         self._prefix = f"{entry.run_id}-{entry.attempt}-{secrets.token_hex(4)}"
         """Of the names of its tickets: several processes may carry out parts of one run."""
         self._pools: dict[str, _Pool[C]] = {
@@ -73,15 +71,14 @@ class Pools(Generic[C]):
     def want_worker(self) -> bool:
         """Whether a call waits that may find room as soon as it would begin at once."""
         now_s = time.monotonic()
-        may_have_more = len(self._tickets) < self._most
-        return may_have_more and any(pool.held_back and now_s >= pool.ask_again_s for pool in self._pools.values())
+        return any(pool.held_back and now_s >= pool.ask_again_s for pool in self._pools.values())
 
-    def take(self, take: Callable[[Collection[str]], C | None], *, begins: bool = True) -> C | None:
+    def take(self, take: Callable[[Collection[str]], C | None], *, begins: bool) -> C | None:
         """Return the next call that may run: one that has waited for its pool, or one that `take` gives.
 
         Args:
-            take: returns the next call that is ready; it is told which pools have no room, so that calls in them can
-                stay undecided.
+            take: returns the next call that is ready; it is told in which pools one waits already, so that others in
+                them can stay undecided.
             begins: whether the call would begin at once; else it is none of a pool, where it would take the place of
                 one that could begin, of this run or of another one.
         """
@@ -99,8 +96,7 @@ class Pools(Generic[C]):
         return None
 
     def _closed(self) -> Collection[str]:
-        is_full = len(self._tickets) >= self._most
-        return [name for name, pool in self._pools.items() if is_full or pool.held_back]
+        return [name for name, pool in self._pools.items() if pool.held_back]
 
     def release(self, call: C) -> None:
         """Give back the place of a call that has ended, if it had one."""
@@ -129,7 +125,7 @@ class Pools(Generic[C]):
 
     def _has_room(self, pool: _Pool[C], call: C) -> bool:
         now_s = time.monotonic()
-        if now_s < pool.ask_again_s or len(self._tickets) >= self._most:
+        if now_s < pool.ask_again_s:
             return False
         if pool.asked is None:
             self._number += 1
