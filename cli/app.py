@@ -16,6 +16,7 @@ import typer
 
 from deltaworks.cli.commands import (
     adopt,
+    alert,
     automation,
     backfill,
     check,
@@ -40,8 +41,10 @@ from deltaworks.cli.commands import (
     settings,
     show,
     status,
+    ui,
     why,
     wipe,
+    workspace,
 )
 
 app = typer.Typer(
@@ -85,6 +88,7 @@ for command in (
     sensor,
     daemon,
     dev,
+    ui,
     runs,
     partitions,
     history,
@@ -97,7 +101,9 @@ for command in (
     maintain,
     adopt,
     automation,
+    alert,
     doctor,
+    workspace,
 ):
     command.add_to(app)
 

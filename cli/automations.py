@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.instants import instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.instants import instant_json, instant_text
 from deltaworks.errors import RequestError, did_you_mean
 
 if TYPE_CHECKING:
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from deltaworks.io.ticks import AskedRun, TickEntry
 
 MostTicksOption = Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many ticks.")]
+RetryOption = Annotated[
+    str | None,
+    typer.Option("--retry", metavar="TICK", help="Have the runs of this tick begun that were given up."),
+]
+
+_SHOWN = 3
+"""How many assets of a run stand beside each other for people; --json has them all."""
 
 _TONES = {"started": "good", "requested": "good", "skipped": "quiet", "failed": "bad"}
 
@@ -53,6 +60,30 @@ def switch(session: Session, kind: str, names: Sequence[str], *, is_on: bool) ->
     session.output.show(View(document, tuple(Cell(f"{kind} {name}: {word}", "good") for name in names)))
 
 
+def show_ticks(session: Session, kind: str, name: str, most: int, retried: str | None) -> None:
+    """Show the ticks of a schedule or sensor, or try one of them again.
+
+    Raises:
+        RequestError: there is nothing to try again.
+        StorageError: the lake cannot be read or written.
+    """
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.automation.given_up import retry_tick
+    from deltaworks.io.ticks import TickKind, number_id, read_ticks
+
+    store = session.open_lake()
+    if retried is None:
+        session.output.show(ticks_view(read_ticks(store, name, most)))
+        return
+    tick_id = number_id(int(retried)) if kind == TickKind.SENSOR and retried.isdecimal() else retried
+    runs = retry_tick(store, name, TickKind(kind), tick_id)
+    document = {"name": name, "tick": tick_id, "retried": requests_json(runs)}
+    told = (
+        f"{kind} {name}: {counted(len(runs), 'run')} of tick {retried} asked for again; a daemon begins what it finds"
+    )
+    session.output.show(View(document, (requests_table(runs), Cell(told, "good"))))
+
+
 def ticks_view(ticks: Sequence[TickEntry]) -> View:
     """Return ticks, the latest first."""
     document = {"ticks": [_tick_json(tick) for tick in ticks]}
@@ -60,6 +91,7 @@ def ticks_view(ticks: Sequence[TickEntry]) -> View:
         return View(document, (Cell("There are no ticks yet; `deltaworks daemon` makes them.", "quiet"),))
     rows = [
         (
+            tick.tick_id.lstrip("0"),
             instant_text(tick.scheduled_at),
             Cell(tick.outcome.value, _TONES[tick.outcome.value]),
             f"{tick.attempt}",
@@ -67,7 +99,7 @@ def ticks_view(ticks: Sequence[TickEntry]) -> View:
         )
         for tick in ticks
     ]
-    return View(document, (Table(("tick (UTC)", "outcome", "attempt#", "what it asked for"), rows),))
+    return View(document, (Table(("tick", "at (UTC)", "outcome", "attempt#", "what it asked for"), rows),))
 
 
 def requests_json(requests: Sequence[Any]) -> list[dict[str, Any]]:
@@ -103,18 +135,33 @@ def _said(tick: TickEntry) -> str:
     if tick.error is not None:
         again = "" if tick.retry_at is None else f"; tried again at {instant_text(tick.retry_at)}"
         return f"{tick.error}{again}"
+    left = sum(tick.left.values())
+    waits = f"; {counted(left, 'partition')} wait" if left else ""
     if not tick.requests:
-        return tick.skip_reason or "nothing"
+        return f"{tick.skip_reason or 'nothing'}{waits}"
     first = ", ".join(map(_run, tick.requests[:3]))
     more = f" and {len(tick.requests) - 3:,} more" if len(tick.requests) > 3 else ""
-    return f"{counted(len(tick.requests), 'run')}: {first}{more}"
+    return f"{counted(len(tick.requests), 'run')}: {first}{more}{waits}"
 
 
 def _run(asked: AskedRun) -> str:
     what = f"{asked.job} {asked.partition}" if asked.partition else asked.job
+    if asked.assets:
+        named = [_asked_of(asset, ends) for asset, ends in asked.assets.items()]
+        what = ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN:,} more assets" if len(named) > _SHOWN else "")
     if asked.error is not None:
-        return f"{what} (could not begin: {asked.error})"
+        return f"{what} (given up: {asked.error})"
+    if asked.held_up_by is not None:
+        return f"{what} (tried again, since it could not begin: {asked.held_up_by})"
     return f"{what} (asked for before)" if asked.answered_by else what
+
+
+def _asked_of(asset: str, ends: Sequence[tuple[str, str]]) -> str:
+    """Return what is asked for of an asset, as `daily 2024-01-01..2024-01-04`."""
+    first, last = ends[0][0], ends[-1][1]
+    if len(ends) > 1:
+        return f"{asset} {first}..{last} in {len(ends):,} parts"
+    return f"{asset} {first}".rstrip() if first == last else f"{asset} {first}..{last}"
 
 
 def _tick_json(tick: TickEntry) -> dict[str, Any]:
@@ -134,4 +181,5 @@ def _tick_json(tick: TickEntry) -> dict[str, Any]:
         "cursor": tick.cursor,
         "retry_at": instant_json(tick.retry_at),
         "is_catchup": tick.is_catchup,
+        "left": dict(tick.left),
     }

@@ -14,14 +14,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.output import Output, output
+from deltaworks.cli.output import Output, output, write
 from deltaworks.errors import DeltaworksError
 
 if TYPE_CHECKING:
@@ -53,18 +53,32 @@ class Session:
     as_json: bool = False
     """Whether the answer is one JSON document."""
     environment: str | None = None
+    location: str | None = None
+    open_projects: list[Project] = field(default_factory=list["Project"])
+    """What is to be closed in the end."""
 
     def load(self, *, reads_lake: bool = True) -> Project:
         """Load the project that the options name; without its lake, dynamic partitions have no keys.
+
+        What is broken of its code locations is told on stderr.
 
         Raises:
             DefinitionError: its settings or its code are wrong.
             StorageError: the lake's keys of dynamic partitions are damaged.
         """
+        project = self.load_quietly(reads_lake=reads_lake)
+        for problem in project.problems:
+            write(sys.stderr, f"warning: {problem}")
+        return project
+
+    def load_quietly(self, *, reads_lake: bool = True) -> Project:
+        """Load the project as `load` does, for who tells of its problems."""
         # Imported here: a project needs Polars and pandera, --help must not.
         from deltaworks.engine.workspace.project import load_project
 
-        return load_project(self.origin(), os.environ, self.now(), reads_lake=reads_lake)
+        project = load_project(self.origin(), os.environ, self.now(), reads_lake=reads_lake)
+        self.open_projects.append(project)
+        return project
 
     def settings(self) -> Settings:
         """Read the settings of the project that the options name, and none of its code.
@@ -96,7 +110,7 @@ class Session:
         """Return where the options say that the project is."""
         from deltaworks.engine.workspace.project import Origin
 
-        return Origin(self.folder, self.file, self.module, self.lake, self.environment)
+        return Origin(self.folder, self.file, self.module, self.lake, self.environment, self.location)
 
 
 _PROJECT = Annotated[
@@ -107,6 +121,9 @@ _MODULE = Annotated[str | None, typer.Option("--module", "-m", metavar="MODULE",
 _LAKE = Annotated[str | None, typer.Option("--lake", metavar="URI", help="The lake, instead of the project's.")]
 _ENVIRONMENT = Annotated[
     str | None, typer.Option("--environment", metavar="NAME", help="The environment of the settings that is in force.")
+]
+_LOCATION = Annotated[
+    str | None, typer.Option("--location", metavar="NAME", help="The code location that is meant; else all of them.")
 ]
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Add tracebacks to errors.")]
@@ -140,13 +157,16 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
         _option("module", _MODULE, None),
         _option("lake", _LAKE, None),
         _option("environment", _ENVIRONMENT, None),
+        _option("location", _LOCATION, None),
         _option("as_json", _JSON, False),
         _option("debug", _DEBUG, False),
     ]
 
     def invoke(**arguments: Any) -> None:
-        folder, file, module, lake, environment, as_json, debug = (arguments.pop(option.name) for option in shared)
-        session = Session(folder, file, module, lake, output(as_json=as_json), as_json, environment)
+        given = {option.name: arguments.pop(option.name) for option in shared}
+        as_json, debug = given.pop("as_json"), given.pop("debug")
+        folder = given.pop("project")
+        session = Session(folder, output=output(as_json=as_json), as_json=as_json, **given)
         code: int
         logging.getLogger("deltaworks").setLevel(logging.DEBUG if debug else logging.INFO)
         try:
@@ -158,6 +178,9 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
                 traceback.print_exc()
             session.output.error(str(error))
             code = error.exit_code
+        finally:
+            for project in session.open_projects:
+                project.close()
         raise typer.Exit(code)
 
     invoke.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deltaworks.cli.instants import duration_text
 from deltaworks.cli.output import Cell
 from deltaworks.cli.wording import bytes_text, counted
+from deltaworks.engine.documents.instants import duration_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.planning.estimate import Estimate, Estimates
 
 _UNKNOWN = Cell("unknown", "quiet")
-
-
-def estimate_json(estimate: Estimate) -> dict[str, Any]:
-    """Return an estimate; null is what nobody knows."""
-    seconds = estimate.duration_s
-    return {
-        "rows": estimate.rows,
-        "bytes": estimate.size_bytes,
-        "duration_s": None if seconds is None else round(seconds, 3),
-    }
 
 
 def estimate_columns(estimates: Estimates) -> tuple[tuple[str, ...], list[tuple[str | Cell, ...]]]:

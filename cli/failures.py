@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines
 from deltaworks.cli.output import Cell
-from deltaworks.cli.wording import counted, plain_reason, split_defined
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.partitions import split_defined
+from deltaworks.engine.documents.problems import plain_reason
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.task import Broken

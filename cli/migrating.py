@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json
 from deltaworks.cli.observing import observe_needed, observed_json, observed_lines
 from deltaworks.cli.output import Cell, View
@@ -18,7 +19,7 @@ from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError, RunError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
 
@@ -47,12 +48,14 @@ def run_migration(
         TableMismatch: partitions that no function makes do not fit.
     """
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.migrate import migrate
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.repairs.migrate import migrate
+    from deltaworks.engine.execution.workers.workers import Workers
 
     if len(select) > 1:
         raise RequestError("--migrate takes one asset, since each table is put in place by a commit of its own.")
     node = project.graph.node(select[0])
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     seen = observe_needed(session, project, [str(node.key)], command=entry.command)
     for error in seen.faults.values():
         raise RunError(f"{node.key}: a source of it could not be observed: {error}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deltaworks.cli.command import Session
 from deltaworks.cli.output import Cell
 from deltaworks.cli.progress import progress
-from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
+from deltaworks.cli.wording import counted, partitions_text
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
@@ -54,22 +54,13 @@ def observe_needed(
 ) -> Observations:
     """Observe what a run needs, and commit what of it has changed."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.sources import Observations, needed_sources, observe_sources
+    from deltaworks.engine.execution.sources import Observations, needed_sources
 
     keys = needed_sources(project.graph, project.store, select, named, from_key, to_key)
     if not keys:
         return Observations()
     with progress(session.output) as tell:
-        return observe_sources(
-            project.definitions,
-            project.graph,
-            project.store,
-            keys,
-            command=command,
-            environ=os.environ,
-            now=session.now,
-            tell=tell,
-        )
+        return project.observe(keys, command=command, now=session.now, tell=tell)
 
 
 def observed_lines(seen: Observations, graph: AssetGraph) -> Iterator[Cell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from deltaworks.cli.instants import duration_text
+from deltaworks.engine.documents.instants import duration_text
 
 if TYPE_CHECKING:
     from deltaworks.io.asset_outcome import AssetOutcome
@@ -27,6 +27,14 @@ def rate_text(outcome: AssetOutcome) -> str:
 def left_text(outcome: AssetOutcome) -> str:
     """Return how long the rest will take; empty: nobody knows, or nothing is left."""
     return "" if outcome.left_s is None else f"{duration_text(dt.timedelta(seconds=outcome.left_s))} left"
+
+
+def stopping_text(reason: str | None, *, is_urgent: bool) -> str:
+    """Return what happens to a run that somebody asked to stop."""
+    why = "" if reason is None else f", {reason}"
+    if is_urgent:
+        return f"stopping{why}: what has begun has 2 s to end"
+    return f"stopping{why}: what has begun is finished; Ctrl-C now ends at once"
 
 
 def current_text(outcome: AssetOutcome) -> str:

@@ -1,70 +1,36 @@
-"""Problems: what keeps a status from being known: tables that cannot be read, and sources not observed of late."""
+"""Problems for people: what keeps the status of assets from being known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from deltaworks.cli.instants import instant_text
 from deltaworks.cli.output import Cell
-from deltaworks.cli.wording import plain_reason, unreadable
+from deltaworks.cli.wording import unreadable
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey
-    from deltaworks.engine.execution.observe import Observation
-    from deltaworks.engine.planning.graph import AssetGraph
+    from deltaworks.engine.documents.problems import Problems
 
 
-@dataclass(frozen=True, slots=True)
-class Problems:
-    """Those of a lake, by asset."""
+def own_problem_lines(problems: Problems, keys: Sequence[AssetKey]) -> Iterator[Cell]:
+    """Yield what is wrong with assets themselves."""
+    for key in keys:
+        if key in problems.faults:
+            yield Cell(unreadable(key, problems.faults[key]), "bad")
+        elif key in problems.lapses:
+            yield Cell(f"{key} was {problems.lapses[key]}", "bad")
 
-    faults: Mapping[AssetKey, str]
-    """The tables of others that cannot be read, and why."""
-    lapses: Mapping[AssetKey, str]
-    """The sources whose last observation failed: since when, and why."""
-    held: Mapping[AssetKey, AssetKey]
-    """What is below a table that cannot be read, with that table."""
 
-    @classmethod
-    def of(cls, observation: Observation, graph: AssetGraph) -> Problems:
-        """Return the problems of a lake as it was read."""
-        # Imported here: --help must not load Polars and pandera.
-        from deltaworks.engine.planning.left_out import without
-
-        lapses: dict[AssetKey, str] = {}
-        for key, found in observation.status.items():
-            lapse = found.state.lapse
-            if lapse is not None:
-                reason = plain_reason(str(key), "", lapse.reason)
-                lapses[key] = f"not observed since {instant_text(lapse.since)} UTC: {reason}"
-        held = {key: fault for key, fault in without(graph, observation.faults).items() if key != fault}
-        return cls(observation.faults, lapses, held)
-
-    def json(self, key: AssetKey) -> dict[str, str]:
-        """Return what there is to say of an asset."""
-        problem = self.faults.get(key) or self.lapses.get(key)
-        held = {"held_by": str(self.held[key])} if key in self.held else {}
-        return held if problem is None else {"problem": problem, **held}
-
-    def own(self, keys: Sequence[AssetKey]) -> Iterator[Cell]:
-        """Yield what is wrong with assets themselves."""
-        for key in keys:
-            if key in self.faults:
-                yield Cell(unreadable(key, self.faults[key]), "bad")
-            elif key in self.lapses:
-                yield Cell(f"{key} was {self.lapses[key]}", "bad")
-
-    def from_above(self, keys: Sequence[AssetKey]) -> Iterator[Cell]:
-        """Yield what is not known of assets, those that the same table holds together."""
-        by_fault: dict[AssetKey, list[str]] = {}
-        for key in keys:
-            if key in self.held:
-                by_fault.setdefault(self.held[key], []).append(str(key))
-        for fault, names in by_fault.items():
-            yield Cell(
-                f"{', '.join(names)}: as far as is known without {fault}, which cannot be read; until it can, no run "
-                f"makes {'it' if len(names) == 1 else 'them'}",
-                "stale",
-            )
+def problem_lines_from_above(problems: Problems, keys: Sequence[AssetKey]) -> Iterator[Cell]:
+    """Yield what is not known of assets, those that the same table holds together."""
+    by_fault: dict[AssetKey, list[str]] = {}
+    for key in keys:
+        if key in problems.held:
+            by_fault.setdefault(problems.held[key], []).append(str(key))
+    for fault, names in by_fault.items():
+        yield Cell(
+            f"{', '.join(names)}: as far as is known without {fault}, which cannot be read; until it can, no run "
+            f"makes {'it' if len(names) == 1 else 'them'}",
+            "stale",
+        )

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.differences import difference_blocks, difference_json
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, split_defined
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.keys import AssetKey
-    from deltaworks.engine.execution.range_safe import Trial
+    from deltaworks.engine.execution.repairs.range_safe import Trial
     from deltaworks.engine.planning.graph import AssetGraph
     from deltaworks.engine.workspace.project import Project
 
@@ -22,7 +23,7 @@ def check_ranges(session: Session, project: Project, chosen: Collection[AssetKey
     """Try the chosen assets that may be called for ranges, and show what came of it."""
     # Imported here: --help must not load Polars.
     from deltaworks.engine.execution.entry import new_run_id
-    from deltaworks.engine.execution.range_safe import try_ranges
+    from deltaworks.engine.execution.repairs.range_safe import try_ranges
 
     trials = try_ranges(
         project.definitions,

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.wording import counted, partitions_json, partitions_text, split_defined
+from deltaworks.cli.wording import counted, partitions_text
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.repair import Repair
+    from deltaworks.engine.execution.repairs.repair import Repair
     from deltaworks.engine.planning.graph import Node
     from deltaworks.engine.workspace.project import Project
 

@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session
-from deltaworks.cli.failures import SHOWN_FAILURES, failure_lines, failures_json
+from deltaworks.cli.failures import failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
-from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.output import Cell, View
 from deltaworks.cli.progress import progress
+from deltaworks.cli.skipped import blocked_lines, made_by_others_lines
 from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import (
     counted,
-    left_out_json,
     left_out_lines,
     left_out_text,
-    migrations_json,
     nothing_to_do,
     totals_json,
     unreadable,
-    without_json,
     without_lines,
 )
+from deltaworks.engine.documents.plans import left_out_json, migrations_json, without_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -38,10 +36,10 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.again import DecideAgain
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.workers import Workers
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
     from deltaworks.io.ledger import RunEntry
@@ -52,6 +50,10 @@ ExecutorOption = Annotated[
 ]
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
+]
+RunIdOption = Annotated[
+    str | None,
+    typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
 ]
 PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
 ConfigOption = Annotated[
@@ -74,7 +76,7 @@ def read_executor(text: str | None) -> ExecutorKind | None:
         RequestError: there is no such executor.
     """
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 
     kinds = {kind.value: kind for kind in ExecutorKind}
     if text is not None and text not in kinds:
@@ -104,8 +106,12 @@ def read_asset_config(project: Project, given: Sequence[str] | None, job: AssetJ
     # Imported here: --help must not load the engine.
     from deltaworks.engine.planning.asset_config import resolve_asset_config
     from deltaworks.engine.workspace.config_file import read_config
+    from deltaworks.engine.workspace.locations.handing import refuse_unknown_config
 
     layers = read_config(given or ())
+    if project.workspace is not None:
+        refuse_unknown_config(project.graph, [*config_of(job), *layers])
+        return layers
     resolve_asset_config(project.graph, (), [*config_of(job), *layers])
     return layers
 
@@ -129,7 +135,6 @@ def run_plan(
     skipped: Sequence[PartitionSkipped] = (),
     executor: ExecutorKind | None = None,
     again: DecideAgain | None = None,
-    ended: Callable[[RunReport], None] | None = None,
     config: Sequence[ConfigLayer] = (),
     memory_mb: float | None = None,
     job: AssetJob | None = None,
@@ -142,16 +147,15 @@ def run_plan(
         project: what is defined.
         seen: what it was decided on.
         decision: the plan.
-        workers: how many calls run at once; none: as the settings say.
+        workers: how many calls run at once; none: as an earlier attempt was asked to, else as the settings say.
         command: what started this, for the ledger.
         entry: the run that it is part of; none: a new one.
         skipped: what others have made, so that it is not planned any more.
-        executor: where functions are called; none: as the settings say.
+        executor: where functions are called; none: likewise.
         again: see `launch`.
-        ended: is told of the end before it is shown.
         config: what its assets are given; see `launch`.
-        memory_mb: how much memory the run may take; none: as the settings say.
-        job: what it is a run of, whose config it takes.
+        memory_mb: how much memory the run may take; none: likewise.
+        job: what it is a run of, whose config it takes, and whose hooks are called.
         begun: is called when the run has begun, and its plan is kept.
 
     Raises:
@@ -161,41 +165,39 @@ def run_plan(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import end_with_nothing_left
     from deltaworks.engine.execution.entry import begin_entry, note_held_back
-    from deltaworks.engine.execution.launch import launch
     from deltaworks.engine.execution.migration import refusal_of
 
     plan = decision.plan
+    own = entry or begin_entry(command, session.now())
+    own = replace(
+        own,
+        executor=own.executor if executor is None else executor.value,
+        workers=workers or own.workers,
+        memory_mb=memory_mb or own.memory_mb,
+    )
     if not plan.planned and len(plan.held) == len(decision.migrations) > 0:
         raise refusal_of(decision.migrations)
     if not plan.planned:
-        own = entry or begin_entry(command, session.now())
         failed = note_held_back(project.store, plan, own) if plan.held else None
         if failed is None and (own.earlier or own.tick is not None):  # whoever asked for it looks for its end
             end_with_nothing_left(project.store, own, session.now(), has_failed=bool(seen.faults))
         session.output.show(_nothing_to_do(project, seen, decision, failed))
         return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
-        report = launch(
-            project.definitions,
-            project.graph,
-            project.store,
+        report = project.carry_out(
             decision.asked.observation.tables,
             plan,
-            workers=workers_of(project, workers, executor, memory_mb),
-            command=command,
-            environ=os.environ,
+            workers=workers_of(project, own.workers, read_executor(own.executor), own.memory_mb),
             now=session.now,
             tell=tell if begun is None else _telling(begun, tell),
             stop=stop,
-            entry=entry,
+            entry=own,
             skipped=skipped,
-            sharing=project.sharing,
             again=again,
             config=config,
             job_config=config_of(job),
+            job_hooks=() if job is None else job.hooks,
         )
-    if ended is not None:
-        ended(report)
     session.output.show(_report(session, project, seen, decision, report))
     is_well = report.entry.status == "success" and not seen.faults
     return leave(report, ExitCode.DONE if is_well else ExitCode.FAILED)
@@ -219,7 +221,7 @@ def workers_of(
 ) -> Workers:
     """Return how many calls of a run go on at once, and where; none: as the settings say."""
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.execution.workers import Workers
+    from deltaworks.engine.execution.workers.workers import Workers
 
     settings = project.executor
     return Workers(
@@ -336,26 +338,15 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             *observed_lines(seen, project.graph),
             *_fault_lines(decision),
             *failure_lines(failures, report.broken, project.graph, project.store, session.output.width),
-            *_blocked_lines(report),
+            *blocked_lines(report),
+            *made_by_others_lines(report),
             *check_lines(entry),
             *_left_out_lines(project, decision),
             *rows_left_out_lines(report),
             Cell(summary, tone),
-            *_next_lines(status, is_all_made=not failed),
+            *_next_lines(entry, status, is_all_made=not failed),
         ),
     )
-
-
-def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
-    roots: dict[str, tuple[str, str]] = {}
-    causes: Counter[tuple[str, tuple[str, str]]] = Counter()
-    for each in report.blocked:  # what was blocked itself stands before what it blocked
-        root = roots[f"{each.asset} {each.key}".rstrip()] = roots.get(each.because, (each.because, each.fate))
-        causes[str(each.asset), root] += 1
-    for (asset, (because, fate)), count in list(causes.items())[:SHOWN_FAILURES]:
-        yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} {fate}", "stale")
-    if len(causes) > SHOWN_FAILURES:
-        yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 
 
 def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
@@ -367,10 +358,12 @@ def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
             yield Cell(f"rows left out of {asset}: {told}{hint}", "stale")
 
 
-def _next_lines(status: str, *, is_all_made: bool) -> Iterator[Cell]:
+def _next_lines(entry: RunEntry, status: str, *, is_all_made: bool) -> Iterator[Cell]:
     if status == "failure" and is_all_made:
         yield Cell("Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back.", "quiet")
     elif status == "failure":
         yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
     elif status == "canceled":
-        yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")
+        why = "" if entry.reason is None else f", {entry.reason}"
+        again = f"`deltaworks runs retry {entry.run_id}` goes on from there"
+        yield Cell(f"Stopped{why}; what is committed stays. {again}, `deltaworks backfill` decides anew.", "quiet")

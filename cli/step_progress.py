@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import write
+from deltaworks.cli.pacing import stopping_text
 from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.step_events import StepEvent
+    from deltaworks.engine.execution.jobs.step_events import StepEvent
 
 
 @contextmanager
@@ -28,8 +29,8 @@ def step_progress() -> Generator[Callable[[StepEvent], None]]:
 
 def _tell(event: StepEvent) -> None:
     # Imported here: events belong to the engine, which --help must not load.
-    from deltaworks.engine.execution import step_events as events
     from deltaworks.engine.execution.events import RunEnded, RunNoted, Stopping
+    from deltaworks.engine.execution.jobs import step_events as events
 
     match event:
         case events.JobStarted(run_id, job, ops, kept):
@@ -43,6 +44,6 @@ def _tell(event: StepEvent) -> None:
             line = f"note: {note}"
         case RunEnded():
             return  # the command says so itself
-        case Stopping():
-            line = "stopping: what has begun is finished; Ctrl-C again ends at once"
+        case Stopping(reason, is_urgent):
+            line = stopping_text(reason, is_urgent=is_urgent)
     write(sys.stderr, line)

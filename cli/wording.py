@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Cell
 
@@ -13,15 +12,11 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.partitions.protocols import Partitions
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.planning.graph import AssetGraph
-    from deltaworks.engine.planning.plan import Plan
     from deltaworks.engine.planning.request import Request
     from deltaworks.io.ledger import RunEntry
 
 SHOWN_RANGES = 4
 """How many ranges of partitions stand in a line for people; the rest is counted."""
-
-MANY_RANGES = 50
-"""From how many ranges on it is quicker to spell all keys as one column."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -41,26 +36,6 @@ def bytes_text(size_bytes: int) -> str:
     return f"{size / 1000:,.1f} TB"
 
 
-def partitions_json(partitions: PartitionSet, definition: Partitions) -> dict[str, Any]:
-    """Return a set of partitions as count and ranges; a single key is a range of itself."""
-    return ranges_json(partitions.ranges(), definition)
-
-
-def ranges_json(ranges: Sequence[tuple[int, int]], definition: Partitions) -> dict[str, Any]:
-    """Return ranges of ordinals as count and ranges of keys."""
-    # Imported here: --help must not load Polars.
-    import polars as pl
-
-    from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
-
-    count, keyed = sum(last - first + 1 for first, last in ranges), key_ranges(ranges, definition)
-    if len(keyed) < MANY_RANGES:
-        return {"count": count, "ranges": [[definition.key(first), definition.key(last)] for first, last in keyed]}
-    ends = pl.Series([end for each in keyed for end in each], dtype=pl.Int64)
-    keys: list[str] = definition.keys(ends).to_list()
-    return {"count": count, "ranges": [list(pair) for pair in zip(keys[::2], keys[1::2], strict=True)]}
-
-
 def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
     """Return a set of partitions in one line."""
     ranges = _ranges(partitions, definition)
@@ -68,17 +43,6 @@ def partitions_text(partitions: PartitionSet, definition: Partitions) -> str:
     if len(ranges) > SHOWN_RANGES:
         spelled.append(f"and {len(ranges) - SHOWN_RANGES} more ranges")
     return ", ".join(spelled)
-
-
-def split_defined(keys: Sequence[str], definition: Partitions) -> tuple[PartitionSet, int]:
-    """Return those of some keys that are partitions of a definition, and how many more there are."""
-    # Imported here: --help must not load Polars.
-    import polars as pl
-
-    from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
-
-    ordinals = definition.ordinals(pl.Series(keys, dtype=pl.String))
-    return PartitionSet.of(ordinals.drop_nulls(), definition.size), ordinals.null_count()
 
 
 def range_text(first: int, last: int, definition: Partitions) -> str:
@@ -120,11 +84,6 @@ def left_out_text(dropped: int, quarantined: int) -> str:
     """Return how many rows were left out, of any."""
     told = [f"{count:,} {fate}" for count, fate in ((quarantined, "quarantined"), (dropped, "dropped")) if count]
     return ", ".join(told)
-
-
-def plain_reason(asset: str, key: str, error: str) -> str:
-    """Return why a partition failed without its name before it, so that the same reason reads the same."""
-    return error.removeprefix(f"{asset} {key}".rstrip() + ": ")
 
 
 def unreadable(key: AssetKey, fault: str) -> str:
@@ -182,36 +141,10 @@ def without_lines(request: Request, graph: AssetGraph, *, takes_range: bool = Tr
     ]
 
 
-def without_json(request: Request, graph: AssetGraph) -> list[str]:
-    """Return the same as JSON."""
-    return [str(key) for key in request.without(graph)]
-
-
 def migration_lines(decision: Decision) -> list[Cell]:
     """Say which tables have to be migrated first, and how."""
     return [
         Cell(f"migration needed: {each}. `{each.command}` makes the whole table anew.", "stale")
-        for each in decision.migrations
-    ]
-
-
-def migrations_json(decision: Decision) -> list[dict[str, Any]]:
-    """Return the same as JSON."""
-    return [
-        {
-            "asset": each.asset,
-            "version": each.version,
-            "changes": [
-                {
-                    "column": change.column,
-                    "change": change.change.value,
-                    "expected": change.expected,
-                    "found": change.found,
-                }
-                for change in each.changes
-            ],
-            "command": each.command,
-        }
         for each in decision.migrations
     ]
 
@@ -223,17 +156,3 @@ def left_out_lines(decision: Decision, graph: AssetGraph) -> list[Cell]:
         made = graph.nodes[left.asset].spelled(left.partitions.ranges())
         lines.append(Cell(f"left out: {made}: {left.reason(graph)}", "stale"))
     return lines
-
-
-def left_out_json(plan: Plan, graph: AssetGraph) -> list[dict[str, Any]]:
-    """Return the same as JSON."""
-    return [
-        {
-            "asset": str(left.asset),
-            "partitions": partitions_json(left.partitions, graph.nodes[left.asset].partitions),
-            "upstream": str(left.upstream),
-            "reason": left.reason(graph),
-            "command": left.command,
-        }
-        for left in plan.left_out
-    ]

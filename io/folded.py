@@ -109,6 +109,9 @@ SCHEMA = pl.Schema(
         "job_partition": pl.String(),
         "config": pl.String(),
         "tick": pl.String(),
+        "executor": pl.String(),
+        "workers": pl.Int64(),
+        "memory_mb": pl.Float64(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC, the config is JSON."""
@@ -146,6 +149,22 @@ def fold(store: Store, runs: Mapping[str, Json]) -> None:
 def paths(store: Store) -> Iterator[str]:
     """Yield where the files are."""
     return (path for path in store.list(FOLDER) if path.endswith(".parquet"))
+
+
+def find(store: Store, run_id: str) -> str | None:
+    """Return the file that a run is in; none if it is in none.
+
+    Raises:
+        StorageError: a file is damaged.
+    """
+    for path in sorted(paths(store), reverse=True):
+        content = store.read(path)
+        try:
+            if content is not None and run_id in pl.read_parquet(io.BytesIO(content), columns=["run_id"])["run_id"]:
+                return path
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+            raise damaged(store, path, error) from error
+    return None
 
 
 def read_fold(store: Store, path: str) -> list[Json]:

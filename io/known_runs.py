@@ -50,7 +50,7 @@ class KnownRuns:
         is_same = True
         for path in run_paths(self._store):
             stamp, known = self._store.stamp(path), self._entries.get(path)
-            if known is None or known[0] != stamp:
+            if known is None or known[0] != stamp or known[1].has_vanished():
                 entry, is_same = read_entry(self._store, path), False
                 known = None if entry is None else (stamp, entry)
             if known is not None:

@@ -24,7 +24,7 @@ from deltaworks.io.store import ENGINE_FOLDER, Store
 LOST_AFTER_S = 30
 """A run that has given no sign of life for so long is lost; at once if its process is seen to be gone."""
 
-_RUNS = f"{ENGINE_FOLDER}/ledger/runs"
+RUNS = f"{ENGINE_FOLDER}/ledger/runs"
 _SHOWN_RUNS = 3
 
 
@@ -133,6 +133,12 @@ class RunEntry:
     """Runs with a higher one leave the queue first."""
     tags: tuple[str, ...] = ()
     """`key=value`, as whoever started it gave them."""
+    executor: str | None = None
+    """Where whoever started it wants functions to be called; none: as the settings say."""
+    workers: int | None = None
+    """How many calls at once, likewise."""
+    memory_mb: float | None = None
+    """How much memory it may take, likewise."""
     reason: str | None = None
     """Why it was stopped."""
     waits_for: str | None = None
@@ -163,15 +169,21 @@ class RunEntry:
     """What the job ran for."""
     tick: str | None = None
     """What asked for it: the schedule, sensor or condition, and which tick of it; none: a person did."""
+    is_gone: bool = field(default=False, compare=False)
+    """Whether its process was seen to be gone, on this machine, before this was read; it is not written."""
+
+    def has_vanished(self) -> bool:
+        """Return whether its process is gone from this machine and said nothing of an end when this was read."""
+        return not (self.status.is_over or self.is_gone) and self.process is not None and self.process.is_gone()
 
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent before its end is lost.
 
-        A process on this machine is looked for, so its end is seen at once.
+        A process on this machine was looked for when the entry was read, so its end is seen at once.
         """
         if self.status.is_over:
             return self.status
-        if self.process is not None and self.process.is_gone():
+        if self.is_gone:
             return RunStatus.LOST
         last_sign = dt.datetime.fromisoformat(self.heartbeat_at or self.started_at)
         return RunStatus.LOST if now - last_sign > dt.timedelta(seconds=LOST_AFTER_S) else self.status
@@ -194,7 +206,7 @@ def write_run(store: Store, entry: RunEntry) -> None:
         StorageError: the lake cannot be written.
     """
     assert entry.status is not RunStatus.LOST, "a run that can write is not lost"
-    store.put(_path(entry.run_id, entry.started_at), json.dumps(asdict(entry), indent=1).encode())
+    store.put(_path(entry.run_id, entry.started_at), json.dumps(document_of(entry), indent=1).encode())
 
 
 def read_runs(store: Store) -> list[RunEntry]:
@@ -238,7 +250,7 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
     Raises:
         StorageError: an entry cannot be read.
     """
-    files = (each for each in store.files(_RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
+    files = (each for each in store.files(RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
     found = ((each.modified_at, read_entry(store, each.path)) for each in files)
     entries = ((at, entry) for at, entry in found if entry is not None)
     return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
@@ -246,29 +258,7 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
 
 def runs_stamp(store: Store, day: dt.date) -> str:
     """Return what changes when a run that started on a day writes its entry; cheap, and only locally more than ""."""
-    return store.stamp(f"{_RUNS}/{day.isoformat()}")
-
-
-def find_foldable(store: Store, before: dt.date) -> list[tuple[str, RunEntry]]:
-    """Return the runs of the days before one that have ended, each with where its object is.
-
-    Raises:
-        StorageError: an entry cannot be read.
-    """
-    days = (path for path in run_paths(store) if _day(path) < before)
-    found = ((path, read_entry(store, path)) for path in days)
-    return [(path, entry) for path, entry in found if entry is not None and _is_over(store, path, entry)]
-
-
-def fold_runs(store: Store, foldable: Sequence[tuple[str, RunEntry]]) -> None:
-    """Move runs from their objects to the Parquet files of the ledger; a crash at any moment loses none.
-
-    Raises:
-        StorageError: the lake cannot be written, or a Parquet file of the ledger is damaged.
-    """
-    folded.fold(store, {entry.run_id: asdict(entry) for _, entry in foldable})
-    for path, _ in foldable:
-        store.delete(path)
+    return store.stamp(f"{RUNS}/{day.isoformat()}")
 
 
 def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:
@@ -293,11 +283,8 @@ def read_folded(store: Store, path: str) -> list[RunEntry]:
         raise folded.damaged(store, path, error) from error
 
 
-def _is_over(store: Store, path: str, entry: RunEntry) -> bool:
-    """Return whether a run has ended and this engine knows all that its object says, which a fold would lose else."""
-    if not entry.status.is_over:
-        return False
-    document: Json = json.loads(store.read(path) or b"{}")
+def knows_all_of(document: Json) -> bool:
+    """Return whether this engine knows all that the object of a run says; else it would lose some by writing it."""
     return document.keys() <= _names(RunEntry) and all(
         each.keys() <= _names(kind) for name, kind in _PARTS.items() for each in document.get(name) or ()
     )
@@ -307,25 +294,25 @@ def _names(kind: type[_Known]) -> set[str]:
     return {each.name for each in fields(kind)}
 
 
-def _day(path: str) -> dt.date:
-    """Return the day whose folder an object is in; one in no such folder is of no day that is gone."""
-    try:
-        return dt.date.fromisoformat(path.split("/")[-2])
-    except ValueError:
-        return dt.date.max
-
-
 def run_paths(store: Store) -> Iterator[str]:
     """Yield where the objects of runs lie that are not folded."""
-    return (path for path in store.list(_RUNS) if path.endswith(".json"))
+    return (path for path in store.list(RUNS) if path.endswith(".json"))
 
 
 def read_entry(store: Store, path: str) -> RunEntry | None:
-    """Read an entry; none if it is not there any more.
+    """Read an entry, and look for the process of a run that goes on; none if it is not there any more.
 
     Raises:
         StorageError: it is damaged.
     """
+    entry = _read_entry(store, path)
+    if entry is None or not entry.has_vanished():
+        return entry
+    last = _read_entry(store, path)  # it may have ended, and said how, between the first look and the second
+    return None if last is None else replace(last, is_gone=last.process == entry.process)
+
+
+def _read_entry(store: Store, path: str) -> RunEntry | None:
     content = store.read(path)
     if content is None:
         return None
@@ -364,6 +351,11 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
     raise RequestError(f"There is no run {name!r}. {hint}")
 
 
+def document_of(entry: RunEntry) -> Json:
+    """Return what is written of a run."""
+    return {name: value for name, value in asdict(entry).items() if name != "is_gone"}
+
+
 def _from_json(document: Json) -> RunEntry:
     """Read an entry; keys that this engine does not know are ignored."""
     values = _known(document, RunEntry)
@@ -390,4 +382,4 @@ def _known(document: Json, kind: type[_Known]) -> Json:
 
 def _path(run_id: str, started_at: str) -> str:
     day = dt.datetime.fromisoformat(started_at).date().isoformat()
-    return f"{_RUNS}/{day}/{run_id}.json"
+    return f"{RUNS}/{day}/{run_id}.json"

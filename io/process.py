@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,19 +32,23 @@ class Process:
 
     def is_gone(self) -> bool:
         """Return whether it is seen to have ended; of a process elsewhere nothing is seen, so it is not."""
+        return self.lives() is False
+
+    def lives(self) -> bool | None:
+        """Return whether it is seen to run; none: nothing is seen of it, or its id may be another one's by now."""
         if self.host != socket.gethostname():
-            return False
+            return None
         if self.born is not None:
             here, sight = _sight(), self.born.rpartition(" ")[0]
             # Another boot or another namespace may be another machine of the same name.
-            return sight == here and _born(self.pid) != self.born
+            return _born(self.pid) == self.born if sight == here else None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
-            return True
-        except (PermissionError, OverflowError):
             return False
-        return False
+        except (PermissionError, OverflowError):
+            return None
+        return None
 
 
 @cache
@@ -66,3 +72,15 @@ def _born(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in _ENDED else f"{sight} {fields[19]}"
+
+
+def held_memory_mb(pid: int) -> float:
+    """Return how much memory a process holds, in millions of bytes; one that has ended holds none."""
+    if sys.platform == "linux":
+        try:
+            pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return int(shown.stdout or 0) * 1024 / 1e6

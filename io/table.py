@@ -293,6 +293,19 @@ class Table:
             self._changes = {column: [] for column in PARTITION_SCHEMA}
         return self._known
 
+    def share_keys(self, known: Sequence[pl.Series]) -> pl.Series:
+        """Hold the keys of its partitions in common with another table that has the same, and return them.
+
+        Args:
+            known: those of other tables. Keys are half of what a table takes in memory.
+        """
+        keys = self.partitions()["key"]
+        same = next((each for each in known if each.len() == keys.len() and each.equals(keys)), None)
+        if same is None:
+            return keys
+        self._known = self._known.with_columns(same)
+        return same
+
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""
         return self._last_changes.get(self._places.of_key(key), _NEVER)[0]
@@ -360,9 +373,9 @@ class Table:
             number = None
             if not group.is_gone:
                 number = len(self.materializations)
-                self.materializations.append(_materialization(commit.version, commit.record.run_id, group))
+                self.materializations.append(materialization_of(commit.version, commit.record.run_id, group))
             rows = [None] * len(places) if group.is_gone else group.rows
-            self._note(places, commit.version, _origin(group), rows, number)
+            self._note(places, commit.version, origin_of(group), rows, number)
             recorded.update(places)
         if (self.names_keys or commit.record.kind is Kind.OBSERVE) and commit.changed_keys - recorded == {WHOLE}:
             # The file that holds everything was replaced: the record says which partitions differ, if any.
@@ -384,13 +397,15 @@ def _ascends(keys: pl.Series) -> bool:
     return bool((keys.slice(1) > keys.slice(0, max(0, keys.len() - 1))).all())
 
 
-def _materialization(version: int, run_id: str, group: Group) -> Materialization:
+def materialization_of(version: int, run_id: str, group: Group) -> Materialization:
+    """Return what made the partitions of a group of a commit's record."""
     return Materialization(
         version, run_id, group.source, group.override, group.inputs, group.restored_from, group.config_hash
     )
 
 
-def _origin(group: Group) -> Origin:
+def origin_of(group: Group) -> Origin:
+    """Return who changed the partitions of a group of a commit's record."""
     if group.is_gone:
         return Origin.GONE
     return Origin.CHOSEN if group.is_external or group.restored_from is not None else Origin.ENGINE

@@ -111,9 +111,7 @@ class Line:
     def _is_dead(self, ticket: Ticket) -> bool:
         """Return whether the run of a ticket has ended or died: its clock may go wrong, so only its change counts."""
         entry = read_run_at(self._store, ticket.run_id, ticket.run_started_at)
-        if entry is not None and (entry.status.is_over or str(entry.process) != ticket.process):
-            return True
-        if entry is not None and entry.process is not None and entry.process.is_gone():
+        if entry is not None and (entry.status.is_over or entry.is_gone or str(entry.process) != ticket.process):
             return True
         sign, now_s = None if entry is None else entry.heartbeat_at, self._clock_s()
         if ticket.run_id not in self._signs or self._signs[ticket.run_id][0] != sign:

@@ -19,7 +19,7 @@ from deltaworks.validation.conform import conform
 from deltaworks.validation.contract import ROWS, Contract
 from deltaworks.validation.example_rows import minimal_rows, random_rows
 from deltaworks.validation.misfit import is_about_dtypes, row_of_nulls, unfit_check, unfit_rules
-from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, is_model
+from deltaworks.validation.model import Declared, DeclaredColumn, UniqueScope, declare, declared_by, is_model
 from deltaworks.validation.model_source import model_source
 from deltaworks.validation.observed import observed_model
 from deltaworks.validation.on_fail import Severity
@@ -53,6 +53,7 @@ __all__ = [
     "compile_contract",
     "conform",
     "declare",
+    "declared_by",
     "impossible",
     "is_about_dtypes",
     "is_model",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import FunctionType
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import pandera.polars as pa
 import polars as pl
@@ -33,6 +33,9 @@ _CHECKED_BY_CASTING: tuple[type[Any], ...] = (_dtypes.PydanticModel, _dtypes.Cat
 NOT_NULL = ("not_null", "nullable")
 """The names of the rule that a column has no nulls: what it says, and the word of ``pa.Field``."""
 UNIQUE = "unique"
+
+_TOLD = "_deltaworks_told_"
+"""The name under which a model has what it declares, if that was told by another process."""
 
 
 class UniqueScope(StrEnum):
@@ -157,6 +160,14 @@ class Declared:
                 found |= {name: method for name, method in methods if isinstance(method, FunctionType)}
         return (found[name] for name in sorted(found))
 
+    def without_checks(self) -> Declared:
+        """Return what it says of columns, for a process that cannot call its checks and has no class for it."""
+        columns, patterns = (
+            tuple(replace(column, checks=()) for column in each) for each in (self.columns, self.pattern_columns)
+        )
+        nobody = cast("type", None)  # `declared_by` makes a class of its own
+        return replace(self, model=nobody, columns=columns, pattern_columns=patterns, checks=())
+
     def schema(self) -> pl.Schema:
         """Return the required columns with a name of their own, in declaration order."""
         return pl.Schema({column.name: column.dtype for column in self.columns if column.required})
@@ -175,6 +186,9 @@ def declare(model: type) -> Declared:
         InvalidContract: pandera cannot build the model, or it asks for what cannot be enforced before a commit.
     """
     assert is_model(model)
+    told = _told(model)
+    if told is not None:
+        return replace(told[0], model=model)
     try:
         schema: Any = model.to_schema()
     except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError, NameError, AttributeError) as cause:
@@ -186,7 +200,25 @@ def declare(model: type) -> Declared:
         raise InvalidContract(model.__name__, str(refusal), where=_place(model)) from None
 
 
+def declared_by(declared: Declared, place: Place | None) -> type[pa.DataFrameModel]:
+    """Return a model that stands for one of another process.
+
+    Args:
+        declared: what that says, without a class.
+        place: where that begins.
+    """
+    return type(declared.name, (pa.DataFrameModel,), {_TOLD: (declared, place)})
+
+
+def _told(model: type) -> tuple[Declared, Place | None] | None:
+    found: tuple[Declared, Place | None] | None = vars(model).get(_TOLD)
+    return found
+
+
 def _place(model: type) -> Place | None:
+    told = _told(model)
+    if told is not None:
+        return told[1]
     try:
         file = inspect.getsourcefile(model)
     except (OSError, TypeError):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def adopt(session: Session, asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")]) -> ExitCode:
     """Take over a Delta table made elsewhere."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.takeover import take_over
+    from deltaworks.engine.execution.repairs.takeover import take_over
 
     project = session.load()
     node = project.graph.node(asset)

@@ -5,24 +5,31 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deltaworks.cli.automations import somebody
 from deltaworks.cli.command import ExitCode, Session, add
-from deltaworks.cli.instants import instant_json, instant_text
+from deltaworks.cli.commands import automation_switches
 from deltaworks.cli.observing import observe_needed, observed_lines
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.running import ExecutorOption, WorkersOption, read_executor, run_plan
-from deltaworks.cli.wording import counted, partitions_json
-from deltaworks.errors import RequestError
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.instants import instant_json, instant_text
+from deltaworks.engine.documents.partitions import partitions_json
+from deltaworks.errors import DeltaworksError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deltaworks.engine.automation.conditions.evaluate import ConditionTick
     from deltaworks.engine.automation.conditions.simulate import SimulatedTick
+    from deltaworks.engine.execution.sources import Observations
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
+    from deltaworks.io.ticks import AskedRun
 
 SHOWN_DECISIONS = 50
 """How many decisions stand beside each other for people; --json has them all."""
@@ -39,32 +46,84 @@ def tick(
 ) -> ExitCode:
     """Evaluate all automation conditions once, and make what they ask for in one run."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.automation.conditions.rounds import Rounds
-    from deltaworks.engine.execution.decide import Question, decide_on
-    from deltaworks.engine.execution.observe import observe
-    from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.planning.plan import Only
-    from deltaworks.engine.planning.request import Request
+    from deltaworks.engine.automation.conditions.asking import AskedConditions
+    from deltaworks.engine.automation.conditions.tick_here import carry_out_here, decide_here, put_away
+    from deltaworks.io.condition_notes import NAME, memory_cursor
 
     kind, project = read_executor(executor), session.load()
-    automated = _automated(project)
-    command = shlex.join(["automation", *sys.argv[2:]])
-    seen = Observations() if dry_run else observe_needed(session, project, automated, command=command)
-    rounds = Rounds(project.graph, project.store)
-    found = rounds.tick(session.now())
+    automated = automated_assets(project)
+    conditions = AskedConditions(project.definitions, project.store)
     if dry_run:
+        found = conditions.look(memory_cursor(project.store), session.now())
         session.output.show(View(_tick_json(found), tuple(_tick_lines(found))))
         return ExitCode.DONE
-    if not found.requests:
-        rounds.keep()
+    command = shlex.join(["automation", *sys.argv[2:]])
+    seen = observe_needed(session, project, automated, command=command)
+    put_away(project.store, command, session.now())
+    entry = decide_here(conditions, project.store, session.now, f"automation tick by {somebody()}")
+    if not entry.requests:
+        found = conditions.last
         session.output.show(View(_tick_json(found), (*observed_lines(seen, project.graph), *_tick_lines(found))))
         return ExitCode.FAILED if seen.faults else ExitCode.DONE
-    asked = Question(Request(found.requests), observe(project.graph, project.store))
-    decision = decide_on(project.graph, asked, only=frozenset({Only.ALL}), unseen=seen.faults)
-    if not decision.plan.planned:
-        rounds.keep()
-    # Not before the run has begun: if this process ends earlier, the next tick asks for the same.
-    return run_plan(session, project, seen, decision, workers, command, executor=kind, begun=rounds.keep)
+    codes: list[ExitCode] = []
+
+    def carry(asked: AskedRun) -> None:
+        codes.append(carry_out(session, project, asked, f"{NAME}/{entry.tick_id}", seen, command, kind, workers))
+
+    carry_out_here(project.store, entry, carry, session.now())
+    if not codes:
+        raise RequestError(f"A daemon has taken tick {entry.tick_id} over; `deltaworks automation ticks` shows it.")
+    return codes[0]
+
+
+def run(
+    session: Session,
+    run_id: Annotated[str, typer.Option("--run-id", metavar="ID", help="Which run of the tick.")],
+    tick: Annotated[str, typer.Option("--tick", metavar="NAME/TICK", help="What asks for the run.")],
+    executor: ExecutorOption = None,
+    workers: WorkersOption = None,
+) -> ExitCode:
+    """Make what a tick of automation conditions asked a run for; daemons say this, and nobody else."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.conditions.asked_run import end_unbegun, find_asked
+    from deltaworks.engine.automation.conditions.switches import are_on, stopped
+    from deltaworks.engine.execution.entry import begin_entry
+
+    kind, project = read_executor(executor), session.load()
+    asked, command = find_asked(project.store, tick, run_id), shlex.join(["automation", *sys.argv[2:]])
+    off = set(map(str, stopped(project.store, project.graph)))
+    asked = replace(asked, assets={asset: ends for asset, ends in asked.assets.items() if asset not in off})
+    if not asked.assets or not are_on(project.store):
+        entry = replace(begin_entry(command, session.now()), run_id=run_id, tick=tick)
+        end_unbegun(project.store, entry, "somebody has stopped automation", session.now(), is_canceled=True)
+        raise RequestError("Automation was stopped meanwhile; `deltaworks automation start` lets it go on.")
+    seen = observe_needed(session, project, list(asked.assets), command=command)
+    return carry_out(session, project, asked, tick, seen, command, kind, workers)
+
+
+def carry_out(
+    session: Session,
+    project: Project,
+    asked: AskedRun,
+    tick: str,
+    seen: Observations,
+    command: str,
+    kind: ExecutorKind | None,
+    workers: int | None,
+) -> ExitCode:
+    """Carry out a run that conditions asked for, and show how it ended."""
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.conditions.asked_run import decide_asked, end_unbegun
+    from deltaworks.engine.execution.attempt import begin_attempt
+
+    begun = begin_attempt(project.store, asked.run_id, command, session.now())
+    entry = replace(begun, tick=begun.tick or tick)
+    try:
+        decision = decide_asked(project.graph, project.store, asked, entry, seen.faults)
+        return run_plan(session, project, seen, decision, workers, command, entry, executor=kind)
+    except DeltaworksError as error:
+        end_unbegun(project.store, entry, str(error), session.now())
+        raise
 
 
 def simulate(
@@ -81,7 +140,7 @@ def simulate(
     from deltaworks.engine.automation.conditions.simulate import simulate as replay
 
     project = session.load()
-    _automated(project)
+    automated_assets(project)
     begin, step, keys = _instant(since), dt.timedelta(seconds=every), project.recipe.keys
     found = list(replay(project.definitions, project.store, begin, session.now(), step, keys))
     rows = [row for tick in found for row in _rows(tick)]
@@ -100,7 +159,12 @@ def simulate(
     return ExitCode.DONE
 
 
-def _automated(project: Project) -> list[str]:
+def automated_assets(project: Project) -> list[str]:
+    """Return the assets that have conditions.
+
+    Raises:
+        RequestError: there are none.
+    """
     found = [str(key) for key, node in project.graph.nodes.items() if node.asset.automation is not None]
     if not found:
         raise RequestError("No asset has a condition; @asset(automation=AutomationCondition.eager()) gives it one.")
@@ -164,10 +228,12 @@ def _instant(text: str) -> dt.datetime:
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(
-        help="Make what automation conditions ask for; try them on what has happened.",
+        help="List, start and stop automation conditions; make what they ask for; try them on what has happened.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
+    automation_switches.add_to(group)
     add(group, "tick", tick)
+    add(group, "run", run)
     add(group, "simulate", simulate)
     app.add_typer(group, name="automation")

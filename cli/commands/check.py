@@ -6,20 +6,24 @@ Of tables that others write the logs are looked at, where they are there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.range_safety import check_ranges
 from deltaworks.cli.wording import counted
-from deltaworks.errors import DefinitionError, InvalidDefinition, RequestError
+from deltaworks.errors import DefinitionError, InvalidDefinition, LocationFailed, RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.planning.contracts import Findings, Problem
     from deltaworks.engine.planning.graph import AssetGraph, Node
+    from deltaworks.engine.workspace.project import Project
+    from deltaworks.engine.workspace.proof import UnfitJob
 
 _SHOWN = 5
 """How many assets are named in a line."""
@@ -52,35 +56,34 @@ def check(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import unreadable_tables
     from deltaworks.engine.planning import selection
-    from deltaworks.engine.planning.code_version import unseen_values
-    from deltaworks.engine.planning.contracts import check_contracts
-    from deltaworks.engine.planning.job_fit import job_misfits
 
     try:
-        project = session.load(reads_lake=range_safe)
+        project = session.load_quietly(reads_lake=range_safe)
     except DefinitionError as error:
         session.output.show(_view([_as_problem(error)], [], _functions(None, set()), ""))
         return ExitCode.REFUSED
     selected = selection.select_every(project.graph, select or ())
     checks = (str(each.check.key) for key in selected for each in project.graph.every[key].checks)
     chosen = {*map(str, selected), *checks}
-    findings = check_contracts(project.graph)
-    problems = [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
+    proof, unasked = project.prove()
+    findings = proof.findings
+    problems = [_as_problem(each) for each in _of_location((*project.problems, *unasked), session.location)]
+    problems += [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]
     problems += [
         _unreadable_json(project.graph.nodes[key], fault)
         for key, fault in unreadable_tables(project.graph, project.store)
         if str(key) in chosen
     ]
     if not select:
-        jobs = project.definitions.jobs.values()
-        problems += [_unfit_json(job.name, misfit) for job in jobs for misfit in job_misfits(job, project.graph)]
+        problems += [_unfit_json(each) for each in proof.unfit]
+    if range_safe and not problems and project.workspace is not None:
+        return delegated(session, project, _only_location(project, selected))
     if range_safe and not problems:
         return check_ranges(session, project, selected)
     notes = [
-        {"asset": str(node.key), "name": value.name, "file": value.where.file, "line": value.where.line}
-        for node in project.graph.every.values()
-        if str(node.key) in chosen
-        for value in unseen_values(node.asset)
+        {"asset": value.asset, "name": value.name, "file": value.where.file, "line": value.where.line}
+        for value in proof.unseen
+        if value.asset in chosen
     ]
     session.output.show(
         _view(problems, notes, _functions(findings, chosen), _counted(project.graph, {*map(str, selected)}))
@@ -93,9 +96,34 @@ def _write_schema(session: Session, name: str) -> ExitCode:
     from deltaworks.engine.workspace.model_source import model_source
 
     project = session.load(reads_lake=False)
+    foreign = project.graph.node(name).asset.foreign
+    if foreign is not None:
+        return delegated(session, project, foreign.location)
     source = model_source(project.graph, project.store, name)
     session.output.show(View({"asset": name, "schema": source}, (source.rstrip("\n"),)))
     return ExitCode.DONE
+
+
+def _only_location(project: Project, selected: Iterable[AssetKey]) -> str:
+    """Return the location of some assets.
+
+    Raises:
+        RequestError: they are of several.
+    """
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.planning.strata import location_of
+
+    names = dict.fromkeys(location_of(project.graph, key) for key in selected)
+    if len(names) != 1:
+        raise RequestError(f"--range-safe looks at one location at a time: say --location {' or '.join(names)}.")
+    return next(iter(names))
+
+
+def _of_location(problems: Iterable[DefinitionError], location: str | None) -> Iterator[DefinitionError]:
+    """Yield what is wrong with code locations, of all of them or of one."""
+    for problem in problems:
+        if location is None or not isinstance(problem, LocationFailed) or problem.location == location:
+            yield problem
 
 
 def _as_problem(error: DefinitionError) -> dict[str, Any]:
@@ -116,8 +144,9 @@ def _problem_json(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _unfit_json(job: str, misfit: InvalidDefinition) -> dict[str, Any]:
-    return _as_problem(misfit) | {"kind": "unfit_job", "job": job}
+def _unfit_json(unfit: UnfitJob) -> dict[str, Any]:
+    error = InvalidDefinition(unfit.reason, where=unfit.where)
+    return _as_problem(error) | {"kind": "unfit_job", "job": unfit.job}
 
 
 def _unreadable_json(node: Node, fault: str) -> dict[str, Any]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deltaworks.cli.command import ExitCode, JobArgument, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.observing import observe_and_decide
-from deltaworks.cli.output import Cell, View, write
+from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ConfigOption,
     ExecutorOption,
@@ -37,15 +37,29 @@ if TYPE_CHECKING:
 
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job_result import JobResult
-    from deltaworks.engine.execution.decide import Decision
-    from deltaworks.engine.execution.events import PartitionSkipped
-    from deltaworks.engine.execution.executor_kind import ExecutorKind
-    from deltaworks.engine.execution.job_launch import JobRequest
-    from deltaworks.engine.execution.report import RunReport
-    from deltaworks.engine.execution.sources import Observations
-    from deltaworks.engine.planning.job_config import ConfigLayer
+    from deltaworks.engine.execution.jobs.job_launch import JobRequest
+    from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
-    from deltaworks.io.ledger import RunEntry
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """How a job is to be run, as the command says."""
+
+    command: str
+    """For the ledger."""
+    partition: str | None
+    config: Sequence[str]
+    executor: ExecutorKind | None
+    """None: as the settings say."""
+    workers: int | None
+    """None: as the settings say."""
+    run_id: str | None
+    """None: a new run."""
+    tags: tuple[str, ...]
+    priority: int
+    tick: str | None
+    """What asks for the run; none: a person does."""
 
 
 def run_job(
@@ -69,42 +83,54 @@ def run_job(
     """Run a job now."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.execution.job_launch import JobRequest
+    from deltaworks.engine.execution.jobs.job_launch import JobRequest
     from deltaworks.engine.workspace.config_file import read_config
     from deltaworks.engine.workspace.jobs import find_job, partitions_of
 
-    kind = read_executor(executor)
+    options = _Options(
+        shlex.join(["job", *sys.argv[2:]]),
+        partition,
+        config or [],
+        read_executor(executor),
+        workers,
+        run_id,
+        tagged(tag),
+        priority,
+        tick,
+    )
     project = session.load()
     job = find_job(project.definitions, name)
-    command = shlex.join(["job", *sys.argv[2:]])
+    if isinstance(job, Job) and project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     if isinstance(job, Job):
         request = JobRequest(
             job,
             partitions_of(project, job, session.now()),
             partition,
-            read_config(config or []),
+            read_config(options.config),
             retry_of,
             run_id=run_id,
-            tags=tagged(tag),
+            tags=options.tags,
             priority=priority,
-            workers=workers_of(project, workers, kind),
+            workers=workers_of(project, workers, options.executor),
+            asked_workers=workers,
+            asked_executor=executor,
             sharing=project.sharing,
             is_kept_whole=False,
             tick=tick,
         )
-        return run_ops(session, project, request, command)
+        return run_ops(session, project, request, options.command)
     if retry_of is not None:
         raise RequestError(
             f"--retry-of is for jobs of ops, but {name!r} is one of assets; `deltaworks runs retry` makes what is left."
         )
-    tags = tagged(tag)
-    return _run_assets(session, project, job, partition, config, workers, kind, command, run_id, tags, priority, tick)
+    return _run_assets(session, project, job, options)
 
 
 def run_ops(session: Session, project: Project, request: JobRequest, command: str) -> ExitCode:
     """Run a job of ops, and show how it ended."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.job_launch import launch_job
+    from deltaworks.engine.execution.jobs.job_launch import launch_job
 
     with stoppable() as stop, step_progress() as tell:
         result = launch_job(
@@ -122,20 +148,7 @@ def run_ops(session: Session, project: Project, request: JobRequest, command: st
     return leave(result, ExitCode.DONE if result.success else ExitCode.FAILED)
 
 
-def _run_assets(
-    session: Session,
-    project: Project,
-    job: AssetJob,
-    partition: str | None,
-    config: list[str] | None,
-    workers: int | None,
-    kind: ExecutorKind | None,
-    command: str,
-    run_id: str | None,
-    tags: tuple[str, ...],
-    priority: int,
-    tick: str | None,
-) -> ExitCode:
+def _run_assets(session: Session, project: Project, job: AssetJob, options: _Options) -> ExitCode:
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.planning.job_fit import refuse_unfit
@@ -144,76 +157,48 @@ def _run_assets(
     from deltaworks.engine.workspace.jobs import partitions_of, with_retry
 
     refuse_unfit(job, project.graph)
-    part = job_partition(job.name, partitions_of(project, job, session.now()), partition)
+    part = job_partition(job.name, partitions_of(project, job, session.now()), options.partition)
     key = None if part is None else part.key
-    layers = read_asset_config(project, config, job)
+    layers = read_asset_config(project, options.config, job)
     project, named = with_retry(project, job, session.now()), [] if key is None else [key]
     only = DEFAULT_ONLY if job.skip_fresh else frozenset({Only.ALL})
     seen, decision = observe_and_decide(
-        session, project, list(job.selection), named, None, None, only=only, command=command
+        session, project, list(job.selection), named, None, None, only=only, command=options.command
     )
-    if run_id is None:
-        entry = begin_entry(command, session.now())
+    if options.run_id is None:
+        entry = begin_entry(options.command, session.now())
     else:
-        entry = begin_attempt(project.store, run_id, command, session.now())
-        decision = without_made(project.graph, decision, run_id)
-    tags = (*(f"{name}={value}" for name, value in job.tags.items()), *tags)
+        entry = begin_attempt(project.store, options.run_id, options.command, session.now())
+        decision = without_made(project.graph, decision, options.run_id)
+    tags = (*(f"{name}={value}" for name, value in job.tags.items()), *options.tags)
     entry = replace(
         entry,
         job=job.name,
         job_partition=key,
         tags=tuple(dict.fromkeys((*entry.tags, *tags))),
-        priority=priority,
-        tick=entry.tick or tick,
+        priority=options.priority,
+        tick=entry.tick or options.tick,
     )
-    return run_job_plan(session, project, job, seen, decision, workers, entry, executor=kind, config=layers)
-
-
-def run_job_plan(
-    session: Session,
-    project: Project,
-    job: AssetJob,
-    seen: Observations,
-    decision: Decision,
-    workers: int | None,
-    entry: RunEntry,
-    skipped: Sequence[PartitionSkipped] = (),
-    executor: ExecutorKind | None = None,
-    config: Sequence[ConfigLayer] = (),
-) -> ExitCode:
-    """Carry out a plan of a job of assets, call the hooks of the job and show how it ended; see `run_plan`.
-
-    The project is what `with_retry` gives for the job.
-    """
-    from deltaworks.engine.execution.asset_hooks import call_asset_hooks
-
-    def call_hooks(report: RunReport) -> None:
-        note = partial(_note, "note")
-        call_asset_hooks(job, project.definitions, decision.plan, report, entry.job_partition, os.environ, note)
-
     return run_plan(
         session,
         project,
         seen,
         decision,
-        workers,
-        entry.command,
+        options.workers,
+        options.command,
         entry,
-        skipped,
-        executor=executor,
-        ended=call_hooks,
-        config=config,
+        executor=options.executor,
+        config=layers,
         job=job,
     )
 
 
-def _note(word: str, text: str) -> None:
-    write(sys.stderr, f"{word}: {text}")
-
-
 def _result_view(result: JobResult) -> View:
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.execution.endings import STATUS_OF_RUN
+
     endings = [step.ending.value for step in result.steps.values()]
-    status = {"cancel": "canceled"}.get(result.ending.value, result.ending.value)
+    status = STATUS_OF_RUN[result.ending].value
     skipped = endings.count("skip")
     document = {
         "run_id": result.run_id,

@@ -13,7 +13,9 @@ from deltaworks.cli.command import SELECT, ExitCode, Session, add
 from deltaworks.cli.commands.job import jobs_view
 from deltaworks.cli.commands.schedule import schedules_view
 from deltaworks.cli.commands.sensor import sensors_view
+from deltaworks.cli.locations import locations_view
 from deltaworks.cli.output import Cell, Table, View
+from deltaworks.engine.documents.assets import asset_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -33,21 +35,23 @@ class Listed(StrEnum):
     SCHEDULES = "schedules"
     SENSORS = "sensors"
     RESOURCES = "resources"
+    LOCATIONS = "locations"
 
 
 def list_(
     session: Session,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="assets|jobs|schedules|sensors|resources|SELECT", help=SELECT)
+        list[str] | None,
+        typer.Argument(metavar="assets|jobs|schedules|sensors|resources|locations|SELECT", help=SELECT),
     ] = None,
 ) -> ExitCode:
-    """List what is defined: assets, jobs, schedules, sensors or resources."""
+    """List what is defined: assets, jobs, schedules, sensors, resources or code locations."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))
     if select and what is not Listed.ASSETS:
         raise RequestError(f"SELECT chooses assets: `deltaworks list assets {shlex.join(select)}`.")
-    project = session.load()
+    project = session.load_quietly() if what is Listed.LOCATIONS else session.load()
     match what:
         case Listed.ASSETS:
             session.output.show(_assets(project, select))
@@ -59,6 +63,8 @@ def list_(
             session.output.show(sensors_view(project))
         case Listed.RESOURCES:
             session.output.show(_resources(project))
+        case Listed.LOCATIONS:
+            session.output.show(locations_view(project))
     return ExitCode.DONE
 
 
@@ -86,42 +92,7 @@ def _assets(project: Project, select: Sequence[str]) -> View:
     kind = ("kind",) if len(kinds) > 1 else ()
     checks = ("checks#",) if has_checks else ()
     table = Table(("asset", *kind, "group", "partitions", "made from", *checks, "description"), rows)
-    return View({"assets": [_asset_json(node) for node in nodes]}, (table,))
-
-
-def _partition_by(node: Node) -> str | list[str] | None:
-    columns = list(node.partition_columns)
-    return columns if len(columns) > 1 else next(iter(columns), None)
-
-
-def _asset_json(node: Node) -> dict[str, Any]:
-    asset = node.asset
-    return {
-        "asset": str(node.key),
-        "kind": asset.kind.value,
-        "group": asset.group,
-        "partitions": {"total": node.partitions.size, "partition_by": _partition_by(node)},
-        "upstream": [str(edge.upstream) for edge in node.reads],
-        "model": None if asset.model is None else asset.model.__name__,
-        "owners": list(asset.owners),
-        "tags": dict(asset.tags),
-        "description": asset.description,
-        "code_version": node.code,
-        "location": asset.location,
-        "checks": [
-            {
-                "check": each.check.name,
-                "blocking": each.check.blocking,
-                "when": each.check.when.value,
-                "description": each.check.description,
-                "file": each.check.where.file,
-                "line": each.check.where.line,
-            }
-            for each in node.checks
-        ],
-        "file": asset.where.file,
-        "line": asset.where.line,
-    }
+    return View({"assets": [asset_json(node) for node in nodes]}, (table,))
 
 
 def _first_line(node: Node) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
@@ -21,6 +22,7 @@ from deltaworks.cli.running import (
     ExecutorOption,
     MemoryOption,
     PriorityOption,
+    RunIdOption,
     TagOption,
     WorkersOption,
     read_asset_config,
@@ -32,7 +34,7 @@ from deltaworks.cli.wording import counted, totals_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.repair import Keys
+    from deltaworks.engine.execution.repairs.repair import Keys
     from deltaworks.engine.workspace.project import Project
 
 
@@ -53,10 +55,7 @@ def materialize(
         bool,
         typer.Option("--migrate", help="Make the whole table anew, under the columns of its asset, in one commit."),
     ] = False,
-    run_id: Annotated[
-        str | None,
-        typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
-    ] = None,
+    run_id: RunIdOption = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
     config: ConfigOption = None,
@@ -65,7 +64,7 @@ def materialize(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
-    from deltaworks.engine.execution.repair import Keys
+    from deltaworks.engine.execution.repairs.repair import Keys
     from deltaworks.engine.planning.plan import Only
 
     kind = read_executor(executor)
@@ -114,11 +113,13 @@ def materialize(
 
 
 def _readmit(session: Session, project: Project, select: list[str], keys: Keys, command: str) -> ExitCode:
-    from deltaworks.engine.execution.readmit import readmit
+    from deltaworks.engine.execution.repairs.readmit import readmit
 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
     node = project.graph.node(select[0])
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     found = readmit(
         project.definitions,
         project.graph,

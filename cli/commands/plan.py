@@ -7,23 +7,21 @@ from typing import TYPE_CHECKING
 import typer
 
 from deltaworks.cli.command import ExitCode, FromOption, PartitionOption, SelectArgument, Session, ToOption, add
-from deltaworks.cli.estimating import estimate_columns, estimate_json, estimate_line
+from deltaworks.cli.estimating import estimate_columns, estimate_line
 from deltaworks.cli.only import OnlyOption, read_only
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.problems import Problems
+from deltaworks.cli.problems import own_problem_lines
 from deltaworks.cli.running import WorkersOption
 from deltaworks.cli.wording import (
     counted,
-    left_out_json,
     left_out_lines,
     migration_lines,
-    migrations_json,
     nothing_to_do,
-    partitions_json,
     partitions_text,
-    without_json,
     without_lines,
 )
+from deltaworks.engine.documents.plans import plan_json
+from deltaworks.engine.documents.problems import Problems
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
@@ -57,39 +55,13 @@ def plan_view(decision: Decision, graph: AssetGraph, workers: int) -> View:
     decided = decision.plan
     estimates = forecast(decision, workers)
     problems = Problems.of(decision.asked.observation, graph)
+    document = plan_json(decision, graph, estimates, problems)
     above = dict.fromkeys((*graph.above(decision.asked.request.partitions), *decision.faults))
     troubled = [key for key in above if "problem" in problems.json(key)]
-    document = {
-        "steps": [
-            {
-                "asset": str(step.asset),
-                "partitions": partitions_json(step.partitions, graph.nodes[step.asset].partitions),
-                "reasons": list(step.reasons),
-                **estimate_json(estimate),
-            }
-            for step, estimate in zip(decided.steps, estimates.steps, strict=True)
-        ],
-        "totals": {
-            "assets": len(decided.planned),
-            "partitions": decided.partition_count,
-            **estimate_json(estimates.total),
-        },
-        "at_least": estimate_json(estimates.at_least),
-        "workers": workers,
-        "left_out": left_out_json(decided, graph),
-        "migrations": migrations_json(decision),
-        "without": without_json(decision.asked.request, graph),
-        "never_observed": list(map(str, decision.never_observed)),
-        "as_observed": {str(key): version for key, version in decision.as_observed},
-        "problems": {
-            **{str(key): problems.json(key)["problem"] for key in troubled},
-            **{str(key): problem for key, problem in decision.misfits.items()},
-        },
-    }
     seen = ", ".join(f"{key} (version {version})" for key, version in decision.as_observed)
     them = "it" if len(decision.as_observed) == 1 else "them"
     lines = (
-        *problems.own(troubled),
+        *own_problem_lines(problems, troubled),
         *migration_lines(decision),
         *(Cell(f"{key} cannot be made: {problem}", "bad") for key, problem in decision.misfits.items()),
         *left_out_lines(decision, graph),

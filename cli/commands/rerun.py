@@ -10,13 +10,15 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.commands.diff import ToleranceOption
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.differences import difference_blocks, difference_json
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.wording import counted, partitions_json, split_defined
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.partitions import partitions_json, split_defined
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.rerun import Rerun
+    from deltaworks.engine.execution.repairs.rerun import Rerun
     from deltaworks.engine.planning.graph import Node
 
 SHOWN_FAILURES = 10
@@ -35,7 +37,7 @@ def rerun(
     """Make a version again from the same inputs and compare."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.entry import new_run_id
-    from deltaworks.engine.execution.rerun import rerun as run_again
+    from deltaworks.engine.execution.repairs.rerun import rerun as run_again
     from deltaworks.engine.workspace.versions import split_version
 
     name, version = split_version(asset)
@@ -48,6 +50,8 @@ def rerun(
         )
     project = session.load()
     node = project.graph.node(name)
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     done = run_again(
         project.definitions,
         project.graph,

@@ -21,8 +21,8 @@ def rollback(
 ) -> ExitCode:
     """Give a table, or some partitions, an earlier content."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.repair import Keys
-    from deltaworks.engine.execution.rollback import roll_back
+    from deltaworks.engine.execution.repairs.repair import Keys
+    from deltaworks.engine.execution.repairs.rollback import roll_back
     from deltaworks.engine.workspace.versions import read_version
 
     if to is None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
-from deltaworks.cli.instants import instant_text
 from deltaworks.cli.output import Cell, View
+from deltaworks.engine.documents.instants import instant_text
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
-from deltaworks.cli.commands.job_run import run_job_plan, run_ops
+from deltaworks.cli.commands.job_run import run_ops
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.running import WorkersOption, run_plan, workers_of
+from deltaworks.cli.running import (
+    ExecutorOption,
+    MemoryOption,
+    WorkersOption,
+    read_executor,
+    run_plan,
+    workers_of,
+)
 from deltaworks.cli.wording import counted
 from deltaworks.errors import RequestError
 
@@ -25,27 +35,42 @@ def retry(
     latest: Annotated[
         bool, typer.Option("--latest", help="Read upstreams as they are now, not as the first attempt read them.")
     ] = False,
+    executor: ExecutorOption = None,
     workers: WorkersOption = None,
+    memory_mb: MemoryOption = None,
+    priority: Annotated[
+        int | None, typer.Option("--priority", help="A run with a higher one leaves the queue first.")
+    ] = None,
 ) -> ExitCode:
     """Go on with a run: what it has committed is done, the rest is made from what it read then."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry
+    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry, decide_retry_again
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.workspace.jobs import with_retry
     from deltaworks.io.ledger import find_run, read_runs
     from deltaworks.io.record import Kind
 
+    read_executor(executor)
     project = session.load()
     found = find_run(read_runs(project.store), run)
+    how: dict[str, Any] = {"executor": executor, "workers": workers, "memory_mb": memory_mb, "priority": priority}
+    how = {name: value for name, value in how.items() if value is not None}  # else as it was asked for before
     job = project.definitions.jobs.get(found.job or "")
     if isinstance(job, Job):
-        return _retry_ops(session, project, job, found, latest=latest, workers=workers)
+        if memory_mb is not None:
+            raise RequestError(
+                "--memory-mb does not go with a run of ops: @dw.op(memory_mb=...) limits each by itself."
+            )
+        if project.workspace is not None:
+            return delegated(session, project, project.workspace.owner(job.name))
+        return _retry_ops(session, project, job, replace(found, **how), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
-    if isinstance(job, AssetJob):
-        project = with_retry(project, job, session.now())
+    of_assets = job if isinstance(job, AssetJob) else None
+    if of_assets is not None:
+        project = with_retry(project, of_assets, session.now())
     left = decide_retry(project.graph, project.store, found, latest=latest)
     if not left.decision.plan.planned:
         document: dict[str, Any] = {
@@ -58,18 +83,16 @@ def retry(
         line = f"nothing is left of run {found.run_id}: it has committed {counted(left.done, 'partition')}{others}"
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
-    entry = begin_attempt(project.store, found.run_id, found.command, session.now())
+    entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
     seen, theirs = Observations(), left.made_by_others
-    if isinstance(job, AssetJob):
-        return run_job_plan(session, project, job, seen, left.decision, workers, entry, theirs)
-    return run_plan(session, project, seen, left.decision, workers, found.command, entry, theirs)
+    again = partial(decide_retry_again, project.graph, project.store, found, left, latest=latest)
+    command = found.command
+    return run_plan(session, project, seen, left.decision, None, command, entry, theirs, again=again, job=of_assets)
 
 
-def _retry_ops(
-    session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool, workers: int | None
-) -> ExitCode:
-    """Go on with a run of a job of ops: what its steps gave is there, the others are run."""
-    from deltaworks.engine.execution.job_launch import JobRequest
+def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool) -> ExitCode:
+    """Go on with a run of a job of ops as its entry asks for: what its steps gave is there, the others are run."""
+    from deltaworks.engine.execution.jobs.job_launch import JobRequest
     from deltaworks.engine.workspace.jobs import partitions_of
 
     if latest:
@@ -82,7 +105,9 @@ def _retry_ops(
         partitions_of(project, job, session.now()),
         run_id=run.run_id,
         priority=run.priority,
-        workers=workers_of(project, workers),
+        workers=workers_of(project, run.workers, read_executor(run.executor)),
+        asked_workers=run.workers,
+        asked_executor=run.executor,
         sharing=project.sharing,
         is_kept_whole=False,
     )

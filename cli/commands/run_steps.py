@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from deltaworks.cli.instants import duration_text
 from deltaworks.cli.output import Cell, Table
+from deltaworks.engine.documents.instants import duration_text
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.step_tree import StepBranch
+    from deltaworks.engine.execution.jobs.step_tree import StepBranch
     from deltaworks.io.ledger import RunEntry
     from deltaworks.io.store import Store
 
@@ -24,7 +24,7 @@ _TONES = {"success": "good", "failed": "bad", "blocked": "stale", "canceled": "s
 def steps_of(store: Store, run: RunEntry, *, is_over: bool) -> tuple[StepBranch, ...]:
     """Return the steps of a run, if it is one of a job of ops of which something is recorded."""
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.execution.step_tree import read_step_tree
+    from deltaworks.engine.execution.jobs.step_tree import read_step_tree
     from deltaworks.io.step_records import StepRecords
 
     return read_step_tree(StepRecords(store, run.run_id), is_over=is_over) if run.job is not None else ()

@@ -13,15 +13,16 @@ from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_steps, run_stops
-from deltaworks.cli.instants import duration_text, instant_json, instant_text
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.pacing import current_text, left_text, rate_text
 from deltaworks.cli.wording import counted, left_out_text, totals_json
+from deltaworks.engine.documents.instants import duration_text, instant_json, instant_text
+from deltaworks.engine.documents.problems import plain_reason
 
 if TYPE_CHECKING:
-    from deltaworks.engine.execution.step_tree import StepBranch
+    from deltaworks.engine.execution.jobs.step_tree import StepBranch
     from deltaworks.io.kept import KeptRows
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.ledger import Failure, RunEntry
     from deltaworks.io.store import Store
 
 SHOWN_FAILURES = 20
@@ -170,7 +171,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     if run.waits_for is not None and not run.status.is_over:
         yield "waits for", run.waits_for
     if run.attempt > 1:
-        yield "attempt", f"{run.attempt}, after {', '.join(f'{each.number} ({each.status})' for each in run.earlier)}"
+        before = ", ".join(f"{each.number} ({each.status})" for each in run.earlier)
+        yield "attempt", f"{run.attempt}, after {before}" if before else str(run.attempt)
     yield "command", run.command
     if run.job is not None:
         yield "job", run.job if run.job_partition is None else f"{run.job} for {run.job_partition}"
@@ -178,6 +180,8 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
         yield "asked for by", run.tick
     if run.tags:
         yield "tags", ", ".join(run.tags)
+    if run.priority:
+        yield "priority", str(run.priority)
     for asset, values in run.config.items():
         yield f"config of {asset}", ", ".join(f"{field}={value}" for field, value in values.items())
     yield "started", f"{instant_text(run.started_at)} UTC"
@@ -194,7 +198,10 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
 def _done(run: RunEntry) -> Iterator[tuple[str, str | Cell]]:
     """Yield what became of partitions."""
     done = run.materialized + run.replaced
-    yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}"
+    as_told = ", as far as it could say" if run.is_gone else ""
+    before = sum(each.materialized for each in run.earlier)
+    more = f", {done + before:,} with earlier attempts" if before else ""
+    yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}{more}{as_told}"
     if run.dropped or run.quarantined:
         yield "rows left out", left_out_text(run.dropped, run.quarantined)
     yield "failed", counted(run.failed, "partition")
@@ -229,13 +236,18 @@ def _failures(run: RunEntry, by_partition: Mapping[tuple[str, str | None], KeptR
             Cell(failure.asset, "strong"),
             failure.partition or "whole table",
             Cell("-", "quiet") if failure.table_version < 0 else str(failure.table_version),
-            Cell(_told_below(by_partition.get((failure.asset, failure.partition))) or failure.error, "bad"),
+            Cell(_told_below(by_partition.get((failure.asset, failure.partition))) or _plain(failure), "bad"),
         )
         for failure in run.failures[:SHOWN_FAILURES]
     ]
     yield Table(("failed", "partition", "version#", "error"), rows)
     if len(run.failures) > SHOWN_FAILURES:
         yield Cell(f"{len(run.failures) - SHOWN_FAILURES:,} more failures; --json lists them all", "bad")
+
+
+def _plain(failure: Failure) -> str:
+    """Return why it failed without the asset and the partition, which stand in columns of their own."""
+    return plain_reason(failure.asset, failure.partition or "", failure.error)
 
 
 def _told_below(kept: KeptRows | None) -> str | None:
@@ -261,6 +273,10 @@ def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "pid": run.pid,
         "user": run.user,
         "tags": list(run.tags),
+        "priority": run.priority,
+        "executor": run.executor,
+        "workers": run.workers,
+        "memory_mb": run.memory_mb,
         "config": dict(run.config),
         "reason": run.reason,
         "waits_for": None if run.status.is_over else run.waits_for,

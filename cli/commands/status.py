@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, SelectArgument, Session, add
+from deltaworks.cli.freshness import freshness_lines
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.cli.problems import Problems
-from deltaworks.cli.wording import counted, range_text, ranges_json, without_json, without_lines
+from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
+from deltaworks.cli.wording import counted, range_text, without_lines
+from deltaworks.engine.documents.plans import without_json
+from deltaworks.engine.documents.problems import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
     from deltaworks.engine.planning.causes import StatusRange
     from deltaworks.engine.planning.status import AssetStatus, LakeStatus
-
-SHOWN_BEYOND = 5
-"""How many partitions beyond a definition are named."""
 
 _TONES = {"fresh": "good", "stale": "stale", "missing": "quiet", "external": "outside", "failed": "bad"}
 
@@ -30,9 +30,11 @@ def status(
     partition: PartitionOption = None,
     partitions: Annotated[bool, typer.Option("--partitions", help="Show ranges of partitions with causes.")] = False,
 ) -> ExitCode:
-    """Show what is fresh, stale, missing and external."""
+    """Show what is fresh, stale, missing and external, and what lags behind more than it may."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.documents.freshness import freshness_json
     from deltaworks.engine.execution.decide import ask
+    from deltaworks.engine.execution.freshness import lake_freshness
 
     project = session.load()
     asked = ask(project.graph, project.store, select or (), partition or ())
@@ -42,13 +44,20 @@ def status(
     view = _view(chosen, lake, problems, in_ranges=partitions or bool(partition))
     without = without_lines(asked.request, project.graph, takes_range=False)
     document = view.json | {"without": without_json(asked.request, project.graph)}
-    session.output.show(View(document, (*view.blocks, *without)))
+    fresh = lake_freshness(
+        project.graph, project.store, asked.observation, session.now(), list(asked.request.partitions)
+    )
+    told = {str(key): freshness_json(each, project.graph) for key, each in fresh.items()}
+    for each in filter(lambda each: each["asset"] in told, document["assets"]):
+        each["freshness"] = told[each["asset"]]
+    session.output.show(View(document, (*view.blocks, *freshness_lines(fresh, project.graph), *without)))
     return ExitCode.DONE
 
 
 def _view(
     chosen: Sequence[tuple[AssetStatus, PartitionSet]], lake: LakeStatus, problems: Problems, *, in_ranges: bool
 ) -> View:
+    from deltaworks.engine.documents.statuses import status_json, status_numbers
     from deltaworks.engine.planning.causes import status_ranges
 
     documents: list[dict[str, Any]] = []
@@ -56,26 +65,21 @@ def _view(
     ranged: list[tuple[str | Cell, ...]] = []
     causes: list[Cell] = []
     for found, within in chosen:
-        numbers = _numbers(found, within)
-        document: dict[str, Any] = {
-            "asset": str(found.node.key),
-            "version": found.state.version,
-            "partitions": {**numbers, "undefined": found.state.undefined},
-            **problems.json(found.node.key),
-        }
+        numbers = status_numbers(found, within)
         # A million fresh partitions need no word.
         ranges = list(status_ranges(found, lake, within)) if in_ranges or numbers["stale"] else []
+        documents.append(status_json(found, within, problems, ranges if in_ranges else None))
         if in_ranges:
             # What failed is the ledger's to say, and the document is the same without one.
-            document["ranges"] = [_range_json(found, each) for each in ranges]
-            if found.state.undefined:
-                document["undefined"] = {"count": found.state.undefined, "some": found.state.some_beyond(SHOWN_BEYOND)}
             ranged += [_range_row(found, each) for each in status_ranges(found, lake, within, by_failure=True)]
-        documents.append(document)
         counts.append(_count_row(found, numbers))
         causes += _telling(found, ranges)
     keys = [found.node.key for found, _ in chosen]
-    notes = (*_beyond(found for found, _ in chosen), *problems.own(keys), *problems.from_above(keys))
+    notes = (
+        *_beyond(found for found, _ in chosen),
+        *own_problem_lines(problems, keys),
+        *problem_lines_from_above(problems, keys),
+    )
     headings = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
     if in_ranges:
         table = Table(("asset", "partitions", "#", "status", "because"), ranged)
@@ -85,6 +89,8 @@ def _view(
 
 def _beyond(statuses: Iterable[AssetStatus]) -> Iterator[Cell]:
     """Say which tables have partitions that are not in the definition, and name the first of them."""
+    from deltaworks.engine.documents.statuses import SHOWN_BEYOND
+
     for found in statuses:
         count = found.state.undefined
         if count:
@@ -92,13 +98,6 @@ def _beyond(statuses: Iterable[AssetStatus]) -> Iterator[Cell]:
             some = ", ".join([*found.state.some_beyond(SHOWN_BEYOND), *more])
             beyond = f"{counted(count, 'partition')} in its table beyond the definition (undefined)"
             yield Cell(f"{found.node.key} has {beyond}: {some}", "quiet")
-
-
-def _numbers(found: AssetStatus, within: PartitionSet) -> dict[str, int]:
-    from deltaworks.engine.planning.status import Status
-
-    counts = {each.word: len(found.having(each) & within) for each in Status}
-    return {"total": len(within), **counts, "failed": len(found.state.failed & within)}
 
 
 def _count_row(found: AssetStatus, numbers: dict[str, int]) -> tuple[str | Cell, ...]:
@@ -130,14 +129,6 @@ def _range_row(found: AssetStatus, each: StatusRange) -> tuple[str | Cell, ...]:
         Cell(each.status.word, _TONES[each.status.word]) if found.state.fault is None else Cell("unknown", "bad"),
         "; ".join(each.reasons),
     )
-
-
-def _range_json(found: AssetStatus, each: StatusRange) -> dict[str, Any]:
-    return {
-        "status": each.status.word,
-        "partitions": ranges_json([(each.first, each.last)], found.node.partitions),
-        "causes": list(each.causes),
-    }
 
 
 def add_to(app: typer.Typer) -> None:

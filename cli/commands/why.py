@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
-from deltaworks.cli.instants import instant_json, instant_text
+from deltaworks.cli.freshness import freshness_lines
 from deltaworks.cli.output import Cell, View
-from deltaworks.cli.problems import Problems
-from deltaworks.cli.wording import partitions_json
+from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
+from deltaworks.engine.documents.explanations import find_why
+from deltaworks.engine.documents.instants import instant_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.automation.conditions.told import ToldDecisions
@@ -32,41 +33,25 @@ def why(
     asset: Annotated[str, typer.Argument(metavar="ASSET", help="An asset.")],
     partition: PartitionOption = None,
 ) -> ExitCode:
-    """Show why a table is stale, missing or fresh, and what automation decided about it."""
+    """Show why a table is stale, missing, fresh or late, and what automation decided about it."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.automation.conditions.told import told_decisions
-    from deltaworks.engine.execution.columns import columns_changed
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.deeds import not_kept
-    from deltaworks.engine.planning.explain import explain
     from deltaworks.engine.planning.request import request
-    from deltaworks.io.ledger import read_runs
 
     project = session.load()
     graph = project.graph
     key = graph.node(asset).key
     within = request(graph, (key,), partition or ()).partitions[key]
-    observation = observe(graph, project.store)
-    explanations = explain(observation.status, key, within, read_runs(project.store))
-    columns = columns_changed(graph, observation.tables, explanations)
-    problems, sources = Problems.of(observation, graph), graph.sources_read_by(graph.nodes[key])
-    above = [each for each in graph.above((key,)) if each != key]
-    automation = told_decisions(graph, project.store, key, within, session.now())
-    document = {
-        "asset": str(key),
-        "explanations": [_json(each, graph, columns) for each in explanations],
-        "problem": problems.json(key).get("problem"),
-        "problems_above": {
-            str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
-        },
-        "sources_read": list(map(str, sources)),
-        "automation": None if automation is None else _automation_json(automation, graph.nodes[key]),
-    }
+    why = find_why(graph, project.store, observe(graph, project.store), key, within, session.now())
     # Of what cannot be read there is nothing to explain.
-    told = [] if key in problems.faults else list(_tree(explanations, graph, columns, ""))
-    told += [] if automation is None else list(_automation_lines(automation, graph.nodes[key]))
-    notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in sources]
-    session.output.show(View(document, (*told, *notes, *problems.own((*above, key)), *problems.from_above((key,)))))
+    told = [] if key in why.problems.faults else list(_tree(why.explanations, graph, why.columns, ""))
+    told += freshness_lines(why.freshness, graph)
+    told += [] if why.automation is None else list(_automation_lines(why.automation, graph.nodes[key]))
+    notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in why.sources]
+    above = [each for each in graph.above((key,)) if each != key]
+    own, others = own_problem_lines(why.problems, (*above, key)), problem_lines_from_above(why.problems, (key,))
+    session.output.show(View(why.json(graph), (*told, *notes, *own, *others)))
     return ExitCode.DONE
 
 
@@ -93,18 +78,6 @@ def _automation_lines(told: ToldDecisions, node: Node) -> Iterator[Cell]:
         yield Cell(f"  and {len(told.decisions) - SHOWN} more; --partition KEY asks about one", "quiet")
     if told.unasked:
         yield Cell(f"  {node.spelled(told.unasked.ranges())} not requested: the condition does not ask for it", "quiet")
-
-
-def _automation_json(told: ToldDecisions, node: Node) -> dict[str, Any]:
-    return {
-        "condition": told.condition,
-        "at": instant_json(told.at),
-        "decisions": [
-            {"partitions": partitions_json(each.partitions, node.partitions), "sentence": each.sentence}
-            for each in told.decisions
-        ],
-        "unasked": partitions_json(told.unasked, node.partitions),
-    }
 
 
 def _details(each: Explanation, graph: AssetGraph, columns: ColumnsChanged, indent: str) -> Iterator[Cell]:
@@ -149,41 +122,6 @@ def _made_text(made: Made) -> str:
 def _versions(versions: tuple[int, int]) -> str:
     least, most = versions
     return f"version {most}" if least == most else f"versions {least} to {most}"
-
-
-def _json(each: Explanation, graph: AssetGraph, columns: ColumnsChanged) -> dict[str, Any]:
-    code, changed = each.code, columns.get(each.asset)
-    return {
-        "asset": str(each.asset),
-        "partitions": partitions_json(each.partitions, graph.nodes[each.asset].partitions),
-        "status": each.status.word,
-        "causes": list(each.causes),
-        "code": None
-        if code is None
-        else {
-            "now": code.version,
-            "file": code.where.file,
-            "line": code.where.line,
-            "columns": None if changed is None else list(changed),
-        },
-        "made": [
-            {
-                "run_id": made.run_id,
-                "versions": list(made.versions),
-                "partitions": made.partitions,
-                "inputs": {asset: list(versions) for asset, versions in made.inputs.items()},
-                "code": made.code,
-            }
-            for made in each.made
-        ],
-        "failed": [
-            {"run_id": attempt.run_id, "partition": attempt.partition or None, "error": attempt.error}
-            for attempt in each.attempts
-        ],
-        "upstream": [_json(upstream, graph, columns) for upstream in each.upstream],
-        "explained_above": [str(key) for key in each.above],
-        "goes_on_at": [str(key) for key in each.deeper],
-    }
 
 
 def add_to(app: typer.Typer) -> None:

@@ -23,8 +23,8 @@ def wipe(
 ) -> ExitCode:
     """Delete the content of partitions or of a whole table."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution import wipe as wiping
-    from deltaworks.engine.execution.repair import Keys
+    from deltaworks.engine.execution.repairs import wipe as wiping
+    from deltaworks.engine.execution.repairs.repair import Keys
 
     project = session.load()
     node = project.graph.node(asset)

@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
+from deltaworks.engine.automation.condition_watch import WatchedConditions
+from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.automation.evaluation import Evaluation, read_answer, with_tags
+from deltaworks.engine.automation.freshness import NAME as FRESHNESS
+from deltaworks.engine.automation.freshness import AskedFreshness, watched_freshness
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensing import Scene, sense
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
@@ -26,7 +30,8 @@ from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dyn
 from deltaworks.engine.execution.resource_scope import resource_scope
 from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.errors import RequestError, RunError, did_you_mean
+from deltaworks.errors import RequestError, did_you_mean
+from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.store import Store
 
 
@@ -40,16 +45,31 @@ class Surroundings:
     """Where resources find their `EnvVar`s."""
     now: dt.datetime
     """When partitions without an end are taken to end."""
+    conditions: AskedConditions | None = None
+    """Those of the assets, and what is known of them from the ticks before; none: they are not asked here."""
+    elsewhere: Callable[[Tick], Evaluation] | None = None
+    """Asks who has the functions of schedules and sensors; none: this process has them."""
+    problems: tuple[str, ...] = ()
+    """Why some code locations are not loaded, or not all of what they define."""
+    freshness: AskedFreshness | None = None
+    """What is known of the lake's freshness from the ticks before; none: nothing."""
+    end: Callable[[], None] = lambda: None
+    """Ends the processes that were started to ask."""
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self.end()
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
-    """Return what the daemon needs to know of every schedule and sensor."""
+    """Return what the daemon needs to know of every schedule and sensor, and of the conditions of assets."""
     schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
-    return (*schedules, *(WatchedSensor.of(each, definitions) for each in definitions.sensors.values()))
+    sensors = (WatchedSensor.of(each, definitions) for each in definitions.sensors.values())
+    return (*schedules, *sensors, *WatchedConditions.of(definitions), *watched_freshness(definitions))
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:
-    """Return what a schedule or a sensor asks for at a tick.
+    """Return what a schedule, a sensor or the conditions of assets ask for at a tick.
 
     Raises:
         InvalidDefinition: its answer makes no sense.
@@ -58,6 +78,12 @@ def ask(around: Surroundings, tick: Tick) -> Evaluation:
         RunError: a resource could not be made ready.
         Exception: whatever its function raises.
     """
+    if tick.name == CONDITIONS and around.conditions is not None:
+        return around.conditions.ask(tick.cursor, around.now)
+    if tick.name == FRESHNESS and around.freshness is not None:
+        return around.freshness.ask(tick.cursor, around.now)
+    if around.elsewhere is not None:
+        return around.elsewhere(tick)
     schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
     if schedule is not None:
         whose, evaluation = f"schedule {tick.name!r}", _ask_schedule(around, schedule, tick)
@@ -88,13 +114,7 @@ def call_asked(
     wanted = around.definitions.resources_asked(whose, asked)
     with resource_scope(wanted.values(), around.environ) as scope:
         resources = {argument: scope.of(each) for argument, each in wanted.items()}
-        try:
-            return read(asked.call(told, resources, Logger(whose)))
-        except Exception as error:
-            masked = scope.masked(str(error))
-            if masked == str(error):
-                raise
-            raise RunError(f"{type(error).__name__}: {masked}") from None  # its own text has a secret
+        return read(asked.call(told, resources, Logger(whose)))
 
 
 def refuse_unknown_partitions(around: Surroundings, whose: str, evaluation: Evaluation) -> None:
@@ -144,4 +164,5 @@ def _ask_sensor(around: Surroundings, sensor: Sensor, tick: Tick) -> Evaluation:
         known = {Tick: tick, told_of(sensor.watches): told}
         return call_asked(around, f"sensor {sensor.name!r}", sensor.asked, known, read)
 
-    return sense(sensor, tick, Scene(around.definitions, around.store, around.now), call)
+    scene = Scene(around.definitions, around.store, around.now, freshness=around.freshness)
+    return sense(sensor, tick, scene, call)

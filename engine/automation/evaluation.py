@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard, cast
 
+from deltaworks.engine.automation.conditions.spelling import Spelled
 from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
 from deltaworks.errors import InvalidDefinition, did_you_mean
 from deltaworks.io.ticks import AskedRun
@@ -38,6 +39,10 @@ class Evaluation:
     """Keys of dynamic partitions to add before the runs start, by the name of the partitions."""
     gone_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys to remove before that."""
+    assets: tuple[Mapping[str, Spelled], ...] = ()
+    """What conditions ask for, beside all requests: for each run, partitions by asset."""
+    left: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Of conditions: how many partitions wait, by asset."""
 
 
 def read_answer(whose: str, answer: object, jobs: Collection[str], job: str | None) -> Evaluation:
@@ -94,10 +99,12 @@ def with_tags(whose: str, evaluation: Evaluation, tags: Mapping[str, str]) -> Ev
 
 def asked_runs(evaluation: Evaluation, run_ids: Iterable[str]) -> tuple[AskedRun, ...]:
     """Return the requests as the ledger keeps them, each with its run's id."""
-    return tuple(
-        AskedRun(run_id, each.job or "", each.partition, each.run_key, dict(each.config), dict(each.tags))
-        for run_id, each in zip(run_ids, evaluation.requests, strict=True)
+    ids = iter(run_ids)
+    jobs = (
+        AskedRun(next(ids), each.job or "", each.partition, each.run_key, dict(each.config), dict(each.tags))
+        for each in evaluation.requests
     )
+    return (*jobs, *(AskedRun(next(ids), "", assets=assets) for assets in evaluation.assets))
 
 
 def _parts(whose: str, answer: object) -> Iterator[object]:

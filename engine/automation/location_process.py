@@ -21,7 +21,7 @@ from deltaworks.engine.automation.asking import Surroundings, ask, described
 from deltaworks.engine.automation.evaluation import Evaluation
 from deltaworks.engine.automation.watch import Watched
 from deltaworks.engine.definitions.automation.tick import Tick
-from deltaworks.engine.execution.child import die_with_parent
+from deltaworks.engine.execution.workers.child import die_with_parent
 from deltaworks.errors import DeltaworksError
 
 Load: TypeAlias = Callable[[], Surroundings]
@@ -33,6 +33,8 @@ class Loaded:
     """The project is loaded."""
 
     watched: tuple[Watched, ...]
+    problems: tuple[str, ...] = ()
+    """Why some code locations are not loaded, or not all of what they define."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def serve(descriptor: int) -> None:
 
     try:
         around = load()
-        tell(Loaded(described(around.definitions)))
+        tell(Loaded(described(around.definitions), around.problems))
     except DeltaworksError as error:
         tell(NotLoaded(str(error)))
         return

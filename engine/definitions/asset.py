@@ -12,6 +12,8 @@ from deltaworks.engine.definitions.asset_config import config_problem
 from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition, automation_problem
 from deltaworks.engine.definitions.columns import partition_columns_problem, stored_problem
 from deltaworks.engine.definitions.files import Files
+from deltaworks.engine.definitions.foreign import Foreign
+from deltaworks.engine.definitions.freshness import FreshnessPolicy, freshness_problem
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key, location_problem
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook, refuse_others
@@ -98,7 +100,8 @@ class Asset(Generic[P, R]):
     """One for each dimension of the partitions; none: the asset is not partitioned, or it is a source, whose rows name
     their partition."""
     backfill: BackfillPolicy
-    retry: RetryPolicy
+    retry: RetryPolicy | None
+    """None: as a job says that makes it, else not at all."""
     description: str
     group: str
     owners: tuple[str, ...]
@@ -129,6 +132,10 @@ class Asset(Generic[P, R]):
     """The function that makes it together with others; none: its own makes only this one."""
     graph: Graph | None = None
     """The ops that make it; none: its function does."""
+    freshness: FreshnessPolicy | None = None
+    """How far it may lag behind what its data comes from; none: nobody asks."""
+    foreign: Foreign | None = None
+    """Where its code is, if it is in another code location; it cannot be called here then."""
 
     @property
     def authored(self) -> Callable[..., Any]:
@@ -188,6 +195,7 @@ def asset(
     config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -215,6 +223,7 @@ def asset(
     config_counts: bool = False,
     automation: AutomationCondition | None = None,
     max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by the function that makes its partitions.
 
@@ -228,7 +237,7 @@ def asset(
         partition_by: the column of the result whose value tells the partition, or a Polars expression over its columns
             that is stored as a column of its own; one for each dimension, in their order or by name.
         backfill: how many partitions one call may make; one by default.
-        retry: how often a call that fails is tried again; not at all by default.
+        retry: how often a call that fails is tried again; none: as its job says, else not at all.
         timeout_s: how long a call may take before it is ended; it then runs in a process of its own.
         memory_mb: how much memory that process may hold, in millions of bytes; Python and Polars take about 150.
         isolate: whether calls run in a process of their own, so that one that crashes harms nothing else.
@@ -244,6 +253,7 @@ def asset(
         config_counts: whether partitions that were made by another config than the project's are stale.
         automation: which partitions the daemon makes by itself; none by default.
         max_per_tick: how many partitions automation has made at a time; what is more waits for its turn.
+        freshness: how far it may lag behind what its data comes from.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -264,7 +274,7 @@ def asset(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=read_columns(AssetKind.FUNCTION, partition_by, partitions, key, where),
             backfill=backfill or BackfillPolicy(),
-            retry=retry or RetryPolicy(max_retries=0),
+            retry=retry,
             description=inspect.getdoc(function) or "",
             group=group,
             owners=tuple(owners),
@@ -279,6 +289,7 @@ def asset(
             config_counts=config_counts,
             automation=automation,
             max_per_tick=max_per_tick,
+            freshness=freshness,
         )
         return complete(defined)
 
@@ -296,6 +307,9 @@ def complete(defined: Asset[P, R]) -> Asset[P, R]:
     problem = problem or _partitioning_problem(defined) or _column_problem(defined)
     problem = problem or _retention_problem(defined.retention_days) or pool_problem(defined.pool)
     problem = problem or config_problem(defined) or automation_problem(defined.automation, defined.max_per_tick)
+    problem = problem or freshness_problem(
+        defined.freshness, has_upstreams=bool(defined.signature.upstreams), partitions=defined.partitions
+    )
     if problem:
         raise InvalidDefinition(
             f"{defined.kind} {str(defined.key)!r}: {problem}", where=defined.where, asset=str(defined.key)

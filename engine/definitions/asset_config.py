@@ -39,6 +39,8 @@ def default_config(asset: Asset[..., Any]) -> Config | None:
 
 def counting_hash(asset: Asset[..., Any]) -> str | None:
     """Return the hash that the project's own config has; none: a change of it makes nothing stale."""
+    if asset.foreign is not None:
+        return asset.foreign.config_hash
     config = default_config(asset) if asset.config_counts else None
     return None if config is None else config_hash(config_values(config))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias, cast
 
@@ -13,13 +14,23 @@ from deltaworks.engine.definitions.asset_check import AssetCheck
 from deltaworks.engine.definitions.automation.asked import Asked
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import Sensor
-from deltaworks.engine.definitions.keys import CheckKey
+from deltaworks.engine.definitions.calling import calling_place
+from deltaworks.engine.definitions.clashes import (
+    distinct_jobs,
+    distinct_schedules,
+    distinct_sensors,
+    join_resources,
+    refuse_shared_config,
+    refuse_shared_folders,
+    refuse_shared_names,
+)
+from deltaworks.engine.definitions.folders import Placing, modules_below, place
 from deltaworks.engine.definitions.multi_asset import MultiAsset, each_asset
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
-from deltaworks.engine.definitions.ops.graph import Graph
 from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.ops.op import Op
+from deltaworks.engine.definitions.repositories import Repository, distinct
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.definitions.signature import place_of
 from deltaworks.errors import InvalidDefinition, Place
@@ -49,38 +60,145 @@ class Definitions:
         self.assets = tuple({id(asset): asset for asset in each_asset(assets)}.values())
         self.checks = tuple({id(check): check for check in checks}.values())
         self.resources = dict(resources or {})
-        self.schedules = _schedules(schedules)
-        self.sensors = _sensors(sensors, self.schedules)
+        self.repositories: tuple[Repository, ...] = ()
+        """Those that it has been joined from, or that it is."""
+        here = calling_place()
+        self._homes: dict[str, Place] = {} if here is None else dict.fromkeys(self.resources, here)
+        self.schedules = distinct_schedules(schedules)
+        self.sensors = distinct_sensors(sensors, self.schedules)
         scheduled = (each.job for each in self.schedules.values())
         sensed = (each.job for each in self.sensors.values() if each.job is not None)
-        self.jobs = {job.name: job for job in _jobs((*jobs, *scheduled, *sensed))}
+        self.jobs = {job.name: job for job in distinct_jobs((*jobs, *scheduled, *sensed))}
         _refuse_others(self.assets, self.checks, self.resources)
-        _refuse_shared_folders(self.assets)
-        _refuse_shared_names(self.checks)
-        _refuse_shared_config(self.assets)
+        refuse_shared_folders(self.assets)
+        refuse_shared_names(self.checks)
+        refuse_shared_config(self.assets)
 
     @classmethod
-    def from_module(cls, module: ModuleType, resources: Mapping[str, Resource] | None = None) -> Definitions:
-        """Collect what a module names: assets, jobs, schedules, sensors, resources, and checks, also in lists."""
-        values: dict[str, Any] = vars(module)
-        jobs: list[AnyJob] = [value for value in values.values() if isinstance(value, Job | AssetJob)]
-        assets: list[Asset[..., Any] | MultiAsset[..., Any]] = [
-            value for value in values.values() if isinstance(value, Asset | MultiAsset)
-        ]
-        named = {name: value for name, value in values.items() if isinstance(value, Resource)}
-        schedules = [value for value in values.values() if isinstance(value, Schedule)]
-        sensors = [value for value in values.values() if isinstance(value, Sensor)]
-        return cls(assets, named | dict(resources or {}), _checks_among(values.values()), jobs, schedules, sensors)
+    def of(cls, values: Iterable[object], resources: Mapping[str, Resource] | None = None) -> Definitions:
+        """Join what stands in a list: assets, checks, jobs, schedules, sensors, other Definitions, lists of these.
+
+        Raises:
+            InvalidDefinition: something is none of these, or the names of two clash.
+        """
+        given = list(_flat(values))
+        strange = next((each for each in given if not isinstance(each, _UNITS)), None)
+        if strange is not None:
+            raise InvalidDefinition(
+                f"{strange!r} is none of what Definitions are made of: assets, checks, jobs, schedules, sensors, other "
+                "Definitions",
+                where=place_of(strange) if inspect.isfunction(strange) else None,
+            )
+        found = cls._sorted(given, resources or {})
+        return cls.merge(found, *(each for each in given if isinstance(each, Definitions)))
+
+    @classmethod
+    def from_module(
+        cls,
+        module: ModuleType,
+        resources: Mapping[str, Resource] | None = None,
+        *,
+        group: str | None = None,
+        prefix: str | None = None,
+    ) -> Definitions:
+        """Collect what a module names: assets, jobs, schedules, sensors, resources, and checks, also in lists.
+
+        Args:
+            module: what is looked through.
+            resources: more of them, by name.
+            group: that of assets that name none.
+            prefix: what the keys of its assets begin with: `raw` makes `raw/flights` of `flights`.
+        """
+        return cls._from_modules([module], resources, Placing(None, group, prefix))
+
+    @classmethod
+    def from_package(
+        cls,
+        package: ModuleType,
+        resources: Mapping[str, Resource] | None = None,
+        *,
+        group: str | None = None,
+        prefix: str | None = None,
+        group_by_folder: bool = False,
+        prefix_by_folder: bool = False,
+    ) -> Definitions:
+        """Import all modules of a package, and those of its packages, and collect what they name.
+
+        What reads an asset by its name reads it still if that gets a prefix: the one of its own folder, if there are
+        several. Selections of jobs, and `In(asset=...)` of ops, name whole keys.
+
+        Args:
+            package: what is looked through.
+            resources: more of them, by name.
+            group: that of assets that name none.
+            prefix: what the keys of its assets begin with.
+            group_by_folder: whether the assets of a folder below the package's, that name no group, are one: `raw/eu`.
+            prefix_by_folder: whether their keys begin with its name, after `prefix`.
+        """
+        root = Path(package.__file__ or "").parent
+        placing = Placing(root, group, prefix, group_by_folder, prefix_by_folder)
+        return cls._from_modules(modules_below(package), resources, placing)
+
+    @classmethod
+    def _from_modules(
+        cls, modules: Iterable[ModuleType], resources: Mapping[str, Resource] | None, placing: Placing
+    ) -> Definitions:
+        units: list[Definitions] = []
+        for module in modules:
+            values: dict[str, Any] = vars(module)
+            own = [value for value in values.values() if isinstance(value, Definitions)]
+            units += own
+            if not own:
+                named = {name: value for name, value in values.items() if isinstance(value, Resource)}
+                unit = cls._sorted([*values.values(), *_checks_among(values.values())], named)
+                file = getattr(module, "__file__", None)
+                unit._homes = {} if file is None else dict.fromkeys(named, Place(file, 0))
+                units.append(unit)
+        units.append(cls(resources=resources))
+        if placing == Placing(None):
+            return cls.merge(*units)
+        placed = place(
+            {id(asset): asset for unit in units for asset in unit.assets}.values(),
+            {id(check): check for unit in units for check in unit.checks}.values(),
+            {id(each): each for unit in units for each in unit.sensors.values()}.values(),
+            placing,
+        )
+        return cls.merge(
+            cls(placed.assets, None, placed.checks, (), (), placed.sensors), *(unit._without_assets() for unit in units)
+        )
+
+    def _without_assets(self) -> Definitions:
+        """Return the jobs, schedules and resources alone."""
+        left = Definitions((), self.resources, (), self.jobs.values(), self.schedules.values())
+        left.repositories, left._homes = self.repositories, self._homes
+        return left
+
+    @classmethod
+    def _sorted(cls, values: Iterable[object], resources: Mapping[str, Resource]) -> Definitions:
+        """Take what definitions can have from among some values; the others are passed over."""
+        known = list(values)
+        assets: list[object] = [each for each in known if isinstance(each, Asset | MultiAsset)]
+        return cls(
+            cast("list[Asset[..., Any] | MultiAsset[..., Any]]", assets),
+            resources,
+            [each for each in known if isinstance(each, AssetCheck)],
+            [each for each in known if isinstance(each, Job | AssetJob)],
+            [each for each in known if isinstance(each, Schedule)],
+            [each for each in known if isinstance(each, Sensor)],
+        )
 
     @classmethod
     def merge(cls, *units: Definitions) -> Definitions:
-        """Join several units; a resource name given twice must be the same resource."""
+        """Join several units; a resource name given twice must be the same resource.
+
+        Raises:
+            InvalidDefinition: names of two of them clash; the message has both places.
+        """
         resources: dict[str, Resource] = {}
+        homes: dict[str, Place] = {}
         for unit in units:
-            for name, resource in unit.resources.items():
-                if resources.setdefault(name, resource) != resource:
-                    raise InvalidDefinition(f"resource {name!r} is defined twice, with different values")
-        return cls(
+            join_resources(resources, homes, unit.resources, unit._homes)
+        joined = cls(
             (asset for unit in units for asset in unit.assets),
             resources,
             (check for unit in units for check in unit.checks),
@@ -88,6 +206,14 @@ class Definitions:
             (each for unit in units for each in unit.schedules.values()),
             (each for unit in units for each in unit.sensors.values()),
         )
+        joined._homes, joined.repositories = homes, distinct(each for unit in units for each in unit.repositories)
+        return joined
+
+    def in_repository(self, repository: Repository) -> Definitions:
+        """Return the same definitions as a repository."""
+        changed = copy(self)
+        changed.repositories = (repository,)
+        return changed
 
     def with_resources(self, resources: Mapping[str, Resource]) -> Definitions:
         """Return the same definitions with other resources."""
@@ -190,6 +316,14 @@ class Definitions:
         )
 
 
+def _flat(values: Iterable[object]) -> Iterator[object]:
+    for value in values:
+        if isinstance(value, list | tuple):
+            yield from _flat(cast("Iterable[object]", value))
+        else:
+            yield value
+
+
 def _checks_among(values: Iterable[object]) -> Iterator[AssetCheck]:
     for value in values:
         if isinstance(value, AssetCheck):
@@ -197,70 +331,6 @@ def _checks_among(values: Iterable[object]) -> Iterator[AssetCheck]:
         elif isinstance(value, list | tuple):
             members = cast("Iterable[object]", value)
             yield from (each for each in members if isinstance(each, AssetCheck))
-
-
-def _jobs(jobs: Iterable[object]) -> Iterator[AnyJob]:
-    """Yield jobs, each once.
-
-    Raises:
-        InvalidDefinition: one is none, or has the name of another.
-    """
-    known: dict[str, AnyJob] = {}
-    for job in jobs:
-        if isinstance(job, Graph):
-            raise InvalidDefinition(f"{job!r} among the jobs is none; give {job.name}.to_job()", where=job.where)
-        if not isinstance(job, Job | AssetJob):
-            raise InvalidDefinition(f"{job!r} among the jobs is none; decorate its function with @job")
-        other = known.setdefault(job.name, job)
-        if other is not job:
-            raise InvalidDefinition(
-                f"job {job.name!r} is defined twice; the other definition is at {other.where}", where=job.where
-            )
-    yield from known.values()
-
-
-def _schedules(schedules: Iterable[object]) -> dict[str, Schedule]:
-    """Return schedules by their names.
-
-    Raises:
-        InvalidDefinition: one is none, or has the name of another.
-    """
-    known: dict[str, Schedule] = {}
-    for schedule in schedules:
-        if not isinstance(schedule, Schedule):
-            raise InvalidDefinition(
-                f"{schedule!r} among the schedules is none; decorate its function with @schedule, or make one with "
-                "define_schedule",
-                where=place_of(schedule) if inspect.isfunction(schedule) else None,
-            )
-        _refuse_second(schedule, known.setdefault(schedule.name, schedule))
-    return known
-
-
-def _sensors(sensors: Iterable[object], schedules: Mapping[str, Schedule]) -> dict[str, Sensor]:
-    """Return sensors by their names.
-
-    Raises:
-        InvalidDefinition: one is none, or has the name of another or of a schedule: both are switched by their names.
-    """
-    known: dict[str, Sensor] = {}
-    for sensor in sensors:
-        if not isinstance(sensor, Sensor):
-            raise InvalidDefinition(
-                f"{sensor!r} among the sensors is none; decorate its function with @sensor or the like",
-                where=place_of(sensor) if inspect.isfunction(sensor) else None,
-            )
-        _refuse_second(sensor, schedules.get(sensor.name) or known.setdefault(sensor.name, sensor))
-    return known
-
-
-def _refuse_second(automation: Schedule | Sensor, other: Schedule | Sensor) -> None:
-    if other is not automation:
-        kind = "schedule" if isinstance(automation, Schedule) else "sensor"
-        raise InvalidDefinition(
-            f"{kind} {automation.name!r} is defined twice; the other definition is at {other.where}",
-            where=automation.where,
-        )
 
 
 def _refuse_others(assets: Iterable[object], checks: Iterable[object], resources: Mapping[str, object]) -> None:
@@ -283,64 +353,4 @@ def _refuse_others(assets: Iterable[object], checks: Iterable[object], resources
             )
 
 
-def _refuse_shared_folders(assets: tuple[Asset[..., Any], ...]) -> None:
-    by_key: dict[str, Asset[..., Any]] = {}
-    by_folder: dict[str, Asset[..., Any]] = {}
-    for asset in assets:
-        other = by_key.setdefault(asset.key.path, asset)
-        if other is not asset:
-            raise _clash(asset, f"is defined twice; the other definition is at {other.where}")
-        if asset.kind is AssetKind.VIEW:
-            continue  # it has no folder
-        if asset.kind is AssetKind.EXTERNAL:
-            other = by_folder.setdefault(str(asset.location), asset)
-            if other is not asset:
-                raise _clash(asset, f"is the same table, {asset.location}, as {other.key.path!r} ({other.where})")
-            continue
-        other = by_folder.setdefault(asset.table_name, asset)
-        if other is not asset:
-            raise _clash(
-                asset,
-                f"would lie in the same folder, {asset.table_name!r}, as {other.key.path!r} ({other.where}); give one "
-                "of them another location",
-            )
-    for asset in assets:
-        has_folder = asset.kind not in (AssetKind.EXTERNAL, AssetKind.VIEW)
-        parts = asset.table_name.split("/") if has_folder else ()
-        for length in range(1, len(parts)):
-            outer = by_folder.get("/".join(parts[:length]))
-            if outer is not None:
-                raise _clash(
-                    asset,
-                    f"would lie inside the table of {outer.key.path!r} ({outer.where}); a vacuum of that table would "
-                    "delete it, so give one of them another name or location",
-                )
-
-
-def _refuse_shared_names(checks: tuple[AssetCheck, ...]) -> None:
-    by_key: dict[CheckKey, AssetCheck] = {}
-    for check in checks:
-        other = by_key.setdefault(check.key, check)
-        if other is not check:
-            raise InvalidDefinition(
-                f"asset check {str(check.key)!r} is defined twice; the other definition is at {other.where}. Give one "
-                "of them another name",
-                where=check.where,
-                asset=str(check.asset),
-            )
-
-
-def _refuse_shared_config(assets: tuple[Asset[..., Any], ...]) -> None:
-    by_name: dict[str, Asset[..., Any]] = {}
-    for asset in assets:
-        other = by_name.setdefault(asset.config_name, asset) if asset.signature.config_model is not None else asset
-        if other.shared is not asset.shared:
-            raise _clash(
-                asset,
-                f"has its config under the name {asset.config_name!r}, as the function at {other.where} has; give the "
-                "multi_asset another name",
-            )
-
-
-def _clash(asset: Asset[..., Any], problem: str) -> InvalidDefinition:
-    return InvalidDefinition(f"asset {asset.key.path!r} {problem}", where=asset.where, asset=asset.key.path)
+_UNITS = (Asset, MultiAsset, AssetCheck, Job, AssetJob, Schedule, Sensor, Definitions)

@@ -13,10 +13,11 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, named, read_columns
 from deltaworks.engine.definitions.frames import FrameType
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature
 from deltaworks.errors import DeltaworksError, InvalidDefinition, Place, RequestError
 from deltaworks.io.store import local_folder
@@ -34,6 +35,7 @@ def external_asset(
     group: str = "default",
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[[], pl.LazyFrame]:
     """Define a Delta table that others write as an upstream of assets; nothing of it is ever written here.
 
@@ -51,6 +53,7 @@ def external_asset(
         group: a word to select assets by.
         owners: people or teams.
         tags: words to select assets by.
+        freshness: how old its last commit may be; of partitions of time, how long after its end one may be missing.
 
     Raises:
         InvalidDefinition: the definition does not make sense, or the URI is none that can be opened.
@@ -80,7 +83,7 @@ def external_asset(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=columns,
             backfill=BackfillPolicy(),
-            retry=RetryPolicy(max_retries=0),
+            retry=None,
             description=description,
             group=group,
             owners=tuple(owners),
@@ -88,6 +91,7 @@ def external_asset(
             code_version=None,
             location=str(folder),
             kind=AssetKind.EXTERNAL,
+            freshness=freshness,
         )
     )
 

@@ -21,6 +21,8 @@ from deltaworks.engine.definitions.asset import (
     read_columns,
     refuse_no_function,
 )
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.ops.attempt import Attempt
 from deltaworks.engine.definitions.ops.config import Config
@@ -63,6 +65,9 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -86,6 +91,9 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by a function that puts ops together, or by a graph that there is already.
 
@@ -100,7 +108,8 @@ def graph_asset(
         partitions: as for an asset, like everything that follows.
         partition_by: the column of the result whose value tells the partition.
         backfill: how many partitions one call may make.
-        retry: how often everything is tried again when an op has failed for good.
+        retry: how often everything is tried again when an op has failed for good; none: as its job says, else not at
+            all.
         timeout_s: how long a call of all ops may take.
         memory_mb: how much memory its process may hold.
         isolate: whether calls run in a process of their own.
@@ -112,6 +121,9 @@ def graph_asset(
         location: the table's folder below the lake.
         retention_days: how long `maintain` keeps data files that the table has no longer.
         config_counts: whether partitions that were made by another config of the ops than the project's are stale.
+        automation: which partitions the daemon makes by itself.
+        max_per_tick: how many partitions automation has made at a time.
+        freshness: how far it may lag behind what its data comes from.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -140,7 +152,7 @@ def graph_asset(
                 partitions=Unpartitioned() if partitions is None else partitions,
                 partition_columns=read_columns(AssetKind.FUNCTION, partition_by, partitions, key, where),
                 backfill=backfill or BackfillPolicy(),
-                retry=retry or RetryPolicy(max_retries=0),
+                retry=retry,
                 description=inspect.getdoc(function) or "",
                 group=group,
                 owners=tuple(owners),
@@ -151,7 +163,10 @@ def graph_asset(
                 pool=pool,
                 retention_days=retention_days,
                 config_counts=config_counts,
+                automation=automation,
+                max_per_tick=max_per_tick,
                 graph=composed,
+                freshness=freshness,
             )
         )
 
@@ -165,7 +180,7 @@ def _caller(graph: Graph, key: str, signature: Signature) -> Callable[..., Any]:
     @functools.wraps(graph.function)
     def make(*frames: Any, **arguments: Any) -> Any:
         # Looked up when called: running stands above definitions, and an asset stays a plain callable.
-        door = importlib.import_module("deltaworks.engine.execution.graph_call")
+        door = importlib.import_module("deltaworks.engine.execution.jobs.graph_call")
         given = dict(zip(names, frames, strict=False)) | arguments
         return door.run_graph(graph, key, given, signature.partition)
 

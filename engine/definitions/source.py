@@ -14,9 +14,10 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
 from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, named
 from deltaworks.engine.definitions.files import Files, KeyOfPath, read_files
 from deltaworks.engine.definitions.frames import FrameType
+from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.validation import observed_model
@@ -42,6 +43,7 @@ def observable_source(
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     location: str | None = None,
+    freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -55,6 +57,7 @@ def observable_source(
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     location: str | None = None,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define data without a log by the function that tells its version.
 
@@ -70,6 +73,8 @@ def observable_source(
         owners: people or teams.
         tags: words to select assets by.
         location: the folder below the lake of the table of its versions, where that is not told by the key.
+        freshness: how old the last change that was observed may be; of partitions of time, how long after its end one
+            may be missing.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -86,7 +91,17 @@ def observable_source(
         rows = _rows(partitions, has_files=False)
         signature = read_signature(function, str(key), scope, returns=rows)
         return _complete(
-            key, function, signature, where, partitions, group, owners, tags, location, inspect.getdoc(function) or ""
+            key,
+            function,
+            signature,
+            where,
+            partitions,
+            group,
+            owners,
+            tags,
+            location,
+            inspect.getdoc(function) or "",
+            freshness=freshness,
         )
 
     return define if function is None else define(function)
@@ -103,6 +118,7 @@ def file_source(
     owners: Sequence[str] = (),
     tags: Mapping[str, str] | None = None,
     location: str | None = None,
+    freshness: FreshnessPolicy | None = None,
 ) -> Asset[[str], str | None]:
     """Define data by its files, whose sizes and times, or the tags that an object store gives them, are its versions.
 
@@ -121,6 +137,8 @@ def file_source(
         owners: people or teams.
         tags: words to select assets by.
         location: the folder below the lake of the table of its versions, where that is not told by the key.
+        freshness: how old the last change that was observed may be; of partitions of time, how long after its end one
+            may be missing.
 
     Raises:
         InvalidDefinition: the pattern or the key is none, or there is a key without partitions.
@@ -142,7 +160,20 @@ def file_source(
         return None if files.key is None else files.key(path)
 
     signature = Signature(upstreams=(), returns=_rows(partitions, has_files=True))
-    return _complete(asset_key, key_of, signature, where, partitions, group, owners, tags, location, description, files)
+    return _complete(
+        asset_key,
+        key_of,
+        signature,
+        where,
+        partitions,
+        group,
+        owners,
+        tags,
+        location,
+        description,
+        files,
+        freshness=freshness,
+    )
 
 
 def _rows(partitions: object, *, has_files: bool) -> FrameType:
@@ -161,6 +192,8 @@ def _complete(
     location: str | None,
     description: str,
     files: Files | None = None,
+    *,
+    freshness: FreshnessPolicy | None,
 ) -> Asset[P, T]:
     problem = _problem(signature, partitions)
     if problem:
@@ -174,7 +207,7 @@ def _complete(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=(),
             backfill=BackfillPolicy(),
-            retry=RetryPolicy(max_retries=0),
+            retry=None,
             description=description,
             group=group,
             owners=tuple(owners),
@@ -183,6 +216,7 @@ def _complete(
             location=location,
             kind=AssetKind.SOURCE,
             files=files,
+            freshness=freshness,
         )
     )
 

@@ -1,109 +1,72 @@
-"""AssetHooks: tell hooks how each asset of a run ended, and the hooks of a job of assets how the run did."""
+"""AssetHooks: the hooks of a run of assets: told how each asset ended, and those of its job how the run did."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.logger import Logger
-from deltaworks.engine.definitions.ops.asset_job import AssetJob
-from deltaworks.engine.definitions.ops.hooks import Ending, Hook, RunEnded, StepEnded
+from deltaworks.engine.definitions.ops.hooks import Ending, Hook, StepEnded
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.capture import masking
-from deltaworks.engine.execution.given import describe
+from deltaworks.engine.execution.endings import ENDING_OF_RUN
+from deltaworks.engine.execution.events import Event
+from deltaworks.engine.execution.jobs.step_hooks import HookOutcome, HookTask, StepHooks, call_hook
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.resource_scope import ResourceScope, resource_scope
+from deltaworks.engine.execution.resource_scope import ResourceScope
+from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers.executor import ThreadExecutor
+from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.errors import RunError
 from deltaworks.io.ledger import RunStatus
 
-_LOG = logging.getLogger("deltaworks.execution")
-ENDINGS = {
-    RunStatus.SUCCESS: Ending.SUCCESS,
-    RunStatus.FAILURE: Ending.FAILURE,
-    RunStatus.CANCELED: Ending.CANCEL,
-}
 
+@dataclass(frozen=True, slots=True)
+class AssetHooks:
+    """The hooks of one run. They are called when it is over, one after the other."""
 
-def own_hooks(graph: AssetGraph, plan: Plan) -> dict[AssetKey, tuple[Hook, ...]]:
-    """Return the hooks that stand on the assets of a plan."""
-    return {key: hooks for key in plan.planned if (hooks := graph.nodes[key].asset.hooks)}
+    own: Mapping[str, tuple[Hook, ...]]
+    """Those that stand on assets, by the asset's key."""
+    of_job: tuple[Hook, ...]
+    asked: Mapping[Hook, Mapping[str, Resource]]
+    """The resources that they ask for, by argument."""
 
+    @classmethod
+    def of(cls, definitions: Definitions, graph: AssetGraph, plan: Plan, of_job: Sequence[Hook]) -> AssetHooks:
+        """Return the hooks on the assets of a plan, with those of the job that it is carried out for."""
+        own = {str(key): hooks for key in plan.planned if (hooks := graph.nodes[key].asset.hooks)}
+        every = dict.fromkeys((*of_job, *(hook for hooks in own.values() for hook in hooks)))
+        return cls(own, tuple(of_job), definitions.hook_resources(every))
 
-def call_own_hooks(
-    hooks: Mapping[AssetKey, tuple[Hook, ...]],
-    asked: Mapping[Hook, Mapping[str, Resource]],
-    plan: Plan,
-    report: RunReport,
-    scope: ResourceScope,
-    note: Callable[[str], None],
-) -> None:
-    """Call the hooks of assets whose run is over; `note` is told what goes wrong with them.
+    @property
+    def resources(self) -> Iterator[Resource]:
+        """What they ask for."""
+        return (each for given in self.asked.values() for each in given.values())
 
-    Args:
-        hooks: by asset.
-        asked: the resources that they ask for, by argument.
-        plan: what the run was to make.
-        report: how it ended.
-        scope: the resources of the run.
-        note: takes a sentence.
-    """
-    told = {each.step: each for each in ends_of(plan, report)}
-    for key, own in hooks.items():
-        for hook in own:
-            _call(hook, told[str(key)], asked[hook], scope, note)
+    def call(self, plan: Plan, report: RunReport, scope: ResourceScope, log: RunLog[Event], stop: Stop) -> RunReport:
+        """Call those that are told of such ends; return the report with the calls that nobody waits for any longer.
 
+        Args:
+            plan: what the run was to make, as it was decided last.
+            report: how it ended.
+            scope: its resources.
+            log: takes what they print, and what goes wrong with them, which changes nothing about the run.
+            stop: hooks of a canceled run have a moment.
+        """
+        if not self.asked:
+            return report
 
-def call_asset_hooks(
-    job: AssetJob,
-    definitions: Definitions,
-    plan: Plan,
-    report: RunReport,
-    partition: str | None,
-    environ: Mapping[str, str],
-    note: Callable[[str], None],
-) -> None:
-    """Call the hooks of a job whose run is over; `note` is told what goes wrong with them.
+        def call(task: HookTask) -> HookOutcome:
+            return call_hook(task, scope.arguments(self.asked[task.hook]))
 
-    Raises:
-        InvalidSettings: a resource of a hook lacks its environment variable.
-        RunError: a resource of a hook could not be made ready or put away.
-    """
-    asked = definitions.hook_resources(job.hooks)
-    failures = dict(reversed([(each.asset, each.error) for each in report.entry.failures]))
-    run = RunEnded(report.entry.run_id, job.name, ENDINGS[report.entry.status], failures, partition)
-    ended: tuple[StepEnded | RunEnded, ...] = (*ends_of(plan, report), run)
-    with resource_scope((each for wanted in asked.values() for each in wanted.values()), environ) as scope:
-        for hook in job.hooks:
-            for told in ended:
-                _call(hook, told, asked[hook], scope, note)
-
-
-def _call(
-    hook: Hook,
-    told: StepEnded | RunEnded,
-    asked: Mapping[str, Resource],
-    scope: ResourceScope,
-    note: Callable[[str], None],
-) -> None:
-    """Call a hook, if it is told of such an end."""
-    if hook.ending is not told.ending or hook.subject is not type(told):
-        return
-    subject = told.step if isinstance(told, StepEnded) else told.job
-    try:
-        arguments = {argument: scope.of(resource) for argument, resource in asked.items()}
-        logger = {} if hook.logger is None else {hook.logger: Logger(subject)}
-        with masking(scope.masked):
-            hook.function(**{hook.argument: told}, **arguments, **logger)
-    except RunError as error:
-        note(f"hook {hook.name!r} ({hook.where}): {error}")
-    except Exception as error:  # noqa: BLE001 - a hook changes nothing about what it is told of
-        scope.secrets.scrub(error)
-        _LOG.debug("hook %s raised", hook.name, exc_info=True)
-        note(f"hook {hook.name!r} ({hook.where}): {scope.masked(describe(error, hook.where.file))}")
+        entry = report.entry
+        executor = ThreadExecutor(log.capturing(call), workers=1)
+        hooks = StepHooks((entry.run_id, entry.job, entry.job_partition), self.of_job, executor, log.tell)
+        for each in ends_of(plan, report):
+            hooks.step_ended(self.own.get(each.step, ()), each.step, each.ending, each.reason)
+        failures = dict(reversed([(each.asset, each.error) for each in entry.failures]))
+        left = hooks.run_ended(ENDING_OF_RUN[entry.status], failures, stop)
+        return replace(report, left_calls=report.left_calls + left)
 
 
 def ends_of(plan: Plan, report: RunReport) -> Iterator[StepEnded]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ class AssetResources:
         Raises:
             RunError: a resource could not be made ready.
         """
-        return {argument: self.scope.of(resource) for argument, resource in self.asked.get(key, {}).items()}
+        return self.scope.arguments(self.asked.get(key))
 
     def masked(self, text: str) -> str:
         """Return a text without secrets."""
@@ -59,7 +59,7 @@ class AssetResources:
 def resources_of(
     definitions: Definitions, nodes: Iterable[Node], environ: Mapping[str, str], others: Iterable[Resource] = ()
 ) -> AssetResources:
-    """Return what assets, their checks and the views that they read ask for; whoever asks has to close the scope.
+    """Return what assets, their checks and the views that they read ask for; whoever asks has to open the scope.
 
     Args:
         definitions: the resources.
@@ -85,19 +85,20 @@ def resources_of(
 
 @contextmanager
 def asset_resources(
-    definitions: Definitions, nodes: Iterable[Node], environ: Mapping[str, str]
+    definitions: Definitions,
+    nodes: Iterable[Node],
+    environ: Mapping[str, str],
+    note: Callable[[str], None] | None = None,
 ) -> Generator[AssetResources]:
-    """Put what assets ask for away in the end; see `resources_of`.
+    """Put what assets ask for away in the end; see `resources_of`, and `ResourceScope.opened` about `note`.
 
     Raises:
         InvalidSettings: a variable is not set, or a value does not fit.
         RunError: a resource could not be put away.
     """
     resources = resources_of(definitions, nodes, environ)
-    try:
+    with resources.scope.opened(note):
         yield resources
-    finally:
-        resources.scope.close()
 
 
 NO_RESOURCES = AssetResources({}, ResourceScope((), {}))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.again import Again
 from deltaworks.engine.execution.decide import Decision, Question
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import PartitionSkipped
@@ -22,16 +23,16 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Only, Plan, Step
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, read_runs, write_run
+from deltaworks.io.attempts import take_attempt
+from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, write_run
 from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
+from deltaworks.io.run_lookup import look_up_run
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
 from deltaworks.io.scan import refuse_removed_files
 from deltaworks.io.stop_request import forget_stop_requests
-from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-
-FOLDER = f"{ENGINE_FOLDER}/claims/attempts"
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -70,7 +71,7 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
     """Return the entry of the next attempt of a run, which no other process gets; of the first one if it is new.
 
     Raises:
-        RequestError: the run still goes on, or the id is none.
+        RequestError: the run goes on or is being begun by another process, or the id is none.
         StorageError: the lake cannot be written.
     """
     if not _RUN_ID.fullmatch(run_id):
@@ -78,17 +79,13 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
             f"{run_id!r} cannot be a run's id: use up to 100 letters, digits, dots, dashes and underscores, beginning "
             "with a letter or digit."
         )
-    fresh = replace(begin_entry(command, now), run_id=run_id, attempt_started_at=now.isoformat())
-    run = next((each for each in read_runs(store) if each.run_id == run_id), None)
-    if run is not None and not run.status_at(now).is_over:
-        raise RequestError(
-            f"Run {run_id} still goes on ({run.status} on {run.host}, process {run.pid}); `deltaworks runs cancel "
-            f"{run_id}` stops it."
-        )
-    number = 1 if run is None else run.attempt + 1
-    while not store.put_new(f"{FOLDER}/{run_id}/{number:04d}.json", b""):
-        number += 1
+    run = _latest_attempt(store, run_id, now)
+    first = 1 if run is None else run.attempt + 1
+    number = take_attempt(store, run_id, first)
+    if number != first:
+        run = _latest_attempt(store, run_id, now)  # what others began meanwhile may be over, too
     forget_stop_requests(store, run_id)  # of an attempt that died before it saw them
+    fresh = replace(begin_entry(command, now), run_id=run_id, attempt_started_at=now.isoformat())
     if run is None:
         return replace(fresh, attempt=number)
     before = Attempt(
@@ -107,6 +104,10 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
         started_at=run.started_at,
         attempt=number,
         tags=run.tags,
+        priority=run.priority,
+        executor=run.executor,
+        workers=run.workers,
+        memory_mb=run.memory_mb,
         job=run.job,
         job_partition=run.job_partition,
         config=run.config,
@@ -114,6 +115,21 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
         failures=run.failures,
         earlier=(*run.earlier, before),
     )
+
+
+def _latest_attempt(store: Store, run_id: str, now: dt.datetime) -> RunEntry | None:
+    """Return the entry of a run whose latest attempt is over; none: nobody has begun it.
+
+    Raises:
+        RequestError: it goes on.
+    """
+    run = look_up_run(store, run_id)
+    if run is not None and not run.status_at(now).is_over:
+        raise RequestError(
+            f"Run {run_id} still goes on ({run.status} on {run.host}, process {run.pid}); `deltaworks runs cancel "
+            f"{run_id}` stops it."
+        )
+    return run
 
 
 def end_with_nothing_left(store: Store, entry: RunEntry, now: dt.datetime, *, has_failed: bool) -> None:
@@ -174,6 +190,17 @@ def decide_retry(graph: AssetGraph, store: Store, run: RunEntry, *, latest: bool
     question = Question(Request(asked), replace(seen, tables=tables))
     decided = Decision(question, Plan(steps, (), in_order, frozenset({Only.ALL})))
     return Retry(decided, count, tuple(others))
+
+
+def decide_retry_again(graph: AssetGraph, store: Store, run: RunEntry, before: Retry, *, latest: bool = False) -> Again:
+    """Decide anew what is left of a run, after its attempt has waited for others; see `decide_retry`.
+
+    It reads what it was to read before it waited.
+    """
+    left = decide_retry(graph, store, run, latest=latest)
+    told = {(each.asset, each.key) for each in before.made_by_others}
+    new = tuple(each for each in left.made_by_others if (each.asset, each.key) not in told)
+    return Again(left.decision.plan, left.decision.asked.observation.tables, new)
 
 
 def made_by(node: Node, table: Table, run_id: str, since: PlannedTable | None = None) -> PartitionSet:

@@ -81,7 +81,6 @@ class Checker:
         except DeltaworksError as error:
             return _not_judged(check, masked(str(error).removeprefix(f"{where}: ")))
         except (Exception, SystemExit, pl.exceptions.PanicException) as error:  # noqa: BLE001 - authors' code raises anything
-            self.resources.secrets.scrub(error)
             _LOG.debug("%s raised", where, exc_info=True)
             return _not_judged(check, masked(describe(error, check.where.file)))
 

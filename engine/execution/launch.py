@@ -3,45 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.execution.again import DecideAgain, decide_again
 from deltaworks.engine.execution.agenda import Call
-from deltaworks.engine.execution.asset_hooks import call_own_hooks, own_hooks
+from deltaworks.engine.execution.asset_hooks import AssetHooks
 from deltaworks.engine.execution.attempt import keep_plan
-from deltaworks.engine.execution.capture import capturing
 from deltaworks.engine.execution.checking import Checker
+from deltaworks.engine.execution.desk import Desk
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.events import Event, EventSink, PartitionSkipped, RunEnded, RunNoted
+from deltaworks.engine.execution.events import EventSink, PartitionSkipped, RunEnded, RunNoted
 from deltaworks.engine.execution.fit import verify_fit, verify_upstreams
 from deltaworks.engine.execution.opening import keep_what_is_read
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.run import Run
-from deltaworks.engine.execution.run_log import RunLog
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.swap import Swap
-from deltaworks.engine.execution.turn import await_turn, turn
-from deltaworks.engine.execution.workers import Workers, stager_of, start
+from deltaworks.engine.execution.turn import NO_TURN, await_turn, turn
+from deltaworks.engine.execution.workers.capture import capturing
+from deltaworks.engine.execution.workers.run_log import RunLog
+from deltaworks.engine.execution.workers.workers import Workers, stager_of, start
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.errors import RunError, StorageError
+from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
-from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -67,6 +67,8 @@ def launch(
     again: DecideAgain | None = None,
     config: Sequence[ConfigLayer] = (),
     job_config: Sequence[ConfigLayer] = (),
+    job_hooks: Sequence[Hook] = (),
+    desk: Desk | None = None,
 ) -> RunReport:
     """Carry out a plan.
 
@@ -90,6 +92,8 @@ def launch(
         again: decides anew when the run has waited for others; none: what of the plan is asked for still.
         config: what its assets are given, beside what an earlier attempt was; later ones override earlier ones.
         job_config: what its job gives them; what an earlier attempt was given overrides it.
+        job_hooks: what its job tells how assets and the run ended, beside the hooks of the assets.
+        desk: where the run is written down; none: in the lake.
 
     Raises:
         TableMismatch: a table is not what its asset makes, or what its readers rely on; nothing was written.
@@ -103,10 +107,8 @@ def launch(
     entry = entry or begin_entry(command, now())
     before = ConfigLayer(f"run {entry.run_id}", entry.config)
     entry = replace(entry, config=resolve_asset_config(graph, plan.planned, (*job_config, before, *config)))
-    hooks = own_hooks(graph, plan)
-    asked_by_hooks = definitions.hook_resources(hook for own in hooks.values() for hook in own)
-    others = [each for given in asked_by_hooks.values() for each in given.values()]
-    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config, others=others)
+    hooks = AssetHooks.of(definitions, graph, plan, job_hooks)
+    stager = stager_of(definitions, graph, store, tuple(plan.planned), environ, entry.config, others=hooks.resources)
     stager = replace(stager, file_bytes=chosen.file_bytes)
     readers = [each for key in plan.planned for each in readers_of(graph.nodes[key])]
     for key in plan.planned if swap is None else ():
@@ -115,54 +117,59 @@ def launch(
         verify_upstreams(graph, reader, tables)
     for key in {edge.upstream for reader in readers for edge in reader.upstream}:
         keep_what_is_read(tables[key])
-    log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, stager.resources.secrets, tell)
+    desk = desk or Desk.in_lake(store, entry)
+    log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
-    write_run(store, replace(entry, status=RunStatus.QUEUED))
+    keeps_plan = not (entry.earlier or desk.is_part)  # later attempts go on with what the first one was to make
+    desk.queue(entry)
+    own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        with turn(store, graph, entry, plan, sharing or Sharing()) as waiting, capturing():
+        if keeps_plan:
+            keep_plan(graph, store, entry.run_id, plan, tables)
+        with stager.resources.scope.opened(log.note), own_turn as waiting, capturing():
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, asked):
-                    return _unbegun(store, plan, entry, now, asked, log.tell)
+                    report = _unbegun(store, plan, entry, now, asked, log.tell)
+                    return hooks.call(plan, report, stager.resources.scope, log, asked)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-            if entry.attempt == 1:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if keeps_plan:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-            pools: Pools[Call] = Pools(
-                store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
-            )
+            pools = _pools(store, graph, plan, entry, sharing or Sharing())
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
-            run = Run(graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most)
+            run = Run(
+                graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most, desk
+            )
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)
-            still = {key: own for key, own in hooks.items() if key in plan.planned}
-            call_own_hooks(still, asked_by_hooks, plan, report, stager.resources.scope, log.note)
+            report = hooks.call(plan, report, stager.resources.scope, log, asked)
     except BaseException:
-        _end_unbegun(store, entry, now)
+        if not desk.is_part:
+            _end_unbegun(store, entry, now)
         raise
     finally:
-        _put_away(stager, log)
         log.flush()
-    for key in plan.planned:
-        save_index_if_due(tables[key])
-        try:
-            checkpoint_if_due(tables[key])
-        except StorageError as error:
-            # The run is over and its commits stand; a checkpoint only spares other readers work.
-            tell(RunNoted(f"no checkpoint was written: {error}"))
+    _care_for(map(tables.__getitem__, plan.planned), tell)
     return report
 
 
-def _put_away(stager: Stager, log: RunLog[Event]) -> None:
-    """Put away the resources of a run that is over; what it committed stands, whatever they say."""
-    try:
-        stager.resources.scope.close()
-    except RunError as error:
-        log.tell(RunNoted(str(error)))
+def _care_for(tables: Iterable[Table], tell: EventSink) -> None:
+    """Spare others work with what was committed: they read an index, and a checkpoint."""
+    for table in tables:
+        save_index_if_due(table)
+        try:
+            checkpoint_if_due(table)
+        except StorageError as error:  # the run is over and its commits stand
+            tell(RunNoted(f"no checkpoint was written: {error}"))
+
+
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing) -> Pools[Call]:
+    in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values())
 
 
 def _unbegun(

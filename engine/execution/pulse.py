@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event as Flag
 from threading import Thread
 from types import TracebackType
@@ -19,7 +20,7 @@ from deltaworks.io.stop_request import find_stop_request
 from deltaworks.io.store import Store
 
 HEARTBEAT_S = 5.0
-"""How often a run writes its entry, which shows how far it is."""
+"""How often a run writes its entry, which shows how far it is, though it has come no further."""
 
 LOOK_S = 1.0
 """How often it looks whether it is asked to stop."""
@@ -36,6 +37,8 @@ class Pulse:
         stop: Stop,
         tell: Callable[[RunNoted], None],
         also: Callable[[], None] = lambda: None,
+        mark: Callable[[], int] = lambda: 0,
+        write: Callable[[RunEntry], None] | None = None,
     ) -> None:
         """Make a pulse.
 
@@ -46,9 +49,12 @@ class Pulse:
             stop: is told what somebody asks of the run.
             tell: receives what goes wrong.
             also: what else is done every second.
+            mark: tells by another number that the run has come further, which is written within a second.
+            write: writes the entry down; none: into the ledger.
         """
         self._store, self._run_id, self._entry = store, run_id, entry
-        self._stop, self._tell, self._also = stop, tell, also
+        self._stop, self._tell, self._also, self._mark = stop, tell, also, mark
+        self._write = write or partial(write_run, store)
         self._is_over = Flag()
         self._thread = Thread(target=self._beat, name=f"deltaworks-pulse-{run_id}", daemon=True)
 
@@ -63,14 +69,15 @@ class Pulse:
         self._thread.join()
 
     def _beat(self) -> None:
-        beaten_s, last_problem = time.monotonic(), ""
+        beaten_s, marked, last_problem = time.monotonic(), self._mark(), ""
         while not self._is_over.wait(LOOK_S):
             try:
                 if not self._stop.is_urgent:
                     self._look()
-                if time.monotonic() - beaten_s >= HEARTBEAT_S:
-                    beaten_s = time.monotonic()
-                    write_run(self._store, self._entry())
+                mark = self._mark()
+                if mark != marked or time.monotonic() - beaten_s >= HEARTBEAT_S:
+                    beaten_s, marked = time.monotonic(), mark
+                    self._write(self._entry())
                 self._also()
             except StorageError as error:
                 # What is committed stands, whether or not the ledger can say so; the next beat may get through.

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+import traceback
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from threading import RLock
+from typing import Any
 
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.definitions.resources import Resource, with_fields
-from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.secret_values import SecretValues
-from deltaworks.errors import RunError
+from deltaworks.engine.execution.stop import GRACE_S
+from deltaworks.engine.execution.workers.capture import masking
+from deltaworks.errors import DeltaworksError, RunError
 
 
 class ResourceScope:
-    """Resources with their `EnvVar`s read. Threads share them: each is made ready by the first that asks for it.
-
-    What they print or log meanwhile, and when they are put away, is shown without secrets.
-    """
+    """Resources with their `EnvVar`s read. Threads share them: each is made ready by the first that asks for it."""
 
     def __init__(self, resources: Iterable[Resource], environ: Mapping[str, str]) -> None:
         """Read the variables of resources; none is made ready yet.
@@ -55,25 +56,57 @@ class ResourceScope:
                 raise RunError(f"resource {type(defined).__name__} was put away: the run is over")
             return self._entered(defined)
 
+    def arguments(self, asked: Mapping[str, Resource] | None) -> dict[str, Any]:
+        """Return what a function is given that asks for resources, by argument; see `of`."""
+        return {argument: self.of(resource) for argument, resource in asked.items()} if asked else {}
+
     def masked(self, text: str) -> str:
         """Return a text without secrets."""
         return self.secrets.masked(text)
 
-    def close(self) -> None:
-        """Put away what is ready, the last one first.
+    @contextmanager
+    def opened(self, note: Callable[[str], None] | None = None) -> Generator[None]:
+        """Put away at the end what was made ready, and keep secrets out of all that the process tells until then.
+
+        That is what it prints, what it logs, and the errors that get out of this.
+
+        Args:
+            note: is told what could not be put away; none: that is raised.
 
         Raises:
-            RunError: one could not be put away; the others were.
+            RunError: something could not be put away; or an error got out that says a secret by itself.
         """
-        with self._lock:
-            self._is_closed = True
-            self._ready = {}
+        with masking(self.masked) if self.secrets.stand_ins else nullcontext():
             try:
-                with masking(self.masked):
-                    self._stack.close()
+                try:
+                    yield
+                finally:
+                    self._put_away(note)
             except Exception as error:
-                self.secrets.scrub(error)
-                raise RunError(f"a resource could not be put away: {self.masked(_text(error))}") from error
+                shown = self.secrets.shown(error)
+                if shown is error:
+                    raise
+                alone = "".join(traceback.format_exception_only(error))  # its notes are in it
+                if isinstance(error, DeltaworksError) and self.masked(alone) == alone:
+                    raise error from shown
+                raise RunError(f"{type(error).__name__}: {self.masked(str(error))}") from shown
+
+    def _put_away(self, note: Callable[[str], None] | None) -> None:
+        """Put away what is ready, the last one first, and all of it whatever one of them raises."""
+        self._is_closed = True
+        problem, cause = "resources are not put away: one of them is being made ready still", None
+        if self._lock.acquire(timeout=GRACE_S):
+            problem, self._ready = "", {}
+            try:
+                self._stack.close()
+            except Exception as error:  # noqa: BLE001 - authors' code raises anything
+                problem, cause = f"a resource could not be put away: {self.masked(_text(error))}", error
+            finally:
+                self._lock.release()
+        if problem and note is None:
+            raise RunError(problem) from cause
+        if problem and note is not None:
+            note(problem)
 
     def _resolve(self, defined: Resource, environ: Mapping[str, str]) -> Resource:
         """Read the variables of a resource, after those of the resources in its fields, each once."""
@@ -90,29 +123,22 @@ class ResourceScope:
         inner = {name: self._entered(each) for name, each in _inner(defined).items()}
         resource = with_fields(self._resolved[id(defined)], inner)
         try:
-            with masking(self.masked):
-                self._ready[id(defined)] = self._stack.enter_context(resource.for_run())
+            self._ready[id(defined)] = self._stack.enter_context(resource.for_run())
         except Exception as error:
-            self.secrets.scrub(error)
             whose = f"resource {type(resource).__name__} could not be made ready"
-            raise RunError(f"{whose}: {self.masked(_text(error))}") from error
+            raise RunError(f"{whose}: {self.masked(_text(error))}", names=error_names(error)) from error
         return self._ready[id(defined)]
 
 
 @contextmanager
 def resource_scope(resources: Iterable[Resource], environ: Mapping[str, str]) -> Generator[ResourceScope]:
-    """Read the variables of resources, make each ready, and put all away at the end, the last one first.
+    """Read the variables of resources, and put away at the end what was made ready of them; see `ResourceScope.opened`.
 
     Raises:
         InvalidSettings: a variable is not set, or a value does not fit.
-        RunError: a resource raised when it was made ready, or put away.
     """
-    defined = list(resources)
-    scope = ResourceScope(defined, environ)
-    with ExitStack() as stack:
-        stack.callback(scope.close)
-        for resource in defined:
-            scope.of(resource)
+    scope = ResourceScope(resources, environ)
+    with scope.opened():
         yield scope
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.definitions.resources import Resource
+from deltaworks.errors import RunError
 
 SHORTEST = 4
 """A shorter value would be found in half of all words."""
@@ -34,13 +37,18 @@ class SecretValues:
             text = text.replace(value, shown)
         return text
 
-    def scrub(self, error: BaseException) -> None:
-        """Take the secrets out of what an exception says, and those that led to it, before a traceback shows them."""
-        seen: set[int] = set()
-        while self.stand_ins and id(error) not in seen:
-            seen.add(id(error))
-            error.args = tuple(self.masked(each) if isinstance(each, str) else each for each in error.args)
-            error = error.__cause__ or error.__context__ or error
+    def shown(self, error: BaseException) -> BaseException:
+        """Return what a traceback may show of an exception and of all that led to it: itself, if it holds no secret."""
+        text = "".join(traceback.format_exception(error))
+        masked = self.masked(text)
+        return error if masked == text else HiddenError(masked, names=error_names(error))
+
+
+class HiddenError(RunError):
+    """Stands for an exception whose traceback holds a secret: it says that traceback without, and no more.
+
+    Retry policies know it by the names of the exception.
+    """
 
 
 def _parts(value: str) -> Iterator[str]:

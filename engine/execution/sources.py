@@ -125,7 +125,6 @@ def observe_sources(
     Raises:
         TableMismatch: a source's table cannot keep what is observed; nothing was written.
         InvalidSettings: a resource lacks its environment variable; nothing was written.
-        RunError: a resource could not be put away.
         StorageError: the lake cannot be written.
     """
     nodes = [graph.nodes[key] for key in sources]
@@ -136,7 +135,7 @@ def observe_sources(
         verify_observed(table, _schema(node), node.scheme)
     entry = begin_entry(command, now(), Kind.OBSERVE)
     found: list[Observed] = []
-    with asset_resources(definitions, nodes, environ) as resources:
+    with asset_resources(definitions, nodes, environ, lambda problem: tell(RunNoted(problem))) as resources:
         for number, (node, table) in enumerate(zip(nodes, tables, strict=True), start=1):
             staging = Staging(store, table.name, entry.run_id, number)
             found.append(_observe(node, table, resources, staging, entry, now))

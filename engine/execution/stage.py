@@ -19,7 +19,6 @@ from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.call import Call, Configs, ContractKey, Result, call_function, call_together, guard
-from deltaworks.engine.execution.capture import masking
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Produced, describe
@@ -71,8 +70,7 @@ class Stager:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         if task.when is When.AFTER:
             return self._check(call)
-        with masking(self.resources.masked):
-            return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config))
+        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config))
 
     def _stage_together(self, task: Task) -> Outcome:
         """Carry out a task and those that share its call."""
@@ -81,9 +79,8 @@ class Stager:
         if stranger is not None:
             outcomes = [Outcome(call.task, failures=dict.fromkeys(task.ordinals, stranger)) for call in calls]
         else:
-            with masking(self.resources.masked):
-                made = call_together(calls, self.store, self.resources, self.config)
-                outcomes = [self.stage_rows(call, partial(made.output, call)) for call in calls]
+            made = call_together(calls, self.store, self.resources, self.config)
+            outcomes = [self.stage_rows(call, partial(made.output, call)) for call in calls]
         return replace(outcomes[0], others=tuple(outcomes[1:]))
 
     def stage_rows(self, call: Call, make: Callable[[], Produced]) -> Outcome:
@@ -105,11 +102,9 @@ class Stager:
         except ValidationFailed as error:
             reason, may_pass_later = str(error), False
         except DeltaworksError as error:
-            self.resources.secrets.scrub(error)
             _LOG.debug("%s failed", call.where, exc_info=True)
             reason, may_pass_later, names = str(error), True, error_names(error.__cause__ or error)
         except Exception as error:  # noqa: BLE001 - whatever a user's plan raises belongs to this task alone
-            self.resources.secrets.scrub(error)
             _LOG.debug("%s failed", call.where, exc_info=True)
             refusal = disk_refusal(error)
             reason = f"{call.where}: {refusal or describe(error, call.node.asset.where.file)}"

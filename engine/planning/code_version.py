@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
+from deltaworks.engine.definitions.foreign import CodeParts
 from deltaworks.engine.definitions.mappings.declared import PartitionMapping, functions_of
 from deltaworks.engine.planning.opaque import described
 from deltaworks.engine.planning.own import Own
@@ -39,16 +40,25 @@ def code_version(asset: Asset[..., Any], mappings: Mapping[str, PartitionMapping
     """
     if asset.code_version is not None:
         return f"override:{asset.code_version}"
+    if asset.foreign is not None and isinstance(asset.foreign.code, str):
+        return asset.foreign.code
+    parts = code_parts(asset) if asset.foreign is None else asset.foreign.code
+    assert isinstance(parts, CodeParts), "what is no code version are its parts"
     columns = ", ".join(column.name for column in asset.partition_columns)
-    parts = [
-        *_reach(asset).parts,
+    found = [
+        *parts.reach,
         *(f"input {each.argument} {each.key} {mappings[each.argument]!r}" for each in asset.signature.upstreams),
         f"partitions {asset.partitions.scheme} by {columns or None}",
         *_output(asset),
-        *(f"column {text}" for text in (() if asset.model is None else columns_of(asset.model))),
+        *parts.columns,
     ]
-    rules = _rules(asset)
-    return f"{SCHEME}:{_digest(parts)[:16]}" + (f".{_digest(rules)[:8]}" if rules else "")
+    return f"{SCHEME}:{_digest(found)[:16]}" + (f".{_digest(parts.rules)[:8]}" if parts.rules else "")
+
+
+def code_parts(asset: Asset[..., Any]) -> CodeParts:
+    """Return what the code version of an asset is made of that only its code tells."""
+    columns = () if asset.model is None else columns_of(asset.model)
+    return CodeParts(tuple(_reach(asset).parts), tuple(f"column {text}" for text in columns), tuple(_rules(asset)))
 
 
 def _output(asset: Asset[..., Any]) -> list[str]:

@@ -32,7 +32,8 @@ def is_rehearsable(node: Node) -> bool:
 
 def _is_lazy(node: Node) -> bool:
     lazy = all(edge.argument.frame.is_lazy for edge in node.reads)
-    return lazy and not node.asset.signature.resources and node.asset.graph is None
+    has_code = node.asset.graph is None and node.asset.foreign is None
+    return lazy and has_code and not node.asset.signature.resources
 
 
 def partition_texts(node: Node, first: int, last: int) -> Iterator[str]:

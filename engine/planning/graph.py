@@ -151,10 +151,11 @@ class Node:
         """The code version: what the partitions made by this definition are recorded with; none if no code makes it."""
         if not self.asset.kind.has_code:
             return None
-        return with_views(self._own_code, {str(key): view._own_code for key, view in self.views.items()})
+        return with_views(self.own_code, {str(key): view.own_code for key, view in self.views.items()})
 
     @cached_property
-    def _own_code(self) -> str:
+    def own_code(self) -> str:
+        """The code version without those of the views that it reads."""
         return code_version(self.asset, {edge.argument.argument: edge.mapping for edge in self.reads})
 
     @cached_property
@@ -185,6 +186,8 @@ class AssetGraph:
     """Those that have tables, in an order in which every asset comes after its upstreams."""
     views: Mapping[AssetKey, Node] = field(default_factory=dict[AssetKey, Node])
     """Those that are computed when they are read, in the same order."""
+    scope: frozenset[AssetKey] | None = None
+    """What selections choose from; none: all of them."""
 
     @cached_property
     def every(self) -> Mapping[AssetKey, Node]:

@@ -54,9 +54,9 @@ def select(
 def select_every(
     graph: AssetGraph, arguments: Sequence[str], status: Callable[[], LakeStatus] | None = None
 ) -> tuple[AssetKey, ...]:
-    """Return the selected assets and views, upstreams first; see `select`."""
+    """Return the selected assets and views, upstreams first; see `select`. Without arguments, the graph's scope is."""
     if not arguments:
-        return tuple(graph.every)
+        return tuple(key for key in graph.every if graph.scope is None or key in graph.scope)
     expressions = [parse(argument) for argument in arguments]
     chosen = _Meaning(graph, status).of(Or(tuple(expressions)))
     return tuple(key for key in graph.every if key in chosen)

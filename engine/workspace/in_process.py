@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from threading import Event as Flag
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.ops.hooks import Hook
+from deltaworks.engine.execution.events import RunNoted
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.report import RunReport
@@ -21,6 +24,8 @@ from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RunError
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.store import Store
+
+_LOG = logging.getLogger("deltaworks.workspace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,12 @@ class Made:
             raise RunError(f"run {entry.run_id} was {entry.reason or 'canceled'}; what it committed stays")
 
 
+def tell_notes(event: object) -> None:
+    """Log what of a run somebody may want to mend; nobody watches the rest in this process."""
+    if isinstance(event, RunNoted):
+        _LOG.warning("%s", event.note)
+
+
 def make(
     definitions: Definitions,
     graph: AssetGraph,
@@ -58,6 +69,7 @@ def make(
     now: Callable[[], dt.datetime],
     config: Sequence[ConfigLayer] = (),
     only: frozenset[Only] = frozenset({Only.ALL}),
+    job_hooks: Sequence[Hook] = (),
 ) -> Made:
     """Make what is asked for, after the sources above it were observed.
 
@@ -71,6 +83,7 @@ def make(
         now: the clock.
         config: of the assets; later layers override earlier ones.
         only: the statuses that are made; all of them unless it says otherwise.
+        job_hooks: those of the job that it is a run of.
 
     Raises:
         DeltaworksError: the definitions or the request are wrong; nothing was run.
@@ -84,7 +97,7 @@ def make(
         command=entry.command,
         environ=os.environ,
         now=now,
-        tell=lambda _: None,
+        tell=tell_notes,
     )
     observation = observe(graph, store)
     decided = plan(graph, observation.status, asked, only, seen.faults)
@@ -98,10 +111,11 @@ def make(
         command=entry.command,
         environ=os.environ,
         now=now,
-        tell=lambda _: None,
+        tell=tell_notes,
         stop=Flag(),
         entry=entry,
         config=config,
+        job_hooks=job_hooks,
     )
     faults = [(str(key), None, error) for key, error in {**seen.faults, **observation.faults}.items()]
     failures = (*faults, *((each.asset, each.partition, each.error) for each in report.entry.failures))

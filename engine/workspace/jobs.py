@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,12 +21,13 @@ from deltaworks.engine.definitions.ops.job_result import JobResult, StepResult
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, resolve
 from deltaworks.engine.definitions.resources import Resource
-from deltaworks.engine.execution.asset_hooks import ENDINGS, call_asset_hooks, ends_of
+from deltaworks.engine.execution.asset_hooks import ends_of
+from deltaworks.engine.execution.endings import ENDING_OF_RUN
 from deltaworks.engine.execution.entry import begin_entry
-from deltaworks.engine.execution.job_launch import JobRequest, launch_job
+from deltaworks.engine.execution.jobs.job_launch import JobRequest, launch_job
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.stop import Stop
-from deltaworks.engine.execution.workers import Workers
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.asset_config import resolve_asset_config
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
@@ -37,12 +37,10 @@ from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.in_process import make
+from deltaworks.engine.workspace.in_process import make, tell_notes
 from deltaworks.engine.workspace.project import Project
 from deltaworks.errors import RequestError, RunError, did_you_mean
 from deltaworks.io.store import Store
-
-_LOG = logging.getLogger("deltaworks")
 
 
 def execute_in_process(
@@ -55,19 +53,20 @@ def execute_in_process(
     assets: Sequence[Asset[..., Any]],
     workers: int,
     retry_of: str | None,
+    now: Callable[[], dt.datetime] | None,
     raise_on_failure: bool,
 ) -> JobResult:
     """Run a job of ops in this process; see `Job.execute_in_process`."""
     definitions = Definitions(assets, resources, jobs=[job])
-    store, now = None if lake is None else Store.at(str(lake)), _now()
+    store, clock = None if lake is None else Store.at(str(lake)), now or _now
     keys: DynamicKeys = {}
     if store is not None:
         refuse_own_tables(definitions, store)
         keys = read_dynamic_keys(definitions, store)
-    graph = build_graph(definitions, now, keys)
+    graph = build_graph(definitions, clock(), keys)
     request = JobRequest(
         job,
-        resolve(job.partitions, keys).until(now),
+        resolve(job.partitions, keys).until(clock()),
         partition,
         [ConfigLayer("config=", config)],
         retry_of,
@@ -80,8 +79,8 @@ def execute_in_process(
         store,
         command=f"{job.name}.execute_in_process",
         environ=os.environ,
-        now=_now,
-        tell=lambda _: None,
+        now=clock,
+        tell=tell_notes,
         stop=Stop(),
     )
     if raise_on_failure and result.failures:
@@ -125,15 +124,25 @@ def execute_assets_in_process(
         tags=tuple(f"{name}={value}" for name, value in job.tags.items()),
     )
     only = DEFAULT_ONLY if job.skip_fresh else frozenset({Only.ALL})
-    made = make(definitions, graph, store, asked, entry=entry, workers=workers, now=clock, config=layers, only=only)
-    call_asset_hooks(job, definitions, made.plan, made.report, key, os.environ, _LOG.warning)
+    made = make(
+        definitions,
+        graph,
+        store,
+        asked,
+        entry=entry,
+        workers=workers,
+        now=clock,
+        config=layers,
+        only=only,
+        job_hooks=job.hooks,
+    )
     if raise_on_failure:
         made.refuse_failures()
     steps = {
         each.step: StepResult(each.ending, each.reason, tries=0 if each.ending is Ending.SKIP else 1)
         for each in ends_of(made.plan, made.report)
     }
-    return JobResult(made.report.entry.run_id, job.name, ENDINGS[made.report.entry.status], steps, {})
+    return JobResult(made.report.entry.run_id, job.name, ENDING_OF_RUN[made.report.entry.status], steps, {})
 
 
 def find_job(definitions: Definitions, name: str) -> AnyJob:
@@ -165,7 +174,7 @@ def with_retry(project: Project, job: AssetJob, now: dt.datetime) -> Project:
 def _retried(old: Definitions, job: AssetJob) -> Definitions:
     if job.retry is None:
         return old
-    assets = [replace(each, retry=job.retry) if not each.retry.max_retries else each for each in old.assets]
+    assets = [replace(each, retry=job.retry) if each.retry is None else each for each in old.assets]
     return Definitions(assets, old.resources, old.checks, old.jobs.values())
 
 

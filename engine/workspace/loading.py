@@ -67,10 +67,13 @@ def _loaded(name: str, run: Callable[[], ModuleType]) -> Definitions:
     with collecting() as defined:
         module = _imported(name, run)
     units = [value for value in vars(module).values() if isinstance(value, Definitions)]
-    if len(units) > 1:
-        raise InvalidDefinition(f"module {name!r} has {len(units)} Definitions; join them with Definitions.merge")
+    if sum(not unit.repositories for unit in units) > 1:
+        raise InvalidDefinition(
+            f"module {name!r} has {len(units)} Definitions; join them with Definitions.merge, or give each of them a "
+            "name with @repository"
+        )
     if units:
-        return units[0]
+        return Definitions.merge(*units)
     definitions = Definitions.from_module(module)
     _refuse_hidden(definitions, [asset for asset in defined.assets if asset.function.__module__ == module.__name__])
     _refuse_lost(definitions, [check for check in defined.checks if check.module == module.__name__])

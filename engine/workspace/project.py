@@ -4,23 +4,48 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.ops.hooks import Hook
+from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
+from deltaworks.engine.execution.again import DecideAgain
+from deltaworks.engine.execution.events import EventSink, PartitionSkipped
+from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.opening import refuse_own_tables
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.sources import Observations, observe_sources
+from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.job_config import ConfigLayer
+from deltaworks.engine.planning.lineage import Lineage, column_lineage
+from deltaworks.engine.planning.plan import Plan
 from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
-from deltaworks.engine.workspace.settings import ExecutorSettings, Settings, find_settings, resolve
-from deltaworks.errors import InvalidDefinition, InvalidSettings
+from deltaworks.engine.workspace.locations.across import launch_across
+from deltaworks.engine.workspace.locations.handing import observe_across, surroundings
+from deltaworks.engine.workspace.locations.handover import Handover, take_over
+from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
+from deltaworks.engine.workspace.locations.parts import PartRecipe
+from deltaworks.engine.workspace.locations.proving import prove_across, trace_across
+from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
+from deltaworks.engine.workspace.proof import Proof, prove
+from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
+from deltaworks.engine.workspace.settings_file import ExecutorSettings
+from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
+from deltaworks.io.ledger import RunEntry
 from deltaworks.io.store import Store
+from deltaworks.io.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +90,145 @@ class Project:
     graph: AssetGraph
     store: Store
     executor: ExecutorSettings
-    recipe: Recipe
+    recipe: Recipe | PartRecipe
     sharing: Sharing
+    workspace: Workspace | None = None
+    """The code locations that the definitions are of, which have no code here then; none: this process has the code."""
+    problems: tuple[DefinitionError, ...] = ()
+    """Why some of what code locations define was left out, and why some of them are not loaded."""
+
+    def carry_out(
+        self,
+        tables: Mapping[AssetKey, Table],
+        plan: Plan,
+        *,
+        workers: Workers,
+        now: Callable[[], dt.datetime],
+        tell: EventSink,
+        stop: Stop,
+        entry: RunEntry,
+        skipped: Sequence[PartitionSkipped] = (),
+        again: DecideAgain | None = None,
+        config: Sequence[ConfigLayer] = (),
+        job_config: Sequence[ConfigLayer] = (),
+        job_hooks: Sequence[Hook] = (),
+    ) -> RunReport:
+        """Carry out a plan, where the code of its assets is; see `launch` and `launch_across`."""
+        if self.workspace is not None:
+            return launch_across(
+                self.workspace,
+                self.graph,
+                self.store,
+                tables,
+                plan,
+                workers=workers,
+                keys=self.recipe.keys,
+                started=self.recipe.now,
+                now=now,
+                tell=tell,
+                stop=stop,
+                entry=entry,
+                skipped=skipped,
+                sharing=self.sharing,
+                again=again,
+                config=config,
+                job_config=job_config,
+            )
+        return launch(
+            self.definitions,
+            self.graph,
+            self.store,
+            tables,
+            plan,
+            workers=workers,
+            command=entry.command,
+            environ=os.environ,
+            now=now,
+            tell=tell,
+            stop=stop,
+            entry=entry,
+            skipped=skipped,
+            sharing=self.sharing,
+            again=again,
+            config=config,
+            job_config=job_config,
+            job_hooks=job_hooks,
+        )
+
+    def observe(
+        self, sources: Sequence[AssetKey], *, command: str, now: Callable[[], dt.datetime], tell: EventSink
+    ) -> Observations:
+        """Observe sources, where their code is; see `observe_sources` and `observe_across`."""
+        if self.workspace is not None:
+            return observe_across(
+                self.workspace,
+                self.graph,
+                self.store,
+                sources,
+                command=command,
+                now=self.recipe.now,
+                keys=self.recipe.keys,
+                tell=tell,
+            )
+        return observe_sources(
+            self.definitions,
+            self.graph,
+            self.store,
+            sources,
+            command=command,
+            environ=os.environ,
+            now=now,
+            tell=tell,
+        )
+
+    @property
+    def op_counts(self) -> Mapping[str, int]:
+        """By job of ops, how many it has."""
+        if self.workspace is not None:
+            described = [each.description for each in self.workspace.locations.values()]
+            return {name: count for each in described if each is not None for name, count in each.op_counts.items()}
+        jobs = self.definitions.jobs.items()
+        return {name: sum(1 for _ in ops_in(job.graph)) for name, job in jobs if isinstance(job, Job)}
+
+    def prove(self) -> tuple[Proof, list[DefinitionError]]:
+        """Find what would go wrong on any data; return also why some code locations could not be asked."""
+        if self.workspace is not None:
+            return prove_across(self.workspace, self.definitions, self.graph, self.recipe.now)
+        return prove(self.definitions, self.graph), []
+
+    def lineage(self) -> Lineage:
+        """Find what the columns of all assets are made of."""
+        if self.workspace is not None:
+            return trace_across(self.workspace, self.graph, self.recipe.now)
+        return column_lineage(self.graph)
+
+    def handover(self, location: str) -> Handover:
+        """Return what a command in a location's own interpreter has to know of the others."""
+        assert self.workspace is not None, "only a workspace has locations"
+        wanted, description = set(keys_of(self.graph, location)), self.workspace.location(location).description
+        read = () if description is None else (key for key in description.reads if key in self.graph.every)
+        around = surroundings(self.graph, location, wanted, self.recipe.now, self.recipe.keys, read)
+        return Handover(location, around)
+
+    def grown(self, now: dt.datetime, *, is_due: bool) -> Project | None:
+        """Return this project as it is at an instant; none: it is the same.
+
+        `is_due`: whether partitions without an end are looked at; new keys of dynamic partitions always are.
+
+        Raises:
+            StorageError: the lake's keys are damaged.
+        """
+        assert isinstance(self.recipe, Recipe), "only a run across code locations has projects that are parts"
+        keys = read_dynamic_keys(self.definitions, self.store)
+        if keys == self.recipe.keys and not is_due:
+            return None
+        recipe = replace(self.recipe, now=now, keys=keys)
+        return replace(self, graph=build_graph(self.definitions, now, keys), recipe=recipe)
+
+    def close(self) -> None:
+        """End the processes of its code locations."""
+        if self.workspace is not None:
+            self.workspace.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +240,8 @@ class Origin:
     module: str | None = None
     lake: str | None = None
     environment: str | None = None
+    location: str | None = None
+    """The code location whose assets are meant where nobody names any; none: all of them."""
 
     def to_text(self) -> str:
         """Return this for another process."""
@@ -119,11 +283,21 @@ def open_lake(settings: Settings) -> Store:
 def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool = True) -> Project:
     """Load a project, with the keys that its dynamic partitions have in the lake unless that is not to be read.
 
+    A project with code locations has none of their code here, and has to be closed. What of it is broken is in its
+    problems, not raised.
+
     Raises:
         DefinitionError: its settings or its code are wrong.
         StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
+    handover = take_over(environ) if settings.locations else None
+    if handover is not None:
+        return _load_inside(settings, handover)
+    if settings.locations:
+        return _load_locations(settings, origin, environ, now, reads_lake=reads_lake)
+    if origin.location is not None:
+        raise unknown_location(origin.location, ())
     recipe = Recipe(origin.file, settings.modules, settings.folder, now, environment=settings.environment)
     definitions = recipe.definitions()
     if not definitions.assets and not definitions.jobs:
@@ -136,3 +310,52 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     graph = build_graph(definitions, now, keys)
     refuse_unfit_sensors(definitions, graph)
     return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)
+
+
+def _load_inside(settings: Settings, handover: Handover) -> Project:
+    """Load one code location in its own interpreter, with what it was handed over of the others."""
+    spec = next(each for each in settings.locations if each.name == handover.location)
+    os.chdir(spec.folder)
+    around = handover.around
+    found = Recipe(None, spec.modules, spec.folder, around.now, around.keys, settings.environment).definitions()
+    related, graph = around.related(found)
+    definitions = Definitions(
+        related.assets,
+        found.resources,
+        related.checks,
+        found.jobs.values(),
+        found.schedules.values(),
+        found.sensors.values(),
+    )
+    recipe = PartRecipe(spec.modules, spec.folder, settings.environment, around)
+    return Project(definitions, graph, open_lake(settings), settings.executor, recipe, settings.sharing)
+
+
+def _load_locations(
+    settings: Settings, origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool
+) -> Project:
+    if origin.location is not None and origin.location not in {each.name for each in settings.locations}:
+        raise unknown_location(origin.location, (each.name for each in settings.locations))
+    workspace = load_workspace(settings.locations, environ, settings.environment)
+    try:
+        loaded = {
+            name: found for name, each in workspace.locations.items() if (found := each.definitions()) is not None
+        }
+        faults = workspace.faults
+        if not loaded and faults:
+            raise next(iter(faults.values()))
+        joined = join(loaded, {name: str(fault) for name, fault in faults.items() if name not in loaded})
+        store = open_lake(settings)
+        refuse_own_tables(joined.definitions, store)
+        keys = read_dynamic_keys(joined.definitions, store) if reads_lake else None
+        joined, graph = fitting_graph(joined, now, keys)
+        refuse_unfit_sensors(joined.definitions, graph)
+        for each in workspace.locations.values():
+            each.remember()
+    except BaseException:
+        workspace.close()
+        raise
+    recipe = Recipe(None, (), settings.folder, now, keys, settings.environment)
+    problems = (*faults.values(), *joined.problems)
+    graph = replace(graph, scope=None if origin.location is None else keys_of(graph, origin.location))
+    return Project(joined.definitions, graph, store, settings.executor, recipe, settings.sharing, workspace, problems)

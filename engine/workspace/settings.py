@@ -7,101 +7,37 @@ stands under `[environments.NAME]`; `DELTAWORKS_ENVIRONMENT` or the command line
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel
 
-from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.definitions.resources import MASK, EnvVar
-from deltaworks.engine.execution.executor_kind import ExecutorKind
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.engine.workspace.environments import Environment, read_value
-from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
-from deltaworks.io.parquet import TARGET_FILE_BYTES
+from deltaworks.engine.workspace.locations.spec import LocationSpec
+from deltaworks.engine.workspace.settings_file import (
+    FILE,
+    DaemonSettings,
+    EnvironmentSettings,
+    ExecutorSettings,
+    FileSettings,
+    LocationSettings,
+    QueueSettings,
+    Variable,
+    Written,
+    read_settings_file,
+)
+from deltaworks.errors import InvalidSettings, did_you_mean
 
-FILE = "deltaworks.toml"
 LAKE_VARIABLE = "DELTAWORKS_LAKE"
 ENVIRONMENT_VARIABLE = "DELTAWORKS_ENVIRONMENT"
-
-
-class ExecutorSettings(BaseModel):
-    """How steps are run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: ExecutorKind = ExecutorKind.THREADS
-    workers: int = Field(default=2, ge=1, le=256)
-    """How many calls run at once."""
-    memory_mb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """How much memory a run may take, in millions of bytes; none: as much as there is."""
-    target_file_bytes: int = Field(default=TARGET_FILE_BYTES, ge=1_000_000)
-    """About how large the files of a large partition are."""
-
-
-class QueueSettings(BaseModel):
-    """How many runs there are at a time; the others are queued."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_runs: int | None = Field(default=None, ge=1)
-    tags: dict[str, Annotated[int, Field(ge=1)]] = {}
-    """By tag, `key=value`, or by key, for each of its values together."""
-
-
-class EnvironmentSettings(BaseModel):
-    """What is other in one environment."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lake: str | None = None
-    resources: dict[str, dict[str, Any]] = {}
-    """Values of fields, by the name of a resource; `{env = "NAME"}` is read from a variable when a run starts."""
-
-
-class DaemonSettings(BaseModel):
-    """What the daemon does with the runs that schedules and sensors ask for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_runs: int = Field(default=4, ge=1, le=256)
-    """How many of them one daemon carries out at a time; the others wait."""
-    warm: int = Field(default=1, ge=0, le=16)
-    """How many processes wait for the next run with the project loaded, for ten minutes after the last one."""
-    maintain: str | None = None
-    """When `deltaworks maintain` is run, as a cron expression in UTC; none: never by the daemon."""
-
-    @field_validator("maintain")
-    @classmethod
-    def _is_cron(cls, text: str | None) -> str | None:
-        try:
-            return None if text is None else str(Cron(text))
-        except InvalidDefinition as error:
-            raise ValueError(error.reason) from error
-
-
-class FileSettings(BaseModel):
-    """What a settings file may say."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lake: str = "./lake"
-    modules: tuple[str, ...] = ()
-    executor: ExecutorSettings = ExecutorSettings()
-    queue: QueueSettings = QueueSettings()
-    daemon: DaemonSettings = DaemonSettings()
-    pools: dict[str, Annotated[int, Field(ge=1)]] = {}
-    """How many calls of each pool run at a time, across all runs of the lake."""
-    durable: bool = True
-    """Whether commits are synced to the disk before they count as made."""
-    environment: str | None = None
-    """Which of `environments` is in force, unless somebody names another."""
-    environments: dict[str, EnvironmentSettings] = {}
 
 
 class Source(StrEnum):
@@ -137,14 +73,6 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A settings file."""
-
-    file: Path
-    settings: FileSettings
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What is in force for a project."""
 
@@ -152,9 +80,12 @@ class Settings:
     """Modules are imported from here, and a relative lake of the file lies below it."""
     lake: str
     modules: tuple[str, ...]
+    locations: tuple[LocationSpec, ...]
+    """The code locations of a workspace; none: the modules are the only one, and are loaded where they are needed."""
     executor: ExecutorSettings
     queue: QueueSettings
     daemon: DaemonSettings
+    alerts: tuple[AlertSettings, ...]
     pools: Mapping[str, int]
     durable: bool
     environment: Environment | None
@@ -169,18 +100,43 @@ class Settings:
     def listed(self) -> Iterator[Setting]:
         """Yield every setting that a file may have, in its order."""
         for name in FileSettings.model_fields:
-            if name == "environments":
-                continue  # the one that is in force says what of them counts
+            if name in ("environments", "locations", "alerts"):
+                continue  # what of them counts comes below
             value: object = getattr(self, name)
             if isinstance(value, Environment):
                 value = value.name
             parts = {f"{name}.{part}": each for part, each in value} if isinstance(value, BaseModel) else {name: value}
             for dotted, each in parts.items():
                 yield Setting(dotted, each, self.given.get(dotted, Given(Source.DEFAULT)))
+        for alert in self.alerts:
+            for name, value in alert.shown():
+                yield Setting(f"alerts.{alert.name}.{name}", value, self.given["alerts"])
+        for location in self.locations:
+            yield from _of_location(location, self.given)
         if self.environment is not None:
             for resource, values in self.environment.resources.items():
                 for name, value in values.items():
                     yield _of_resource(f"resources.{resource}.{name}", value, self.environment)
+
+
+def _of_location(location: LocationSpec, given: Mapping[str, Given]) -> Iterator[Setting]:
+    """Yield what is in force for a code location; its variables may be secret."""
+    prefix = f"locations.{location.name}"
+    values: dict[str, object] = {
+        "python": location.python,
+        "modules": location.modules,
+        "working_directory": str(location.folder),
+        "environment_file": None if location.environment_file is None else str(location.environment_file),
+        "import_timeout_s": location.import_timeout_s,
+        "memory_mb": location.memory_mb,
+    }
+    for name, value in values.items():
+        yield Setting(f"{prefix}.{name}", value, given.get(f"{prefix}.{name}", Given(Source.DEFAULT)))
+    for name, value in location.environment.items():
+        if isinstance(value, EnvVar):
+            yield Setting(f"{prefix}.environment.{name}", f"${value.name}", Given(Source.ENVIRONMENT, value.name))
+        else:
+            yield Setting(f"{prefix}.environment.{name}", MASK, given[f"{prefix}.environment"])
 
 
 def _of_resource(name: str, value: object, environment: Environment) -> Setting:
@@ -202,7 +158,7 @@ def find_settings(
     if not start.is_dir():
         raise InvalidSettings(f"there is no folder {start}")
     for folder in (start.resolve(), *start.resolve().parents):
-        written = _read(folder)
+        written = read_settings_file(folder)
         if written is not None:
             return resolve(folder, written, lake, environ, environment=environment)
     raise InvalidSettings(
@@ -257,13 +213,33 @@ def resolve(
         folder,
         chosen,
         modules,
+        tuple(_location(each, said.locations, folder) for each in said.locations),
         said.executor,
         said.queue,
         said.daemon,
+        tuple(each.below(folder) for each in said.alerts),
         said.pools,
         said.durable,
         inside,
         given,
+    )
+
+
+def _location(location: LocationSettings, every: Iterable[LocationSettings], folder: Path) -> LocationSpec:
+    def path(text: str) -> Path:
+        # Not resolved: the program of a virtual environment is a link, and by it Python finds its packages.
+        return Path(os.path.normpath(folder / Path(text).expanduser()))
+
+    return LocationSpec(
+        location.name,
+        sys.executable if location.python is None else str(path(location.python)),
+        location.modules,
+        path(location.working_directory),
+        {name: EnvVar(each.env) if isinstance(each, Variable) else each for name, each in location.environment.items()},
+        None if location.environment_file is None else path(location.environment_file),
+        frozenset[str]().union(*(each.taken for each in every)) - location.taken,
+        location.import_timeout_s,
+        location.memory_mb,
     )
 
 
@@ -291,47 +267,8 @@ def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
         elif name == "environments":
             for each, inside in cast("dict[str, EnvironmentSettings]", value).items():
                 yield from _said(inside, f"environments.{each}.")
+        elif name == "locations":
+            for location in cast("tuple[LocationSettings, ...]", value):
+                yield from _said(location, f"locations.{location.name}.")
         else:
             yield f"{prefix}{name}"
-
-
-def _read(folder: Path) -> Written | None:
-    own, shared = folder / FILE, folder / "pyproject.toml"
-    if own.is_file():
-        return _parse(own, _load(own))
-    if shared.is_file():
-        section = _load(shared).get("tool", {}).get("deltaworks")
-        return None if section is None else _parse(shared, section)
-    return None
-
-
-def _load(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{file} is not valid TOML: {error}") from error
-
-
-def _parse(file: Path, section: Mapping[str, Any]) -> Written:
-    try:
-        settings = FileSettings.model_validate(section)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            parts: dict[str, type[BaseModel]] = {
-                "executor": ExecutorSettings,
-                "queue": QueueSettings,
-                "daemon": DaemonSettings,
-            }
-            parts |= {f"environments.{each}": EnvironmentSettings for each in section.get("environments", ())}
-            inner = (f"{part}.{field}" for part, model in parts.items() for field in model.model_fields)
-            known = {*FileSettings.model_fields, *inner}
-            close = get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Known are {', '.join(sorted(known))}."
-            raise InvalidSettings(f"{file}: there is no setting {name!r}. {hint}") from error
-        found = "" if name.startswith("environments.") else f", not {first['input']!r}"  # it may be secret
-        raise InvalidSettings(f"{file}: setting {name!r}: {first['msg']}{found}") from error
-    if not settings.modules:
-        raise InvalidSettings(f'{file} names no modules; add for example `modules = ["tables"]`')
-    return Written(file, settings)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.arrivals import Arrival, Arrivals
     from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
     from deltaworks.engine.definitions.automation.condition import AutomationCondition
+    from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
     from deltaworks.engine.definitions.automation.run import Run
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
     from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.sensors import (
         asset_sensor,
         file_sensor,
+        freshness_sensor,
         multi_asset_sensor,
         run_failure_sensor,
         run_status_sensor,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import Definitions
     from deltaworks.engine.definitions.external import external_asset
     from deltaworks.engine.definitions.frames import Committed, DataFrame, LazyFrame, Previous
+    from deltaworks.engine.definitions.freshness import FreshnessPolicy
     from deltaworks.engine.definitions.graph_asset import graph_asset
     from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.definitions.logger import Logger
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
         WeeklyPartitions,
     )
     from deltaworks.engine.definitions.policies import BackfillPolicy, Backoff, RetryPolicy
+    from deltaworks.engine.definitions.repository import repository
     from deltaworks.engine.definitions.resources import EnvVar, Resource
     from deltaworks.engine.definitions.seed import seed
     from deltaworks.engine.definitions.shared_call import Wanted
@@ -119,6 +123,8 @@ __all__ = [
     "DynamicPartitions",
     "Ending",
     "EnvVar",
+    "FreshnessChange",
+    "FreshnessPolicy",
     "Graph",
     "HourlyPartitions",
     "IdentityMapping",
@@ -174,6 +180,7 @@ __all__ = [
     "failure_hook",
     "file_sensor",
     "file_source",
+    "freshness_sensor",
     "graph",
     "graph_asset",
     "job",
@@ -183,6 +190,7 @@ __all__ = [
     "observable_source",
     "op",
     "read",
+    "repository",
     "resources",
     "run_failure_sensor",
     "run_status_sensor",
@@ -200,6 +208,7 @@ _NAMES = {
     "definitions.asset_check": ("AssetCheck", "asset_check"),
     "definitions.automation.arrivals": ("Arrival", "Arrivals"),
     "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
+    "definitions.automation.freshness_change": ("FreshnessChange",),
     "definitions.automation.run": ("Run",),
     "definitions.automation.condition": ("AutomationCondition",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
@@ -209,6 +218,7 @@ _NAMES = {
     "definitions.automation.sensors": (
         "asset_sensor",
         "file_sensor",
+        "freshness_sensor",
         "multi_asset_sensor",
         "run_failure_sensor",
         "run_status_sensor",
@@ -219,6 +229,7 @@ _NAMES = {
     "definitions.definitions": ("Definitions",),
     "definitions.external": ("external_asset",),
     "definitions.frames": ("Committed", "DataFrame", "LazyFrame", "Previous"),
+    "definitions.freshness": ("FreshnessPolicy",),
     "definitions.graph_asset": ("graph_asset",),
     "definitions.keys": ("AssetKey",),
     "definitions.logger": ("Logger",),
@@ -261,6 +272,7 @@ _NAMES = {
         "WeeklyPartitions",
     ),
     "definitions.policies": ("BackfillPolicy", "Backoff", "RetryPolicy"),
+    "definitions.repository": ("repository",),
     "definitions.resources": ("EnvVar", "Resource"),
     "definitions.seed": ("seed",),
     "definitions.shared_call": ("Wanted",),

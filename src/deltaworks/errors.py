@@ -6,11 +6,13 @@
     │   ├── UnknownUpstream     an argument names an asset that is not defined
     │   ├── InvalidContract     a pandera model asks for what cannot be enforced
     │   ├── ModuleNotLoaded     a project module cannot be imported
+    │   ├── LocationFailed      a code location cannot be loaded, or its process ended
     │   └── InvalidSettings     deltaworks.toml, its environment variables, or a missing project
     ├── RequestError            what was asked for does not exist or cannot be        exit code 2
     │   ├── UnknownAsset
     │   ├── UnknownColumn
-    │   └── UnknownPartition
+    │   ├── UnknownPartition
+    │   └── PlanChanged         what would be carried out is not what was looked at
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
     │   ├── LogGap              a commit file is missing or damaged
@@ -19,6 +21,7 @@
     │   ├── TableMismatch       a table is not what its asset says it is
     │   ├── CommitConflict      somebody else changed what this commit was about
     │   └── ClaimHeld           somebody else does what only one may do at a time
+    ├── AlertNotSent            nobody could be told of what went wrong               exit code 1
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
         ├── CallTimedOut        a call took longer than it may
         ├── CallOutOfMemory     a call took more memory than it may
@@ -110,6 +113,14 @@ class ModuleNotLoaded(DefinitionError):
         super().__init__(f"cannot import {module!r}: {type(cause).__name__}: {cause}", where=where)
 
 
+class LocationFailed(DefinitionError):
+    """A code location cannot be loaded, or its process ended while it was needed."""
+
+    def __init__(self, location: str, reason: str, *, where: Place | None = None, asset: str | None = None) -> None:
+        self.location = location
+        super().__init__(f"location {location!r}: {reason}", where=where, asset=asset)
+
+
 class InvalidSettings(DefinitionError):
     """The settings file, a variable that overrides it, or the project's place is wrong."""
 
@@ -140,6 +151,17 @@ class UnknownColumn(RequestError):
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
 
 
+class PlanChanged(RequestError):
+    """What would be carried out is not what was looked at."""
+
+    def __init__(self, was: str, now: str) -> None:
+        self.was, self.now = was, now
+        super().__init__(
+            f"The plan has changed since it was looked at (it was {was} and is {now}): somebody committed, or the code "
+            "was edited. Look at it again."
+        )
+
+
 class UnknownPartition(RequestError):
     """A partition key is not one of an asset's partitions."""
 
@@ -158,6 +180,14 @@ class ValidationFailed(DeltaworksError):
 
 class StorageError(DeltaworksError):
     """A disk, an object store or a table did not do what it must."""
+
+
+class AlertNotSent(DeltaworksError):
+    """A message did not reach who was to be told."""
+
+    def __init__(self, alert: str, problem: str) -> None:
+        self.alert, self.problem = alert, problem
+        super().__init__(f"alert {alert!r} could not be sent: {problem}")
 
 
 class LogGap(StorageError):

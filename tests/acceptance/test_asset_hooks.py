@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from pydantic import PrivateAttr
 
 import deltaworks as dw
-from deltaworks.errors import InvalidDefinition, RunError
+from deltaworks.errors import InvalidDefinition, InvalidSettings, RunError
 from deltaworks.testing import FrozenClock
 from tests.acceptance.conftest import Here, Project
 from tests.acceptance.running import PATIENCE_S, of_module, reached, started
@@ -120,6 +121,55 @@ def test_a_job_of_assets_runs_in_a_test_and_tells_its_own_hooks_too(
         job.execute_in_process(lake=tmp_path, assets=assets, resources={"post": post}, partition="2024-01-02")
 
 
+def test_the_hooks_of_a_job_have_the_resources_of_its_run_which_are_found_before_it(tmp_path: Path) -> None:
+    class Office(Post):
+        name: str
+
+    @dw.success_hook
+    def file(run: dw.RunEnded, post: Office) -> None:
+        post.send("filed", run.job)
+
+    job, post = dw.define_asset_job("harvest", ["sown"], partitions=days, hooks=[file]), Office(name="farm")
+
+    job.execute_in_process(lake=tmp_path, assets=[sown], resources={"post": post}, partition="2024-01-01")
+    with pytest.raises(InvalidSettings, match="environment variable OFFICE, which is not set"):
+        job.execute_in_process(
+            lake=tmp_path, assets=[sown], resources={"post": Office(name=dw.EnvVar("OFFICE"))}, partition="2024-01-02"
+        )
+
+    assert [words[0] for words in post._sent] == ["success", "filed"]
+    assert post._openings == [1, -1], "made ready once, for the hooks of assets and those of the job"
+    assert dw.read(sown, lake=tmp_path).collect().height == 1, "nothing of the second run was made"
+
+
+def test_a_hook_that_leaves_or_prints_does_so_in_the_log_of_the_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @dw.success_hook
+    def leaves(step: dw.StepEnded) -> None:
+        print("about to leave")
+        sys.exit("enough")
+
+    @dw.success_hook
+    def stays(step: dw.StepEnded, post: Post) -> None:
+        post.send("stays")
+
+    @dw.asset(hooks=[leaves, stays])
+    def corn() -> pl.LazyFrame:
+        return pl.LazyFrame({"n": [1]})
+
+    post = Post()
+
+    dw.materialize([corn], lake=tmp_path, resources={"post": post})
+
+    log = "".join(path.read_text() for path in (tmp_path / "_deltaworks" / "logs").rglob("*.jsonl"))
+    assert post._sent == [("stays",)]
+    assert '"step":"corn"' in log.replace(" ", "")
+    assert "about to leave" in log
+    assert "hook 'leaves'" in caplog.text
+    assert "SystemExit: enough" in caplog.text
+
+
 def test_a_job_of_assets_gives_its_config_unless_the_test_gives_another(tmp_path: Path) -> None:
     class Sizes(dw.Config):
         rows: int = 1
@@ -202,9 +252,17 @@ def test_a_canceled_run_tells_what_it_had_not_made(project: Project) -> None:
 
     with started(project, "backfill") as process:
         reached(project, "second")
+        with started(project, "backfill", "second") as waiting:
+            assert waiting.stderr is not None
+            assert "is queued" in waiting.stderr.readline()
+            waiting.send_signal(signal.SIGTERM)
+            waiting.communicate(timeout=PATIENCE_S)
+        told_of_waiting = [path.name for path in project.folder.glob("*.cancel")]
+        (project.folder / "second.cancel").unlink()
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=PATIENCE_S)
 
+    assert told_of_waiting == ["second.cancel"]
     assert {path.name for path in project.folder.glob("*.*") if path.suffix in (".success", ".cancel")} == {
         "first.success",
         "second.cancel",
@@ -234,6 +292,13 @@ def broken(partition: dw.Partition) -> pl.LazyFrame:
     write("called")
     raise ConnectionError("not yet")
 
+@dw.asset(retry=dw.RetryPolicy(max_retries=0))
+def never_again() -> pl.LazyFrame:
+    write("called once")
+    raise ConnectionError("not yet")
+
+once = dw.define_asset_job("once", ["never_again"], retry=dw.RetryPolicy(max_retries=3, delay_s=0))
+
 job = dw.define_asset_job(
     "job",
     ["broken"],
@@ -253,3 +318,12 @@ def test_a_run_of_a_job_that_is_retried_has_the_hooks_and_the_policy_of_the_job(
 
     assert (failed.code, again.code) == (1, 1), again.err
     assert (here.folder / "told").read_text().splitlines() == once * 2
+
+
+def test_an_asset_that_is_not_to_be_tried_again_is_not_though_its_job_says_so(here: Here) -> None:
+    here.write("tables.py", RETRIED)
+
+    failed = here.run("job", "run", "once")
+
+    assert failed.code == 1
+    assert (here.folder / "told").read_text().splitlines() == ["called once"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import deltaworks as dw
 from deltaworks import LazyFrame
-from deltaworks.io.ledger import find_foldable, fold_runs, read_runs
+from deltaworks.io.folding import find_foldable, fold_runs
+from deltaworks.io.ledger import read_runs
 from tests.acceptance.checked import KEYS, Sale, Work, failures, height, sales
 
 

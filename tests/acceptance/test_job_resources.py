@@ -1,4 +1,4 @@
-"""Ops are given resources, secrets and config, and hooks are told how they end."""
+"""Resources of jobs of ops: made ready for the first that asks, put away at the end, and silent about secrets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import deltaworks as dw
-from deltaworks.errors import InvalidDefinition, RequestError
-from tests.acceptance.ops import cups, flour
+from deltaworks.errors import InvalidDefinition
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
 
 
 class Post(dw.Resource):
@@ -49,6 +50,41 @@ def test_a_resource_is_made_ready_once_put_away_and_swapped_in_a_test() -> None:
         mail.execute_in_process()
 
 
+def test_what_cannot_be_made_ready_fails_the_ops_that_ask_and_the_run_is_in_the_ledger(
+    tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stuck(Post):
+        @contextmanager
+        def for_run(self) -> Iterator[Any]:
+            if self.url == "away":
+                raise ConnectionError("nobody is there")
+            yield self
+            raise OSError("it does not close")
+
+    @dw.op
+    def send(post: Post) -> str:
+        return post.send("hello")
+
+    @dw.op
+    def waits() -> int:
+        return 1
+
+    @dw.job
+    def mail() -> None:
+        send()
+        waits()
+
+    lake = tmp_path / "lake"
+    away = mail.execute_in_process(lake=lake, resources={"post": Stuck(url="away")}, raise_on_failure=False)
+    there = mail.execute_in_process(lake=lake, resources={"post": Stuck(url="there")})
+
+    assert away.failures == {"send": "resource Stuck could not be made ready: ConnectionError: nobody is there"}
+    assert away.output("waits") == 1
+    assert there.output("send") == "hello to there"
+    assert "a resource could not be put away: OSError: it does not close" in caplog.text
+    assert [entry.status for entry in read_runs(Store.at(str(lake)))] == ["failure", "success"]
+
+
 def test_a_secret_of_the_environment_is_nowhere_but_in_the_op(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POST_TOKEN", "s3cr3t-value")
 
@@ -74,81 +110,3 @@ def test_a_secret_of_the_environment_is_nowhere_but_in_the_op(tmp_path: Any, mon
     files = [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if b"s3cr3t-value" in path.read_bytes()]
-
-
-class Greeting(dw.Config):
-    name: str
-    times: int = 1
-
-
-@dw.op
-def greet(config: Greeting) -> str:
-    return f"hello {config.name}" * config.times
-
-
-def test_config_is_validated_before_anything_starts() -> None:
-    ran: list[str] = []
-
-    @dw.op
-    def first() -> None:
-        ran.append("first")
-
-    @dw.job(config={"greet": {"times": 2}})
-    def polite() -> None:
-        first()
-        greet()
-
-    result = polite.execute_in_process(config={"greet": {"name": "you"}})
-
-    assert result.output("greet") == "hello youhello you"
-    ran.clear()
-    for config, problem in (
-        ({}, r"config field 'name' is missing; give it by --config greet.name="),
-        (
-            {"greet": {"name": "you", "time": 2}},
-            r"config=: op 'greet' of job 'polite' has no config field 'time'. Did you",
-        ),
-        (
-            {"greet": {"name": "you", "times": "x"}},
-            r"config=: config field greet.times: Input should be a valid integer",
-        ),
-        ({"great": {}}, r"has no op 'great' that takes config. Did you mean 'greet'"),
-    ):
-        with pytest.raises(RequestError, match=problem):
-            polite.execute_in_process(config=config)
-    assert not ran
-
-
-def test_hooks_are_told_how_steps_and_runs_end() -> None:
-    told: list[str] = []
-
-    @dw.success_hook
-    def done(step: dw.StepEnded) -> None:
-        told.append(f"{step.step} done")
-
-    @dw.failure_hook
-    def failed(step: dw.StepEnded) -> None:
-        told.append(f"{step.step} failed")
-        raise RuntimeError("hooks may fail")
-
-    @dw.skip_hook
-    def skipped(step: dw.StepEnded) -> None:
-        told.append(f"{step.step} skipped: {step.reason}")
-
-    @dw.failure_hook
-    def run_failed(run: dw.RunEnded, post: Post) -> None:
-        told.append(f"{run.job} failed at {', '.join(run.failures)}, {post.send('mail')}")
-
-    @dw.op(hooks=[failed])
-    def never() -> int:
-        raise ValueError("no luck")
-
-    @dw.job(hooks=[done, skipped, run_failed])
-    def told_of() -> None:
-        flour()
-        cups(never())
-
-    told_of.execute_in_process(resources={"post": Post(url="nowhere")}, raise_on_failure=False)
-
-    assert sorted(told[:-1]) == ["cups skipped: never failed", "flour done", "never failed"]
-    assert told[-1] == "told_of failed at never, mail to nowhere"

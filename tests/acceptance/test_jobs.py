@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import polars as pl
 import pytest
 
 import deltaworks as dw
-from deltaworks.errors import InvalidDefinition
+from deltaworks.errors import InvalidDefinition, RequestError
+from deltaworks.testing import FrozenClock
 from tests.acceptance.ops import Carrier, carriers, cups, flour, grams, joined, letters, recipe, upper, word
 
 
@@ -141,6 +142,44 @@ def test_what_cannot_fit_is_refused_at_load_with_its_line() -> None:
         reading.execute_in_process(assets=[carriers])
 
 
+@pytest.mark.parametrize(
+    ("misuse", "problem"),
+    [
+        (lambda made, _: take(made == 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(made != 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(f"{made}"), "the output of 'one' .* cannot be made a text"),
+        (
+            lambda made, _: take({"n": [made]}),
+            "'take', input 'value' is given <the output of 'one'> inside of a dict",
+        ),
+        (lambda made, _: take([[made]]), "is given <the output of 'one'> inside of a list"),
+        (lambda _, each: take({"n": each}), "is given <the output of 'several', for each key> inside of a dict"),
+        (lambda _, each: take("some" if each else "none"), "the output of 'several', for each key .* decided on"),
+        (lambda _, each: take(str(each)), "the output of 'several', for each key .* cannot be made a text"),
+    ],
+)
+def test_what_has_no_value_yet_is_taken_for_none(misuse: Callable[[Any, Any], Any], problem: str) -> None:
+    with pytest.raises(InvalidDefinition, match=problem):
+
+        @dw.graph
+        def careless() -> None:
+            misuse(one_more(), several())
+
+
+@dw.op(name="one")
+def one_more() -> int:
+    return 1
+
+
+@dw.op(out=dw.DynamicOut())
+def several() -> Iterator[dw.DynamicOutput[int]]:
+    yield dw.DynamicOutput(1, "a")
+
+
+@dw.op
+def take(value: Any) -> None: ...
+
+
 def test_what_an_op_returns_is_held_to_what_it_promises() -> None:
     @dw.op
     def wrong() -> int:
@@ -177,3 +216,21 @@ def test_several_outputs_need_no_return_annotation() -> None:
     for function in (both, either):
         split = dw.op(out={"number": dw.Out(), "word": dw.Out()})(function)
         assert [port.type for port in split.outputs.values()] == [Any, Any]
+
+
+def test_a_test_says_what_time_it_is() -> None:
+    @dw.op
+    def day(partition: dw.Partition) -> str:
+        return partition.key
+
+    @dw.graph
+    def daily() -> None:
+        day()
+
+    job = daily.to_job(partitions=dw.DailyPartitions(start="2024-01-01"))
+
+    result = job.execute_in_process(partition="2024-01-02", now=FrozenClock("2024-01-03"))
+
+    assert result.output("day") == "2024-01-02"
+    with pytest.raises(RequestError, match="2024-01-03"):
+        job.execute_in_process(partition="2024-01-03", now=FrozenClock("2024-01-03"))

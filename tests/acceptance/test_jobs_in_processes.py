@@ -153,3 +153,84 @@ def test_what_happens_in_a_process_is_the_failure_of_its_step_alone(here: Here) 
     assert [(line["step"], line["reason"]) for line in retried] == [
         ("hangs", "ran longer than timeout_s=1, so its process was ended")
     ]
+
+
+KEPT = """
+from contextlib import contextmanager
+
+def tell(what):
+    with open(HERE / "told", "a") as file:
+        file.write(f"{what}\\n")
+
+class Line(dw.Resource):
+    number: str
+
+    @contextmanager
+    def for_run(self):
+        if not (HERE / "told").exists():
+            tell("refused")
+            raise ConnectionError(f"{self.number} is busy")
+        tell("opened")
+        try:
+            yield self
+        finally:
+            tell("closed")
+
+@dw.op(timeout_s=60, retry=dw.RetryPolicy(max_retries=1, delay_s=0, retry_on=[ConnectionError]))
+def calls(line: Line) -> None:
+    tell("called")
+
+@dw.op(timeout_s=2, ins={"after": dw.In(dw.Nothing)})
+def hangs(line: Line) -> None:
+    tell("called again")
+    time.sleep(600)
+
+@dw.job
+def kept() -> None:
+    hangs(after=calls())
+
+defs = dw.Definitions(jobs=[kept], resources={"line": Line(number=dw.EnvVar("POST_URL"))})
+"""
+
+
+def test_a_process_makes_a_resource_ready_for_the_call_that_asks_and_puts_it_away_though_it_is_ended(
+    here: Here,
+) -> None:
+    here.write("tables.py", HEAD + KEPT)
+
+    ran = told(here, "job", "run", "kept", "--workers", "1")
+
+    assert {each["step"]: (each["status"], each["tries"]) for each in ran["steps"]} == {
+        "calls": ("success", 2),
+        "hangs": ("failure", 1),
+    }
+    assert "ran longer than timeout_s=2" in ran["failures"][0]["error"]
+    assert (here.folder / "told").read_text().split("\n")[:-1] == [
+        "refused",
+        "opened",
+        "called",
+        "called again",
+        "closed",
+    ]
+
+
+WHERE = """
+@dw.op
+def where() -> str:
+    (HERE / "where").write_text("elsewhere" if is_elsewhere() else "here")
+    raise ValueError("no")
+
+@dw.job
+def placed() -> None:
+    where()
+"""
+
+
+def test_a_retry_runs_where_it_is_told(here: Here) -> None:
+    here.write("tables.py", HEAD + WHERE)
+
+    told(here, "job", "run", "placed", "--executor", "threads")
+    first = (here.folder / "where").read_text()
+    told(here, "runs", "retry", "latest", "--executor", "processes")
+
+    assert (first, (here.folder / "where").read_text()) == ("here", "elsewhere")

@@ -52,8 +52,9 @@ def bad(partition: dw.Partition) -> LazyFrame[Row]:
         case 4:
             os._exit(7)
         case 5:
-            for _ in range(100):
+            for _ in range(50):
                 print("x" * 1_000_000)
+            sys.stdout.write("x" * 50_000_000)
             raise ValueError("printed 100 MB")
         case 6:
             eaten = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from typing import Any
@@ -14,7 +15,7 @@ from deltalake import write_deltalake
 from deltaworks.io.stop_request import StopKind, StopRequest, ask_to_stop
 from deltaworks.io.store import Store
 from tests.acceptance.conftest import Here, Project
-from tests.acceptance.running import PATIENCE_S, of_module, started, wait_until
+from tests.acceptance.running import PATIENCE_S, of_module, reached, runs, started, wait_until
 
 TABLES = """
 @dw.asset(partitions=days, partition_by="day")
@@ -91,8 +92,31 @@ def test_only_what_failed_and_what_it_blocked_is_made_from_what_was_read_then(pr
     assert (run["attempt"], run["status"]) == (3, "success")
     assert [(each["number"], each["status"]) for each in run["earlier"]] == [(1, "failure"), (2, "failure")]
     assert run["failures"] == []
+    shown = project.run("runs", "show", first["run_id"]).out
+    assert "2 partitions in 2 commits, 20 with earlier attempts" in shown
     stale = project.status()["middle"]["partitions"]["stale"]
     assert stale == 10, "base has changed since"
+
+
+def test_a_retry_that_had_to_wait_still_reads_what_was_read_then(project: Project) -> None:
+    prepared(project, "2024-01-03")
+    failed = project.run("backfill", "middle", "--json").json["run_id"]
+    change_base(project)
+    project.write("broken", "")
+    project.edit(
+        "tables.py", "    return base\n", "    if (HERE / 'holds').exists():\n        hold('go')\n    return base\n"
+    )
+    project.write("holds", "")
+    with started(project, "materialize", "middle", "--partition", "2024-01-03") as other:
+        reached(project, "go")
+        with started(project, "runs", "retry", failed, "--json") as again:
+            wait_until(lambda: any(run["waits_for"] for run in runs(project)), "the retry's wait")
+            (project.folder / "holds").unlink()
+            other.kill()
+            said, _ = again.communicate(timeout=PATIENCE_S)
+
+    assert json.loads(said)["totals"]["materialized"] == 1
+    assert numbers(project, "middle") == dict.fromkeys(ALL, 1)
 
 
 def test_latest_reads_what_is_there_now(project: Project) -> None:
@@ -197,6 +221,32 @@ def test_what_commits_with_a_run_id_hold_is_not_made_again(project: Project) -> 
     assert (third.code, third.json["totals"]["materialized"]) == (0, 0)
     assert set(writers(project, "middle")) == {"tick-7"}
     assert project.run("materialize", "middle", "--run-id", "../x").sentence.startswith("'../x' cannot be a run's id")
+
+
+def test_a_retry_is_carried_out_as_the_run_was_asked_for(project: Project) -> None:
+    prepared(project, "2024-01-03")
+    project.edit("tables.py", "        calls.write(partition.key", "        calls.write(f'{os.getpid()} '")
+    asked = ("--executor", "processes", "--workers", "3", "--memory-mb", "4000", "--priority", "7")
+    failed = project.run("backfill", "middle", *asked, "--json").json["run_id"]
+    project.write("broken", "")
+    project.write("calls", "")
+
+    project.run("runs", "retry", failed)
+    again = project.run("runs", "show", failed, "--json").json
+
+    assert (again["attempt"], again["status"]) == (2, "success")
+    assert [again[name] for name in ("executor", "workers", "memory_mb", "priority")] == ["processes", 3, 4000, 7]
+    assert str(os.getpid()) not in (project.folder / "calls").read_text().split(), "it was called in a process"
+
+
+def test_what_a_retry_is_asked_for_itself_comes_first(project: Project) -> None:
+    prepared(project, "2024-01-03")
+    failed = project.run("backfill", "middle", "--executor", "processes", "--workers", "1", "--json").json["run_id"]
+
+    project.run("runs", "retry", failed, "--executor", "threads", "--priority", "2")
+
+    again = project.run("runs", "show", failed, "--json").json
+    assert [again[name] for name in ("executor", "workers", "priority")] == ["threads", 1, 2]
 
 
 def test_a_run_that_goes_on_is_not_begun_again(project: Project) -> None:

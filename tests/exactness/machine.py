@@ -13,10 +13,10 @@ from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from deltaworks.engine.execution.repair import Keys, Repair
-from deltaworks.engine.execution.rollback import roll_back
-from deltaworks.engine.execution.upkeep import Care, maintain
-from deltaworks.engine.execution.wipe import wipe
+from deltaworks.engine.execution.repairs.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.rollback import roll_back
+from deltaworks.engine.execution.repairs.upkeep import Care, maintain
+from deltaworks.engine.execution.repairs.wipe import wipe
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.request import Request, request
 from deltaworks.engine.planning.selection import select

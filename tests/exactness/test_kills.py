@@ -83,7 +83,9 @@ class Witness:
 def all_workers() -> dict[int, int]:
     """The processes that runs have started, each with its parent."""
     shown = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    told = (line.split(maxsplit=2) for line in shown.splitlines() if "deltaworks.engine.execution.child" in line)
+    told = (
+        line.split(maxsplit=2) for line in shown.splitlines() if "deltaworks.engine.execution.workers.child" in line
+    )
     return {int(pid): int(parent) for pid, parent, _ in told}
 
 

@@ -18,8 +18,8 @@ from deltaworks import LazyFrame
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import Event, EventSink, RunNoted
 from deltaworks.engine.execution.launch import launch
-from deltaworks.engine.execution.migrate import migrate
 from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.execution.repairs.migrate import migrate
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import Only, plan

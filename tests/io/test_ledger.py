@@ -2,12 +2,18 @@
 
 import datetime as dt
 import json
-from dataclasses import replace
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import pytest
 
 from deltaworks.errors import RequestError, StorageError
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, find_run, read_runs, write_run
+from deltaworks.io.known_runs import KnownRuns
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus, find_run, read_run, read_runs, write_run
+from deltaworks.io.process import Process
+from deltaworks.io.store import Store
 
 STARTED = RunEntry("b", RunStatus.RUNNING, "materialize", "2026-01-02T00:00:00+00:00")
 ENDED = replace(
@@ -107,6 +113,53 @@ def test_a_run_that_falls_silent_is_lost(entry, after_s, status):
     now = dt.datetime.fromisoformat(STARTED.started_at) + dt.timedelta(seconds=after_s)
 
     assert entry.status_at(now) is status
+
+
+@dataclass(frozen=True)
+class Meanwhile(Store):
+    """A store beside which something happens as soon as an object was read."""
+
+    then: Callable[[], None] = lambda: None
+
+    def read(self, path: str) -> bytes | None:
+        content = super().read(path)
+        self.then()
+        return content
+
+
+def begun_by(lake, process: subprocess.Popen[bytes]) -> RunEntry:
+    """Return a run that another process has begun, as it stands in the ledger."""
+    now = dt.datetime.now(dt.UTC).isoformat()
+    entry = replace(STARTED, heartbeat_at=now, host=Process.current().host, pid=process.pid)
+    write_run(lake.store, entry)
+    return entry
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_lost(lake):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        entry = begun_by(lake, process)
+
+        def end() -> None:
+            write_run(lake.store, replace(entry, status=RunStatus.CANCELED))
+            process.kill()
+            process.wait()
+
+        found = read_run(Meanwhile(lake.store.root, then=end), entry)
+
+    assert found is not None
+    assert found.status_at(dt.datetime.now(dt.UTC)) is RunStatus.CANCELED
+
+
+def test_who_looks_again_and_again_sees_a_run_lost_whose_process_dies(lake):
+    known = KnownRuns(lake.store)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        begun_by(lake, process)
+        before = [run.status_at(dt.datetime.now(dt.UTC)) for run in known.read()]
+        process.kill()
+    after = [run.status_at(dt.datetime.now(dt.UTC)) for run in known.read()]
+
+    assert (before, after) == ([RunStatus.RUNNING], [RunStatus.LOST])
+    assert known.read() is known.read(), "what was seen to be lost is not read again"
 
 
 RUNS = [replace(ENDED, run_id=run_id) for run_id in ("20260101-aa", "20260102-bb", "20260102-bbcc")]

@@ -27,12 +27,14 @@ class Conditions:
     """The conditions of a graph, and what each of them looks at."""
 
     graph: AssetGraph
+    off: frozenset[AssetKey] = frozenset()
+    """The assets whose conditions somebody has stopped; they count as assets without one."""
 
     @cached_property
     def of(self) -> Mapping[AssetKey, AutomationCondition]:
         """The conditions, upstreams first."""
         found = {key: node.asset.automation for key, node in self.graph.nodes.items()}
-        return {key: condition for key, condition in found.items() if condition is not None}
+        return {key: each for key, each in found.items() if each is not None and key not in self.off}
 
     @cached_property
     def reads(self) -> Mapping[AssetKey, tuple[AssetKey, ...]]:
@@ -42,7 +44,7 @@ class Conditions:
     @cached_property
     def ticks(self) -> Mapping[AssetKey, frozenset[CronTicks]]:
         """The cron expressions in each condition; only of those that have any."""
-        found = {key: frozenset(_ticks(condition)) for key, condition in self.of.items()}
+        found = {key: frozenset(cron_ticks(condition)) for key, condition in self.of.items()}
         return {key: ticks for key, ticks in found.items() if ticks}
 
     @cached_property
@@ -51,9 +53,23 @@ class Conditions:
         return frozenset(key for key, each in self.of.items() if _has(each, Operator.WILL_BE_REQUESTED))
 
     @cached_property
+    def noted(self) -> frozenset[AssetKey]:
+        """The assets of which the next evaluation is told up to where they were seen: it may ask what is new."""
+        return self._looked_at(Operator.NEWLY_UPDATED)
+
+    @cached_property
+    def recalled(self) -> frozenset[AssetKey]:
+        """The assets of which the next evaluation is told what was requested."""
+        return self._looked_at(Operator.NEWLY_REQUESTED)
+
+    @cached_property
     def texts(self) -> Mapping[AssetKey, str]:
         """What each condition means."""
         return {key: described(condition) for key, condition in self.of.items()}
+
+    def _looked_at(self, operator: Operator) -> frozenset[AssetKey]:
+        asking = [key for key, condition in self.of.items() if _has(condition, operator)]
+        return frozenset(key for each in asking for key in self.reads[each])
 
     def _reached(self, key: AssetKey, levels: int) -> dict[AssetKey, None]:
         found, level = {key: None}, [key]
@@ -77,6 +93,8 @@ class ConditionTick:
     """Those that the next evaluation has to look at though nothing changes: something was so at this tick alone."""
     evaluated: int = 0
     """How many conditions had to be looked at."""
+    passed: frozenset[CronTicks] = frozenset()
+    """The cron expressions in conditions of which a tick has passed since the last evaluation."""
 
     @property
     def requests(self) -> Mapping[AssetKey, PartitionSet]:
@@ -90,7 +108,12 @@ class ConditionTick:
 
 
 def evaluate(
-    graph: AssetGraph, sight: Sight, memory: Memory, now: dt.datetime, before: ConditionTick | None = None
+    graph: AssetGraph,
+    sight: Sight,
+    memory: Memory,
+    now: dt.datetime,
+    before: ConditionTick | None = None,
+    off: frozenset[AssetKey] = frozenset(),
 ) -> ConditionTick:
     """Evaluate the conditions of all assets.
 
@@ -100,16 +123,20 @@ def evaluate(
         memory: what the last evaluation handed on.
         now: the time.
         before: the last evaluation itself, if this process made it: then only what has changed is looked at.
+        off: the assets whose conditions somebody has stopped.
     """
-    if before is not None and (before.conditions.graph is not graph or before.memory is not memory):
+    known = None if before is None else before.conditions
+    if known is None or known.graph is not graph or known.off != off or before is None or before.memory is not memory:
         before = None
-    conditions = Conditions(graph) if before is None else before.conditions
+    conditions = Conditions(graph, off) if before is None else before.conditions
     work = _Work(conditions, sight, memory, now, before)
     for key, node in graph.nodes.items():
         work.look_at(key, node)
-    seen = {key: Seen(found.state.table_id, _version(found.state.version)) for key, found in sight.status.items()}
+    states = {key: sight.status[key].state for key in graph.nodes if key in conditions.noted}
+    seen = {key: Seen(state.table_id, _version(state.version)) for key, state in states.items()}
     after = Memory(now, seen, work.memories)
-    return ConditionTick(conditions, sight, after, work.settled, frozenset(work.moving), work.evaluated)
+    moving, passed = frozenset(work.moving), work.around.passed
+    return ConditionTick(conditions, sight, after, work.settled, moving, work.evaluated, passed)
 
 
 @dataclass(slots=True)
@@ -157,7 +184,9 @@ class _Work:
         wanted = truth.of(condition, key)
         settling = Settling(self.conditions.graph, self.sight, self.settled, node, wanted)
         settled = settling.settle(joins=key in self.conditions.joins, why=f"{condition!r} asks for it")
-        kept = Kept(key, node.partitions, settled.requested)
+        is_recalled = key in self.conditions.recalled
+        recalled = settled.requested if is_recalled else PartitionSet.none(settled.requested.size)
+        kept = Kept(key, node.partitions, recalled)
         self.memories[key] = AssetMemory(self.conditions.texts[key], kept, truth.remembered)
         if settled.requested:
             self.around.requested[key] = settled.requested
@@ -198,14 +227,23 @@ class _Work:
 
 
 def groups(graph: AssetGraph, requests: Mapping[AssetKey, PartitionSet]) -> list[dict[AssetKey, PartitionSet]]:
-    """Part requests into runs: what is made from each other is of one run, in which upstreams come first."""
-    found: list[dict[AssetKey, PartitionSet]] = []
+    """Part requests into runs: what is made from each other, or by one call, is of one run; upstreams come first."""
+    found: dict[AssetKey, list[AssetKey]] = {}
+    for key in requests:
+        node = graph.nodes[key]
+        beside = () if node.asset.shared is None else node.asset.shared.keys.values()
+        near = [each for each in (*(edge.upstream for edge in node.upstream), *beside) if each in found]
+        joined = {id(found[each]): found[each] for each in near}
+        together: list[AssetKey] = max(joined.values(), key=len) if joined else []
+        for other in joined.values():
+            if other is not together:
+                together += other
+        together.append(key)
+        found |= dict.fromkeys(together if len(joined) > 1 else (key,), together)
+    parts: dict[int, dict[AssetKey, PartitionSet]] = {}
     for key, chosen in requests.items():
-        above = {edge.upstream for edge in graph.nodes[key].upstream}
-        joined = [each for each in found if not above.isdisjoint(each)]
-        found = [each for each in found if above.isdisjoint(each)]
-        found.append({name: part for each in joined for name, part in each.items()} | {key: chosen})
-    return [{key: requests[key] for key in requests if key in each} for each in found]
+        parts.setdefault(id(found[key]), {})[key] = chosen
+    return list(parts.values())
 
 
 def _same_truths(one: AssetMemory, other: AssetMemory) -> bool:
@@ -229,11 +267,12 @@ def _inner_height(condition: AutomationCondition) -> int:
     return int(steps) + max(map(_inner_height, condition.parts), default=0)
 
 
-def _ticks(condition: AutomationCondition) -> Iterable[CronTicks]:
+def cron_ticks(condition: AutomationCondition) -> Iterable[CronTicks]:
+    """Yield the cron expressions in a condition."""
     if condition.ticks is not None:
         yield condition.ticks
     for part in condition.parts:
-        yield from _ticks(part)
+        yield from cron_ticks(part)
 
 
 def _has(condition: AutomationCondition, operator: Operator) -> bool:

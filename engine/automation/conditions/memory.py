@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deltaworks.engine.automation.conditions.spelling import spell, unspell
 from deltaworks.engine.definitions.automation.condition import AutomationCondition
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
-from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import StorageError
 
@@ -51,12 +51,8 @@ class Kept:
         return PartitionSet.of(after.ordinals(before.keys(self.chosen.mask.arg_true())).drop_nulls(), after.size)
 
     def to_json(self) -> list[Any]:
-        """Return the asset and the ends of ranges; where keys have no order of their own, each by itself."""
-        if isinstance(self.partitions, TimePartitions):
-            ends = [[self.partitions.key(first), self.partitions.key(last)] for first, last in self.chosen.ranges()]
-        else:
-            ends = [[self.partitions.key(ordinal)] for ordinal in self.chosen]
-        return [str(self.asset), ends]
+        """Return the asset and the partitions by their keys."""
+        return [str(self.asset), spell(self.partitions, self.chosen)]
 
     @classmethod
     def from_json(cls, document: list[Any], nodes: Mapping[str, Node]) -> Kept | None:
@@ -64,10 +60,8 @@ class Kept:
         name, written = document
         if name not in nodes:
             return None
-        key, partitions = nodes[name].key, nodes[name].partitions
-        ends = [(partitions.ordinal(each[0]), partitions.ordinal(each[-1])) for each in written]
-        known = [(first, last) for first, last in ends if first is not None and last is not None]
-        return cls(key, partitions, PartitionSet.of_ranges(known, partitions.size))
+        partitions = nodes[name].partitions
+        return cls(nodes[name].key, partitions, unspell(partitions, written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +91,9 @@ class Memory:
         return None if found is None or found.condition != described(condition) else found
 
     def to_text(self) -> str:
-        """Return the memory as JSON; what is empty is left out."""
+        """Return the memory as JSON, but for when it is of."""
         document = {
             "format": FORMAT,
-            "at": None if self.at is None else self.at.isoformat(),
             "seen": {str(key): [seen.table_id, seen.version] for key, seen in self.seen.items()},
             "assets": {
                 str(key): {
@@ -114,8 +107,8 @@ class Memory:
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
-    def from_text(cls, text: str, graph: AssetGraph) -> Memory:
-        """Read a memory for the assets that there are now; what it says of others is forgotten.
+    def from_text(cls, text: str, graph: AssetGraph, at: dt.datetime | None) -> Memory:
+        """Read a memory of some time for the assets that there are now; what it says of others is forgotten.
 
         Raises:
             StorageError: it is damaged.
@@ -125,7 +118,6 @@ class Memory:
             nodes = {str(key): node for key, node in graph.nodes.items()}
             assets = {nodes[name].key: _read(each, nodes) for name, each in document["assets"].items() if name in nodes}
             seen = {nodes[name].key: Seen(*each) for name, each in document["seen"].items() if name in nodes}
-            at = None if document["at"] is None else dt.datetime.fromisoformat(document["at"])
             return cls(at, seen, assets)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StorageError(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from deltaworks.engine.automation.conditions.evaluate import Conditions, ConditionTick, evaluate
+from deltaworks.engine.automation.conditions.growth import has_grown
 from deltaworks.engine.automation.conditions.memory import Memory
 from deltaworks.engine.automation.conditions.sight import Sight
 from deltaworks.engine.definitions.definitions import Definitions
@@ -144,8 +145,7 @@ class _Replay:
         while self.coming and self.coming[0][0] <= at:
             _, key, commit = self.coming.pop(0)
             self._apply(key, commit)
-        nodes = self.graph.nodes.values()
-        if any(node.asset.partitions.until(at).size != node.partitions.size for node in nodes if _grows(node)):
+        if has_grown(self.graph, at):
             self.graph, self.known = build_graph(self.definitions, at, self.keys), None
 
     def status(self) -> LakeStatus:
@@ -202,11 +202,6 @@ class _Replay:
 
     def _pin(self, table_id: str, pin: Pin) -> Pin:
         return replace(pin, version=self.numbers.get(table_id, {}).get(pin.version, pin.version))
-
-
-def _grows(node: Node) -> bool:
-    dimensions = node.asset.partitions.dimensions
-    return any(isinstance(each, TimePartitions) and each.end_us is None for each in dimensions)
 
 
 def _creation(node: Node) -> list[Json]:

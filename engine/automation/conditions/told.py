@@ -10,7 +10,7 @@ from deltaworks.engine.automation.conditions.rounds import Rounds, noted_decisio
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.io.condition_notes import DecisionNote, read_condition_notes
+from deltaworks.io.condition_notes import DecisionNote, read_decisions
 from deltaworks.io.store import Store
 
 
@@ -42,7 +42,7 @@ def told_decisions(
     Raises:
         StorageError: what is kept of the last evaluation is damaged, or the lake cannot be read.
     """
-    node, notes = graph.nodes[key], read_condition_notes(store)
+    node, notes = graph.nodes[key], read_decisions(store)
     if node.asset.automation is None:
         return None
     if notes is None:

@@ -10,10 +10,9 @@ from deltaworks.engine.automation.conditions.memory import AssetMemory, Kept, Me
 from deltaworks.engine.automation.conditions.sight import Sight
 from deltaworks.engine.definitions.automation.condition import AutomationCondition, CronTicks, Operator
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partitions.multi_partitions import MultiPartitions
+from deltaworks.engine.definitions.partitions.latest_window import latest_window
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.protocols import Partitions
-from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import certain
 from deltaworks.engine.planning.status import AssetStatus, Status
@@ -164,18 +163,4 @@ def upstream_changed(found: AssetStatus) -> PartitionSet:
 @lru_cache(maxsize=64)
 def in_latest_window(partitions: Partitions, lookback: dt.timedelta | None) -> PartitionSet:
     """Return the partitions of the latest time; all, where they are no time."""
-    if isinstance(partitions, TimePartitions):
-        if not partitions.size:
-            return PartitionSet.none(0)
-        if lookback is None:
-            return PartitionSet.span(partitions.size - 1, partitions.size - 1, partitions.size)
-        return PartitionSet(partitions.starts_at >= partitions.ends_at[-1] - lookback)
-    found = PartitionSet.all(partitions.size)
-    if isinstance(partitions, MultiPartitions) and partitions.size:
-        ordinals = PartitionSet.all(partitions.size).mask.arg_true()
-        for place in partitions.time_dimensions:
-            dimension = partitions.dimensions[place]
-            latest = in_latest_window(dimension, lookback)
-            coordinates = ordinals // partitions.strides[place] % dimension.size
-            found = found & PartitionSet(latest.mask.gather(coordinates))
-    return found
+    return latest_window(partitions, lookback)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Job:
         assets: Sequence[Asset[..., Any]] = (),
         workers: int = 2,
         retry_of: str | None = None,
+        now: Callable[[], dt.datetime] | None = None,
         raise_on_failure: bool = True,
     ) -> JobResult:
         """Run the job in this process, and return what came of each step.
@@ -70,6 +72,7 @@ class Job:
             assets: the tables that its ops read, and every upstream of them.
             workers: how many steps run at once.
             retry_of: the id of a run that failed; what it has done is not done again.
+            now: the clock; none: the system's.
             raise_on_failure: whether a failure is raised, or only told by the result.
 
         Raises:
@@ -87,6 +90,7 @@ class Job:
             assets=assets,
             workers=workers,
             retry_of=retry_of,
+            now=now,
             raise_on_failure=raise_on_failure,
         )
         return result

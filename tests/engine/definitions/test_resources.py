@@ -101,7 +101,10 @@ class Talking(Client):
 
 
 def test_what_resources_print_has_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
-    with resource_scope([Talking(token=dw.EnvVar("TOKEN"))], {"TOKEN": "s3cr3t"}):
+    talking = Talking(token=dw.EnvVar("TOKEN"))
+
+    with resource_scope([talking], {"TOKEN": "s3cr3t"}) as scope:
+        scope.of(talking)
         assert capsys.readouterr().out == "opened with $TOKEN\n"
 
     assert capsys.readouterr().out == "closed with $TOKEN\n"
@@ -112,6 +115,6 @@ def test_what_cannot_be_put_away_is_told() -> None:
 
     with (
         pytest.raises(RunError, match="a resource could not be put away: OSError: it does not close"),
-        resource_scope([stuck], {}),
+        resource_scope([stuck], {}) as scope,
     ):
-        pass
+        scope.of(stuck)

@@ -23,10 +23,10 @@ import polars as pl
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.ops.sources import Constant
 from deltaworks.engine.definitions.policies import Limits
-from deltaworks.engine.execution.children import Children
-from deltaworks.engine.execution.executor import Executor, ThreadExecutor, guarded
-from deltaworks.engine.execution.step_task import StepOutcome, StepTask
+from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.workers.children import Children
+from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor, guarded
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.errors import DeltaworksError
 

@@ -19,11 +19,11 @@ import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.repair import Keys, Repair
+from deltaworks.engine.execution.repairs.rerun import Rerun, rerun
+from deltaworks.engine.execution.repairs.rollback import roll_back
+from deltaworks.engine.execution.repairs.wipe import wipe
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.rerun import Rerun, rerun
-from deltaworks.engine.execution.rollback import roll_back
-from deltaworks.engine.execution.wipe import wipe
 from deltaworks.engine.planning.causes import status_ranges
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan

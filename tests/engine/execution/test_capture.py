@@ -13,7 +13,7 @@ from threading import Barrier
 
 import pytest
 
-from deltaworks.engine.execution.capture import LINE_CHARACTERS, Line, LineSink, capture, capturing
+from deltaworks.engine.execution.workers.capture import LINE_CHARACTERS, Line, LineSink, capture, capturing
 
 
 def test_threads_that_print_at_once_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +120,7 @@ def test_a_line_without_end_is_cut_into_several(capsys: pytest.CaptureFixture[st
 
 CHILD = """
 import os, pickle
-from deltaworks.engine.execution.capture import capture
+from deltaworks.engine.execution.workers.capture import capture
 
 with capture("a", lambda line: os.write(2, pickle.dumps(line))):
     print("far away")

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from deltaworks.engine.execution.attempt import begin_attempt
-from deltaworks.engine.execution.upkeep import Care, maintain
+from deltaworks.engine.execution.repairs.upkeep import Care, maintain
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import StoredFile
 from tests.engine.execution.conftest import NOW

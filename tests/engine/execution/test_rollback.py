@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.upkeep import CLAIM, Care, maintain
+from deltaworks.engine.execution.repairs.upkeep import CLAIM, Care, maintain
 from deltaworks.engine.planning.explain import explain
 from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import ClaimHeld, FilesGone, RequestError, TableMismatch, UnknownPartition, VersionGone

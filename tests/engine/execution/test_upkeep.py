@@ -21,7 +21,7 @@ import deltaworks as dw
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
-from deltaworks.engine.execution.upkeep import Care, TableUpkeep, UpkeepReport, find_upkeep, maintain
+from deltaworks.engine.execution.repairs.upkeep import Care, TableUpkeep, UpkeepReport, find_upkeep, maintain
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.status import Status

@@ -11,8 +11,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 import deltaworks as dw
-from deltaworks.engine.execution.repair import Keys
-from deltaworks.engine.execution.wipe import wipe
+from deltaworks.engine.execution.repairs.repair import Keys
+from deltaworks.engine.execution.repairs.wipe import wipe
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import RequestError, TableMismatch

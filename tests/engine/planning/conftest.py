@@ -58,6 +58,10 @@ class Lake:
         self._ids = itertools.count()
         self._live: dict[str, set[str]] = {}
         self.runs: list[RunEntry] = []
+        self.now_ms = 0
+        """When the next commit is made."""
+        self.logs: dict[str, list[bytes]] = {}
+        """The commit files of each table."""
         self.tables: dict[AssetKey, Table] = {}
         for key in self.graph.nodes:
             self.replace(str(key))
@@ -69,6 +73,7 @@ class Lake:
         """Drop a table; the next commit makes another one."""
         self.tables[AssetKey(name)] = Table(self._store, name)
         self._live[name] = set()
+        self.logs[name] = []
 
     def make(
         self,
@@ -130,7 +135,7 @@ class Lake:
     def _commit(self, name: str, removed: Iterable[str], added: Iterable[str], record: Record | None) -> int:
         table = self.table(name)
         actions: list[dict[str, Any]] = []
-        info = {"timestamp": 0, "operation": "WRITE", "engineInfo": "somebody"}
+        info = {"timestamp": self.now_ms, "operation": "WRITE", "engineInfo": "somebody"}
         if record is not None:
             info |= {"deltaworks": record.to_json()}
         actions.append({"commitInfo": info})
@@ -156,6 +161,7 @@ class Lake:
             actions.append({"add": add})
         content = "\n".join(map(json.dumps, actions)).encode()
         table.apply(parse_commit(name, table.version + 1, content))
+        self.logs[name].append(content)
         return table.version
 
 

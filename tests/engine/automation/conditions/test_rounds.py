@@ -20,7 +20,7 @@ from deltaworks.engine.execution.turn import turn
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import StorageError
-from deltaworks.io.condition_notes import PATH, read_condition_notes
+from deltaworks.io.condition_notes import DECISIONS, FOLDER, read_decisions
 from deltaworks.io.ledger import RunStatus, read_runs, write_run
 from tests.acceptance.lake import NOW, Lake
 
@@ -61,12 +61,12 @@ def wait_for_the_clock(lake: Lake) -> None:
 
 
 class Daemon:
-    def __init__(self, lake: Lake) -> None:
-        self.lake, self.rounds = lake, Rounds(lake.graph, lake.store)
+    def __init__(self, lake: Lake, cursor: str | None = None) -> None:
+        self.lake, self.rounds, self.cursor = lake, Rounds(lake.graph, lake.store), cursor
 
     def tick(self) -> dict[str, list[str]]:
-        tick = self.rounds.tick(NOW)
-        self.rounds.keep()
+        tick = self.rounds.tick(NOW, self.cursor)
+        self.cursor = self.rounds.keep() or self.cursor
         found = {key: tick.conditions.graph.nodes[key].partitions for key in tick.requests}
         return {str(key): [found[key].key(each) for each in chosen] for key, chosen in tick.requests.items()}
 
@@ -79,7 +79,7 @@ class Daemon:
         return asked
 
     def sentences(self, name: str) -> list[str]:
-        notes = read_condition_notes(self.lake.store)
+        notes = read_decisions(self.lake.store)
         assert notes is not None
         return [each.sentence for each in notes.decisions if each.asset == name]
 
@@ -105,7 +105,7 @@ def test_what_failed_is_tried_again_when_its_upstream_changes_and_not_before(lak
 
     assert daemon.tick() == {}
     assert daemon.sentences("clean") == [f"not requested: {held}"]
-    assert Daemon(lake).tick() == {}, "another process sees the same"
+    assert Daemon(lake, daemon.cursor).tick() == {}, "another process sees the same"
     write_deltalake(str(lake.folder / "raw"), pl.DataFrame({"day": [dt.date(2024, 1, 2)], "value": [5]}), mode="append")
     assert daemon.carry_out() == {"clean": ["2024-01-02"], "total": [""]}
     assert daemon.tick() == {}
@@ -119,7 +119,7 @@ def test_what_failed_is_tried_again_when_its_code_changes(lake: Lake) -> None:
     edited = Lake(lake.folder, raw, replace(clean, code_version="2"), total)
     daemon.lake = edited
 
-    tick = daemon.rounds.tick(NOW, graph=edited.graph)
+    tick = daemon.rounds.tick(NOW, daemon.cursor, graph=edited.graph)
     assert [len(chosen) for chosen in tick.requests.values()] == [3, 1]
 
 
@@ -165,12 +165,38 @@ def test_an_idle_tick_reads_no_log(lake: Lake) -> None:
     for commit in lake.folder.rglob("_delta_log/*.json"):
         commit.write_text("nobody reads this")
 
-    assert daemon.rounds.tick(NOW).evaluated == 0
+    assert daemon.rounds.tick(NOW, daemon.cursor).evaluated == 0
+    assert daemon.rounds.keep() is None
 
 
 def test_notes_that_are_damaged_are_said_to_be(lake: Lake) -> None:
-    Daemon(lake).tick()
-    (lake.folder / PATH).write_text("{")
+    daemon = Daemon(lake)
+    daemon.tick()
+    (lake.folder / DECISIONS).write_text("{")
+    (lake.folder / FOLDER / f"{daemon.cursor}.json").write_text("{}")
 
-    with pytest.raises(StorageError, match=r"automation.json is damaged .* delete it: conditions begin anew"):
-        Rounds(lake.graph, lake.store)
+    with pytest.raises(StorageError, match=r"decisions.json is damaged .* delete it: conditions begin anew"):
+        read_decisions(lake.store)
+    with pytest.raises(StorageError, match=r"json is damaged \(KeyError: 'at'\); delete it: conditions begin anew"):
+        Daemon(lake, daemon.cursor).tick()
+
+
+def test_a_memory_that_somebody_has_deleted_lets_conditions_begin_anew(lake: Lake) -> None:
+    daemon = Daemon(lake)
+    asked = daemon.tick()
+    (lake.folder / FOLDER / f"{daemon.cursor}.json").unlink()
+
+    heir = Daemon(lake, daemon.cursor)
+
+    assert heir.tick() == asked
+    assert (heir.cursor or "").startswith("000000000002-")
+
+
+def test_of_what_ticks_remembered_only_the_last_few_are_kept(lake: Lake) -> None:
+    daemon = Daemon(lake)
+    for _ in range(6):
+        assert daemon.tick()
+
+    kept = sorted(each.name for each in (lake.folder / FOLDER).iterdir())
+    assert [each.partition("-")[0][-1] for each in kept] == ["4", "5", "6"]
+    assert f"{daemon.cursor}.json" == kept[-1]

@@ -1,0 +1,1 @@
+"""What gives tables other content, or keeps it well, outside of runs of plans."""

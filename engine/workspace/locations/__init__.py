@@ -1,0 +1,1 @@
+"""Code locations: projects whose code runs only in processes of their own interpreters."""

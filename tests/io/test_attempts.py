@@ -1,0 +1,61 @@
+"""Of two processes that begin the same run at once one goes on; what the dead have taken holds nobody up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+
+from deltaworks.errors import RequestError
+from deltaworks.io.attempts import FOLDER, take_attempt
+from deltaworks.io.process import Process
+
+
+@pytest.fixture
+def neighbour() -> Iterator[Process]:
+    """Another process of this machine, which lives."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield Process(Process.current().host, process.pid)
+        process.kill()
+
+
+def took(lake, number: int, holder: Process | None) -> str:
+    """Let somebody have taken a number, and return where that stands."""
+    path = f"{FOLDER}/tick-7/{number:04d}.json"
+    lake.store.put(path, b"" if holder is None else json.dumps(asdict(holder)).encode())
+    return path
+
+
+def test_a_number_that_another_process_has_just_taken_is_not_passed_over(lake, neighbour):
+    took(lake, 2, neighbour)
+
+    with pytest.raises(RequestError, match=f"Run tick-7 is just being begun by process {neighbour.pid} on "):
+        take_attempt(lake.store, "tick-7", 2)
+
+    assert [path[-9:] for path in lake.store.list(f"{FOLDER}/tick-7")] == ["0002.json"], "the number is given back"
+
+
+def test_what_a_process_took_that_is_gone_or_that_did_not_say_who_it_was_is_passed_over(lake):
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    took(lake, 1, Process(Process.current().host, child.pid))
+    took(lake, 2, None)
+
+    assert take_attempt(lake.store, "tick-7", 1) == 3
+    assert take_attempt(lake.store, "tick-7", 4) == 4
+
+
+def test_who_is_on_another_machine_has_time_to_begin(lake):
+    path = took(lake, 1, Process("elsewhere", 1))
+
+    with pytest.raises(RequestError, match="is just being begun by process 1 on elsewhere"):
+        take_attempt(lake.store, "tick-7", 1)
+
+    then = os.stat(lake.store.root / path).st_mtime - 31
+    os.utime(lake.store.root / path, (then, then))
+    assert take_attempt(lake.store, "tick-7", 1) == 2
