@@ -53,6 +53,12 @@ class Surroundings:
     """Why some code locations are not loaded, or not all of what they define."""
     freshness: AskedFreshness | None = None
     """What is known of the lake's freshness from the ticks before; none: nothing."""
+    end: Callable[[], None] = lambda: None
+    """Ends the processes that were started to ask."""
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self.end()
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:

@@ -194,8 +194,9 @@ class Daemon:
     def _leave(self, on_stop: OnStop) -> None:
         """Leave to others, or to the next daemon, what has not begun."""
         with self._noting():
-            self._ticking.leave()
             self._carrying.leave_queued()
+        with self._noting():
+            self._ticking.leave()
         if on_stop is OnStop.CANCEL and not self._is_canceled:
             self._is_canceled = True
             self._pool.terminate()
@@ -224,7 +225,7 @@ class Daemon:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
             more = ", and automation conditions" if CONDITIONS in self._watched else ""
-            names = self._watched.keys() - {CONDITIONS, FRESHNESS}
+            names = self._watched.keys() - {CONDITIONS, FRESHNESS, MAINTENANCE}
             self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
             for problem in self._location.problems:
                 self._parts.tell(f"not everything is loaded: {problem}")

@@ -26,4 +26,6 @@ def load_surroundings(origin: Origin) -> Surroundings:
     elsewhere = None if project.workspace is None else partial(ask_elsewhere, project)
     problems = tuple(map(str, project.problems))
     freshness = AskedFreshness(project.definitions, project.store)
-    return Surroundings(project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, freshness)
+    return Surroundings(
+        project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, freshness, project.close
+    )

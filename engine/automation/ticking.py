@@ -204,10 +204,8 @@ class Ticking:
         Raises:
             StorageError: the lake cannot be read or written.
         """
-        for claim in open_ticks(self._store):
+        for claim in open_ticks(self._store, lambda key: key in self._open or carries(key)):
             key = claim.name, claim.tick_id
-            if key in self._open or carries(key):
-                continue
             if self._is_held(claim, moment):
                 continue
             decided = read_tick(self._store, *key)

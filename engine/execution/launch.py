@@ -138,7 +138,7 @@ def launch(
                 if keeps_plan:
                     keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
+            pools = _pools(store, graph, plan, entry, sharing or Sharing())
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(
@@ -167,9 +167,9 @@ def _care_for(tables: Iterable[Table], tell: EventSink) -> None:
             tell(RunNoted(f"no checkpoint was written: {error}"))
 
 
-def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing, workers: int) -> Pools[Call]:
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing) -> Pools[Call]:
     in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values(), workers)
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values())
 
 
 def _unbegun(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import polars as pl
 import pytest
 
 import deltaworks as dw
@@ -145,7 +146,7 @@ def test_what_a_tick_could_not_begin_is_asked_for_again(shop: Shop, monkeypatch:
         raise Stopped
 
     with monkeypatch.context() as patched:
-        patched.setattr("deltaworks.engine.execution.launch.launch", stop)
+        patched.setattr("deltaworks.engine.workspace.project.launch", stop)
         with pytest.raises(Stopped):
             run("automation", "tick")
 
@@ -202,5 +203,11 @@ def test_outputs_of_one_function_and_tables_of_ops_have_conditions_too(here: Her
     assert [sorted(map(str, each)) for each in groups(project.graph, asked)] == [["large", "small"]], "one call"
     assert [tick.get("totals", {}).get("materialized") for tick in ticks] == [4, 3, None]
     assert sorted((here.folder / "calls.txt").read_text().split()) == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
+def test_a_condition_of_outputs_that_is_none_is_refused() -> None:
+    def make() -> dict[str, pl.LazyFrame]:
+        return {"one": pl.LazyFrame({"n": [1]})}
+
     with pytest.raises(InvalidDefinition, match="asset 'one': automation must be a condition such as"):
-        dw.multi_asset(outs={"one": dw.AssetSpec()}, automation="eager")(dict)  # type: ignore[arg-type]
+        dw.multi_asset(outs={"one": dw.AssetSpec()}, automation="eager")(make)  # type: ignore[arg-type]

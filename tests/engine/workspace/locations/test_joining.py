@@ -33,7 +33,7 @@ def told(location: str, *assets: dw.Asset[..., Any], **more: Any) -> Definitions
     definitions = Definitions(assets, **more)
     within = upstreams_within(definitions)
     alone = Definitions([each for each in definitions.assets if each.key in within])
-    found = describe(location, definitions, build_graph(alone, NOW), (), ())
+    found = describe(location, definitions, build_graph(alone, NOW))
     return stubs(from_json(json.loads(json.dumps(to_json(found)))), lambda address, key: ())
 
 

@@ -156,7 +156,7 @@ def test_stubs_have_the_code_versions_that_the_code_has() -> None:
     def told(definitions: Definitions) -> Definitions:
         within = upstreams_within(definitions)
         alone = Definitions([asset for asset in definitions.assets if asset.key in within])
-        found = describe("place", definitions, build_graph(alone, NOW), (), ())
+        found = describe("place", definitions, build_graph(alone, NOW))
         return stubs(sent(found), lambda address, key: ())
 
     graph = build_graph(Definitions([*told(here).assets, *told(there).assets]), NOW)
