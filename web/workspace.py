@@ -74,6 +74,14 @@ class Sight:
         """The runs that wait or go on, oldest first."""
         return [run for run in self.observation.runs if not run.status_at(self.at).is_over]
 
+    @cached_property
+    def _runs(self) -> dict[str, RunEntry]:
+        return {run.run_id: run for run in self.observation.runs}
+
+    def run(self, run_id: str) -> RunEntry | None:
+        """Return a run; none: the ledger has none of that id."""
+        return self._runs.get(run_id)
+
     def status(self, key: AssetKey) -> AssetStatus:
         """Return the status of an asset that has a table."""
         return self.observation.status[key]
