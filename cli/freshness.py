@@ -18,7 +18,7 @@ _TONES = {"on time": "good", "late": "bad", "unknown": "stale"}
 def freshness_lines(found: Mapping[AssetKey, Freshness], graph: AssetGraph) -> Iterator[Cell]:
     """Yield a line for each asset that has a policy."""
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.documents.freshness import freshness_text
+    from deltaworks.engine.planning.freshness_text import freshness_text
 
     for each in found.values():
         named = graph.nodes[each.asset].spelled(each.measured.ranges())

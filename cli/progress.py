@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Output, PlainFace, write
 from deltaworks.cli.pacing import current_text, left_text, rate_text, stopping_text
+from deltaworks.cli.ration import Ration
 from deltaworks.cli.wording import counted
 from deltaworks.engine.documents.problems import plain_reason
 
@@ -109,6 +110,7 @@ class Lines:
         self._planned: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self._reasons: set[tuple[str, str]] = set()
+        self._ration = Ration()
         self._said_s = 0.0
         """When the last line was printed that says how far the run is."""
 
@@ -138,6 +140,12 @@ class Lines:
                 pass  # stands in the report
             case events.StepStarted() | events.StepEnded():
                 pass  # stands in the report, and in the run's log
+            case events.PartitionRetried() | events.PartitionWarned():
+                line = self._ration.of(
+                    "retries" if isinstance(event, events.PartitionRetried) else "warnings", _told(event)
+                )
+                if line is not None:
+                    self._print(line)
             case _:
                 self._print(_told(event))
 

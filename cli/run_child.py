@@ -16,6 +16,8 @@ from collections.abc import Generator
 from dataclasses import fields
 from typing import Any
 
+from typer.main import get_command
+
 from deltaworks.cli.app import app
 from deltaworks.cli.command import ExitCode
 from deltaworks.engine.automation.launches import Launch, LaunchEnd, begin_launch
@@ -42,6 +44,7 @@ def main(arguments: list[str]) -> None:
     _loads(origin)  # if it does not, the command will say so again
     for name in _NEEDED:
         importlib.import_module(f"deltaworks.engine.execution.{name}")
+    command = get_command(app)  # from the signatures of all commands, which takes as long as to find out what is stale
     line = sys.stdin.readline()
     if not line:
         return
@@ -58,7 +61,7 @@ def main(arguments: list[str]) -> None:
     try:
         with _config_file(order["config"]) as config:
             sys.argv = ["deltaworks", *order["arguments"], *config, *named]
-            app()
+            command()
     except SystemExit as leaving:
         code = leaving.code
         raise
@@ -80,12 +83,13 @@ def _end_of(store: Store, launch: Launch, since: dt.date, code: object, origin: 
 
 
 def _loads(origin: Origin) -> bool:
-    """Return whether the project can be loaded, so that it is the run that was refused."""
+    """Return whether all of the project can be loaded, so that it is the run that was refused."""
     try:
-        load_project(origin, os.environ, dt.datetime.now(dt.UTC)).close()
+        project = load_project(origin, os.environ, dt.datetime.now(dt.UTC))
     except DeltaworksError:
         return False
-    return True
+    project.close()
+    return not project.problems
 
 
 def _today() -> dt.date:

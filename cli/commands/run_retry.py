@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,7 +46,7 @@ def retry(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry
+    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry, decide_retry_again
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.workspace.jobs import with_retry
     from deltaworks.io.ledger import find_run, read_runs
@@ -84,7 +85,9 @@ def retry(
         return ExitCode.DONE
     entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
     seen, theirs = Observations(), left.made_by_others
-    return run_plan(session, project, seen, left.decision, None, found.command, entry, theirs, job=of_assets)
+    again = partial(decide_retry_again, project.graph, project.store, found, left, latest=latest)
+    command = found.command
+    return run_plan(session, project, seen, left.decision, None, command, entry, theirs, again=again, job=of_assets)
 
 
 def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool) -> ExitCode:

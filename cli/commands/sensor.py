@@ -136,9 +136,9 @@ def sensor_ticks(
 
 
 def watched_by(sensor: Sensor) -> list[str]:
-    """Return what a sensor looks at: tables, a pattern of files, or ends of runs."""
+    """Return what a sensor looks at: tables, a pattern of files, ends of runs, or freshness."""
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf
+    from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, FreshnessOf, RunsOf
 
     match sensor.watches:
         case CommitsOf(assets=assets):
@@ -147,6 +147,8 @@ def watched_by(sensor: Sensor) -> list[str]:
             return [files.whole(files.below)]
         case RunsOf(statuses=statuses):
             return sorted(status.value for status in statuses)
+        case FreshnessOf(assets=assets):
+            return ["every freshness policy"] if assets is None else [str(key) for key in assets]
         case None:
             return []
 

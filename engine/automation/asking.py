@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from deltaworks.engine.automation.condition_watch import WatchedConditions
 from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.automation.evaluation import Evaluation, read_answer, with_tags
+from deltaworks.engine.automation.freshness import NAME as FRESHNESS
+from deltaworks.engine.automation.freshness import AskedFreshness, watched_freshness
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensing import Scene, sense
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
@@ -49,13 +51,21 @@ class Surroundings:
     """Asks who has the functions of schedules and sensors; none: this process has them."""
     problems: tuple[str, ...] = ()
     """Why some code locations are not loaded, or not all of what they define."""
+    freshness: AskedFreshness | None = None
+    """What is known of the lake's freshness from the ticks before; none: nothing."""
+    end: Callable[[], None] = lambda: None
+    """Ends the processes that were started to ask."""
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self.end()
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
     """Return what the daemon needs to know of every schedule and sensor, and of the conditions of assets."""
     schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
     sensors = (WatchedSensor.of(each, definitions) for each in definitions.sensors.values())
-    return (*schedules, *sensors, *WatchedConditions.of(definitions))
+    return (*schedules, *sensors, *WatchedConditions.of(definitions), *watched_freshness(definitions))
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:
@@ -70,6 +80,8 @@ def ask(around: Surroundings, tick: Tick) -> Evaluation:
     """
     if tick.name == CONDITIONS and around.conditions is not None:
         return around.conditions.ask(tick.cursor, around.now)
+    if tick.name == FRESHNESS and around.freshness is not None:
+        return around.freshness.ask(tick.cursor, around.now)
     if around.elsewhere is not None:
         return around.elsewhere(tick)
     schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
@@ -152,4 +164,5 @@ def _ask_sensor(around: Surroundings, sensor: Sensor, tick: Tick) -> Evaluation:
         known = {Tick: tick, told_of(sensor.watches): told}
         return call_asked(around, f"sensor {sensor.name!r}", sensor.asked, known, read)
 
-    return sense(sensor, tick, Scene(around.definitions, around.store, around.now), call)
+    scene = Scene(around.definitions, around.store, around.now, freshness=around.freshness)
+    return sense(sensor, tick, scene, call)

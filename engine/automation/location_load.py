@@ -9,6 +9,7 @@ from functools import partial
 from deltaworks.engine.automation.asking import Surroundings
 from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.automation.elsewhere import ask_elsewhere
+from deltaworks.engine.automation.freshness import AskedFreshness
 from deltaworks.engine.workspace.project import Origin, load_project
 
 
@@ -24,4 +25,7 @@ def load_surroundings(origin: Origin) -> Surroundings:
     conditions = AskedConditions(project.definitions, project.store)
     elsewhere = None if project.workspace is None else partial(ask_elsewhere, project)
     problems = tuple(map(str, project.problems))
-    return Surroundings(project.definitions, project.store, os.environ, now, conditions, elsewhere, problems)
+    freshness = AskedFreshness(project.definitions, project.store)
+    return Surroundings(
+        project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, freshness, project.close
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
@@ -17,10 +17,11 @@ from deltaworks.engine.automation.commit_events import position_now, read_commit
 from deltaworks.engine.automation.ended_runs import cursor_now, read_ended
 from deltaworks.engine.automation.evaluation import Evaluation, with_tags
 from deltaworks.engine.automation.file_arrivals import all_told, list_watched, read_arrivals
+from deltaworks.engine.automation.freshness import AskedFreshness
 from deltaworks.engine.automation.positions import read_positions, write_positions
 from deltaworks.engine.automation.sensor_answer import read_sensor_answer
 from deltaworks.engine.definitions.automation.commits import Commits
-from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf, Sensor
+from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, FreshnessOf, RunsOf, Sensor
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
@@ -42,6 +43,8 @@ class Scene:
     now: dt.datetime
     """When partitions without an end are taken to end, and which runs are lost."""
     sleep: Callable[[float], None] = time.sleep
+    freshness: AskedFreshness | None = None
+    """What is known of the lake's freshness from the ticks before; none: nothing."""
 
     def node(self, key: AssetKey) -> Node:
         """Return an asset with its partitions as they are now; what it is made from does not matter here.
@@ -77,6 +80,8 @@ def sense(sensor: Sensor, tick: Tick, scene: Scene, call: Call) -> Evaluation:
             return _sense_files(sensor, sensor.watches, tick, scene, call)
         case RunsOf():
             return _sense_runs(sensor, sensor.watches, tick, scene, call)
+        case FreshnessOf():
+            return _sense_freshness(sensor, sensor.watches, tick, scene, call)
         case None:
             return call(None, partial(_read, sensor, scene))
 
@@ -107,6 +112,9 @@ def cursor_at_end(sensor: Sensor, scene: Scene) -> str | None:
     """
     if isinstance(sensor.watches, FilesOf):
         return all_told(list_watched(sensor.watches))
+    if isinstance(sensor.watches, FreshnessOf):
+        asked = scene.freshness or AskedFreshness(scene.definitions, scene.store)
+        return asked.changes(_whose(sensor), None, scene.now, sensor.watches.assets).cursor
     return first_cursor(sensor, scene)
 
 
@@ -149,11 +157,24 @@ def _sense_runs(sensor: Sensor, watches: RunsOf, tick: Tick, scene: Scene, call:
     if not seen.runs:
         return Evaluation(skip_reason="no run has ended so", cursor=seen.cursor if seen.is_behind else None)
     answers = [call(run, partial(_read, sensor, scene)) for run in seen.runs]
+    return _together(answers, seen.cursor)
+
+
+def _sense_freshness(sensor: Sensor, watches: FreshnessOf, tick: Tick, scene: Scene, call: Call) -> Evaluation:
+    asked = scene.freshness or AskedFreshness(scene.definitions, scene.store)
+    told = asked.changes(_whose(sensor), tick.cursor, scene.now, watches.assets)
+    if not told.changes:
+        return Evaluation(skip_reason="nothing has become late or on time", cursor=told.cursor)
+    return _together([call(change, partial(_read, sensor, scene)) for change in told.changes], told.cursor)
+
+
+def _together(answers: Sequence[Evaluation], cursor: str) -> Evaluation:
+    """Return what several calls of one function ask for at one tick."""
     reasons = {each.skip_reason: None for each in answers if each.skip_reason is not None}
     return Evaluation(
         requests=tuple(request for each in answers for request in each.requests),
         skip_reason="; ".join(reasons) if not any(each.requests for each in answers) else None,
-        cursor=seen.cursor,
+        cursor=cursor,
         new_keys=_joined(each.new_keys for each in answers),
         gone_keys=_joined(each.gone_keys for each in answers),
     )

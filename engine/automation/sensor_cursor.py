@@ -6,7 +6,7 @@ import datetime as dt
 
 from deltaworks.engine.automation.positions import set_versions
 from deltaworks.engine.automation.sensing import Scene, cursor_at_end, first_cursor
-from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, Sensor
+from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, FreshnessOf, Sensor
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.marks import Mark, advance_mark, next_id, read_mark
 from deltaworks.io.store import Store
@@ -93,6 +93,10 @@ def _cursor(sensor: Sensor, scene: Scene, wanted: str, old: str | None) -> str |
             return set_versions(f"sensor {sensor.name!r}", [str(key) for key in assets], old, wanted)
         case FilesOf() if wanted == "none":
             return None
+        case FreshnessOf() if wanted == "none":
+            return None
+        case FreshnessOf():
+            expected = "'now', to pass over what is late, or 'none', to be told of it"
         case FilesOf():
             expected = "'now', to pass over all files that are there, or 'none', to be told of them all"
         case _:

@@ -18,7 +18,7 @@ from deltaworks.engine.automation.file_arrivals import list_watched, read_told, 
 from deltaworks.engine.automation.positions import Position, read_positions
 from deltaworks.engine.automation.watch import DueTick, Moment
 from deltaworks.engine.definitions.asset import Asset, AssetKind
-from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, RunsOf, Sensor
+from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, FreshnessOf, RunsOf, Sensor
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.io.ledger import runs_stamp
 from deltaworks.io.log import commit_path, digest, last_checkpoint
@@ -52,7 +52,7 @@ class WatchedTable:
         return cls(str(asset.key), None, asset.table_name)
 
 
-Subject: TypeAlias = tuple[WatchedTable, ...] | FilesOf | RunsOf | None
+Subject: TypeAlias = tuple[WatchedTable, ...] | FilesOf | RunsOf | FreshnessOf | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def _look(name: str, subject: Subject, store: Store) -> Look:
             return _AtFiles(whose, subject)
         case RunsOf():
             return _AtRuns(name, subject, store)
-        case None:
+        case FreshnessOf() | None:
             return _AtIntervals()
         case tables:
             return _AtTables(whose, tables, store)

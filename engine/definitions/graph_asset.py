@@ -108,7 +108,8 @@ def graph_asset(
         partitions: as for an asset, like everything that follows.
         partition_by: the column of the result whose value tells the partition.
         backfill: how many partitions one call may make.
-        retry: how often everything is tried again when an op has failed for good.
+        retry: how often everything is tried again when an op has failed for good; none: as its job says, else not at
+            all.
         timeout_s: how long a call of all ops may take.
         memory_mb: how much memory its process may hold.
         isolate: whether calls run in a process of their own.
@@ -151,7 +152,7 @@ def graph_asset(
                 partitions=Unpartitioned() if partitions is None else partitions,
                 partition_columns=read_columns(AssetKind.FUNCTION, partition_by, partitions, key, where),
                 backfill=backfill or BackfillPolicy(),
-                retry=retry or RetryPolicy(max_retries=0),
+                retry=retry,
                 description=inspect.getdoc(function) or "",
                 group=group,
                 owners=tuple(owners),

@@ -120,7 +120,8 @@ def multi_asset(
         partitions: how the rows of all of them are cut; none: each is made as a whole.
         partition_by: as for an asset, for outputs that do not say so themselves.
         backfill: how many partitions one call may make; one by default.
-        retry: how often a call that fails is tried again, for what of it failed; not at all by default.
+        retry: how often a call that fails is tried again, for what of it failed; none: as its job says, else not at
+            all.
         timeout_s: how long a call may take before it is ended; it then runs in a process of its own.
         memory_mb: how much memory that process may hold, in millions of bytes.
         isolate: whether calls run in a process of their own.
@@ -159,7 +160,7 @@ def multi_asset(
                 partitions=Unpartitioned() if partitions is None else partitions,
                 partition_columns=read_columns(AssetKind.FUNCTION, column, partitions, key, where),
                 backfill=backfill or BackfillPolicy(),
-                retry=retry or RetryPolicy(max_retries=0),
+                retry=retry,
                 description=spec.description or inspect.getdoc(function) or "",
                 group=spec.group,
                 owners=tuple(spec.owners),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.again import Again
 from deltaworks.engine.execution.decide import Decision, Question
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import PartitionSkipped
@@ -189,6 +190,17 @@ def decide_retry(graph: AssetGraph, store: Store, run: RunEntry, *, latest: bool
     question = Question(Request(asked), replace(seen, tables=tables))
     decided = Decision(question, Plan(steps, (), in_order, frozenset({Only.ALL})))
     return Retry(decided, count, tuple(others))
+
+
+def decide_retry_again(graph: AssetGraph, store: Store, run: RunEntry, before: Retry, *, latest: bool = False) -> Again:
+    """Decide anew what is left of a run, after its attempt has waited for others; see `decide_retry`.
+
+    It reads what it was to read before it waited.
+    """
+    left = decide_retry(graph, store, run, latest=latest)
+    told = {(each.asset, each.key) for each in before.made_by_others}
+    new = tuple(each for each in left.made_by_others if (each.asset, each.key) not in told)
+    return Again(left.decision.plan, left.decision.asked.observation.tables, new)
 
 
 def made_by(node: Node, table: Table, run_id: str, since: PlannedTable | None = None) -> PartitionSet:

@@ -121,12 +121,11 @@ def launch(
     log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
-    is_first = entry.attempt == 1 and not desk.is_part
-    if not desk.is_part:
-        desk.write(replace(entry, status=RunStatus.QUEUED))
+    keeps_plan = not (entry.earlier or desk.is_part)  # later attempts go on with what the first one was to make
+    desk.queue(entry)
     own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        if is_first:
+        if keeps_plan:
             keep_plan(graph, store, entry.run_id, plan, tables)
         with stager.resources.scope.opened(log.note), own_turn as waiting, capturing():
             if not waiting.is_over():
@@ -136,10 +135,10 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-                if is_first:
+                if keeps_plan:
                     keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            pools = _pools(store, graph, plan, entry, sharing or Sharing(), executor.workers)
+            pools = _pools(store, graph, plan, entry, sharing or Sharing())
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(
@@ -168,9 +167,9 @@ def _care_for(tables: Iterable[Table], tell: EventSink) -> None:
             tell(RunNoted(f"no checkpoint was written: {error}"))
 
 
-def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing, workers: int) -> Pools[Call]:
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing) -> Pools[Call]:
     in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values(), workers)
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values())
 
 
 def _unbegun(

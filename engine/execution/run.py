@@ -58,12 +58,6 @@ from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
-BATCH_PARTITIONS = 50
-"""Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
-
-BATCH_AGE_S = 2.0
-"""How long a staged partition waits for others at most."""
-
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
 
@@ -123,9 +117,8 @@ class Run:
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
             alive = partial(self._entry_now, RunStatus.RUNNING)
-            with Pulse(
-                store, self._entry.run_id, alive, stop, self._tell, also, lambda: self._progress.commits, desk.write
-            ):
+            run_id, mark = self._entry.run_id, lambda: self._progress.commits
+            with Pulse(store, run_id, alive, stop, self._tell, also, mark, desk.write):
                 self._loop(stop)
         except BaseException:
             desk.write(self._entry_now(RunStatus.FAILURE))
@@ -142,15 +135,7 @@ class Run:
             ended = replace(ended, reason=stop.reason)
         self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
-        progress = self._progress
-        return RunReport(
-            ended,
-            tuple(progress.blocked),
-            tuple(progress.skipped),
-            broken=progress.broken,
-            left_out={key: rows for key, rows in progress.left_out.items() if rows},
-            left_calls=self._running,
-        )
+        return self._progress.report(ended, left_calls=self._running)
 
     def _loop(self, stop: Stop) -> None:
         stopping = False
@@ -160,12 +145,11 @@ class Run:
                 self._tell(Stopping(stop.reason, stop.is_urgent))
                 for task in self._executor.cancel():
                     self._running -= 1
-                    self._pools.release((task.asset, task.first, task.last))
-                    self._progress.paces[task.asset].end(task.number)
+                    self._take_back(task)
                 self._pools.withdraw()
             for keys, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(keys, ordinal, ordinal)
-            while not stopping and self._running < self._executor.capacity and self._dispatch():
+            while not stopping and self._running < self._room and self._dispatch():
                 pass
             self._gather()
             self._teller.progressed(time.monotonic())
@@ -186,11 +170,17 @@ class Run:
         A batch is large or old enough then; or a worker `starves`, which has nothing to do before something is
         committed, and no call that goes on adds to the batch.
         """
-        if self._swap is not None:
-            return False
-        if self._batches[key].is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic()):
-            return True
+        if self._swap is not None or self._batches[key].is_due(time.monotonic()):
+            return self._swap is None
         return starves and not self._progress.paces[key].is_busy and self._agenda.is_awaited(key)
+
+    def _take_back(self, task: Task) -> None:
+        if task.when is When.AFTER:
+            self._afterwards.put_back(task)
+            return
+        self._pools.release((task.asset, task.first, task.last))
+        for each in (task, *task.others):
+            self._progress.paces[each.asset].end(each.number)
 
     def _gather(self) -> None:
         if self._running:
@@ -213,11 +203,16 @@ class Run:
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
+    @property
+    def _room(self) -> int:
+        """How many calls may be submitted: no more than run at once while one that is in a pool waits to begin."""
+        return self._executor.workers if self._pools.want_worker else self._executor.capacity
+
     def _dispatch(self) -> bool:
         if self._afterwards.waiting and (check := self._afterwards.take(self._calls.number())) is not None:
             self._submit(check)
             return True
-        taken = self._pools.take(self._agenda.take)
+        taken = self._pools.take(self._agenda.take, begins=self._running < self._executor.workers)
         if taken is None:
             return False
         if not self._begin(*taken):
@@ -297,7 +292,7 @@ class Run:
     def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
         """Let what a call did not make of a partition wait for the next try; return how long, or none."""
         task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
-        if not policy.allows(failed[0].error_names):
+        if policy is None or not policy.allows(failed[0].error_names):
             return None
         keys = [each.task.asset for each in failed]
         return self._retries.wait_for(keys, task.first, policy, time.monotonic())
@@ -387,7 +382,7 @@ class Run:
             self._teller.blocked(blocked, is_gone=is_gone and is_direct)
 
     def _status(self, stop: Stop) -> RunStatus:
-        if stop.is_asked and self._agenda.is_unsettled:
+        if stop.is_asked and (self._agenda.is_unsettled or self._afterwards.waiting):
             return RunStatus.CANCELED
         has_failed = self._progress.failures or self._afterwards.has_failed
         return RunStatus.FAILURE if has_failed else RunStatus.SUCCESS

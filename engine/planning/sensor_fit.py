@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deltaworks.engine.definitions.automation.sensor import CommitsOf, RunsOf, Sensor
+from deltaworks.engine.definitions.automation.sensor import CommitsOf, FreshnessOf, RunsOf, Sensor
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
@@ -21,10 +21,23 @@ def refuse_unfit_sensors(definitions: Definitions, graph: AssetGraph) -> None:
         match sensor.watches:
             case CommitsOf(assets=assets):
                 _refuse_tables(sensor, assets, graph)
+            case FreshnessOf(assets=assets):
+                _refuse_assets_without_policy(sensor, assets or (), graph)
             case RunsOf(jobs=jobs):
                 _refuse_jobs(sensor, sorted(jobs or ()), definitions)
             case _:
                 pass
+
+
+def _refuse_assets_without_policy(sensor: Sensor, assets: Iterable[AssetKey], graph: AssetGraph) -> None:
+    _refuse_tables(sensor, assets, graph)
+    without = next((key for key in assets if graph.nodes[key].asset.freshness is None), None)
+    if without is not None:
+        raise InvalidDefinition(
+            f"sensor {sensor.name!r} watches the freshness of {without}, which has no policy; give it one by "
+            "@asset(freshness=FreshnessPolicy(...))",
+            where=sensor.where,
+        )
 
 
 def _refuse_jobs(sensor: Sensor, names: Iterable[str], definitions: Definitions) -> None:

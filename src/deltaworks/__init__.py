@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.arrivals import Arrival, Arrivals
     from deltaworks.engine.definitions.automation.commits import CommitEvent, Commits, Operation, WrittenBy
     from deltaworks.engine.definitions.automation.condition import AutomationCondition
+    from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
     from deltaworks.engine.definitions.automation.run import Run
     from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
     from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule, define_schedule, schedule
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.automation.sensors import (
         asset_sensor,
         file_sensor,
+        freshness_sensor,
         multi_asset_sensor,
         run_failure_sensor,
         run_status_sensor,
@@ -121,6 +123,7 @@ __all__ = [
     "DynamicPartitions",
     "Ending",
     "EnvVar",
+    "FreshnessChange",
     "FreshnessPolicy",
     "Graph",
     "HourlyPartitions",
@@ -177,6 +180,7 @@ __all__ = [
     "failure_hook",
     "file_sensor",
     "file_source",
+    "freshness_sensor",
     "graph",
     "graph_asset",
     "job",
@@ -204,6 +208,7 @@ _NAMES = {
     "definitions.asset_check": ("AssetCheck", "asset_check"),
     "definitions.automation.arrivals": ("Arrival", "Arrivals"),
     "definitions.automation.commits": ("CommitEvent", "Commits", "Operation", "WrittenBy"),
+    "definitions.automation.freshness_change": ("FreshnessChange",),
     "definitions.automation.run": ("Run",),
     "definitions.automation.condition": ("AutomationCondition",),
     "definitions.automation.run_request": ("RunRequest", "SkipReason"),
@@ -213,6 +218,7 @@ _NAMES = {
     "definitions.automation.sensors": (
         "asset_sensor",
         "file_sensor",
+        "freshness_sensor",
         "multi_asset_sensor",
         "run_failure_sensor",
         "run_status_sensor",

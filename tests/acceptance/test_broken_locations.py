@@ -62,7 +62,9 @@ CHEAP = {
     "exiting": Kind("its process ended with exit code 3: gone", program="#!/bin/sh\necho gone >&2\nexit 3\n"),
     "syntax": Kind("SyntaxError", "def broken(:\n"),
     "endless": Kind(
-        "it took longer than 3 s to import its modules", "while True:\n    pass\n", settings={"import_timeout_s": "3"}
+        "it took longer than 3 s to import its modules",
+        "import time\ntime.sleep(600)\n",
+        settings={"import_timeout_s": "3"},
     ),
     "second": Kind("asset 'good' of location 'second' is defined twice; the other definition is at", asset("good")),
 }
@@ -157,12 +159,8 @@ def test_what_a_location_told_last_stands_for_it_while_it_is_broken(
     assert here.run("backfill", "--json").json["totals"]["materialized"] == 2
     here.write("code_of_fine.py", "raise ValueError\n")
 
-    status = here.run("status", "--json")
-
-    assert [(each["asset"], each["partitions"]["fresh"]) for each in status.json["assets"]] == [
-        ("good", 1),
-        ("reads", 1),
-    ]
-    assert "warning: " in status.err
     made = here.run("materialize", "reads", "--json")
+
     assert made.json["totals"]["materialized"] == 1
+    assert "warning: " in made.err
+    assert "location 'fine': cannot import 'code_of_fine'" in made.err

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
 import pytest
 
 import deltaworks as dw
 from deltaworks.errors import RequestError
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
 from tests.acceptance.ops import cups, flour
 
 
@@ -55,6 +61,41 @@ def test_config_is_validated_before_anything_starts() -> None:
         with pytest.raises(RequestError, match=problem):
             polite.execute_in_process(config=config)
     assert not ran
+
+
+class Sender(pydantic.BaseModel):
+    name: str = "nobody"
+    city: str = "nowhere"
+
+
+class Parcel(dw.Config):
+    labels: Mapping[str, int] = pydantic.Field(default_factory=dict)
+    sender: Sender = Sender()
+
+
+def test_a_field_counts_as_the_last_says_it_who_gives_it(tmp_path: Any) -> None:
+    seen: list[Parcel] = []
+
+    @dw.op
+    def pack(parcel: Parcel) -> None:
+        seen.append(parcel)
+        raise ValueError("torn")
+
+    @dw.graph
+    def ship() -> None:
+        pack()
+
+    job = ship.to_job(config={"pack": {"labels": {"a": 1}, "sender": {"name": "ann"}}})
+    given = {"pack": {"labels": {"b": 2}, "sender": {"city": "rome"}}}
+
+    run = job.execute_in_process(lake=tmp_path, config=given, raise_on_failure=False)
+    again = {"pack": {"labels": {"c": 3}}}
+    job.execute_in_process(lake=tmp_path, config=again, retry_of=run.run_id, raise_on_failure=False)
+
+    sender = Sender(name="ann", city="rome")
+    assert seen == [Parcel(labels={"b": 2}, sender=sender), Parcel(labels={"c": 3}, sender=sender)]
+    kept = [entry.config for entry in read_runs(Store.at(str(tmp_path)))]
+    assert kept[1] == {"pack": {"labels": {"c": 3}, "sender": {"city": "rome"}}}
 
 
 def test_hooks_are_told_how_steps_and_runs_end() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import polars as pl
@@ -140,6 +140,44 @@ def test_what_cannot_fit_is_refused_at_load_with_its_line() -> None:
 
     with pytest.raises(InvalidDefinition, match=r"reads asset 'carrier' as 'carriers', but there is none.*'carriers'"):
         reading.execute_in_process(assets=[carriers])
+
+
+@pytest.mark.parametrize(
+    ("misuse", "problem"),
+    [
+        (lambda made, _: take(made == 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(made != 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(f"{made}"), "the output of 'one' .* cannot be made a text"),
+        (
+            lambda made, _: take({"n": [made]}),
+            "'take', input 'value' is given <the output of 'one'> inside of a dict",
+        ),
+        (lambda made, _: take([[made]]), "is given <the output of 'one'> inside of a list"),
+        (lambda _, each: take({"n": each}), "is given <the output of 'several', for each key> inside of a dict"),
+        (lambda _, each: take("some" if each else "none"), "the output of 'several', for each key .* decided on"),
+        (lambda _, each: take(str(each)), "the output of 'several', for each key .* cannot be made a text"),
+    ],
+)
+def test_what_has_no_value_yet_is_taken_for_none(misuse: Callable[[Any, Any], Any], problem: str) -> None:
+    with pytest.raises(InvalidDefinition, match=problem):
+
+        @dw.graph
+        def careless() -> None:
+            misuse(one_more(), several())
+
+
+@dw.op(name="one")
+def one_more() -> int:
+    return 1
+
+
+@dw.op(out=dw.DynamicOut())
+def several() -> Iterator[dw.DynamicOutput[int]]:
+    yield dw.DynamicOutput(1, "a")
+
+
+@dw.op
+def take(value: Any) -> None: ...
 
 
 def test_what_an_op_returns_is_held_to_what_it_promises() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from deltaworks.engine.automation.asking import ask, described
+from deltaworks.engine.automation.location_load import load_surroundings
+from deltaworks.engine.definitions.automation.tick import Tick
+from deltaworks.engine.workspace.project import Origin
 from tests.acceptance.conftest import Here
 
 SETTINGS = """
@@ -127,54 +133,85 @@ def test_one_run_makes_tables_of_both_and_what_changes_in_one_is_seen_in_the_oth
 
     workspace.edit("shop/shop_tables.py", '"amount": [1.0]', '"amount": [2.0]')
 
-    status = workspace.status("--partitions")
+    status = workspace.status()
     assert [each["partitions"]["stale"] for each in status.values()] == [3, 3, 1, 1]
-    again = workspace.run("backfill", "--json")
-    assert again.json["totals"]["materialized"] == 8
-    assert rows(workspace, "closing") == [{"amount": 6.0}]
+    assert workspace.run("why", "closing").out.count("orders") >= 1
+    assert [each["asset"] for each in workspace.run("plan", "--json").json["steps"]] == list(status)
 
 
-def test_what_fails_in_one_location_blocks_what_the_other_makes_of_it(workspace: Here) -> None:
+def test_what_fails_or_dies_in_one_location_blocks_what_others_make_of_it(workspace: Here) -> None:
     workspace.edit("shop/shop_tables.py", '"amount": [1.0]', '"amount": [1.0 if partition.start.day > 1 else -1.0]')
+    workspace.edit(
+        "finance/finance_tables.py", "    return orders.group", "    os.kill(os.getpid(), 9)\n    return orders.group"
+    )
 
-    made = workspace.run("backfill", "orders+", "--json")
+    made = workspace.run("backfill", "--json")
 
     assert made.code == 1
-    assert [(each["asset"], each["partition"]) for each in made.json["failures"]] == [("orders", "2024-01-01")]
-    assert made.json["totals"] == {"materialized": 4, "failed": 1, "skipped": 3, "commits": 2}
+    failed = {(each["asset"], each["partition"]): each["error"] for each in made.json["failures"]}
+    assert set(failed) == {("orders", "2024-01-01"), ("totals", "2024-01-02"), ("totals", "2024-01-03")}
+    assert failed["totals", "2024-01-02"].startswith("location 'finance': its process was killed by signal 9")
+    assert made.json["totals"] == {"materialized": 2, "failed": 3, "skipped": 3, "commits": 1}
     assert {(each["asset"], each["because"]) for each in made.json["blocked"]} == {
         ("totals", "orders 2024-01-01"),
         ("report", "totals 2024-01-01"),
         ("closing", "report"),
     }
+    assert {asset: each["partitions"]["failed"] for asset, each in workspace.status().items()} == {
+        "orders": 1,
+        "totals": 2,
+        "report": 0,
+        "closing": 0,
+    }
 
 
-def test_a_contract_is_checked_across_and_a_process_that_dies_harms_no_other(workspace: Here) -> None:
-    workspace.edit(
-        "finance/finance_tables.py",
-        "class Ordered(pa.DataFrameModel):",
-        "class Ordered(pa.DataFrameModel):\n    tax: int",
+OPS = """
+import deltaworks as dw
+import polars as pl
+
+@dw.asset
+def numbers() -> pl.LazyFrame:
+    return pl.LazyFrame({"n": [1, 2]})
+
+@dw.op
+def announce() -> None:
+    print("announced by its own interpreter")
+
+@dw.job
+def announcing():
+    announce()
+
+@dw.schedule(job=announcing, cron="0 6 * * *")
+def daily(tick: dw.Tick) -> dw.RunRequest:
+    return dw.RunRequest(tags={"day": f"{tick.scheduled_at:%Y-%m-%d}"})
+"""
+
+
+def test_what_needs_the_code_of_a_location_is_done_by_its_interpreter(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here.folder / "cache"))
+    here.write("deltaworks.toml", '[[locations]]\nname = "only"\nmodules = ["only_ops"]\n')
+    here.write("only_ops.py", OPS)
+
+    ran = here.run("job", "run", "announcing", "--json")
+
+    assert (ran.code, ran.json["status"], ran.json["totals"]["steps"]) == (0, "success", 1)
+    (location,) = here.run("list", "locations", "--json").json["locations"]
+    assert (location["location"], location["assets"], location["is_cached"], location["fault"]) == (
+        "only",
+        1,
+        True,
+        None,
     )
+    assert here.run("list", "jobs", "--json").json["jobs"][0]["job"] == "announcing"
+    assert here.run("list", "--location", "other").sentence == "there is no location 'other'; there are only"
 
-    checked = workspace.run("check", "--json")
+    around = load_surroundings(Origin(here.folder))
 
-    assert checked.code == 2
-    (problem,) = checked.json["problems"]
-    assert "totals" in problem["message"]
-    assert "reads column 'tax' of orders as Int64, but model Order" in problem["message"]
-    assert problem["file"].endswith("finance_tables.py")
-
-    workspace.edit("finance/finance_tables.py", "\n    tax: int", "")
-    workspace.edit(
-        "finance/finance_tables.py", "    return orders.group", "    os.kill(os.getpid(), 9)\n    return orders.group"
-    )
-
-    made = workspace.run("backfill", "orders", "totals", "report", "--json")
-
-    assert made.code == 1
-    assert made.json["totals"]["materialized"] == 3
-    assert {each["asset"] for each in made.json["failures"]} == {"totals", "report"}
-    assert all(
-        "location 'finance': its process was killed by signal 9" in each["error"] for each in made.json["failures"]
-    )
-    assert fresh(workspace)["orders"] == 3
+    with closing(around):
+        noon = dt.datetime(2024, 1, 5, 12, tzinfo=dt.UTC)
+        evaluation = ask(around, Tick("daily", noon))
+    assert [(each.job, each.tags) for each in evaluation.requests] == [("announcing", {"day": "2024-01-05"})]
+    assert [each.name for each in described(around.definitions)] == ["daily"]
+    assert "only_ops" not in sys.modules

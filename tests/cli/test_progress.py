@@ -101,6 +101,22 @@ def test_of_many_assets_those_have_a_bar_that_are_made_now(capsys: pytest.Captur
     assert names == ["run", "all", "t7"]
 
 
+def test_what_comes_again_and_again_is_told_twenty_times(capsys: pytest.CaptureFixture[str]) -> None:
+    with bars() as (tell, _):
+        for say in (Lines(), tell):
+            for day in range(30):
+                say(events.PartitionWarned(A, f"day {day}", ("n is odd",)))
+                say(events.PartitionRetried(A, f"day {day}", f"a day {day}: no", 1.0))
+
+    lines = [line for line in printed(capsys) if line]
+    told = [line for line in lines if line.startswith(("warning: a day", "again in 1.0 s: a day"))]
+    assert [line for line in lines if line not in told] == 2 * [
+        "more warnings stand in the run's log: `deltaworks runs logs`",
+        "more retries stand in the run's log: `deltaworks runs logs`",
+    ]
+    assert len(told) == 2 * 40
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [

@@ -4,7 +4,8 @@ import datetime as dt
 from dataclasses import replace
 
 from deltaworks.engine.execution.attempt import begin_attempt
-from deltaworks.io.ledger import RunEntry, RunStatus, find_foldable, fold_runs, write_run
+from deltaworks.io.folding import find_foldable, fold_runs
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.run_lookup import look_up_run
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

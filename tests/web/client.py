@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,18 +20,24 @@ from deltaworks.web.workspace import Workspace
 TABLES = '''
 from typing import Annotated
 
+import pandera.polars as pa
 import polars as pl
 import deltaworks as dw
+from deltaworks import LazyFrame
+
+class Order(pa.DataFrameModel):
+    day: pl.Date
+    amount: float = pa.Field(ge=0)
 
 days = dw.DailyPartitions(start="2024-01-01", end="2024-01-11")
 
 @dw.asset(partitions=days, partition_by="day", group="raw", owners=["team:shop"])
-def orders(partition: dw.Partition) -> pl.LazyFrame:
+def orders(partition: dw.Partition) -> LazyFrame[Order]:
     """One row per order."""
     return pl.LazyFrame({"day": [partition.start], "amount": [1.5]})
 
 @dw.asset(partitions=days, partition_by="day", name="mart/daily")
-def daily(orders: pl.LazyFrame) -> pl.LazyFrame:
+def daily(orders: LazyFrame[Order]) -> pl.LazyFrame:
     return orders.group_by("day").agg(pl.col("amount").sum())
 
 @dw.asset
@@ -59,7 +66,7 @@ class Client:
     """Calls an app as a browser on this machine does, unless a test says otherwise."""
 
     app: Any
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, folder: Path, auth: Auth | None = None, module: str = "tables.py") -> Client:
@@ -82,7 +89,10 @@ class Client:
         given = {"host": "localhost:3000", "accept-encoding": "identity", **self.headers, **headers}
         if body:
             given.setdefault("content-length", str(len(body)))
-        return asyncio.run(_call(self.app, method, path, body, {k.replace("_", "-"): v for k, v in given.items()}))
+        named = {name.replace("_", "-"): value for name, value in given.items()}
+        # On a thread without a loop: that of a test has one as long as there is a browser.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _call(self.app, method, path, body, named)).result()
 
 
 async def _call(app: Any, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:

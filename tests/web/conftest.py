@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.acceptance.conftest import Here
+from tests.web.browser import launched, program, serving
 from tests.web.client import TABLES, Client
 
 
@@ -26,3 +29,22 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(shop: Path) -> Client:
     """The operator's browser, which only looks."""
     return Client.of(shop)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for all tests of the folder."""
+    path = program()
+    if path is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        found = launched(playwright, path)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def address(shop: Path) -> Iterator[str]:
+    """Where the shop is served."""
+    with serving(shop) as found:
+        yield found

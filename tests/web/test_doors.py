@@ -46,31 +46,39 @@ def routes(folder):
     return found
 
 
+@pytest.fixture(scope="module")
+def client(folder):
+    return Client.of(folder)
+
+
+@pytest.fixture(scope="module")
+def guarded(folder):
+    """A client of a server with tokens, which has none."""
+    return Client.of(folder, TOKENS)
+
+
 def send(client, method, path, **headers):
     body = b"" if method == "GET" else b"{}"
     kind = {} if method == "GET" else {"content-type": "application/json"}
     return client.send(method, path, body, {**kind, **headers})
 
 
-def test_every_route_refuses_a_name_that_is_not_the_servers(folder, routes):
-    client = Client.of(folder)
-
+def test_every_route_refuses_a_name_that_is_not_the_servers(client, routes):
     for method, pattern, path in routes:
         assert send(client, method, path, host="evil.example:3000").status == 400, pattern
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:3000", "[::1]:3000", "LOCALHOST:1"])
-def test_the_loopback_interface_is_known_by_its_names(folder, host):
-    assert Client.of(folder).get("/health/live", host=host).status == 200
+def test_the_loopback_interface_is_known_by_its_names(client, host):
+    assert client.get("/health/live", host=host).status == 200
 
 
 @pytest.mark.parametrize("host", ["localhost.evil.example", "127.0.0.1.evil.example", "evil.example@localhost", ""])
-def test_what_only_looks_like_it_is_refused(folder, host):
-    assert Client.of(folder).get("/health/live", host=host).status == 400
+def test_what_only_looks_like_it_is_refused(client, host):
+    assert client.get("/health/live", host=host).status == 400
 
 
-def test_nothing_changes_by_a_request_of_another_site(folder, routes):
-    client = Client.of(folder)
+def test_nothing_changes_by_a_request_of_another_site(client, routes):
     changing = [route for route in routes if route[0] != "GET"]
 
     assert changing
@@ -79,38 +87,31 @@ def test_nothing_changes_by_a_request_of_another_site(folder, routes):
             assert send(client, method, path, **foreign).status == 403, (pattern, foreign)
 
 
-def test_without_a_token_nothing_is_shown(folder, routes):
-    client = Client.of(folder, TOKENS)
-
+def test_without_a_token_nothing_is_shown(guarded, routes):
     for method, pattern, path in routes:
         if pattern not in OPEN:
-            found = send(client, method, path)
+            found = send(guarded, method, path)
             is_page = not path.startswith(("/api/", "/health/"))
             assert found.status == (303 if is_page else 401), pattern
             assert not is_page or found.headers["location"].startswith("/login?next=%2F"), pattern
 
 
-def test_a_wrong_token_is_none(folder, routes):
-    client = Client.of(folder, TOKENS)
-
+def test_a_wrong_token_is_none(guarded, routes):
     for method, pattern, path in routes:
         if pattern not in OPEN:
-            assert send(client, method, path, authorization="Bearer wrong").status in (303, 401), pattern
+            assert send(guarded, method, path, authorization="Bearer wrong").status in (303, 401), pattern
 
 
-def test_a_viewer_changes_nothing(folder, routes):
-    client = Client.of(folder, TOKENS)
+def test_a_viewer_changes_nothing(guarded, routes):
     changing = [(method, pattern, path) for method, pattern, path in routes if method != "GET"]
 
     for method, pattern, path in changing:
         if pattern not in HARMLESS:
-            found = send(client, method, path, authorization=f"Bearer {TOKENS.tokens[Role.VIEWER]}")
+            found = send(guarded, method, path, authorization=f"Bearer {TOKENS.tokens[Role.VIEWER]}")
             assert found.status == 403, pattern
 
 
-def test_every_answer_tells_the_browser_what_it_must_not_do(folder, routes):
-    client = Client.of(folder)
-
+def test_every_answer_tells_the_browser_what_it_must_not_do(client, routes):
     for method, pattern, path in routes:
         said = send(client, method, path).headers
         assert "script-src 'self';" in said["content-security-policy"], pattern
@@ -118,31 +119,27 @@ def test_every_answer_tells_the_browser_what_it_must_not_do(folder, routes):
         assert said["x-content-type-options"] == "nosniff", pattern
 
 
-def test_a_token_is_exchanged_for_a_cookie_that_says_nothing_of_it(folder):
-    client = Client.of(folder, TOKENS)
-
-    entered = client.submit("/login", {"token": TOKENS.tokens[Role.VIEWER], "next": "/assets?q=a"})
+def test_a_token_is_exchanged_for_a_cookie_that_says_nothing_of_it(guarded):
+    entered = guarded.submit("/login", {"token": TOKENS.tokens[Role.VIEWER], "next": "/assets?q=a"})
 
     cookie = entered.headers["set-cookie"]
     assert (entered.status, entered.headers["location"]) == (303, "/assets?q=a")
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert TOKENS.tokens[Role.VIEWER] not in cookie
-    assert client.get("/assets", cookie=cookie.partition(";")[0]).status == 200
-    assert client.get("/assets", cookie="deltaworks_session=" + "0" * 64).status == 303
+    assert guarded.get("/assets", cookie=cookie.partition(";")[0]).status == 200
+    assert guarded.get("/assets", cookie="deltaworks_session=" + "0" * 64).status == 303
 
 
 @pytest.mark.parametrize("onward", ["//evil.example", "https://evil.example", "/\\evil.example", "\n/x"])
-def test_logging_in_leads_to_no_other_site(folder, onward):
-    client = Client.of(folder, TOKENS)
-
-    entered = client.submit("/login", {"token": TOKENS.tokens[Role.VIEWER], "next": onward})
+def test_logging_in_leads_to_no_other_site(guarded, onward):
+    entered = guarded.submit("/login", {"token": TOKENS.tokens[Role.VIEWER], "next": onward})
 
     assert entered.headers["location"] == "/"
 
 
-def test_a_wrong_token_cannot_log_in(folder):
-    refused = Client.of(folder, TOKENS).submit("/login", {"token": "guess"})
+def test_a_wrong_token_cannot_log_in(guarded):
+    refused = guarded.submit("/login", {"token": "guess"})
 
     assert refused.status == 403
     assert "set-cookie" not in refused.headers
@@ -158,8 +155,8 @@ def test_a_wrong_token_cannot_log_in(folder):
         ({"content-type": "application/x-www-form-urlencoded"}, 415),
     ],
 )
-def test_a_body_must_be_json_of_a_length_that_is_told(folder, headers, status):
-    found = Client.of(folder).post("/api/v1/plans", {}, **headers)
+def test_a_body_must_be_json_of_a_length_that_is_told(client, headers, status):
+    found = client.post("/api/v1/plans", {}, **headers)
 
     assert found.status == status
     assert found.headers["content-type"] == "application/problem+json"

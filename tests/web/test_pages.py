@@ -8,7 +8,7 @@ from tests.acceptance.conftest import Here
 from tests.web.client import TABLES, Client
 
 DAILY = "/assets/mart%2Fdaily"
-TABS = ("/partitions", "/history", "/schema", "/data")
+TABS = ("/partitions", "/history", "/schema", "/checks", "/lineage", "/data", "/metrics")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,41 @@ def test_a_range_is_told_with_its_reason(client):
     assert "data: orders 2024-01-01 changed at version" in text
     assert f'href="{DAILY}/partitions/2024-01-01"' in text
     assert "never materialized" not in text
+
+
+def test_a_partition_is_explained_down_to_the_commit(client):
+    text = client.get(f"{DAILY}/partitions/2024-01-01").text
+
+    assert "orders 2024-01-01 changed at version 2" in text
+    assert "made at version" in text
+    assert "deltaworks why mart/daily --partition 2024-01-01" in text
+    assert f'rel="next" href="{DAILY}/partitions/2024-01-02"' in text
+    assert 'rel="prev"' not in text
+    assert client.get(f"{DAILY}/partitions/2030-01-01").status == 404
+    assert client.get(f"{DAILY}/why").headers["location"] == f"{DAILY}/partitions"
+    assert "never materialized" in client.get("/assets/total/why").text
+
+
+def test_the_graph_leads_from_what_is_read_to_what_reads_it(client):
+    text = client.get("/lineage").text
+    numbers = {
+        name: text.partition(f'href="/assets/{name}" data-n="')[2].partition('"')[0]
+        for name in ("orders", "mart%2Fdaily", "total")
+    }
+
+    for start, end in (("orders", "mart%2Fdaily"), ("mart%2Fdaily", "total")):
+        assert f'data-a="{numbers[start]}" data-b="{numbers[end]}"' in text
+    assert 'href="/assets/total" data-n=' not in client.get("/lineage?select=orders").text
+    assert "There is no asset" in client.get("/lineage?select=nothing").text
+
+
+def test_the_lineage_of_a_column_is_drawn(client):
+    text = client.get(f"{DAILY}/lineage?column=amount").text
+
+    assert 'aria-label="orders.amount"' in text
+    assert 'aria-label="mart/daily.amount"' in text
+    assert "deltaworks lineage mart/daily.amount" in text
+    assert client.get(f"{DAILY}/lineage?column=nothing").status == 404
 
 
 def test_the_history_names_the_run_and_what_it_was_made_from(client, shop):

@@ -33,7 +33,7 @@ def by_year(days: pl.Series) -> Grid:
     A year has 366 columns, so that the same day of all years stands in one: 29 February is a hole in most.
     """
     years = days.dt.year()
-    is_after = (days.dt.ordinal_day() > _STARTS[2]) & ~days.dt.is_leap_year()
+    is_after = (days.dt.ordinal_day() >= _STARTS[2]) & ~days.dt.is_leap_year()
     columns = days.dt.ordinal_day().cast(pl.Int64) - 1 + is_after.cast(pl.Int64)
     rows, labels = _latest_first(years)
     marks = tuple(Mark(start, name, divides=start > 0) for start, name in zip(_STARTS, _MONTHS, strict=True))

@@ -58,7 +58,8 @@ def _sight(request: Request) -> Sight:
 
 
 def _node(sight: Annotated[Sight, Depends(_sight)], key: PathName) -> Node:
-    return sight.project.graph.node(key)
+    graph = sight.project.graph
+    return graph.view(key) or graph.node(key)
 
 
 async def _form(request: Request) -> Mapping[str, list[str]]:

@@ -13,6 +13,9 @@ from deltaworks.web import urls
 from deltaworks.web.http.asked import PathName, TheNode, TheSight
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.asset import asset_view, history_view, partitions_view
+from deltaworks.web.views.checks import checks_view
+from deltaworks.web.views.columns import columns_view
+from deltaworks.web.views.metrics import metrics_view
 from deltaworks.web.views.partition import partition_view
 from deltaworks.web.views.rows import rows_view
 from deltaworks.web.views.schema import schema_view
@@ -67,6 +70,26 @@ def history(
 def schema(request: Request, sight: TheSight, node: TheNode) -> Response:
     """Show the columns of an asset, and how they changed."""
     return page(request, "schema.html", schema_view(sight, node))
+
+
+@router.get("/assets/{key}/checks")
+def checks(request: Request, sight: TheSight, node: TheNode) -> Response:
+    """Show what is asked of an asset's rows, and what did not hold."""
+    _refuse_view(sight, node)
+    return page(request, "checks.html", checks_view(sight, node))
+
+
+@router.get("/assets/{key}/lineage")
+def lineage(request: Request, sight: TheSight, node: TheNode, column: str = "") -> Response:
+    """Show what an asset and its columns are made of, and what is made of them."""
+    return page(request, "columns.html", columns_view(sight, node, column))
+
+
+@router.get("/assets/{key}/metrics")
+def metrics(request: Request, sight: TheSight, node: TheNode) -> Response:
+    """Show the numbers that commits tell."""
+    _refuse_view(sight, node)
+    return page(request, "metrics.html", metrics_view(sight, node))
 
 
 @router.get("/assets/{key}/data")

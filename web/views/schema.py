@@ -10,6 +10,7 @@ import polars as pl
 from deltaworks.engine.execution.opening import open_history
 from deltaworks.engine.planning.graph import Node
 from deltaworks.io.log import Commit
+from deltaworks.validation import DeclaredColumn, declare
 from deltaworks.web.views.asset import AssetHead, asset_head
 from deltaworks.web.workspace import Sight
 
@@ -24,6 +25,8 @@ class ColumnRow:
     is_partition: bool
     rules: tuple[str, ...]
     """What its model asks of it."""
+    told: str
+    """What its author says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,29 @@ class SchemaView:
     columns: tuple[ColumnRow, ...]
     changes: tuple[Change, ...]
 
+    @property
+    def is_told(self) -> bool:
+        """Whether its author says anything of a column."""
+        return any(column.told for column in self.columns)
+
 
 def schema_view(sight: Sight, node: Node) -> SchemaView:
     """Return the columns of an asset, and how they changed."""
     table = sight.observation.tables.get(node.key)
     schema = table.schema() if table is not None and table.exists else pl.Schema()
-    columns = tuple(ColumnRow(name, str(dtype), name in node.partition_columns, ()) for name, dtype in schema.items())
     model = node.asset.model
+    declared = {} if model is None else {column.name: column for column in declare(model).columns}
+    dtypes: dict[str, str] = {name: str(column.dtype) for name, column in declared.items()}
+    dtypes |= {name: str(dtype) for name, dtype in schema.items()}
+    columns = tuple(_row(name, dtype, node, declared.get(name)) for name, dtype in dtypes.items())
     changes = _changes(sight, node) if node.key in sight.project.graph.nodes else []
     return SchemaView(asset_head(sight, node), None if model is None else model.__name__, columns, tuple(changes))
+
+
+def _row(name: str, dtype: str, node: Node, declared: DeclaredColumn | None) -> ColumnRow:
+    rules = () if declared is None else tuple(rule for rule, _ in declared.rules())
+    told = "" if declared is None else declared.comment or ""
+    return ColumnRow(name, dtype, name in node.partition_columns, rules, told)
 
 
 def _changes(sight: Sight, node: Node) -> list[Change]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from deltaworks.engine.definitions.automation.arrivals import Arrivals
 from deltaworks.engine.definitions.automation.asked import Asked, read_asked
 from deltaworks.engine.definitions.automation.commits import Commits, Operation, WrittenBy
+from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
 from deltaworks.engine.definitions.automation.run import Run
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.engine.definitions.files import Files
@@ -56,7 +57,15 @@ class RunsOf:
     """None: all, those of commands included."""
 
 
-Subject: TypeAlias = CommitsOf | FilesOf | RunsOf | None
+@dataclass(frozen=True, slots=True)
+class FreshnessOf:
+    """Assets that become late, or are on time again."""
+
+    assets: tuple[AssetKey, ...] | None
+    """None: all that have a policy."""
+
+
+Subject: TypeAlias = CommitsOf | FilesOf | RunsOf | FreshnessOf | None
 """What a sensor looks at; none: its function looks for itself."""
 
 
@@ -71,6 +80,8 @@ def told_of(watches: Subject) -> object:
             return Arrivals
         case RunsOf():
             return Run
+        case FreshnessOf():
+            return FreshnessChange
         case None:
             return None
 
@@ -106,6 +117,8 @@ class Sensor:
                 return "file"
             case RunsOf():
                 return "run status"
+            case FreshnessOf():
+                return "freshness"
             case None:
                 return "sensor"
 

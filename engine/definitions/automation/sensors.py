@@ -11,6 +11,7 @@ from deltaworks.engine.definitions.automation.commits import Operation, WrittenB
 from deltaworks.engine.definitions.automation.sensor import (
     CommitsOf,
     FilesOf,
+    FreshnessOf,
     Manner,
     RunsOf,
     Sensor,
@@ -257,6 +258,41 @@ def run_failure_sensor(
         tags=tags,
         description=description,
     )
+
+
+def freshness_sensor(
+    *,
+    assets: Sequence[Upstream] | None = None,
+    job: AnyJob | None = None,
+    interval_s: float = 30.0,
+    name: str | None = None,
+    is_on: bool = True,
+    timeout_s: float = _TIMEOUT_S,
+    tags: Mapping[str, str] | None = None,
+    description: str | None = None,
+) -> Decorator:
+    """Call a function for each asset that becomes late, or is on time again, by its `FreshnessPolicy`.
+
+    It takes a `FreshnessChange`, and what every sensor may take. It is called for each change once; what is late
+    already when it is first asked has become late then.
+
+    Args:
+        assets: those that count; none: all that have a policy.
+        job: what is run where a request names no job.
+        interval_s: how long it is from one look to the next.
+        name: the sensor's name; none: the function's.
+        is_on: whether it runs until somebody stops it, or only when somebody has started it.
+        timeout_s: how long the function may take for all changes of one tick.
+        tags: words about the runs that it asks for.
+        description: what it is for; none: the function's docstring.
+
+    Raises:
+        InvalidDefinition: what is given makes no sense; the message has file and line.
+    """
+    if assets is not None and not assets:
+        raise _refused("assets is empty; leave it out to mean all assets that have a freshness policy")
+    manner = Manner(name, job, interval_s, is_on, timeout_s, tags, description)
+    return _decorator(FreshnessOf(None if assets is None else tuple(dict.fromkeys(map(_key, assets)))), manner)
 
 
 def _decorator(watches: Subject, manner: Manner) -> Decorator:

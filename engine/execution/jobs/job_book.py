@@ -59,11 +59,11 @@ class JobBook:
             self._log = RunLog(LogWriter(store, entry.run_id, entry.attempt), now, secrets, then)
             self.tell = self._log.tell
 
-    def pools(self, pool_of: Callable[[C], str | None], names: Iterable[str], most: int) -> Pools[C] | None:
+    def pools(self, pool_of: Callable[[C], str | None], names: Iterable[str]) -> Pools[C] | None:
         """Return the pools that steps are in, see `Pools`; none: nobody shares anything without a lake."""
         if self._store is None:
             return None
-        return Pools(self._store, self._entry, self._sharing, pool_of, names, most)
+        return Pools(self._store, self._entry, self._sharing, pool_of, names)
 
     def captured(self, work: Callable[[T], R]) -> Callable[[T], R]:
         """Return what carries tasks out as `work` does, guarded; what they print is written down."""

@@ -113,11 +113,18 @@ class JobRun:
         self.left_calls += self._hooks.run_ended(ending, failures, stop)
 
     def _dispatch(self) -> None:
-        while len(self._running) < self._executor.capacity:
-            step = self._take() if self._pools is None else self._pools.take(self._take)
+        while (running := len(self._running)) < self._room:
+            begins = running < self._executor.workers
+            step = self._take() if self._pools is None else self._pools.take(self._take, begins=begins)
             if step is None:
                 return
             self._submit(step)
+
+    @property
+    def _room(self) -> int:
+        """How many calls may be submitted: no more than run at once while one that is in a pool waits to begin."""
+        wants_worker = self._pools is not None and self._pools.want_worker
+        return self._executor.workers if wants_worker else self._executor.capacity
 
     def _take(self, _closed: Collection[str] = ()) -> StepId | None:
         """Return the next step that is ready: one whose next try is due, or a new one, whichever pool it is in."""

@@ -53,13 +53,13 @@ class Executor(Protocol[T, R_co]):
     """
 
     @property
-    def workers(self) -> int:
-        """How many tasks run at once."""
+    def capacity(self) -> int:
+        """How many tasks are worth submitting before the first outcome is back."""
         ...
 
     @property
-    def capacity(self) -> int:
-        """How many tasks are worth submitting before the first outcome is back."""
+    def workers(self) -> int:
+        """How many tasks run at once."""
         ...
 
     def submit(self, task: T) -> None:

@@ -73,6 +73,8 @@ class Description:
     """Those that were read while it was imported."""
     folders: tuple[str, ...]
     """Those that were looked through."""
+    code_folders: tuple[str, ...]
+    """Those that were looked through for modules, so that only these matter in them."""
 
 
 def own_version() -> str:
@@ -86,7 +88,12 @@ def own_versions() -> Versions:
 
 
 def describe(
-    location: str, definitions: Definitions, graph: AssetGraph, files: Iterable[str], folders: Iterable[str]
+    location: str,
+    definitions: Definitions,
+    graph: AssetGraph,
+    files: Iterable[str] = (),
+    folders: Iterable[str] = (),
+    code_folders: Iterable[str] = (),
 ) -> Description:
     """Tell what a location defines.
 
@@ -96,6 +103,7 @@ def describe(
         graph: those of its assets that are made from nothing of other locations.
         files: those that were read while it was imported.
         folders: those that were looked through.
+        code_folders: those that were looked through for modules.
     """
     return Description(
         own_versions(),
@@ -117,6 +125,7 @@ def describe(
         tuple(dict.fromkeys(_read_by_ops(definitions))),
         tuple(files),
         tuple(folders),
+        tuple(code_folders),
     )
 
 
@@ -128,10 +137,12 @@ def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:
     """Yield the functions that say which upstream keys partitions are made from, each with its address."""
-    for each in (*definitions.assets, *definitions.checks):
-        for upstream in each.signature.upstreams:
+    asking = [(each.key, each.signature) for each in definitions.assets]
+    asking += [(each.key, each.signature) for each in definitions.checks]
+    for key, signature in asking:
+        for upstream in signature.upstreams:
             if upstream.mapping is not None:
-                yield from _addressed(upstream.mapping, _address(str(each.key), upstream.argument))
+                yield from _addressed(upstream.mapping, _address(str(key), upstream.argument))
 
 
 def _addressed(mapping: PartitionMapping, address: str) -> Iterator[tuple[str, FunctionMapping]]:

@@ -57,7 +57,7 @@ class Surroundings:
     others: tuple[Asset[..., Any], ...]
     now: dt.datetime
     keys: DynamicKeys | None
-    retries: Mapping[str, RetryPolicy]
+    retries: Mapping[str, RetryPolicy | None]
     """By asset, how often it is tried again in this run."""
 
     def related(self, definitions: Definitions) -> tuple[Definitions, AssetGraph]:

@@ -100,16 +100,25 @@ def test_a_machine_that_slept_for_a_week_has_missed_what_was_due(
     assert [end - start for start, end in beat.up("often")] == [dt.timedelta(), dt.timedelta()]
 
 
-def test_the_project_is_loaded_anew_when_its_files_change(house: Callable[[str], House]) -> None:
+def test_the_project_is_loaded_anew_when_its_files_change_and_asked_when_there_is_room(
+    house: Callable[[str], House], monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = house("")
+    home.begin("morning")
     daemon = home.daemon(is_dev=True)
     home.work_until(daemon, lambda: "watching 0 schedules and sensors" in home.told)
 
     home.write(SCHEDULE)
     home.passed_s += 1.0
-    home.work_until(daemon, lambda: "watching 1 schedules and sensors" in home.told)
+    with monkeypatch.context() as patched:
+        patched.setattr("deltaworks.engine.automation.daemon.MOST_QUEUED", 0)
+        home.work_until(daemon, lambda: "watching 1 schedules and sensors" in home.told)
+        daemon.step()
+        assert open_ticks(home.store) == []
+    daemon.step()
 
     assert "loading the project anew: tables.py" in home.told
+    assert [each.name for each in open_ticks(home.store)] == ["morning"]
 
 
 def test_a_signal_loads_the_project_anew_and_another_one_cancels_runs(house: Callable[[str], House]) -> None:

@@ -18,7 +18,8 @@ from deltaworks.engine.automation.launches import (
     RunState,
     begin_launch,
 )
-from deltaworks.io.ledger import RunEntry, RunStatus, find_foldable, fold_runs, write_run
+from deltaworks.io.folding import find_foldable, fold_runs
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickClaim, TickKind, claim_tick, close_tick

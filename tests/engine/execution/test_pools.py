@@ -11,7 +11,7 @@ import pytest
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.io.ledger import write_run
+from deltaworks.io.ledger import RunEntry, write_run
 from deltaworks.io.store import Store
 
 
@@ -38,35 +38,44 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path, durable=False)
 
 
-def pools_of(store: Store, limit: int, most: int) -> Pools[str]:
-    """The pools of a new run of this process."""
-    entry = begin_entry("a test", dt.datetime.now(dt.UTC))
+def pools_of(store: Store, limit: int, entry: RunEntry | None = None) -> Pools[str]:
+    """The pools of a run of this process; none: a new one."""
+    entry = entry or begin_entry("a test", dt.datetime.now(dt.UTC))
     write_run(store, entry)
     sharing = Sharing(pools={"sea": limit, "sky": limit})
-    return Pools(store, entry, sharing, pool_of, ("sea", "sky"), most)
+    return Pools(store, entry, sharing, pool_of, ("sea", "sky"))
 
 
 def places(store: Store) -> int:
     return len(list(store.list("_deltaworks/claims/pools")))
 
 
-def test_a_run_has_no_more_places_than_it_has_workers(store: Store) -> None:
-    pools, calls = pools_of(store, limit=9, most=2), Calls("sea-1", "sky-1", "sea-2", "none-1")
+def test_a_call_that_would_not_begin_at_once_takes_no_place(store: Store) -> None:
+    pools, calls = pools_of(store, limit=9), Calls("sea-1", "sky-1", "sea-2", "none-1")
 
-    taken = [pools.take(calls.take) for _ in range(4)]
+    taken = [pools.take(calls.take, begins=begins) for begins in (True, False, False, True)]
 
-    assert taken == ["sea-1", "sky-1", "none-1", None]
+    assert taken == ["sea-1", "none-1", None, "sky-1"]
     assert places(store) == 2
-    pools.release("sea-1")
-    assert pools.take(calls.take) == "sea-2"
+    assert pools.want_worker
+    assert pools.take(calls.take, begins=True) == "sea-2"
+    assert not pools.want_worker
+
+
+def test_parts_of_a_run_that_different_processes_carry_out_share_the_places(store: Store) -> None:
+    entry = begin_entry("a test", dt.datetime.now(dt.UTC))
+    first, second = (pools_of(store, limit=1, entry=entry) for _ in range(2))
+
+    assert first.take(Calls("sea-1").take, begins=True) == "sea-1"
+    assert second.take(Calls("sea-2").take, begins=True) is None
 
 
 def test_calls_of_a_pool_without_room_stay_undecided_but_for_the_first(store: Store) -> None:
-    other, pools = pools_of(store, limit=1, most=2), pools_of(store, limit=1, most=2)
+    other, pools = pools_of(store, limit=1), pools_of(store, limit=1)
     calls = Calls("sea-1", "sea-2", "sea-3", "sky-1", "none-1")
-    other.take(Calls("sea-0").take)
+    other.take(Calls("sea-0").take, begins=True)
 
-    taken = [pools.take(calls.take) for _ in range(3)]
+    taken = [pools.take(calls.take, begins=True) for _ in range(3)]
 
     assert taken == ["sky-1", "none-1", None]
     assert calls.left == ["sea-2", "sea-3"]
@@ -74,9 +83,9 @@ def test_calls_of_a_pool_without_room_stay_undecided_but_for_the_first(store: St
 
 
 def test_a_run_that_begins_nothing_more_waits_for_no_place(store: Store) -> None:
-    other, pools = pools_of(store, limit=1, most=2), pools_of(store, limit=1, most=2)
-    other.take(Calls("sea-0").take)
-    assert pools.take(Calls("sea-1").take) is None
+    other, pools = pools_of(store, limit=1), pools_of(store, limit=1)
+    other.take(Calls("sea-0").take, begins=True)
+    assert pools.take(Calls("sea-1").take, begins=True) is None
     assert places(store) == 2
 
     assert pools.withdraw() == ["sea-1"]
