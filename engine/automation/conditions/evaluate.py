@@ -190,8 +190,8 @@ class _Work:
         self.memories[key] = AssetMemory(self.conditions.texts[key], kept, truth.remembered)
         if settled.requested:
             self.around.requested[key] = settled.requested
-        is_same = remembered is not None and _same_truths(remembered, self.memories[key])
-        if truth.is_momentary or settled.requested or not is_same:
+        # What `since` and `newly_true` remember needs no second look: where nothing happens, it comes to the same.
+        if truth.is_momentary or settled.requested:
             self.moving.add(key)
         self._note(key, settled)
 
@@ -244,12 +244,6 @@ def groups(graph: AssetGraph, requests: Mapping[AssetKey, PartitionSet]) -> list
     for key, chosen in requests.items():
         parts.setdefault(id(found[key]), {})[key] = chosen
     return list(parts.values())
-
-
-def _same_truths(one: AssetMemory, other: AssetMemory) -> bool:
-    if one.truths.keys() != other.truths.keys():
-        return False
-    return all(kept.chosen == other.truths[place].chosen for place, kept in one.truths.items())
 
 
 def _has_passed(ticks: CronTicks, last: dt.datetime, now: dt.datetime) -> bool:

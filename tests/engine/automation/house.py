@@ -74,7 +74,7 @@ class House:
         pool = RunPool(program, os.environ, most, warm)
         self.pools.append(pool)
         code = CodeWatch(self.folder) if is_dev else None
-        parts = DaemonParts(self.store, self.location, pool, self.told.append, maintenance, code, self.clock)
+        parts = DaemonParts(self.store, self.location, pool, self.told.append, maintenance, code, clock=self.clock)
         self.daemons.append(Daemon(parts))
         return self.daemons[-1]
 

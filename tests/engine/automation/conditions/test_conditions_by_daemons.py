@@ -35,7 +35,7 @@ from deltaworks.io.ledger import read_runs
 from deltaworks.io.process import Process
 from deltaworks.io.ticks import TickEntry, open_ticks, read_ticks
 from tests.acceptance.conftest import own_imports
-from tests.engine.automation.test_daemon import House
+from tests.engine.automation.house import House
 
 TABLES = """
 from pathlib import Path
