@@ -7,7 +7,7 @@ venv := .venv/installed
 # pyright comes whole from its wheel; this keeps it from asking for newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: test check demo demo-live bench soak clean
+.PHONY: test check demo demo-live workspace bench soak clean
 
 test: check
 	@echo "== tests"
@@ -40,6 +40,19 @@ demo-live: $(venv)
 	@echo "== a minute of examples/inbox: files land, sensors carry them on, a schedule reports"
 	@$(bin)/python examples/inbox/live.py
 
+# Both locations get this deltaworks. The second one keeps an older Polars, against the bounds of the package: that is the point.
+workspace := examples/workspace/.environments
+workspace: $(workspace)/installed
+	@cd examples/workspace && for command in "list locations" check backfill status "show turnover -n 3"; do \
+		echo "== deltaworks $$command" && ../../$(bin)/deltaworks $$command || exit 1; done
+
+$(workspace)/installed: $(venv)
+	@echo "== install into $(workspace)"
+	@for name in shop finance; do $(PYTHON) -m venv $(workspace)/$$name && \
+		$(workspace)/$$name/bin/python -m pip install --quiet . || exit 1; done
+	@$(workspace)/finance/bin/python -m pip install --quiet --no-deps "polars==2.0.0" "polars-runtime-32==2.0.0"
+	@touch $@
+
 bench: $(venv)
 	@echo "== bench"
 	@$(bin)/python bench/backfill.py
@@ -49,13 +62,14 @@ bench: $(venv)
 	@$(bin)/python bench/ops.py
 	@$(bin)/python bench/steps.py
 	@$(bin)/python bench/large.py
+	@$(bin)/python bench/locations.py
 
 soak: $(venv)
 	@echo "== soak"
 	@$(bin)/python -m pytest -m soak
 
 clean:
-	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake
+	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake $(workspace)
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is touched last, so that a broken installation is made again.

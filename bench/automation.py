@@ -18,8 +18,7 @@ from pathlib import Path
 
 from lakes import remake_latest, write_daily_project
 
-from deltaworks.engine.automation.conditions.evaluate import ConditionTick
-from deltaworks.engine.automation.conditions.rounds import Rounds
+from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.workspace.project import Origin, load_project
 
 TINY = sys.argv[1:2] == ["tiny"]
@@ -44,33 +43,42 @@ def main() -> None:
 def _measure(place: Path) -> None:
     now = dt.datetime.now(dt.UTC)
     project = load_project(Origin(folder=place), {}, now)
-    rounds = Rounds(project.graph, project.store)
+    ticks = Ticks(AskedConditions(project.definitions, project.store))
     print(f"{ASSETS:,} tables of {DAYS:,} days, eager() on all")
     print(f"{'tick':34} {'CPU s':>8} {'evaluated':>10} {'requested':>10}")
     for what in ("first", "second"):
-        _tick(rounds, what)
+        ticks.next(what)
     time.sleep(2.1)  # folders that have just changed are looked at thoroughly
-    _tick(rounds, "after a pause")
+    ticks.next("after a pause")
     gc.freeze()
     for _ in range(ROUNDS):
-        _tick(rounds, "idle")
+        ticks.next("idle")
     names = [str(key) for key in project.graph.nodes]
     for number in range(ROUNDS):
         for each in names[number :: max(1, len(names) // UPDATES)][:UPDATES]:
             remake_latest(place, project.graph, each)
-        _tick(rounds, f"{UPDATES} tables updated")
-        _tick(rounds, "the next")
+        ticks.next(f"{UPDATES} tables updated")
+        ticks.next("the next")
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak_mib:,.0f} MiB")
 
 
-def _tick(rounds: Rounds, what: str) -> ConditionTick:
-    before = time.process_time()
-    tick = rounds.tick(dt.datetime.now(dt.UTC))
-    cpu_s = time.process_time() - before
-    requested = sum(map(len, tick.requests.values()))
-    print(f"{what:34} {cpu_s:8.3f} {tick.evaluated:10,} {requested:10,}", flush=True)
-    return tick
+class Ticks:
+    """Asks as a code location does, tick after tick."""
+
+    def __init__(self, conditions: AskedConditions) -> None:
+        self._conditions = conditions
+        self._cursor: str | None = None
+
+    def next(self, what: str) -> None:
+        """Ask, with what is put into the lake before the decision, and print what it cost."""
+        before = time.process_time()
+        answer = self._conditions.ask(self._cursor, dt.datetime.now(dt.UTC))
+        cpu_s = time.process_time() - before
+        self._cursor = answer.cursor or self._cursor
+        tick = self._conditions.last
+        requested = sum(map(len, tick.requests.values()))
+        print(f"{what:34} {cpu_s:8.3f} {tick.evaluated:10,} {requested:10,}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 A file of some days of rows is made first. Then, in turns and each in a process of its own: Polars writes it into daily
 partitions by `sink_parquet`; the engine makes the same of it in one run with validation, statistics and a commit, under
-a cap of memory. Both read and write the same rows; a difference stops the bench. `large.py BYTES MEMORY_MB` says how
-large the file is, and how much memory the run may take.
+a cap of memory. The cap is hard: once all processes of the run together hold more, they are killed and the bench fails.
+Both ways read and write the same rows; a difference stops the bench, too. `large.py BYTES MEMORY_MB` says how large the
+file is, and how much memory the run may take.
 """
 
 from __future__ import annotations
@@ -74,16 +75,18 @@ def main() -> None:
         (folder / "deltaworks.toml").write_text('modules = ["tables"]\n')
         plain = measure([sys.executable, "plain.py", str(source), "plain"], folder, {})
         command = [sys.executable, "-m", "deltaworks", "backfill", "--workers", "1", "--memory-mb", f"{memory_mb:g}"]
-        ours = measure(command, folder, {})
+        ours = measure(command, folder, {}, cap_mib=memory_mb * 1e6 / 1024**2)
         rows = [counted(folder / where) for where in ("plain", "lake/events")]
         if rows[0] != rows[1]:
             raise SystemExit(f"the ways disagree: {rows[0]} and {rows[1]} rows")
         source_bytes = source.stat().st_size
     for way, found in (("Polars' partitioned sink", plain), (f"deltaworks within {memory_mb:g} MB", ours)):
         print(json.dumps({"way": way, "source_mb": round(source_bytes / 1e6), **asdict(found)}), flush=True)
-    print(f"\n{rows[0]:,} rows, {source_bytes / 1e6:,.0f} MB of Parquet, {DAYS} partitions")
+    peaks = f"{plain.peak_mib:,.0f} and {ours.peak_mib:,.0f} MiB"
+    print(f"\npeak memory of all processes together: {peaks}, of which the engine's were held to {memory_mb:,.0f} MB")
+    print(f"{rows[0]:,} rows, {source_bytes / 1e6:,.0f} MB of Parquet, {DAYS} partitions")
     wall, cpu = plain.wall_s / ours.wall_s, plain.cpu_s / ours.cpu_s
-    print(f"throughput against Polars' sink: {wall:.2f} by wall, {cpu:.2f} by CPU")
+    print(f"throughput against Polars' sink: {wall:.2f} by wall, {cpu:.2f} by CPU (goal: at least 0.85)")
 
 
 def make(source: Path, rows_a_day: int) -> None:

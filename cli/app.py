@@ -41,8 +41,10 @@ from deltaworks.cli.commands import (
     settings,
     show,
     status,
+    ui,
     why,
     wipe,
+    workspace,
 )
 
 app = typer.Typer(
@@ -86,6 +88,7 @@ for command in (
     sensor,
     daemon,
     dev,
+    ui,
     runs,
     partitions,
     history,
@@ -100,6 +103,7 @@ for command in (
     automation,
     alert,
     doctor,
+    workspace,
 ):
     command.add_to(app)
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from deltaworks.io.ticks import AskedRun, TickEntry
 
 MostTicksOption = Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many ticks.")]
+RetryOption = Annotated[
+    str | None,
+    typer.Option("--retry", metavar="TICK", help="Have the runs of this tick begun that were given up."),
+]
 
 _SHOWN = 3
 """How many assets of a run stand beside each other for people; --json has them all."""
@@ -56,6 +60,30 @@ def switch(session: Session, kind: str, names: Sequence[str], *, is_on: bool) ->
     session.output.show(View(document, tuple(Cell(f"{kind} {name}: {word}", "good") for name in names)))
 
 
+def show_ticks(session: Session, kind: str, name: str, most: int, retried: str | None) -> None:
+    """Show the ticks of a schedule or sensor, or try one of them again.
+
+    Raises:
+        RequestError: there is nothing to try again.
+        StorageError: the lake cannot be read or written.
+    """
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.automation.given_up import retry_tick
+    from deltaworks.io.ticks import TickKind, number_id, read_ticks
+
+    store = session.open_lake()
+    if retried is None:
+        session.output.show(ticks_view(read_ticks(store, name, most)))
+        return
+    tick_id = number_id(int(retried)) if kind == TickKind.SENSOR and retried.isdecimal() else retried
+    runs = retry_tick(store, name, TickKind(kind), tick_id)
+    document = {"name": name, "tick": tick_id, "retried": requests_json(runs)}
+    told = (
+        f"{kind} {name}: {counted(len(runs), 'run')} of tick {retried} asked for again; a daemon begins what it finds"
+    )
+    session.output.show(View(document, (requests_table(runs), Cell(told, "good"))))
+
+
 def ticks_view(ticks: Sequence[TickEntry]) -> View:
     """Return ticks, the latest first."""
     document = {"ticks": [_tick_json(tick) for tick in ticks]}
@@ -63,6 +91,7 @@ def ticks_view(ticks: Sequence[TickEntry]) -> View:
         return View(document, (Cell("There are no ticks yet; `deltaworks daemon` makes them.", "quiet"),))
     rows = [
         (
+            tick.tick_id.lstrip("0"),
             instant_text(tick.scheduled_at),
             Cell(tick.outcome.value, _TONES[tick.outcome.value]),
             f"{tick.attempt}",
@@ -70,7 +99,7 @@ def ticks_view(ticks: Sequence[TickEntry]) -> View:
         )
         for tick in ticks
     ]
-    return View(document, (Table(("tick (UTC)", "outcome", "attempt#", "what it asked for"), rows),))
+    return View(document, (Table(("tick", "at (UTC)", "outcome", "attempt#", "what it asked for"), rows),))
 
 
 def requests_json(requests: Sequence[Any]) -> list[dict[str, Any]]:
@@ -121,7 +150,9 @@ def _run(asked: AskedRun) -> str:
         named = [_asked_of(asset, ends) for asset, ends in asked.assets.items()]
         what = ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN:,} more assets" if len(named) > _SHOWN else "")
     if asked.error is not None:
-        return f"{what} (could not begin: {asked.error})"
+        return f"{what} (given up: {asked.error})"
+    if asked.held_up_by is not None:
+        return f"{what} (tried again, since it could not begin: {asked.held_up_by})"
     return f"{what} (asked for before)" if asked.answered_by else what
 
 

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from deltaworks.cli.pacing import current_text, left_text, rate_text
+from deltaworks.cli.pacing import current_text, left_text, rate_text, stopping_text
+from deltaworks.cli.ration import Ration
+from deltaworks.cli.wording import counted
 from deltaworks.engine.execution import events
 from deltaworks.io.asset_outcome import AssetOutcome
 
@@ -37,29 +39,19 @@ def bars() -> Generator[tuple[Callable[[events.Event], None], logging.Handler]]:
         yield _Bars(drawn), _AboveBars(console)
 
 
-def _told(event: events.PartitionRetried | events.PartitionWarned | events.RunNoted | events.Stopping) -> Text:
-    """Return what happened, where that is told above the bars."""
-    match event:
-        case events.PartitionRetried(reason=reason, delay_s=delay_s):
-            return Text(f"again in {delay_s:.1f} s: {reason}", style="yellow")
-        case events.PartitionWarned(asset, key, warnings):
-            return Text(f"warning: {asset} {key}: {'; '.join(warnings)}", style="yellow")
-        case events.RunNoted(note):
-            return Text(f"note: {note}", style="yellow")
-        case events.Stopping():
-            return Text("stopping: what has begun is finished; Ctrl-C again ends at once")
-
-
 class _Bars:
     def __init__(self, drawn: Progress) -> None:
         self._drawn = drawn
         self._tasks: dict[str, TaskID] = {}
         self._lost: dict[str, int] = {}
         self._is_many = False
+        self._ration = Ration()
 
     def __call__(self, event: events.Event) -> None:
         match event:
-            case events.RunStarted(_, planned):
+            case events.RunStarted(run_id, planned):
+                what = f"{counted(sum(planned.values()), 'partition')} of {counted(len(planned), 'asset')}"
+                self._drawn.console.print(Text(f"run {run_id}: {what}"))
                 self._is_many = len(planned) > MANY
                 if self._is_many:
                     self._add(_ALL, sum(planned.values()))
@@ -80,7 +72,26 @@ class _Bars:
             case events.SourceObserved() | events.StepStarted() | events.StepEnded():
                 pass  # stands in the report, and in the run's log
             case _:
-                self._drawn.console.print(_told(event))
+                self._tell(event)
+
+    def _tell(
+        self, event: events.PartitionRetried | events.PartitionWarned | events.RunNoted | events.Stopping
+    ) -> None:
+        """Print above the bars what happened."""
+        match event:
+            case events.PartitionRetried(reason=reason, delay_s=delay_s):
+                self._rationed("retries", f"again in {delay_s:.1f} s: {reason}")
+            case events.PartitionWarned(asset, key, warnings):
+                self._rationed("warnings", f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}")
+            case events.RunNoted(note):
+                self._drawn.console.print(Text(f"note: {note}", style="yellow"))
+            case events.Stopping(reason, is_urgent):
+                self._drawn.console.print(Text(stopping_text(reason, is_urgent=is_urgent)))
+
+    def _rationed(self, kind: str, line: str) -> None:
+        told = self._ration.of(kind, line)
+        if told is not None:
+            self._drawn.console.print(Text(told, style="yellow"))
 
     def _add(self, name: str, total: int, *, visible: bool = True) -> None:
         self._tasks[name] = self._drawn.add_task(name, total=total, visible=visible, note="", pace="", current="")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json
 from deltaworks.cli.observing import observe_needed, observed_json, observed_lines
 from deltaworks.cli.output import Cell, View
@@ -53,6 +54,8 @@ def run_migration(
     if len(select) > 1:
         raise RequestError("--migrate takes one asset, since each table is put in place by a commit of its own.")
     node = project.graph.node(select[0])
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     seen = observe_needed(session, project, [str(node.key)], command=entry.command)
     for error in seen.faults.values():
         raise RunError(f"{node.key}: a source of it could not be observed: {error}")

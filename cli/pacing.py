@@ -29,6 +29,14 @@ def left_text(outcome: AssetOutcome) -> str:
     return "" if outcome.left_s is None else f"{duration_text(dt.timedelta(seconds=outcome.left_s))} left"
 
 
+def stopping_text(reason: str | None, *, is_urgent: bool) -> str:
+    """Return what happens to a run that somebody asked to stop."""
+    why = "" if reason is None else f", {reason}"
+    if is_urgent:
+        return f"stopping{why}: what has begun has 2 s to end"
+    return f"stopping{why}: what has begun is finished; Ctrl-C now ends at once"
+
+
 def current_text(outcome: AssetOutcome) -> str:
     """Return the partitions of the call that goes on; empty: none does, or it makes a whole table."""
     return (outcome.current or "").removeprefix(outcome.asset).lstrip()

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Output, PlainFace, write
-from deltaworks.cli.pacing import current_text, left_text, rate_text
+from deltaworks.cli.pacing import current_text, left_text, rate_text, stopping_text
+from deltaworks.cli.ration import Ration
 from deltaworks.cli.wording import counted
 from deltaworks.engine.documents.problems import plain_reason
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.events import (
         Event,
         PartitionRetried,
-        PartitionSkipped,
         PartitionWarned,
         RunNoted,
         SourceObserved,
@@ -81,7 +81,7 @@ def _far(each: AssetOutcome) -> str:
 
 
 def _told(
-    event: PartitionRetried | PartitionSkipped | PartitionWarned | SourceObserved | RunNoted | Stopping,
+    event: PartitionRetried | PartitionWarned | SourceObserved | RunNoted | Stopping,
 ) -> str:
     """Return what happened, where that is told each time."""
     # Imported here: events belong to the engine, which --help must not load.
@@ -90,8 +90,6 @@ def _told(
     match event:
         case events.PartitionRetried(reason=reason, delay_s=delay_s):
             return f"again in {delay_s:.1f} s: {reason}"
-        case events.PartitionSkipped(asset, key, version, by):
-            return f"skipped: {f'{asset} {key}'.rstrip()} was made by {by} meanwhile (version {version})"
         case events.PartitionWarned(asset, key, warnings):
             return f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}"
         case events.SourceObserved(asset, partitions, error):
@@ -99,8 +97,8 @@ def _told(
             return f"failed: {error}" if error else f"{asset}: observed, {found}"
         case events.RunNoted(note):
             return f"note: {note}"
-        case events.Stopping():
-            return "stopping: what has begun is finished and committed; Ctrl-C again ends at once"
+        case events.Stopping(reason, is_urgent):
+            return stopping_text(reason, is_urgent=is_urgent)
 
 
 class Lines:
@@ -112,6 +110,7 @@ class Lines:
         self._planned: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self._reasons: set[tuple[str, str]] = set()
+        self._ration = Ration()
         self._said_s = 0.0
         """When the last line was printed that says how far the run is."""
 
@@ -137,8 +136,16 @@ class Lines:
                 if (str(asset), plain) not in self._reasons and len(self._reasons) < SHOWN_REASONS:
                     self._reasons.add((str(asset), plain))
                     self._print(f"failed: {reason}")
-            case events.PartitionBlocked() | events.StepStarted() | events.StepEnded() | events.RunEnded():
+            case events.PartitionBlocked() | events.PartitionSkipped() | events.RunEnded():
+                pass  # stands in the report
+            case events.StepStarted() | events.StepEnded():
                 pass  # stands in the report, and in the run's log
+            case events.PartitionRetried() | events.PartitionWarned():
+                line = self._ration.of(
+                    "retries" if isinstance(event, events.PartitionRetried) else "warnings", _told(event)
+                )
+                if line is not None:
+                    self._print(line)
             case _:
                 self._print(_told(event))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,10 +12,11 @@ import typer
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, Session
-from deltaworks.cli.failures import SHOWN_FAILURES, failure_lines, failures_json
+from deltaworks.cli.failures import failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
-from deltaworks.cli.output import Cell, Table, View
+from deltaworks.cli.output import Cell, View
 from deltaworks.cli.progress import progress
+from deltaworks.cli.skipped import blocked_lines, made_by_others_lines
 from deltaworks.cli.stopping import stoppable
 from deltaworks.cli.wording import (
     counted,
@@ -50,6 +50,10 @@ ExecutorOption = Annotated[
 ]
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
+]
+RunIdOption = Annotated[
+    str | None,
+    typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
 ]
 PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
 ConfigOption = Annotated[
@@ -334,26 +338,15 @@ def _report(session: Session, project: Project, seen: Observations, decision: De
             *observed_lines(seen, project.graph),
             *_fault_lines(decision),
             *failure_lines(failures, report.broken, project.graph, project.store, session.output.width),
-            *_blocked_lines(report),
+            *blocked_lines(report),
+            *made_by_others_lines(report),
             *check_lines(entry),
             *_left_out_lines(project, decision),
             *rows_left_out_lines(report),
             Cell(summary, tone),
-            *_next_lines(status, is_all_made=not failed),
+            *_next_lines(entry, status, is_all_made=not failed),
         ),
     )
-
-
-def _blocked_lines(report: RunReport) -> Iterator[Cell | Table]:
-    roots: dict[str, tuple[str, str]] = {}
-    causes: Counter[tuple[str, tuple[str, str]]] = Counter()
-    for each in report.blocked:  # what was blocked itself stands before what it blocked
-        root = roots[f"{each.asset} {each.key}".rstrip()] = roots.get(each.because, (each.because, each.fate))
-        causes[str(each.asset), root] += 1
-    for (asset, (because, fate)), count in list(causes.items())[:SHOWN_FAILURES]:
-        yield Cell(f"skipped: {counted(count, 'partition')} of {asset}, since {because} {fate}", "stale")
-    if len(causes) > SHOWN_FAILURES:
-        yield Cell(f"skipped: {len(causes) - SHOWN_FAILURES:,} more groups; --json lists them all", "stale")
 
 
 def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
@@ -365,10 +358,12 @@ def rows_left_out_lines(report: RunReport) -> Iterator[Cell]:
             yield Cell(f"rows left out of {asset}: {told}{hint}", "stale")
 
 
-def _next_lines(status: str, *, is_all_made: bool) -> Iterator[Cell]:
+def _next_lines(entry: RunEntry, status: str, *, is_all_made: bool) -> Iterator[Cell]:
     if status == "failure" and is_all_made:
         yield Cell("Everything is committed. Mend the cause and `deltaworks materialize` it, or roll it back.", "quiet")
     elif status == "failure":
         yield Cell("Mend the cause; `deltaworks backfill` then makes only what is left.", "quiet")
     elif status == "canceled":
-        yield Cell("Stopped; what is committed stays. `deltaworks backfill` makes what is left.", "quiet")
+        why = "" if entry.reason is None else f", {entry.reason}"
+        again = f"`deltaworks runs retry {entry.run_id}` goes on from there"
+        yield Cell(f"Stopped{why}; what is committed stays. {again}, `deltaworks backfill` decides anew.", "quiet")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import write
+from deltaworks.cli.pacing import stopping_text
 from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
@@ -43,6 +44,6 @@ def _tell(event: StepEvent) -> None:
             line = f"note: {note}"
         case RunEnded():
             return  # the command says so itself
-        case Stopping():
-            line = "stopping: what has begun is finished; Ctrl-C again ends at once"
+        case Stopping(reason, is_urgent):
+            line = stopping_text(reason, is_urgent=is_urgent)
     write(sys.stderr, line)

@@ -1,25 +1,27 @@
 """Claim: an object that says who does something that only one may do at a time.
 
-It is put only if it is not there yet, and deleted at the end. A process that died leaves its claim behind.
+It is put only if it is not there yet, and deleted at the end. A process that died leaves its claim behind; it is void
+at once where the system tells one process from all others that ever have its id.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import socket
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from deltaworks.errors import ClaimHeld
+from deltaworks.io.dtypes import Json
 from deltaworks.io.log import digest
+from deltaworks.io.process import Process
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 STALE_AFTER = dt.timedelta(hours=1)
-"""How old a claim must be, by the store's clock, before it is taken over from a process that is seen to be dead."""
+"""How old a claim must be, by the store's clock, before it is taken over from a process that seems to be dead, where
+only its id tells: another machine of the same name may have it."""
 
 _LONG = dt.timedelta(days=1)
 """Nothing that is claimed takes so long."""
@@ -54,7 +56,8 @@ def stale_claims(store: Store, now: dt.datetime) -> Iterator[StaleClaim]:
         content, claimed_at = store.read(path), store.modified_at(path)
         if content is None or claimed_at is None or path.count("/") != _FOLDER.count("/") + 1:
             continue
-        holder, is_dead = _holder(content)
+        holder, process = _holder(content)
+        is_dead = process is not None and process.is_gone()
         if is_dead or now - claimed_at > _LONG:
             yield StaleClaim(path, holder, claimed_at, is_dead)
 
@@ -68,7 +71,7 @@ def claimed(store: Store, name: str, purpose: str) -> Generator[Claim]:
         StorageError: the lake cannot be written.
     """
     path = f"{_FOLDER}/{name}.json"
-    who = {"purpose": purpose, "host": socket.gethostname(), "pid": os.getpid(), "nonce": uuid.uuid4().hex}
+    who = {"purpose": purpose, **asdict(Process.current()), "nonce": uuid.uuid4().hex}
     content = json.dumps(who).encode()
     taken_over_from = None
     if not store.put_new(path, content):
@@ -88,8 +91,8 @@ def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
         if put():
             return None
         raise ClaimHeld(store.uri(path), "somebody who was faster")
-    holder, is_dead = _holder(found)
-    if not is_dead:
+    holder, process = _holder(found)
+    if process is None or not process.is_gone():
         raise ClaimHeld(store.uri(path), holder)
     # Whoever puts this object may remove this very claim, so that no two take it over.
     right = path.removesuffix(".json") + f".{digest(found).hex()}.json"
@@ -97,7 +100,8 @@ def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
         raise ClaimHeld(store.uri(path), "somebody who is just taking it over")
     try:
         claimed_at, now = store.modified_at(path), store.modified_at(right)
-        if claimed_at is not None and now is not None and now - claimed_at < STALE_AFTER:
+        is_sure = process.born is not None
+        if not is_sure and claimed_at is not None and now is not None and now - claimed_at < STALE_AFTER:
             raise ClaimHeld(store.uri(path), f"{holder}, which is gone", free_at=claimed_at + STALE_AFTER)
         if store.read(path) == found:
             store.delete(path)
@@ -108,21 +112,11 @@ def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
     return holder
 
 
-def _holder(content: bytes) -> tuple[str, bool]:
-    """Name the holder of a claim, and say whether its process is seen to be dead; on other hosts none is."""
+def _holder(content: bytes) -> tuple[str, Process | None]:
+    """Name the holder of a claim, and return its process; none: the claim does not say."""
     try:
-        who = json.loads(content)
-        purpose, host, pid = str(who["purpose"]), str(who["host"]), int(who["pid"])
+        who: Json = json.loads(content)
+        purpose, process = str(who["purpose"]), Process(str(who["host"]), int(who["pid"]), who.get("born"))
     except (ValueError, KeyError, TypeError):
-        return "somebody unknown", False
-    return f"{purpose} (process {pid} on {host})", host == socket.gethostname() and not _is_alive(pid)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
+        return "somebody unknown", None
+    return f"{purpose} (process {process.pid} on {process.host})", process

@@ -151,6 +151,22 @@ def paths(store: Store) -> Iterator[str]:
     return (path for path in store.list(FOLDER) if path.endswith(".parquet"))
 
 
+def find(store: Store, run_id: str) -> str | None:
+    """Return the file that a run is in; none if it is in none.
+
+    Raises:
+        StorageError: a file is damaged.
+    """
+    for path in sorted(paths(store), reverse=True):
+        content = store.read(path)
+        try:
+            if content is not None and run_id in pl.read_parquet(io.BytesIO(content), columns=["run_id"])["run_id"]:
+                return path
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+            raise damaged(store, path, error) from error
+    return None
+
+
 def read_fold(store: Store, path: str) -> list[Json]:
     """Return the documents of the runs in a file.
 

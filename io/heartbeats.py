@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
 from deltaworks.io.process import Process
@@ -44,6 +44,8 @@ class Heartbeat:
     """When it said that it ends; none: it runs, or died."""
     facts: Mapping[str, int | float | str | None] = field(default_factory=dict[str, "int | float | str | None"])
     """How it is: what it watches, runs and waits for."""
+    watched: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict[str, Sequence[Sequence[str]]])
+    """By schedule: from when to when it was watched, by the clock on the wall."""
 
     @property
     def process(self) -> Process:
@@ -55,10 +57,10 @@ class Heartbeat:
         """Whether it said that it ends, or its process is seen to have ended."""
         return self.stopped_at is not None or self.process.is_gone()
 
-    @property
-    def up(self) -> tuple[dt.datetime, dt.datetime]:
-        """From when to when it has run, as far as this tells."""
-        return dt.datetime.fromisoformat(self.started_at), dt.datetime.fromisoformat(self.beaten_at)
+    def up(self, name: str) -> list[tuple[dt.datetime, dt.datetime]]:
+        """Return from when to when it has watched a schedule, as far as this tells."""
+        instant = dt.datetime.fromisoformat
+        return [(instant(start), instant(end)) for start, end in self.watched.get(name, ())]
 
 
 def write_heartbeat(store: Store, beat: Heartbeat) -> None:
@@ -94,7 +96,7 @@ def _read(content: bytes | None) -> Heartbeat | None:
     try:
         document = json.loads(content or b"")
         beat = Heartbeat(**{each.name: document[each.name] for each in fields(Heartbeat) if each.name in document})
-        _ = beat.up
-    except (ValueError, TypeError, KeyError):
+        _ = dt.datetime.fromisoformat(beat.beaten_at), [beat.up(name) for name in beat.watched]
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return beat

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,8 @@ from deltaworks.io.materialization import Materialization
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import Kind, Pin, Restored
 from deltaworks.io.store import ENGINE_FOLDER, Store
-from deltaworks.io.table import Table, TableState
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import TableState
 from deltaworks.io.writer import Writer
 
 FOLDER = f"{ENGINE_FOLDER}/index"
@@ -55,7 +57,8 @@ def load_table(store: Store, name: str) -> Table:
     """
     state = _read_state(store, name)
     if state is not None:
-        table = Table.restore(store, name, state, lambda: _read_files(store, name, state.version, state.digest))
+        # Not the state itself, which would hold its partitions as long as nobody asks for files.
+        table = Table.restore(store, name, state, partial(_read_files, store, name, state.version, state.digest))
         if table.is_same():
             table.tail()
             return table

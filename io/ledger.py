@@ -24,7 +24,7 @@ from deltaworks.io.store import ENGINE_FOLDER, Store
 LOST_AFTER_S = 30
 """A run that has given no sign of life for so long is lost; at once if its process is seen to be gone."""
 
-_RUNS = f"{ENGINE_FOLDER}/ledger/runs"
+RUNS = f"{ENGINE_FOLDER}/ledger/runs"
 _SHOWN_RUNS = 3
 
 
@@ -250,7 +250,7 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
     Raises:
         StorageError: an entry cannot be read.
     """
-    files = (each for each in store.files(_RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
+    files = (each for each in store.files(RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
     found = ((each.modified_at, read_entry(store, each.path)) for each in files)
     entries = ((at, entry) for at, entry in found if entry is not None)
     return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
@@ -258,7 +258,7 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
 
 def runs_stamp(store: Store, day: dt.date) -> str:
     """Return what changes when a run that started on a day writes its entry; cheap, and only locally more than ""."""
-    return store.stamp(f"{_RUNS}/{day.isoformat()}")
+    return store.stamp(f"{RUNS}/{day.isoformat()}")
 
 
 def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:
@@ -296,7 +296,7 @@ def _names(kind: type[_Known]) -> set[str]:
 
 def run_paths(store: Store) -> Iterator[str]:
     """Yield where the objects of runs lie that are not folded."""
-    return (path for path in store.list(_RUNS) if path.endswith(".json"))
+    return (path for path in store.list(RUNS) if path.endswith(".json"))
 
 
 def read_entry(store: Store, path: str) -> RunEntry | None:
@@ -382,4 +382,4 @@ def _known(document: Json, kind: type[_Known]) -> Json:
 
 def _path(run_id: str, started_at: str) -> str:
     day = dt.datetime.fromisoformat(started_at).date().isoformat()
-    return f"{_RUNS}/{day}/{run_id}.json"
+    return f"{RUNS}/{day}/{run_id}.json"

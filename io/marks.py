@@ -1,8 +1,8 @@
 """Mark: how far a schedule or sensor is, and its cursor.
 
 `_deltaworks/state/ticks/<name>/<tick id>.json` is put if it is not there, and those before it are deleted. The last one
-counts, so a daemon that wakes up late moves nothing back. Marks are records: whoever deletes them lets schedules and
-sensors begin anew.
+counts, so a daemon that wakes up late moves nothing back. Marks are records. Who wants a schedule or sensor to begin
+anew deletes its marks and its ticks in the ledger, whose decisions count as long as they are there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from deltaworks.errors import StorageError
 from deltaworks.io.store import ENGINE_FOLDER, Store
-from deltaworks.io.ticks import TickKind, kind_of, number_id
+from deltaworks.io.ticks import LEDGER, TickKind, id_of, kind_of, number_id
 
 FOLDER = f"{ENGINE_FOLDER}/state/ticks"
 
@@ -31,6 +31,16 @@ def next_id(mark: Mark | None) -> str:
     return number_id(1 if mark is None else int(mark.tick_id) + 1)
 
 
+def marked(store: Store, name: str) -> str | None:
+    """Return the tick that the mark of a schedule or sensor is at; none if it has no mark yet.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    path = max(store.list(f"{FOLDER}/{name}"), default=None)
+    return None if path is None else id_of(path)
+
+
 def read_mark(store: Store, name: str, kind: TickKind) -> Mark | None:
     """Return how far a schedule or sensor is; none if it has no mark yet.
 
@@ -42,23 +52,23 @@ def read_mark(store: Store, name: str, kind: TickKind) -> Mark | None:
     Raises:
         StorageError: its mark is damaged, or one of the other kind.
     """
-    path = max(store.list(f"{FOLDER}/{name}"), default=None)
+    path, anew = max(store.list(f"{FOLDER}/{name}"), default=None), f"{FOLDER}/{name} and {LEDGER}/{name} to begin anew"
     content = None if path is None else store.read(path)
     if path is None:
         return None
     if content is None:
         return read_mark(store, name, kind)  # a later one has just taken its place
-    tick_id = path.rpartition("/")[2].removesuffix(".json")
+    tick_id = id_of(path)
     if kind_of(tick_id) is not kind:
         raise StorageError(
             f"{store.uri(path)} says how far something else named {name!r} was, and no {kind}; give the {kind} another "
-            "name, or delete the file to begin anew"
+            f"name, or delete {anew}"
         )
     try:
         return Mark(tick_id, json.loads(content)["cursor"])
     except (ValueError, KeyError, TypeError) as error:
         raise StorageError(
-            f"{store.uri(path)} is damaged ({type(error).__name__}: {error}); restore it, or delete it to begin anew"
+            f"{store.uri(path)} is damaged ({type(error).__name__}: {error}); restore it, or delete {anew}"
         ) from error
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote
@@ -86,7 +86,7 @@ def read_keys(store: Store, name: str) -> tuple[str, ...]:
     Raises:
         StorageError: a file is damaged or absent, or a newer version wrote it.
     """
-    return tuple(sorted(_read(store, name)[0]))
+    return tuple(sorted(_read(store, name).keys))
 
 
 def keys_stamp(store: Store, name: str) -> str:
@@ -116,6 +116,36 @@ def remove_keys(store: Store, name: str, keys: Iterable[str], by: str, at: dt.da
     return _change(store, name, wanted, lambda key, known: key in known, "remove", by, at)
 
 
+def change_keys_once(
+    store: Store, name: str, gone: Sequence[str], new: Sequence[str], by: str, at: dt.datetime, why: str
+) -> None:
+    """Remove keys from a name, then add some, all in one file, unless a file says that this was done before.
+
+    Args:
+        store: the lake.
+        name: whose keys they are.
+        gone: what is not there is passed over.
+        new: what is there already is passed over.
+        by: who does it.
+        at: when.
+        why: what it is done for, which no other change is.
+
+    Raises:
+        RequestError: one of them cannot be a key; nothing was changed.
+        StorageError: the lake cannot be read or written.
+    """
+    refuse_keys(new)
+    for _ in range(MAX_TRIES):
+        log = _read(store, name)
+        if why in log.reasons:
+            return
+        left = log.keys - set(gone)
+        removed, added = sorted(log.keys & set(gone)), [key for key in dict.fromkeys(new) if key not in left]
+        if not (added or removed) or _put(store, name, log.end, _document(added, removed, by, at) | {"why": why}):
+            return
+    raise _outrun(name)
+
+
 def _change(
     store: Store,
     name: str,
@@ -125,36 +155,60 @@ def _change(
     by: str,
     at: dt.datetime,
 ) -> KeyChange:
-    instant = at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     for _ in range(MAX_TRIES):
-        known, end = _read(store, name)
-        due = [key for key in wanted if is_due(key, known)]
+        log = _read(store, name)
+        due = [key for key in wanted if is_due(key, log.keys)]
         changed = set(due)
-        after = known | changed if action == "add" else known - changed
-        document = {"format": FORMAT, "add": [], "remove": [], "at": instant, "by": by} | {action: due}
-        if not due or store.put_new_surely(_path(name, end), json.dumps(document, ensure_ascii=False).encode()):
+        after = log.keys | changed if action == "add" else log.keys - changed
+        document = _document([], [], by, at) | {action: due}
+        if not due or _put(store, name, log.end, document):
             unchanged = tuple(key for key in wanted if key not in changed)
             return KeyChange(tuple(sorted(after)), tuple(due), unchanged)
-    raise StorageError(
+    raise _outrun(name)
+
+
+def _document(added: list[str], removed: list[str], by: str, at: dt.datetime) -> dict[str, Any]:
+    instant = at.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {"format": FORMAT, "add": added, "remove": removed, "at": instant, "by": by}
+
+
+def _put(store: Store, name: str, number: int, document: Mapping[str, Any]) -> bool:
+    return store.put_new_surely(_path(name, number), json.dumps(document, ensure_ascii=False).encode())
+
+
+def _outrun(name: str) -> StorageError:
+    return StorageError(
         f"partition keys {name!r}: others changed them {MAX_TRIES} times in a row while this was tried; nothing was "
         "changed. Run the command again when they are done."
     )
 
 
-def _read(store: Store, name: str) -> tuple[set[str], int]:
-    """Return the keys and the number of the next file."""
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What the files of a name say."""
+
+    keys: set[str]
+    end: int
+    """The number of the next file."""
+    reasons: set[str]
+    """What changes were made for that are made once."""
+
+
+def _read(store: Store, name: str) -> _Log:
     paths = sorted(path for path in store.list(f"{_FOLDER}/{name}") if path.endswith(".json"))
     keys: set[str] = set()
+    reasons: set[str] = set()
     for number, path in enumerate(paths):
         if path != _path(name, number):
             raise _damaged(store, _path(name, number), "is absent though a later one exists")
-        removed, added = _parse(store, path)
+        removed, added, why = _parse(store, path)
         keys = (keys - removed) | added
-    return keys, len(paths)
+        reasons |= set() if why is None else {why}
+    return _Log(keys, len(paths), reasons)
 
 
-def _parse(store: Store, path: str) -> tuple[set[str], set[str]]:
-    """Return what a file removes and, after that, adds."""
+def _parse(store: Store, path: str) -> tuple[set[str], set[str], str | None]:
+    """Return what a file removes and, after that, adds, and what for, if that is done once."""
     content = store.read(path)
     if content is None:
         raise _damaged(store, path, "was deleted while it was read")
@@ -170,7 +224,8 @@ def _parse(store: Store, path: str) -> tuple[set[str], set[str]]:
             "install a newer one"
         )
     removed, added = (_checked(store, path, keys) for keys in lists)
-    return removed, added
+    why = document.get("why")
+    return removed, added, None if why is None else str(why)
 
 
 def _checked(store: Store, path: str, keys: Any) -> set[str]:

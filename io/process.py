@@ -32,19 +32,23 @@ class Process:
 
     def is_gone(self) -> bool:
         """Return whether it is seen to have ended; of a process elsewhere nothing is seen, so it is not."""
+        return self.lives() is False
+
+    def lives(self) -> bool | None:
+        """Return whether it is seen to run; none: nothing is seen of it, or its id may be another one's by now."""
         if self.host != socket.gethostname():
-            return False
+            return None
         if self.born is not None:
             here, sight = _sight(), self.born.rpartition(" ")[0]
             # Another boot or another namespace may be another machine of the same name.
-            return sight == here and _born(self.pid) != self.born
+            return _born(self.pid) == self.born if sight == here else None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
-            return True
-        except (PermissionError, OverflowError):
             return False
-        return False
+        except (PermissionError, OverflowError):
+            return None
+        return None
 
 
 @cache

@@ -10,7 +10,7 @@ import datetime as dt
 import os
 import re
 import uuid
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -130,6 +130,15 @@ class Store:
                 for name in names:
                     if not is_temporary(name):
                         yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    def names(self, folder: str) -> Sequence[str]:
+        """Return the names of what lies in a folder itself, in no order; nothing if there is no such folder."""
+        top = self.root / folder
+        with _sentence("list", top):
+            try:
+                return [name for name in os.listdir(top) if not is_temporary(name)]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
 
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """Yield all files below a folder as `list` does, and also what writers that died have left half-written."""

@@ -2,8 +2,8 @@
 
 A tick is claimed, asked about, decided and carried out, by any of several daemons:
 
-1. claimed: `_deltaworks/claims/ticks/<name>/<tick id>/<attempt>.json` is put if it is not there. It says who is at it,
-   and a tick is open as long as it is there. Whoever takes a tick over puts the next attempt.
+1. claimed: `_deltaworks/claims/ticks/<name>/<tick id>/<number>.json` is put if it is not there. It says who is at it,
+   and a tick is open as long as it is there. Whoever takes a tick over, or tries it again, puts the next number.
 2. decided: `_deltaworks/ledger/ticks/<name>/<group>/<tick id>.json` is put if it is not there, with every run that is
    asked for, its id among it, and the cursor. So the two advance together, and whatever happens to claims, clocks and
    daemons, there is one decision about a tick. What another attempt would have answered is forgotten.
@@ -20,8 +20,8 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -77,7 +77,9 @@ class AskedRun:
     """The earlier tick that asked with the same run key, so that this run is not started; none: there is none, or this
     has not been looked for yet."""
     error: str | None = None
-    """Why it could not begin; none: it has begun, or has not been tried yet."""
+    """Why it was given up; none: it was not."""
+    held_up_by: str | None = None
+    """Why it could not begin yet; it is tried again. None: it has begun, or has not been tried."""
     assets: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, tuple[tuple[str, str], ...]])
     """What conditions ask for, in place of a job: by asset, first and last keys of ranges; the empty key is the whole
     of an asset that has no partitions."""
@@ -103,10 +105,12 @@ class TickEntry:
     """Keys of dynamic partitions that are to be there before the runs start, by the name of the partitions."""
     gone_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Keys that are to be gone before that."""
+    are_keys_changed: bool = False
+    """Whether that was done; what others change after that is theirs."""
     skip_reason: str | None = None
     error: str | None = None
     cursor: str | None = None
-    """What it leaves for the next tick."""
+    """What it leaves for the next tick. A long one is forgotten when all is over: the mark has it."""
     is_decided: bool = True
     """Whether nothing changes any more what it asks for. What is not decided is a note: an attempt that failed and is
     tried again, or a sensor that found nothing and is asked the same again later."""
@@ -125,10 +129,14 @@ class TickClaim:
     name: str
     tick_id: str
     kind: TickKind
-    attempt: int
+    number: int
+    """Of the claim: one more than the one before it."""
     daemon_id: str
+    """Nothing: whoever had it has left it to others."""
     process: Process | None
     """None: the claim does not say."""
+    failed: int = 0
+    """How many attempts had been answered by an error by then."""
 
 
 def instant_id(instant: dt.datetime) -> str:
@@ -152,6 +160,11 @@ def kind_of(tick_id: str) -> TickKind | None:
     return TickKind.SCHEDULE
 
 
+def id_of(path: str) -> str:
+    """Return the id of the tick that an object of the ledger is about."""
+    return path.rpartition("/")[2].removesuffix(".json").removesuffix(_NOTE)
+
+
 def number_id(number: int) -> str:
     """Return the id of a sensor's tick, counted from 1; ids sort as numbers do."""
     return f"{number:0{_NUMBER_DIGITS}d}"
@@ -165,30 +178,87 @@ def tick_run_id(name: str, tick_id: str, scheduled_at: dt.datetime, run_key: str
 
 
 def claim_tick(store: Store, claim: TickClaim) -> bool:
-    """Claim an attempt at a tick, and return whether nobody else has it.
+    """Claim a tick, and return whether nobody else has that claim.
 
     Raises:
         StorageError: the lake cannot be written.
     """
-    who = {"daemon_id": claim.daemon_id, "kind": claim.kind, "process": claim.process and asdict(claim.process)}
-    path = f"{CLAIMS}/{claim.name}/{claim.tick_id}/{claim.attempt:04d}.json"
-    return store.put_new_surely(path, json.dumps(who).encode())
+    who = {
+        "daemon_id": claim.daemon_id,
+        "kind": claim.kind,
+        "process": claim.process and asdict(claim.process),
+        "failed": claim.failed,
+    }
+    return store.put_new_surely(_claim_path(claim.name, claim.tick_id, claim.number), json.dumps(who).encode())
 
 
-def open_ticks(store: Store) -> list[TickClaim]:
-    """Return the last claim of every tick that is open, the oldest tick of each name first.
-
-    Cost: one listing, and one read a tick that is open; an idle lake has none.
+def claim_is_there(store: Store, name: str, tick_id: str, number: int) -> bool:
+    """Return whether a tick was not closed since it was claimed.
 
     Raises:
         StorageError: the lake cannot be read.
     """
-    last: dict[str, str] = {}
-    for path in store.list(CLAIMS):
-        folder, _, file = path.rpartition("/")
-        last[folder] = max(last.get(folder, ""), file)
-    claims = (_read_claim(store, f"{folder}/{file}") for folder, file in sorted(last.items()))
-    return [claim for claim in claims if claim is not None]
+    return store.exists(_claim_path(name, tick_id, number))
+
+
+def tick_is_open(store: Store, name: str, tick_id: str) -> bool:
+    """Return whether somebody has claimed a tick and not all of it is over.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    return _last_claim(store, name, tick_id) is not None
+
+
+def open_ticks(store: Store, is_known: Callable[[tuple[str, str]], bool] | None = None) -> list[TickClaim]:
+    """Return the last claim of every tick that is open, the oldest tick of each name first.
+
+    Args:
+        store: the lake.
+        is_known: tells which ticks, by name and id, are left out; none are, if it is not given.
+
+    Cost: a listing a name that has claims, and a listing and a read a tick that is returned; an idle lake has none.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    found = (
+        read_claim(store, name, tick_id)
+        for name in sorted(store.names(CLAIMS))
+        for tick_id in sorted(store.names(f"{CLAIMS}/{name}"))
+        if is_known is None or not is_known((name, tick_id))
+    )
+    return [claim for claim in found if claim is not None]
+
+
+def read_claim(store: Store, name: str, tick_id: str) -> TickClaim | None:
+    """Return the last claim of a tick; none if it is not open. One that cannot be read is nobody's.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    number = _last_claim(store, name, tick_id)
+    content = None if number is None else store.read(_claim_path(name, tick_id, number))
+    if number is None or content is None:
+        return None
+    kind = TickKind.SCHEDULE if _INSTANT.fullmatch(tick_id) else TickKind.SENSOR
+    try:
+        who = json.loads(content)
+        process = None if who["process"] is None else Process(**who["process"])
+        return TickClaim(name, tick_id, kind, number, str(who["daemon_id"]), process, int(who.get("failed", 0)))
+    except (ValueError, KeyError, TypeError):
+        return TickClaim(name, tick_id, kind, number, "somebody unknown", None)
+
+
+def leave_tick(store: Store, name: str, tick_id: str) -> None:
+    """Leave an open tick to whoever goes on with it.
+
+    Raises:
+        StorageError: the lake cannot be read or written.
+    """
+    claim = read_claim(store, name, tick_id)
+    if claim is not None:
+        claim_tick(store, replace(claim, number=claim.number + 1, daemon_id="", process=None))
 
 
 def open_ids(store: Store, name: str) -> list[str]:
@@ -255,10 +325,8 @@ def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEnt
     paths = sorted((path for path in store.list(f"{LEDGER}/{name}") if path.endswith(".json")), reverse=True)
     latest: dict[str, str] = {}
     for path in paths:
-        tick_id = path.rpartition("/")[2].removesuffix(".json")
-        plain = tick_id.removesuffix(_NOTE)
-        if tick_id == plain or plain not in latest:
-            latest[plain] = path
+        if not path.endswith(f"{_NOTE}.json") or id_of(path) not in latest:
+            latest[id_of(path)] = path
     found = (_read(store, path) for path in latest.values())
     return list(islice((entry for entry in found if entry is not None), most))
 
@@ -299,19 +367,11 @@ def _asked(document: Json) -> AskedRun:
     return AskedRun(**values)
 
 
-def _read_claim(store: Store, path: str) -> TickClaim | None:
-    """Read a claim; none if it is not there any more, or is none. One that cannot be read is nobody's."""
-    folders, content = path.removeprefix(f"{CLAIMS}/").split("/"), store.read(path)
-    if len(folders) != 3 or content is None:
-        return None
-    name, tick_id, file = folders
-    attempt = file.removesuffix(".json")
-    if not attempt.isdigit():
-        return None
-    kind = TickKind.SCHEDULE if _INSTANT.fullmatch(tick_id) else TickKind.SENSOR
-    try:
-        who = json.loads(content)
-        process = None if who["process"] is None else Process(**who["process"])
-        return TickClaim(name, tick_id, kind, int(attempt), str(who["daemon_id"]), process)
-    except (ValueError, KeyError, TypeError):
-        return TickClaim(name, tick_id, kind, int(attempt), "somebody unknown", None)
+def _last_claim(store: Store, name: str, tick_id: str) -> int | None:
+    """Return the number of the last claim of a tick; by number, since the ten-thousandth has a digit more."""
+    stems = (file.removesuffix(".json") for file in store.names(f"{CLAIMS}/{name}/{tick_id}"))
+    return max((int(stem) for stem in stems if stem.isdecimal()), default=None)
+
+
+def _claim_path(name: str, tick_id: str, number: int) -> str:
+    return f"{CLAIMS}/{name}/{tick_id}/{number:04d}.json"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from types import FunctionType
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import pandera.polars as pa
 import polars as pl
@@ -165,7 +165,8 @@ class Declared:
         columns, patterns = (
             tuple(replace(column, checks=()) for column in each) for each in (self.columns, self.pattern_columns)
         )
-        return replace(self, model=None, columns=columns, pattern_columns=patterns, checks=())
+        nobody = cast("type", None)  # `declared_by` makes a class of its own
+        return replace(self, model=nobody, columns=columns, pattern_columns=patterns, checks=())
 
     def schema(self) -> pl.Schema:
         """Return the required columns with a name of their own, in declaration order."""
@@ -185,8 +186,9 @@ def declare(model: type) -> Declared:
         InvalidContract: pandera cannot build the model, or it asks for what cannot be enforced before a commit.
     """
     assert is_model(model)
-    if _TOLD in vars(model):
-        return replace(vars(model)[_TOLD][0], model=model)
+    told = _told(model)
+    if told is not None:
+        return replace(told[0], model=model)
     try:
         schema: Any = model.to_schema()
     except (SchemaInitError, SchemaDefinitionError, TypeError, ValueError, NameError, AttributeError) as cause:
@@ -208,9 +210,15 @@ def declared_by(declared: Declared, place: Place | None) -> type[pa.DataFrameMod
     return type(declared.name, (pa.DataFrameModel,), {_TOLD: (declared, place)})
 
 
+def _told(model: type) -> tuple[Declared, Place | None] | None:
+    found: tuple[Declared, Place | None] | None = vars(model).get(_TOLD)
+    return found
+
+
 def _place(model: type) -> Place | None:
-    if _TOLD in vars(model):
-        return vars(model)[_TOLD][1]
+    told = _told(model)
+    if told is not None:
+        return told[1]
     try:
         file = inspect.getsourcefile(model)
     except (OSError, TypeError):

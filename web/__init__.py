@@ -1,1 +1,1 @@
-"""The web UI and REST API."""
+"""The browser UI and the REST API: faces that parse, ask and render. Nothing outside knows the web framework."""

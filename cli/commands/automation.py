@@ -86,12 +86,14 @@ def run(
     """Make what a tick of automation conditions asked a run for; daemons say this, and nobody else."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.automation.conditions.asked_run import end_unbegun, find_asked
-    from deltaworks.engine.automation.conditions.switches import are_on
+    from deltaworks.engine.automation.conditions.switches import are_on, stopped
     from deltaworks.engine.execution.entry import begin_entry
 
     kind, project = read_executor(executor), session.load()
     asked, command = find_asked(project.store, tick, run_id), shlex.join(["automation", *sys.argv[2:]])
-    if not are_on(project.store):
+    off = set(map(str, stopped(project.store, project.graph)))
+    asked = replace(asked, assets={asset: ends for asset, ends in asked.assets.items() if asset not in off})
+    if not asked.assets or not are_on(project.store):
         entry = replace(begin_entry(command, session.now()), run_id=run_id, tick=tick)
         end_unbegun(project.store, entry, "somebody has stopped automation", session.now(), is_canceled=True)
         raise RequestError("Automation was stopped meanwhile; `deltaworks automation start` lets it go on.")

@@ -18,6 +18,7 @@ from deltaworks.cli.running import (
     ExecutorOption,
     MemoryOption,
     PriorityOption,
+    RunIdOption,
     TagOption,
     WorkersOption,
     read_asset_config,
@@ -38,12 +39,14 @@ def backfill(
     executor: ExecutorOption = None,
     workers: WorkersOption = None,
     memory_mb: MemoryOption = None,
+    run_id: RunIdOption = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
     config: ConfigOption = None,
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.decide import decide
     from deltaworks.engine.execution.entry import begin_entry
 
@@ -57,7 +60,12 @@ def backfill(
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
-    entry = replace(begin_entry(command, session.now()), tags=tagged(tag), priority=priority)
+    if run_id is None:
+        entry = begin_entry(command, session.now())
+    else:
+        entry = begin_attempt(project.store, run_id, command, session.now())
+        decision = without_made(project.graph, decision, run_id)
+    entry = replace(entry, tags=tagged(tag), priority=priority)
     return run_plan(
         session,
         project,

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deltaworks.cli.command import ExitCode, SelectArgument, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.range_safety import check_ranges
 from deltaworks.cli.wording import counted
 from deltaworks.errors import DefinitionError, InvalidDefinition, LocationFailed, RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.definitions.keys import AssetKey
     from deltaworks.engine.planning.contracts import Findings, Problem
     from deltaworks.engine.planning.graph import AssetGraph, Node
+    from deltaworks.engine.workspace.project import Project
     from deltaworks.engine.workspace.proof import UnfitJob
 
 _SHOWN = 5
@@ -73,6 +76,8 @@ def check(
     ]
     if not select:
         problems += [_unfit_json(each) for each in proof.unfit]
+    if range_safe and not problems and project.workspace is not None:
+        return delegated(session, project, _only_location(project, selected))
     if range_safe and not problems:
         return check_ranges(session, project, selected)
     notes = [
@@ -91,9 +96,27 @@ def _write_schema(session: Session, name: str) -> ExitCode:
     from deltaworks.engine.workspace.model_source import model_source
 
     project = session.load(reads_lake=False)
+    foreign = project.graph.node(name).asset.foreign
+    if foreign is not None:
+        return delegated(session, project, foreign.location)
     source = model_source(project.graph, project.store, name)
     session.output.show(View({"asset": name, "schema": source}, (source.rstrip("\n"),)))
     return ExitCode.DONE
+
+
+def _only_location(project: Project, selected: Iterable[AssetKey]) -> str:
+    """Return the location of some assets.
+
+    Raises:
+        RequestError: they are of several.
+    """
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.planning.strata import location_of
+
+    names = dict.fromkeys(location_of(project.graph, key) for key in selected)
+    if len(names) != 1:
+        raise RequestError(f"--range-safe looks at one location at a time: say --location {' or '.join(names)}.")
+    return next(iter(names))
 
 
 def _of_location(problems: Iterable[DefinitionError], location: str | None) -> Iterator[DefinitionError]:

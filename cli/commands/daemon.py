@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
+import socket
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,19 +23,22 @@ if TYPE_CHECKING:
     from deltaworks.io.heartbeats import Heartbeat
 
 StatusOption = Annotated[bool, typer.Option("--status", help="Say which daemons run on the lake, and how they are.")]
+HereOption = Annotated[bool, typer.Option("--here", help="With --status: only those on this machine count.")]
 OnStopOption = Annotated[
     str,
     typer.Option("--on-stop", metavar="wait|cancel", help="What becomes of runs that go on when it is asked to stop."),
 ]
 
 
-def daemon(session: Session, status: StatusOption = False, on_stop: OnStopOption = "wait") -> ExitCode:
+def daemon(
+    session: Session, status: StatusOption = False, here: HereOption = False, on_stop: OnStopOption = "wait"
+) -> ExitCode:
     """Run what schedules and sensors ask for, until SIGTERM or Ctrl-C."""
     # Imported here: --help must not load Polars.
     from deltaworks.engine.automation.daemon import OnStop
 
     if status:
-        return _show_status(session)
+        return _show_status(session, is_here=here)
     if on_stop not in {each.value for each in OnStop}:
         raise RequestError(f"--on-stop {on_stop!r} means nothing; use wait or cancel.")
     made = made_daemon(session)
@@ -52,8 +57,8 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
     from deltaworks.engine.automation.daemon import Daemon, DaemonParts
     from deltaworks.engine.automation.location import Location
     from deltaworks.engine.automation.location_load import load_surroundings
+    from deltaworks.engine.automation.maintenance import watched_maintenance
     from deltaworks.engine.automation.run_pool import RunPool
-    from deltaworks.engine.automation.upkeep import watched_upkeep
 
     settings, origin = session.settings(), session.origin()
     program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()]
@@ -63,7 +68,7 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
         Location(partial(load_surroundings, origin), os.environ),
         RunPool(program, os.environ, asked.max_runs, asked.warm),
         partial(_tell, session),
-        None if asked.maintain is None else watched_upkeep(asked.maintain),
+        None if asked.maintain is None else watched_maintenance(asked.maintain),
         code,
         alerting(session),
     )
@@ -110,14 +115,16 @@ def _tell(session: Session, text: str) -> None:
     write(sys.stderr, f"{session.now():%Y-%m-%d %H:%M:%S} {text}")
 
 
-def _show_status(session: Session) -> ExitCode:
+def _show_status(session: Session, *, is_here: bool) -> ExitCode:
     # Imported here: --help must not load Polars.
     from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
 
-    beats = read_heartbeats(session.open_lake())
-    documents = [_beat_json(beat, (session.now() - beat.up[1]).total_seconds(), LEASE_S) for beat in beats]
+    host = socket.gethostname()
+    beats = [beat for beat in read_heartbeats(session.open_lake()) if beat.host == host or not is_here]
+    documents = [_beat_json(beat, session.now(), LEASE_S) for beat in beats]
     lives = any(each["state"] == "running" for each in documents)
-    lines = [] if documents else [Cell("No daemon has run on this lake; `deltaworks daemon` is one.", "quiet")]
+    where = f" from {host}" if is_here else ""
+    lines = [] if documents else [Cell(f"No daemon has run on this lake{where}; `deltaworks daemon` is one.", "quiet")]
     rows = [
         (
             Cell(each["daemon_id"], "strong"),
@@ -131,6 +138,11 @@ def _show_status(session: Session) -> ExitCode:
     ]
     faults = [Cell(f"{each['daemon_id']}: {each['fault']}", "bad") for each in documents if each["fault"]]
     faults += [
+        Cell(f"{each['daemon_id']}: tried again, since they failed: {each['failing']}", "bad")
+        for each in documents
+        if each["failing"] and each["state"] == "running"
+    ]
+    lines += [
         Cell(f"{each['daemon_id']}: alerts: {each['alerts_problem']}", "bad")
         for each in documents
         if each["alerts_problem"]
@@ -140,10 +152,11 @@ def _show_status(session: Session) -> ExitCode:
     return ExitCode.DONE if lives else ExitCode.FAILED
 
 
-def _beat_json(beat: Heartbeat, silent_s: float, lease_s: float) -> dict[str, Any]:
+def _beat_json(beat: Heartbeat, now: dt.datetime, lease_s: float) -> dict[str, Any]:
+    silent_s = (now - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
     state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > lease_s else "running"
-    names = ("watched", "on", "asked", "carried_out", "running", "queued", "lost_runs", "location_pid", "fault")
-    told = ("alerts_waiting", "alerts_problem")
+    names = ("watched", "on", "asked", "carried_out", "running", "queued", "warm", "lost_runs", "location_pid")
+    told = (*names, "fault", "failing", "alerts_waiting", "alerts_problem")
     return {
         "daemon_id": beat.daemon_id,
         "state": state,
@@ -153,7 +166,7 @@ def _beat_json(beat: Heartbeat, silent_s: float, lease_s: float) -> dict[str, An
         "beaten_at": beat.beaten_at,
         "stopped_at": beat.stopped_at,
         "silent_s": round(silent_s, 1),
-        **{name: beat.facts.get(name) for name in (*names, *told)},
+        **{name: beat.facts.get(name) for name in told},
     }
 
 

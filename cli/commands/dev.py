@@ -17,7 +17,9 @@ def dev(session: Session) -> ExitCode:
     from deltaworks.engine.automation.code_watch import CodeWatch
     from deltaworks.engine.automation.daemon import OnStop
 
-    run_until_stopped(made_daemon(session, CodeWatch(session.settings().folder)), OnStop.CANCEL)
+    settings = session.settings()
+    watch = CodeWatch(settings.folder, *(each.folder for each in settings.locations))
+    run_until_stopped(made_daemon(session, watch), OnStop.CANCEL)
     return ExitCode.DONE
 
 

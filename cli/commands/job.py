@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, JobArgument, Session, add
 from deltaworks.cli.commands import job_run
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
 
@@ -33,7 +34,7 @@ def jobs_view(project: Project) -> View:
     rows = [
         (
             Cell(job.name, "strong"),
-            _made_of(job),
+            _made_of(job, project.op_counts),
             str(job.partitions) if job.partitions.dimensions else Cell("-", "quiet"),
             Cell(job.description.partition("\n")[0], "quiet"),
         )
@@ -57,6 +58,8 @@ def print_job(session: Session, name: JobArgument) -> ExitCode:
         table = Table(("asset",), [(asset,) for asset in assets])
         session.output.show(View(_job_json(job) | {"assets": assets}, (table,)))
         return ExitCode.DONE
+    if project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     nodes = list(resolve_steps(job.graph, job.inputs).nodes.values())
     document = _job_json(job) | {"ops": [_op_json(node) for node in nodes]}
     rows = [
@@ -73,11 +76,11 @@ def print_job(session: Session, name: JobArgument) -> ExitCode:
     return ExitCode.DONE
 
 
-def _made_of(job: AnyJob) -> str:
-    from deltaworks.engine.definitions.ops.job import Job, ops_in
+def _made_of(job: AnyJob, op_counts: Mapping[str, int]) -> str:
+    from deltaworks.engine.definitions.ops.job import Job
 
     if isinstance(job, Job):
-        return counted(sum(1 for _ in ops_in(job.graph)), "op")
+        return counted(op_counts[job.name], "op")
     return f"assets {' '.join(job.selection)}"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deltaworks.cli.command import ExitCode, JobArgument, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.observing import observe_and_decide
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
@@ -99,6 +100,8 @@ def run_job(
     )
     project = session.load()
     job = find_job(project.definitions, name)
+    if isinstance(job, Job) and project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     if isinstance(job, Job):
         request = JobRequest(
             job,

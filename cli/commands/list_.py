@@ -13,6 +13,7 @@ from deltaworks.cli.command import SELECT, ExitCode, Session, add
 from deltaworks.cli.commands.job import jobs_view
 from deltaworks.cli.commands.schedule import schedules_view
 from deltaworks.cli.commands.sensor import sensors_view
+from deltaworks.cli.locations import locations_view
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.engine.documents.assets import asset_json
 from deltaworks.errors import RequestError
@@ -34,21 +35,23 @@ class Listed(StrEnum):
     SCHEDULES = "schedules"
     SENSORS = "sensors"
     RESOURCES = "resources"
+    LOCATIONS = "locations"
 
 
 def list_(
     session: Session,
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="assets|jobs|schedules|sensors|resources|SELECT", help=SELECT)
+        list[str] | None,
+        typer.Argument(metavar="assets|jobs|schedules|sensors|resources|locations|SELECT", help=SELECT),
     ] = None,
 ) -> ExitCode:
-    """List what is defined: assets, jobs, schedules, sensors or resources."""
+    """List what is defined: assets, jobs, schedules, sensors, resources or code locations."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))
     if select and what is not Listed.ASSETS:
         raise RequestError(f"SELECT chooses assets: `deltaworks list assets {shlex.join(select)}`.")
-    project = session.load()
+    project = session.load_quietly() if what is Listed.LOCATIONS else session.load()
     match what:
         case Listed.ASSETS:
             session.output.show(_assets(project, select))
@@ -60,6 +63,8 @@ def list_(
             session.output.show(sensors_view(project))
         case Listed.RESOURCES:
             session.output.show(_resources(project))
+        case Listed.LOCATIONS:
+            session.output.show(locations_view(project))
     return ExitCode.DONE
 
 

@@ -135,6 +135,7 @@ def _view(report: UpkeepReport, *, dry_run: bool) -> View:
         "taken_over_from": report.taken_over_from,
         "assets": [_json(each) for each in report.tables],
         "folded_runs": report.folded_runs,
+        "folded_run_keys": report.folded_keys,
         "totals": {
             "removed": sum(len(each.removed) for each in report.tables),
             "bytes": sum(file.size_bytes for each in report.tables for file in each.removed),
@@ -185,14 +186,20 @@ def _lines(report: UpkeepReport, *, dry_run: bool) -> Iterator[Cell]:
             yield Cell(f"{_name(each)}: {dropped} not compacted, since others changed them meanwhile", "stale")
         if each.vacuumed and each.unreadable:
             yield Cell(f"{_name(each)}: {_unreadable(each.unreadable, dry_run=dry_run)}", "stale")
+    folded = "would be folded" if dry_run else "folded"
     if report.folded_runs:
-        folded = "would be folded" if dry_run else "folded"
         yield Cell(f"{counted(report.folded_runs, 'run')} of the ledger {folded} into Parquet", "good")
+    if report.folded_keys:
+        yield Cell(f"{counted(report.folded_keys, 'run key')} of schedules and sensors {folded}", "good")
     files = sum(len(each.removed) + len(each.vacuumed) for each in report.tables)
     if files:
         freed = bytes_text(sum(each.freed_bytes for each in report.tables))
         yield Cell(f"{counted(files, 'file')} ({freed}) {'would be deleted' if dry_run else 'deleted'}", "good")
-    elif not report.folded_runs and not any(each.did_anything or each.problem for each in report.tables):
+    elif (
+        not report.folded_runs
+        and not report.folded_keys
+        and not any(each.did_anything or each.problem for each in report.tables)
+    ):
         yield Cell("Nothing to do.", "good")
 
 

@@ -12,6 +12,7 @@ import typer
 
 from deltaworks.cli.checked import check_lines, checks_json
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
 from deltaworks.cli.migrating import run_migration
 from deltaworks.cli.observing import observe_and_decide
@@ -21,6 +22,7 @@ from deltaworks.cli.running import (
     ExecutorOption,
     MemoryOption,
     PriorityOption,
+    RunIdOption,
     TagOption,
     WorkersOption,
     read_asset_config,
@@ -53,10 +55,7 @@ def materialize(
         bool,
         typer.Option("--migrate", help="Make the whole table anew, under the columns of its asset, in one commit."),
     ] = False,
-    run_id: Annotated[
-        str | None,
-        typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
-    ] = None,
+    run_id: RunIdOption = None,
     tag: TagOption = None,
     priority: PriorityOption = 0,
     config: ConfigOption = None,
@@ -119,6 +118,8 @@ def _readmit(session: Session, project: Project, select: list[str], keys: Keys, 
     if len(select) > 1:
         raise RequestError("--from-rejects takes one asset, since each has rejects of its own.")
     node = project.graph.node(select[0])
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     found = readmit(
         project.definitions,
         project.graph,

@@ -10,6 +10,7 @@ import typer
 
 from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.commands.diff import ToleranceOption
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.differences import difference_blocks, difference_json
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
@@ -49,6 +50,8 @@ def rerun(
         )
     project = session.load()
     node = project.graph.node(name)
+    if node.asset.foreign is not None:
+        return delegated(session, project, node.asset.foreign.location)
     done = run_again(
         project.definitions,
         project.graph,

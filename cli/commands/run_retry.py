@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
 from deltaworks.cli.commands.job_run import run_ops
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ExecutorOption,
@@ -44,7 +46,7 @@ def retry(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry
+    from deltaworks.engine.execution.attempt import begin_attempt, decide_retry, decide_retry_again
     from deltaworks.engine.execution.sources import Observations
     from deltaworks.engine.workspace.jobs import with_retry
     from deltaworks.io.ledger import find_run, read_runs
@@ -61,6 +63,8 @@ def retry(
             raise RequestError(
                 "--memory-mb does not go with a run of ops: @dw.op(memory_mb=...) limits each by itself."
             )
+        if project.workspace is not None:
+            return delegated(session, project, project.workspace.owner(job.name))
         return _retry_ops(session, project, job, replace(found, **how), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
@@ -80,8 +84,10 @@ def retry(
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
     entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
-    theirs = left.made_by_others
-    return run_plan(session, project, Observations(), left.decision, None, found.command, entry, theirs, job=of_assets)
+    seen, theirs = Observations(), left.made_by_others
+    again = partial(decide_retry_again, project.graph, project.store, found, left, latest=latest)
+    command = found.command
+    return run_plan(session, project, seen, left.decision, None, command, entry, theirs, again=again, job=of_assets)
 
 
 def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, latest: bool) -> ExitCode:

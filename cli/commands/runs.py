@@ -198,7 +198,10 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
 def _done(run: RunEntry) -> Iterator[tuple[str, str | Cell]]:
     """Yield what became of partitions."""
     done = run.materialized + run.replaced
-    yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}"
+    as_told = ", as far as it could say" if run.is_gone else ""
+    before = sum(each.materialized for each in run.earlier)
+    more = f", {done + before:,} with earlier attempts" if before else ""
+    yield run.kind.deed, f"{counted(done, 'partition')} in {counted(run.commits, 'commit')}{more}{as_told}"
     if run.dropped or run.quarantined:
         yield "rows left out", left_out_text(run.dropped, run.quarantined)
     yield "failed", counted(run.failed, "partition")

@@ -9,13 +9,15 @@ import typer
 
 from deltaworks.cli.automations import (
     MostTicksOption,
+    RetryOption,
     refuse_unknown,
     requests_json,
     requests_table,
+    show_ticks,
     switch,
-    ticks_view,
 )
 from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.engine.documents.instants import instant_json, instant_text
 
@@ -108,6 +110,8 @@ def preview_schedule(
 
     project = session.load(reads_lake=asks)
     refuse_unknown("schedule", [name], project.definitions.schedules)
+    if asks and project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     rhythm = WatchedSchedule.of(project.definitions.schedules[name]).rhythm
     ticks = rhythm.next(session.now(), count)
     local = [rhythm.local(tick) for tick in ticks]
@@ -132,14 +136,12 @@ def preview_schedule(
     return ExitCode.DONE
 
 
-def schedule_ticks(session: Session, name: ScheduleArgument, most: MostTicksOption = 20) -> ExitCode:
+def schedule_ticks(
+    session: Session, name: ScheduleArgument, most: MostTicksOption = 20, retry: RetryOption = None
+) -> ExitCode:
     """Show the ticks of a schedule, the latest first, and what each asked for."""
-    # Imported here: --help must not load the engine.
-    from deltaworks.io.ticks import read_ticks
-
-    project = session.load(reads_lake=False)
-    refuse_unknown("schedule", [name], project.definitions.schedules)
-    session.output.show(ticks_view(read_ticks(project.store, name, most)))
+    refuse_unknown("schedule", [name], session.load(reads_lake=False).definitions.schedules)
+    show_ticks(session, "schedule", name, most, retry)
     return ExitCode.DONE
 
 

@@ -9,14 +9,16 @@ import typer
 
 from deltaworks.cli.automations import (
     MostTicksOption,
+    RetryOption,
     refuse_unknown,
     requests_json,
     requests_table,
+    show_ticks,
     somebody,
     switch,
-    ticks_view,
 )
 from deltaworks.cli.command import ExitCode, Session, add
+from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
 
@@ -89,6 +91,8 @@ def preview_sensor(session: Session, name: SensorArgument) -> ExitCode:
 
     project = session.load()
     refuse_unknown("sensor", [name], project.definitions.sensors)
+    if project.workspace is not None:
+        return delegated(session, project, project.workspace.owner(name))
     cursor = read_cursor(project.store, project.definitions.sensors[name])
     around = Surroundings(project.definitions, project.store, os.environ, session.now())
     session.output.show(_evaluation_view(name, cursor, ask(around, Tick(name, session.now(), cursor))))
@@ -122,14 +126,12 @@ def sensor_cursor(
     return ExitCode.DONE
 
 
-def sensor_ticks(session: Session, name: SensorArgument, most: MostTicksOption = 20) -> ExitCode:
+def sensor_ticks(
+    session: Session, name: SensorArgument, most: MostTicksOption = 20, retry: RetryOption = None
+) -> ExitCode:
     """Show when a sensor was asked, the latest first, and what it asked for."""
-    # Imported here: --help must not load the engine.
-    from deltaworks.io.ticks import read_ticks
-
-    project = session.load(reads_lake=False)
-    refuse_unknown("sensor", [name], project.definitions.sensors)
-    session.output.show(ticks_view(read_ticks(project.store, name, most)))
+    refuse_unknown("sensor", [name], session.load(reads_lake=False).definitions.sensors)
+    show_ticks(session, "sensor", name, most, retry)
     return ExitCode.DONE
 
 

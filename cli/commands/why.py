@@ -11,9 +11,8 @@ from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.freshness import freshness_lines
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.problems import own_problem_lines, problem_lines_from_above
-from deltaworks.engine.documents.explanations import automation_json, explanation_json
+from deltaworks.engine.documents.explanations import find_why
 from deltaworks.engine.documents.instants import instant_text
-from deltaworks.engine.documents.problems import Problems
 
 if TYPE_CHECKING:
     from deltaworks.engine.automation.conditions.told import ToldDecisions
@@ -36,49 +35,23 @@ def why(
 ) -> ExitCode:
     """Show why a table is stale, missing, fresh or late, and what automation decided about it."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.automation.conditions.told import told_decisions
-    from deltaworks.engine.documents.freshness import freshness_json
-    from deltaworks.engine.execution.columns import columns_changed
-    from deltaworks.engine.execution.freshness import lake_freshness
     from deltaworks.engine.execution.observe import observe
     from deltaworks.engine.planning.deeds import not_kept
-    from deltaworks.engine.planning.explain import explain
     from deltaworks.engine.planning.request import request
-    from deltaworks.io.ledger import read_runs
 
     project = session.load()
     graph = project.graph
     key = graph.node(asset).key
     within = request(graph, (key,), partition or ()).partitions[key]
-    observation = observe(graph, project.store)
-    explanations = explain(observation.status, key, within, read_runs(project.store))
-    columns = columns_changed(graph, observation.tables, explanations)
-    problems, sources = Problems.of(observation, graph), graph.sources_read_by(graph.nodes[key])
-    above = [each for each in graph.above((key,)) if each != key]
-    automation = told_decisions(graph, project.store, key, within, session.now())
-    fresh = lake_freshness(graph, project.store, observation, session.now(), (key,))
-    document = {
-        "asset": str(key),
-        "explanations": [explanation_json(each, graph, columns) for each in explanations],
-        "problem": problems.json(key).get("problem"),
-        "problems_above": {
-            str(each): found["problem"] for each in above if "problem" in (found := problems.json(each))
-        },
-        "sources_read": list(map(str, sources)),
-        "freshness": freshness_json(fresh[key], graph) if key in fresh else None,
-        "automation": None if automation is None else automation_json(automation, graph.nodes[key]),
-    }
+    why = find_why(graph, project.store, observe(graph, project.store), key, within, session.now())
     # Of what cannot be read there is nothing to explain.
-    told = [] if key in problems.faults else list(_tree(explanations, graph, columns, ""))
-    told += freshness_lines(fresh, graph)
-    told += [] if automation is None else list(_automation_lines(automation, graph.nodes[key]))
-    notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in sources]
-    session.output.show(
-        View(
-            document,
-            (*told, *notes, *own_problem_lines(problems, (*above, key)), *problem_lines_from_above(problems, (key,))),
-        )
-    )
+    told = [] if key in why.problems.faults else list(_tree(why.explanations, graph, why.columns, ""))
+    told += freshness_lines(why.freshness, graph)
+    told += [] if why.automation is None else list(_automation_lines(why.automation, graph.nodes[key]))
+    notes = [Cell(f"note: {not_kept(graph.nodes[source])}", "quiet") for source in why.sources]
+    above = [each for each in graph.above((key,)) if each != key]
+    own, others = own_problem_lines(why.problems, (*above, key)), problem_lines_from_above(why.problems, (key,))
+    session.output.show(View(why.json(graph), (*told, *notes, *own, *others)))
     return ExitCode.DONE
 
 

@@ -47,8 +47,18 @@ class Surroundings:
     """When partitions without an end are taken to end."""
     conditions: AskedConditions | None = None
     """Those of the assets, and what is known of them from the ticks before; none: they are not asked here."""
+    elsewhere: Callable[[Tick], Evaluation] | None = None
+    """Asks who has the functions of schedules and sensors; none: this process has them."""
+    problems: tuple[str, ...] = ()
+    """Why some code locations are not loaded, or not all of what they define."""
     freshness: AskedFreshness | None = None
     """What is known of the lake's freshness from the ticks before; none: nothing."""
+    end: Callable[[], None] = lambda: None
+    """Ends the processes that were started to ask."""
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self.end()
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
@@ -72,6 +82,8 @@ def ask(around: Surroundings, tick: Tick) -> Evaluation:
         return around.conditions.ask(tick.cursor, around.now)
     if tick.name == FRESHNESS and around.freshness is not None:
         return around.freshness.ask(tick.cursor, around.now)
+    if around.elsewhere is not None:
+        return around.elsewhere(tick)
     schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)
     if schedule is not None:
         whose, evaluation = f"schedule {tick.name!r}", _ask_schedule(around, schedule, tick)

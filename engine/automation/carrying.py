@@ -9,20 +9,36 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from deltaworks.engine.automation.launches import MOST_LAUNCHES, Launch, RunLook, RunSigns, RunState
+from deltaworks.engine.automation.launches import MOST_LOST, Launch, RunLook, RunSigns, RunState
+from deltaworks.engine.automation.maintenance import MAINTENANCE
 from deltaworks.engine.automation.run_pool import RunEnded, RunOrder, RunPool
-from deltaworks.engine.automation.upkeep import UPKEEP
-from deltaworks.engine.automation.watch import Moment
-from deltaworks.io.partition_keys import add_keys, remove_keys
+from deltaworks.engine.automation.watch import Moment, backoff_s
+from deltaworks.io.marks import marked
+from deltaworks.io.partition_keys import change_keys_once
 from deltaworks.io.run_keys import own_run_key
 from deltaworks.io.store import Store
-from deltaworks.io.ticks import AskedRun, TickEntry, TickOutcome, close_tick, note_tick
+from deltaworks.io.ticks import AskedRun, TickEntry, TickOutcome, close_tick, leave_tick, note_tick, tick_is_open
 
 LOOK_S = 1.0
 """How often it is looked how far the runs of a tick are that other processes carry out."""
 
-_REFUSED = 2
-"""The exit code of a command that found its request or the definitions wrong, and has run nothing."""
+
+LONGEST_KEPT = 1_000
+"""How many characters a cursor may have that stays in the history of ticks."""
+
+
+@dataclass
+class _Tries:
+    """What this daemon knows of its tries to begin a run, none of which has."""
+
+    ended: RunEnded | None = None
+    """The last process that it had begin the run, if that has ended."""
+    unheard: int = 0
+    """How many processes in a row have ended without having claimed the run."""
+    count: int = 0
+    """How many in a row could not begin it, whoever started them."""
+    since_s: float = 0.0
+    """When that was first seen."""
 
 
 @dataclass
@@ -33,12 +49,13 @@ class _Carried:
     noted: TickEntry
     """As the ledger has it."""
     is_prepared: bool = False
+    is_closed: bool = False
+    """Whether others have seen to all of it, while this daemon was held up."""
     submitted: dict[str, int] = field(default_factory=dict[str, int])
     """By run: the number of the launch that is in the hands of this daemon's pool."""
     begun: set[str] = field(default_factory=set[str])
     over: set[str] = field(default_factory=set[str])
-    refused: dict[str, str] = field(default_factory=dict[str, str])
-    """By run: what a process said that ended without having begun it."""
+    tries: dict[str, _Tries] = field(default_factory=dict[str, _Tries])
     look_at_s: float = 0.0
 
     @property
@@ -53,6 +70,14 @@ class _Carried:
             for each in self.entry.requests
             if each.run_id not in self.over and each.answered_by is None and each.error is None
         ]
+
+    def mark(self, run_id: str, *, error: str | None = None, held_up_by: str | None = None) -> None:
+        """Say of a run why it was given up, or could not begin yet; or neither."""
+        requests = (
+            replace(each, error=error, held_up_by=held_up_by) if each.run_id == run_id else each
+            for each in self.entry.requests
+        )
+        self.entry = replace(self.entry, requests=tuple(requests))
 
 
 class Carrying:
@@ -84,12 +109,10 @@ class Carrying:
             return
         del carried.submitted[launch.run_id]
         carried.look_at_s = 0.0
+        tries = carried.tries.setdefault(launch.run_id, _Tries())
+        tries.ended, tries.unheard = ended, tries.unheard + 1
         if ended.code != 0:
             self._tell(f"{launch.name}: run {launch.run_id} ended with exit code {ended.code}: {ended.said}")
-        if launch.name == UPKEEP:
-            carried.over.add(launch.run_id)  # it is no run that the ledger knows
-        elif ended.code == _REFUSED:
-            carried.refused[launch.run_id] = ended.said
 
     def work(self, moment: Moment) -> None:
         """Look after every tick that is due to be looked after.
@@ -105,67 +128,114 @@ class Carrying:
                 self._prepare(carried)
             for asked in carried.awaited():
                 self._see_to(carried, asked, moment)
+            if carried.is_closed:
+                del self._carried[key]
+                continue
             self._note(carried)
             if not carried.awaited():
+                self._forget_cursor(carried.entry)
                 close_tick(self._store, *key)
                 del self._carried[key]
+
+    def _forget_cursor(self, entry: TickEntry) -> None:
+        """Keep a long cursor in the mark alone: that of a sensor on many files would fill the ledger, tick by tick."""
+        if entry.cursor is None or len(entry.cursor) <= LONGEST_KEPT:
+            return
+        mark = marked(self._store, entry.name)
+        if mark is not None and mark >= entry.tick_id:  # whoever reads the decision from now on moves nothing by it
+            note_tick(self._store, replace(entry, cursor=None))
+
+    def leave_queued(self) -> None:
+        """Leave to others what has runs that wait for others here; those that go on end by themselves.
+
+        Raises:
+            StorageError: the lake cannot be read or written.
+        """
+        left = {(order.launch.name, order.launch.tick_id) for order in self._pool.queued}
+        self._pool.drop_queued()  # first: what cannot be left now is left when this daemon is gone
+        for key in left:
+            leave_tick(self._store, *key)
+            self._carried.pop(key, None)
 
     def _prepare(self, carried: _Carried) -> None:
         """Change the keys as the tick asks for, and find out which of its runs were asked for before."""
         entry = carried.entry
-        at, by = dt.datetime.fromisoformat(entry.started_at), f"{entry.kind} {entry.name}"
-        for name, keys in entry.gone_keys.items():
-            remove_keys(self._store, name, keys, by, at)
-        for name, keys in entry.new_keys.items():
-            add_keys(self._store, name, keys, by, at)
+        self._change_keys(carried)
         requests: list[AskedRun] = []
         for asked in entry.requests:
             key = asked.run_key
             owner = entry.tick_id if key is None else own_run_key(self._store, entry.name, key, entry.tick_id)
             requests.append(asked if owner == entry.tick_id else replace(asked, answered_by=owner))
-        carried.entry, carried.is_prepared = replace(entry, requests=tuple(requests)), True
+        carried.entry, carried.is_prepared = replace(carried.entry, requests=tuple(requests)), True
+
+    def _change_keys(self, carried: _Carried) -> None:
+        entry = carried.entry
+        names = sorted({*entry.gone_keys, *entry.new_keys})
+        if entry.are_keys_changed or not names:
+            return
+        at, by = dt.datetime.fromisoformat(entry.started_at), f"{entry.kind} {entry.name}"
+        for name in names:
+            gone, new = entry.gone_keys.get(name, ()), entry.new_keys.get(name, ())
+            change_keys_once(self._store, name, gone, new, by, at, f"{entry.name}/{entry.tick_id}")
+        carried.entry = carried.noted = replace(entry, are_keys_changed=True)
+        note_tick(self._store, carried.entry)
 
     def _see_to(self, carried: _Carried, asked: AskedRun, moment: Moment) -> None:
         """Look how far a run is, and have it carried out if nobody does."""
-        launch = Launch(carried.entry.name, carried.entry.tick_id, asked.run_id, 1)
-        if asked.run_id in carried.submitted and asked.run_id in carried.begun:
+        run_id = asked.run_id
+        if self._pool.has_queued(run_id) or (run_id in carried.submitted and run_id in carried.begun):
             return  # the pool says when it has ended
+        launch = Launch(carried.entry.name, carried.entry.tick_id, run_id, 1)
         look = self._signs.look(launch, carried.since, moment.now, moment.running_s)
+        tries = carried.tries.setdefault(run_id, _Tries())
         match look.state:
             case RunState.OVER:
-                carried.begun.add(asked.run_id)
-                carried.over.add(asked.run_id)
-                self._signs.forget(asked.run_id)
+                self._has_begun(carried, asked, tries)
+                carried.over.add(run_id)
+                self._signs.forget(run_id)
             case RunState.BEGUN:
-                carried.begun.add(asked.run_id)
-            case RunState.AWAITED:
-                self._submit(carried, asked, launch)
-            case RunState.LOST if look.entry is None and asked.run_id in carried.refused:
-                self._mark(carried, asked.run_id, carried.refused[asked.run_id])
-            case RunState.LOST:
-                carried.begun.add(asked.run_id)
-                self._launch_again(carried, asked, launch, look)
+                self._has_begun(carried, asked, tries)
+            case _ if run_id in carried.submitted:
+                pass  # the pool says how it has ended
+            case RunState.AWAITED if tries.unheard and not tick_is_open(self._store, launch.name, launch.tick_id):
+                carried.is_closed = True
+            case RunState.REFUSED if look.is_unfit:
+                carried.mark(run_id, error=_said(tries))
+            case RunState.LOST if tries.ended is None or not tries.ended.is_refusal(look.launches):
+                self._launch_again(carried, asked, look)
+            case _:
+                self._try(carried, asked, look, tries, moment)
 
-    def _launch_again(self, carried: _Carried, asked: AskedRun, launch: Launch, look: RunLook) -> None:
-        if asked.run_id in carried.submitted:
-            return
+    def _has_begun(self, carried: _Carried, asked: AskedRun, tries: _Tries) -> None:
+        tries.unheard = 0
+        carried.begun.add(asked.run_id)
+        if asked.held_up_by is not None:
+            carried.mark(asked.run_id)
+
+    def _try(self, carried: _Carried, asked: AskedRun, look: RunLook, tries: _Tries, moment: Moment) -> None:
+        """Have a run begun that is not; if that was tried before, a while after that."""
+        count = max(tries.unheard, look.refused)
+        if count != tries.count:
+            tries.count, tries.since_s = count, moment.running_s
+            carried.mark(asked.run_id, held_up_by=_said(tries))
+        if count == 0 or moment.running_s >= tries.since_s + backoff_s(count):
+            self._submit(carried, asked, look.launches + 1)
+
+    def _launch_again(self, carried: _Carried, asked: AskedRun, look: RunLook) -> None:
+        carried.begun.add(asked.run_id)
         self.lost_runs += 1
-        if look.launches >= MOST_LAUNCHES:
-            self._tell(f"{launch.name}: run {asked.run_id} was lost {look.launches} times, and is given up")
-            self._mark(carried, asked.run_id, f"its process was lost {look.launches} times")
+        name = carried.entry.name
+        if look.lost >= MOST_LOST:
+            self._tell(f"{name}: run {asked.run_id} was lost {look.lost} times, and is given up")
+            carried.mark(asked.run_id, error=f"its process was lost {look.lost} times")
             return
-        self._tell(f"{launch.name}: run {asked.run_id} was lost; it is launched again")
-        self._submit(carried, asked, replace(launch, number=look.launches + 1))
+        self._tell(f"{name}: run {asked.run_id} was lost; it is launched again")
+        self._submit(carried, asked, look.launches + 1)
 
-    def _submit(self, carried: _Carried, asked: AskedRun, launch: Launch) -> None:
-        if asked.run_id not in carried.submitted:
-            carried.submitted[asked.run_id] = launch.number
-            arguments = _arguments(carried.entry, asked)
-            self._pool.submit(RunOrder(launch, arguments, asked.config, carried.since.isoformat()))
-
-    def _mark(self, carried: _Carried, run_id: str, error: str) -> None:
-        requests = (replace(each, error=error) if each.run_id == run_id else each for each in carried.entry.requests)
-        carried.entry = replace(carried.entry, requests=tuple(requests))
+    def _submit(self, carried: _Carried, asked: AskedRun, number: int) -> None:
+        launch = Launch(carried.entry.name, carried.entry.tick_id, asked.run_id, number)
+        carried.submitted[asked.run_id] = number
+        self._pool.submit(RunOrder(launch, _arguments(carried.entry, asked), asked.config, carried.since.isoformat()))
 
     def _note(self, carried: _Carried) -> None:
         """Write how far the tick is, where that has changed."""
@@ -180,9 +250,14 @@ class Carrying:
             carried.entry = carried.noted = noted
 
 
+def _said(tries: _Tries) -> str:
+    ended = tries.ended
+    return (ended and ended.said) or "the process that was to begin it could not"
+
+
 def _arguments(entry: TickEntry, asked: AskedRun) -> tuple[str, ...]:
     """Return the arguments of the command that carries a run out."""
-    if asked.job == UPKEEP:
+    if asked.job == MAINTENANCE:
         return ("maintain",)
     tick = f"--tick={entry.name}/{entry.tick_id}"
     if asked.assets:

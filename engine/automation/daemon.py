@@ -20,24 +20,31 @@ from deltaworks.engine.automation.carrying import Carrying
 from deltaworks.engine.automation.code_watch import CodeWatch
 from deltaworks.engine.automation.freshness import NAME as FRESHNESS
 from deltaworks.engine.automation.location import Location
+from deltaworks.engine.automation.location_process import Answer
+from deltaworks.engine.automation.maintenance import ANSWER, MAINTENANCE
 from deltaworks.engine.automation.peers import Peers
 from deltaworks.engine.automation.run_pool import RunPool
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.ticking import Asker, Ticking
-from deltaworks.engine.automation.upkeep import UPKEEP, decide_upkeep
+from deltaworks.engine.automation.uptime import Uptime
 from deltaworks.engine.automation.watch import POLL_S, Moment, Watch, Watched
+from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.errors import StorageError
 from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.heartbeats import BEAT_S, Heartbeat, forget_heartbeats, write_heartbeat
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
 from deltaworks.io.switches import read_switches
+from deltaworks.io.ticks import TickKind
 
 TAKE_OVER_S = 2.0
 """How often it is looked for what others have left behind."""
 
 CODE_S = 1.0
 """How often it is looked whether the code has changed."""
+
+MOST_QUEUED = 1_000
+"""How many runs may wait in a daemon that still asks for more; what is due meanwhile stays due."""
 
 SWITCHES_S = 1.0
 """How often it is looked what somebody has started or stopped."""
@@ -71,7 +78,7 @@ class DaemonParts:
     pool: RunPool
     tell: Callable[[str], None]
     """Receives what happens, for people."""
-    upkeep: WatchedSchedule | None = None
+    maintenance: WatchedSchedule | None = None
     """When `deltaworks maintain` is run; none: never."""
     code: CodeWatch | None = None
     """Tells when the project is to be loaded anew; none: only if somebody says so."""
@@ -95,14 +102,16 @@ class Daemon:
         )
         self._peers = Peers(self._store, self.daemon_id)
         self._carrying = Carrying(self._store, self._pool, parts.tell)
-        asker = Asker(lambda: self._location.is_free, self._location.ask)
+        asker = Asker(self._can_ask, self._ask)
         heard = None if parts.alerting is None else parts.alerting.hear
         self._ticking = Ticking(self._store, self.daemon_id, self._peers, asker, self._carrying.take, parts.tell, heard)
         self._watched: dict[str, Watched] = {}
         self._watches: dict[str, Watch] = {}
         """Of what is on."""
         self._switches: Mapping[str, bool] = {}
-        self._upkeep = None if parts.upkeep is None else parts.upkeep.watch(self._store)
+        self._uptime = Uptime()
+        self._own_answers: list[Answer] = []
+        """To questions that no code of the project is asked."""
         self._loads = 0
         self._next_s: dict[str, float] = {}
         self._problem = self._fault = ""
@@ -145,11 +154,14 @@ class Daemon:
     def step(self) -> None:
         """Do everything that there is to do now, without waiting."""
         now = self._parts.clock()
-        if self._is_due("beat", BEAT_S, now):
+        schedules = [name for name in self._watches if self._watched[name].kind is TickKind.SCHEDULE]
+        has_more = self._uptime.note(schedules, now)
+        if self._is_due("beat", BEAT_S, now) or has_more:
             with self._noting():
                 self._say(now)
         self._reload_if_asked(now)
-        answers = self._location.hear(now.running_s)
+        answers = [*self._own_answers, *self._location.hear(now.running_s)]
+        self._own_answers.clear()
         self._take_in(now)
         for answer in answers:
             with self._noting():
@@ -159,10 +171,7 @@ class Daemon:
         with self._noting():
             self._carrying.work(now)
         if self._on_stop is not None:
-            self._pool.drop_queued()  # their ticks are open: other daemons go on with them, or the next one
-            if self._on_stop is OnStop.CANCEL and not self._is_canceled:
-                self._is_canceled = True
-                self._pool.terminate()
+            self._leave(self._on_stop)
         for ended in self._pool.poll():
             self._carrying.ended(ended)
         with self._noting("starting a process"):
@@ -185,22 +194,30 @@ class Daemon:
                     self._ticking.begin(self._watched[name], watch, due, now)
         with self._noting():
             self._ticking.work(now)
-        if self._upkeep is not None:
-            with self._noting(UPKEEP):
-                self._look_after(self._upkeep, now)
         if self._is_due("take over", TAKE_OVER_S, now):
             with self._noting():
                 self._peers.look(now.running_s)
                 self._ticking.take_over(self._watched, self._watches, self._carrying.__contains__, now)
 
-    def _look_after(self, upkeep: Watch, now: Moment) -> None:
-        """Have the lake maintained if that is due."""
-        for due in upkeep.due(now):
-            decided, is_own = decide_upkeep(self._store, due, self.daemon_id, now)
-            if decided is not None:
-                upkeep.settled(decided)
-                if is_own:
-                    self._carrying.take(decided)
+    def _leave(self, on_stop: OnStop) -> None:
+        """Leave to others, or to the next daemon, what has not begun."""
+        with self._noting():
+            self._carrying.leave_queued()
+        with self._noting():
+            self._ticking.leave()
+        if on_stop is OnStop.CANCEL and not self._is_canceled:
+            self._is_canceled = True
+            self._pool.terminate()
+
+    def _can_ask(self) -> bool:
+        return self._location.is_free and len(self._pool.queued) < MOST_QUEUED
+
+    def _ask(self, tick: Tick, timeout_s: float, now_s: float) -> int:
+        """Ask about a tick, and return the number of the question."""
+        if tick.name != MAINTENANCE:
+            return self._location.ask(tick, timeout_s, now_s)
+        self._own_answers.append(Answer(-1 - len(self._own_answers), ANSWER))
+        return self._own_answers[-1].number
 
     def _take_in(self, now: Moment) -> None:
         """See what there is to watch, and what of it is on."""
@@ -209,13 +226,17 @@ class Daemon:
                 self._switches = read_switches(self._store)
         if self._loads != self._location.loads:
             self._loads = self._location.loads
-            known, self._watched = self._watched, {each.name: each for each in self._location.watched or ()}
+            own = () if self._parts.maintenance is None else (self._parts.maintenance,)
+            found = self._location.watched or ()
+            known, self._watched = self._watched, {each.name: each for each in (*found, *own)}
             for name in known:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
             more = ", and automation conditions" if CONDITIONS in self._watched else ""
-            names = self._watched.keys() - {CONDITIONS, FRESHNESS}
+            names = self._watched.keys() - {CONDITIONS, FRESHNESS, MAINTENANCE}
             self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
+            for problem in self._location.problems:
+                self._parts.tell(f"not everything is loaded: {problem}")
         if (self._location.fault or "") != self._fault:
             self._fault = self._location.fault or ""
             if self._fault:
@@ -243,18 +264,21 @@ class Daemon:
             count=beat.count + 1,
             stopped_at=now.now.isoformat() if stopped else None,
             facts={
-                "watched": len(self._watched),
-                "on": len(self._watches),
+                "watched": len(self._watched.keys() - {MAINTENANCE}),
+                "on": len(self._watches.keys() - {MAINTENANCE}),
                 "asked": len(self._ticking),
                 "carried_out": len(self._carrying),
                 "running": len(self._pool.running),
                 "queued": len(self._pool.queued),
+                "warm": self._pool.waiting,
                 "lost_runs": self._carrying.lost_runs,
                 "location_pid": self._location.pid,
-                "fault": self._fault or None,
+                "fault": self._fault or "; ".join(self._location.problems) or None,
+                "failing": ", ".join(self._ticking.failing) or None,
                 "alerts_waiting": None if alerting is None else alerting.waiting,
                 "alerts_problem": None if alerting is None else alerting.problem,
             },
+            watched=self._uptime.told(),
         )
         write_heartbeat(self._store, self._beat)
         if beat.count == 0:

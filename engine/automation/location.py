@@ -57,6 +57,8 @@ class Location:
         """What the project has, as it was loaded last; none: it has never been."""
         self.fault: str | None = None
         """Why it could not be loaded; none: it could, or it is being tried."""
+        self.problems: tuple[str, ...] = ()
+        """Why some of it was not loaded the last time, where the rest was."""
         self.loads = 0
         """How often it has been loaded."""
 
@@ -94,7 +96,8 @@ class Location:
         for process in self._all():
             for told in process.hear():
                 match told:
-                    case Loaded(watched):
+                    case Loaded(watched, problems):
+                        self.problems = problems
                         self.watched, self.fault, self.loads = watched, None, self.loads + 1
                     case NotLoaded(reason):
                         self._give_up(process, reason, now_s)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from functools import partial
 
 from deltaworks.engine.automation.asking import Surroundings
 from deltaworks.engine.automation.conditions.asking import AskedConditions
+from deltaworks.engine.automation.elsewhere import ask_elsewhere
 from deltaworks.engine.automation.freshness import AskedFreshness
 from deltaworks.engine.workspace.project import Origin, load_project
 
@@ -21,5 +23,9 @@ def load_surroundings(origin: Origin) -> Surroundings:
     now = dt.datetime.now(dt.UTC)
     project = load_project(origin, os.environ, now)
     conditions = AskedConditions(project.definitions, project.store)
+    elsewhere = None if project.workspace is None else partial(ask_elsewhere, project)
+    problems = tuple(map(str, project.problems))
     freshness = AskedFreshness(project.definitions, project.store)
-    return Surroundings(project.definitions, project.store, os.environ, now, conditions, freshness)
+    return Surroundings(
+        project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, freshness, project.close
+    )

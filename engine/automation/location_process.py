@@ -33,6 +33,8 @@ class Loaded:
     """The project is loaded."""
 
     watched: tuple[Watched, ...]
+    problems: tuple[str, ...] = ()
+    """Why some code locations are not loaded, or not all of what they define."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def serve(descriptor: int) -> None:
 
     try:
         around = load()
-        tell(Loaded(described(around.definitions)))
+        tell(Loaded(described(around.definitions), around.problems))
     except DeltaworksError as error:
         tell(NotLoaded(str(error)))
         return

@@ -47,6 +47,10 @@ class RunEnded:
     said: str
     """The last line that it wrote to stderr."""
 
+    def is_refusal(self, number: int) -> bool:
+        """Return whether the launch of a number ended by itself and as one that failed: what it said is why."""
+        return self.order.launch.number == number and self.code > 0
+
 
 class RunPool:
     """The processes of one daemon."""
@@ -63,7 +67,8 @@ class RunPool:
         self._program, self._environ, self._most, self._warm = tuple(program), dict(environ), most, warm
         self._waiting: list[_Runner] = []
         self._running: list[_Runner] = []
-        self._queue: list[RunOrder] = []
+        self._queue: dict[str, RunOrder] = {}
+        """By run."""
         self._last_run_s: float | None = None
         """When a run was begun last; before the first one, when this began."""
 
@@ -75,7 +80,16 @@ class RunPool:
     @property
     def queued(self) -> tuple[RunOrder, ...]:
         """What waits until another run has ended."""
-        return tuple(self._queue)
+        return tuple(self._queue.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many processes wait for the next run."""
+        return len(self._waiting)
+
+    def has_queued(self, run_id: str) -> bool:
+        """Return whether a run waits until another one has ended."""
+        return run_id in self._queue
 
     @property
     def is_idle(self) -> bool:
@@ -84,7 +98,7 @@ class RunPool:
 
     def submit(self, order: RunOrder) -> None:
         """Carry something out as soon as there is room."""
-        self._queue.append(order)
+        self._queue[order.launch.run_id] = order
 
     def drop_queued(self) -> None:
         """Carry out nothing more than what has begun."""
@@ -105,8 +119,9 @@ class RunPool:
         if self._last_run_s is None:
             self._last_run_s = now_s
         while self._queue and len(self._running) < self._most:
-            self._begin(self._queue[0])
-            self._queue.pop(0)
+            order = next(iter(self._queue.values()))
+            self._begin(order)
+            del self._queue[order.launch.run_id]
             self._last_run_s = now_s
         self._waiting = [each for each in self._waiting if each.poll() is None]
         is_warm = now_s - self._last_run_s < WARM_S

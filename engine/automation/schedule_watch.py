@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from deltaworks.engine.automation.due import Rhythm, due_instants
+from deltaworks.engine.automation.uptime import RESTART, Stretch, is_gap
 from deltaworks.engine.automation.watch import DueTick, Moment
 from deltaworks.engine.definitions.automation.schedule import CatchUp, Schedule
 from deltaworks.engine.definitions.partitions.cron import Cron
@@ -19,9 +20,6 @@ from deltaworks.io.heartbeats import read_heartbeats
 from deltaworks.io.marks import Mark, advance_mark, read_mark
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickEntry, TickKind, instant_id, instant_of
-
-RESTART = dt.timedelta(seconds=60)
-"""A daemon that is back within this time has missed nothing."""
 
 _AT_ONCE = 16
 """How many ticks of one schedule are asked about at once."""
@@ -77,8 +75,8 @@ class ScheduleWatch:
         self._pending: dict[dt.datetime, bool] = {}
         """Ticks that are due and not decided, ascending, and whether they were missed."""
         self._looked: Moment | None = None
-        self._up: list[tuple[dt.datetime, dt.datetime]] = []
-        """From when to when daemons have run, the stretch of this one last."""
+        self._up: list[Stretch] = []
+        """From when to when daemons have watched it, the stretch of this one last."""
 
     def due(self, moment: Moment) -> Sequence[DueTick]:
         """Return the ticks that are due."""
@@ -139,16 +137,17 @@ class ScheduleWatch:
     def _note_up(self, moment: Moment) -> None:
         """Note that a daemon runs; if this one was held up for long, only others may have run meanwhile."""
         before, self._looked = self._looked, moment
-        if before is not None and moment.running_s - before.running_s <= RESTART.total_seconds():
+        if not is_gap(before, moment):
             start, _ = self._up[-1]
             self._up[-1] = min(start, moment.now), moment.now
             return
-        self._up = [*self._up[-1:], *self._others(), (moment.now, moment.now)]
+        self._up = [*self._up[-1:], *self._told(), (moment.now, moment.now)]
 
-    def _others(self) -> Iterator[tuple[dt.datetime, dt.datetime]]:
+    def _told(self) -> Iterator[Stretch]:
+        """Yield when daemons have watched the schedule, this one under another definition among them."""
         for beat in read_heartbeats(self._store):
-            start, end = beat.up
-            yield start, end + RESTART
+            for start, end in beat.up(self._watched.name):
+                yield start, end + RESTART
 
 
 def begin_now(store: Store, name: str, now: dt.datetime) -> dt.datetime:

@@ -21,7 +21,7 @@ from deltaworks.engine.definitions.asset import Asset, AssetKind
 from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, FreshnessOf, RunsOf, Sensor
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.io.ledger import runs_stamp
-from deltaworks.io.log import commit_path, last_checkpoint
+from deltaworks.io.log import commit_path, digest, last_checkpoint
 from deltaworks.io.marks import Mark, next_id, read_mark
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickEntry, TickKind
@@ -175,12 +175,18 @@ class _AtTables:
 
     def _is_another(self, table: WatchedTable, store: Store, position: Position) -> bool:
         """Return whether a table may be another one than was read, or its log may lack the next commit."""
-        stamp = store.stamp(commit_path(table.name, position.version)) if position.version >= 0 else ""
-        before = self._stamps.get(table.key)
-        self._stamps[table.key] = stamp
         has_later = store.exists(commit_path(table.name, position.version + 2))
-        has_changed = position.version >= 0 and stamp != before and (before is not None or not stamp)
-        return has_changed or has_later or last_checkpoint(store, table.name) > position.version
+        is_ahead = has_later or last_checkpoint(store, table.name) > position.version
+        return is_ahead or (position.version >= 0 and self._is_replaced(table, store, position))
+
+    def _is_replaced(self, table: WatchedTable, store: Store, position: Position) -> bool:
+        """Return whether the commit that was read up to is not there any more, or another one."""
+        path = commit_path(table.name, position.version)
+        stamp, before = store.stamp(path), self._stamps.get(table.key)
+        self._stamps[table.key] = stamp
+        if before is None and stamp:  # nobody has looked since it was read, maybe for long
+            return position.digest not in (None, digest(store.read(path) or b"").hex())
+        return stamp != before or not stamp
 
 
 class _AtFiles:

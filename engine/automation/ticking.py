@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from deltaworks.engine.automation.evaluation import Evaluation, asked_runs
 from deltaworks.engine.automation.location_process import Answer
 from deltaworks.engine.automation.peers import Peers
-from deltaworks.engine.automation.watch import DueTick, Moment, Watch, Watched
+from deltaworks.engine.automation.watch import DueTick, Moment, Watch, Watched, backoff_s
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.io.marks import Mark, advance_mark, next_id, read_mark
 from deltaworks.io.process import Process
@@ -23,10 +23,12 @@ from deltaworks.io.ticks import (
     TickEntry,
     TickKind,
     TickOutcome,
+    claim_is_there,
     claim_tick,
     close_tick,
     decide_tick,
     instant_of,
+    leave_tick,
     note_tick,
     open_ticks,
     read_tick,
@@ -35,9 +37,6 @@ from deltaworks.io.ticks import (
 
 LOOK_AGAIN_S = 1.0
 """How often a tick is looked at that another daemon is at."""
-
-_FIRST_DELAY_S = 5.0
-_LONGEST_DELAY_S = 300.0
 
 Key = tuple[str, str]
 """Name and tick id."""
@@ -57,11 +56,19 @@ class _Open:
 
     watched: Watched
     due: DueTick
-    attempt: int
+    claim: int
+    """The number of the claim."""
     started_at: dt.datetime
+    failed: int = 0
+    """How many attempts were answered by an error."""
     question: int | None = None
     """None: it is not being asked."""
     retry_at_s: float = 0.0
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at an answer this is."""
+        return self.failed + 1
 
 
 class Ticking:
@@ -112,7 +119,7 @@ class Ticking:
         if decided is None and not self._asker.is_free():
             return
         if decided is None and self._claim(watched, due.tick_id, 1):
-            decided = read_tick(self._store, *key)  # it was closed between the two looks
+            decided = self._decided(watched, due, moment)  # it was closed between the two looks
             if decided is None:
                 self._open[key] = _Open(watched, due, 1, moment.now)
                 self._ask(self._open[key], moment)
@@ -135,8 +142,8 @@ class Ticking:
             if read_tick(self._store, *key) is not None:
                 del self._open[key]  # somebody has decided it, as one does who sets a cursor
                 continue
-            if self._claim(each.watched, each.due.tick_id, each.attempt + 1):
-                each.attempt += 1
+            if self._claim(each.watched, each.due.tick_id, each.claim + 1, each.failed):
+                each.claim += 1
                 self._ask(each, moment)
             else:
                 del self._open[key]  # somebody has taken this daemon for dead
@@ -151,7 +158,7 @@ class Ticking:
         if key is None:
             return
         each = self._open[key]
-        each.question, each.retry_at_s = None, moment.running_s + _FIRST_DELAY_S
+        each.question, each.retry_at_s = None, moment.running_s + backoff_s(1)
         watch = watches.get(each.watched.name)
         if answer.evaluation is None:
             self._failed(key, each, answer.error or "", watch, moment)
@@ -167,6 +174,21 @@ class Ticking:
                 watch.settled(entry)
             return
         self._decide(key, entry, watch)
+
+    @property
+    def failing(self) -> list[str]:
+        """The schedules and sensors of which a tick could not be answered, and is tried again."""
+        return sorted({name for (name, _), each in self._open.items() if each.failed})
+
+    def leave(self) -> None:
+        """Leave the open ticks to others.
+
+        Raises:
+            StorageError: the lake cannot be written.
+        """
+        for key in list(self._open):
+            leave_tick(self._store, *key)
+            del self._open[key]
 
     def forget(self, name: str) -> None:
         """Leave the open ticks of a schedule or sensor that was stopped; they are asked about when it is started."""
@@ -186,13 +208,9 @@ class Ticking:
         Raises:
             StorageError: the lake cannot be read or written.
         """
-        for claim in open_ticks(self._store):
+        for claim in open_ticks(self._store, lambda key: key in self._open or carries(key)):
             key = claim.name, claim.tick_id
-            if key in self._open or carries(key):
-                continue
-            if claim.daemon_id != self._daemon_id and self._peers.is_alive(
-                claim.daemon_id, claim.process, moment.running_s
-            ):
+            if self._is_held(claim, moment):
                 continue
             decided = read_tick(self._store, *key)
             if decided is not None:
@@ -202,6 +220,12 @@ class Ticking:
             elif claim.name in watched and claim.name in watches and watched[claim.name].kind is claim.kind:
                 self._ask_again(claim, watched[claim.name], moment)
 
+    def _is_held(self, claim: TickClaim, moment: Moment) -> bool:
+        """Return whether another daemon is at a tick, for all that is known."""
+        if not claim.daemon_id or claim.daemon_id == self._daemon_id:
+            return False
+        return self._peers.is_alive(claim.daemon_id, claim.process, moment.running_s)
+
     def _ask_again(self, claim: TickClaim, watched: Watched, moment: Moment) -> None:
         """Ask about a tick that another daemon has claimed and not decided."""
         due = _due(self._store, claim, moment)
@@ -209,7 +233,7 @@ class Ticking:
             close_tick(self._store, claim.name, claim.tick_id)  # its history is gone, and it was decided before
         elif self._asker.is_free() and self._claim_next(claim):
             self._tell(f"{claim.name}: tick {claim.tick_id} is taken over from a daemon that is gone")
-            opened = _Open(watched, due, claim.attempt + 1, moment.now)
+            opened = _Open(watched, due, claim.number + 1, moment.now, claim.failed)
             self._open[claim.name, claim.tick_id] = opened
             self._ask(opened, moment)
 
@@ -221,13 +245,14 @@ class Ticking:
         """Note how an attempt failed, and try again later; for good where that was the last."""
         self._tell(f"{each.watched.name}: tick {each.due.tick_id}, attempt {each.attempt}: {error}")
         entry = replace(_entry(each, Evaluation(), moment), outcome=TickOutcome.FAILED, error=error, skip_reason=None)
+        each.failed += 1
         if self._heard is not None:
             self._heard(entry)
         most = each.watched.max_attempts
-        if most is not None and each.attempt >= most:
+        if most is not None and each.failed >= most:
             self._decide(key, replace(entry, is_decided=True), watch)
             return
-        delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (min(each.attempt, 10) - 1))
+        delay_s = backoff_s(each.failed)
         each.retry_at_s = moment.running_s + delay_s
         retry_at = moment.now + dt.timedelta(seconds=delay_s)
         noted = replace(entry, is_decided=False, retry_at=retry_at.isoformat())
@@ -237,9 +262,11 @@ class Ticking:
 
     def _decide(self, key: Key, entry: TickEntry, watch: Watch | None) -> None:
         decided = decide_tick(self._store, entry)
-        del self._open[key]
-        if decided == entry:
-            self._carry(decided)  # else whoever decided it does, or is gone, which the next look finds
+        claim = self._open.pop(key).claim
+        # Else whoever decided it does, or is gone, which the next look finds. Who was held up until all was over, and
+        # its history swept, has decided nothing.
+        if decided == entry and claim_is_there(self._store, *key, claim):
+            self._carry(decided)
         self._settle(decided, watch)
 
     def _settle(self, decided: TickEntry, watch: Watch | None) -> None:
@@ -249,12 +276,20 @@ class Ticking:
         if watch is not None:
             watch.settled(decided)
 
-    def _claim(self, watched: Watched, tick_id: str, attempt: int) -> bool:
-        claim = TickClaim(watched.name, tick_id, watched.kind, attempt, self._daemon_id, self._process)
+    def _decided(self, watched: Watched, due: DueTick, moment: Moment) -> TickEntry | None:
+        """Return the decision about a tick, also if its history is swept; none: there is none."""
+        mark = read_mark(self._store, watched.name, watched.kind)
+        found = read_tick(self._store, watched.name, due.tick_id)
+        if found is not None or mark is None or due.tick_id > mark.tick_id:
+            return found
+        return replace(_entry(_Open(watched, due, 1, moment.now), Evaluation(), moment), is_decided=True)
+
+    def _claim(self, watched: Watched, tick_id: str, number: int, failed: int = 0) -> bool:
+        claim = TickClaim(watched.name, tick_id, watched.kind, number, self._daemon_id, self._process, failed)
         return claim_tick(self._store, claim)
 
     def _claim_next(self, claim: TickClaim) -> bool:
-        mine = replace(claim, attempt=claim.attempt + 1, daemon_id=self._daemon_id, process=self._process)
+        mine = replace(claim, number=claim.number + 1, daemon_id=self._daemon_id, process=self._process)
         return claim_tick(self._store, mine)
 
 
@@ -290,9 +325,11 @@ def _entry(each: _Open, evaluation: Evaluation, moment: Moment) -> TickEntry:
 
 def _due(store: Store, claim: TickClaim, moment: Moment) -> DueTick | None:
     """Return a claimed tick as it was due; none if it is past."""
+    mark = read_mark(store, claim.name, claim.kind)
+    if mark is not None and claim.tick_id <= mark.tick_id:
+        return None
     if claim.kind is TickKind.SCHEDULE:
         return DueTick(claim.tick_id, instant_of(claim.tick_id))
-    mark = read_mark(store, claim.name, TickKind.SENSOR)
     if next_id(mark) != claim.tick_id:
         return None
     return DueTick(claim.tick_id, moment.now, None if mark is None else mark.cursor)

@@ -29,6 +29,14 @@ from deltaworks.io.ticks import TickEntry, TickKind
 POLL_S = 0.25
 """How often watches are asked."""
 
+_FIRST_DELAY_S = 5.0
+_LONGEST_DELAY_S = 300.0
+
+
+def backoff_s(failures: int) -> float:
+    """Return how long after so many failures in a row something is tried again."""
+    return min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (min(failures, 10) - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:

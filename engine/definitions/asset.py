@@ -100,7 +100,8 @@ class Asset(Generic[P, R]):
     """One for each dimension of the partitions; none: the asset is not partitioned, or it is a source, whose rows name
     their partition."""
     backfill: BackfillPolicy
-    retry: RetryPolicy
+    retry: RetryPolicy | None
+    """None: as a job says that makes it, else not at all."""
     description: str
     group: str
     owners: tuple[str, ...]
@@ -236,7 +237,7 @@ def asset(
         partition_by: the column of the result whose value tells the partition, or a Polars expression over its columns
             that is stored as a column of its own; one for each dimension, in their order or by name.
         backfill: how many partitions one call may make; one by default.
-        retry: how often a call that fails is tried again; not at all by default.
+        retry: how often a call that fails is tried again; none: as its job says, else not at all.
         timeout_s: how long a call may take before it is ended; it then runs in a process of its own.
         memory_mb: how much memory that process may hold, in millions of bytes; Python and Polars take about 150.
         isolate: whether calls run in a process of their own, so that one that crashes harms nothing else.
@@ -273,7 +274,7 @@ def asset(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=read_columns(AssetKind.FUNCTION, partition_by, partitions, key, where),
             backfill=backfill or BackfillPolicy(),
-            retry=retry or RetryPolicy(max_retries=0),
+            retry=retry,
             description=inspect.getdoc(function) or "",
             group=group,
             owners=tuple(owners),

@@ -177,8 +177,9 @@ class Definitions:
     def _sorted(cls, values: Iterable[object], resources: Mapping[str, Resource]) -> Definitions:
         """Take what definitions can have from among some values; the others are passed over."""
         known = list(values)
+        assets: list[object] = [each for each in known if isinstance(each, Asset | MultiAsset)]
         return cls(
-            [each for each in known if isinstance(each, Asset | MultiAsset)],
+            cast("list[Asset[..., Any] | MultiAsset[..., Any]]", assets),
             resources,
             [each for each in known if isinstance(each, AssetCheck)],
             [each for each in known if isinstance(each, Job | AssetJob)],

@@ -17,7 +17,7 @@ from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature
 from deltaworks.errors import DeltaworksError, InvalidDefinition, Place, RequestError
 from deltaworks.io.store import local_folder
@@ -83,7 +83,7 @@ def external_asset(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=columns,
             backfill=BackfillPolicy(),
-            retry=RetryPolicy(max_retries=0),
+            retry=None,
             description=description,
             group=group,
             owners=tuple(owners),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +101,8 @@ def place(
     known = list(assets)
     keys = {id(asset): placing.key(asset) for asset in known}
     names = _Names(known, keys, placing)
+    for asset in known:
+        names.refuse_following(asset)
     shared: dict[int, SharedCall] = {}
 
     def call(asset: Asset[..., Any]) -> SharedCall | None:
@@ -114,17 +117,16 @@ def place(
                 asset,
                 key=keys[id(asset)],
                 group=placing.group_of(asset),
-                signature=_read(asset.signature, lambda key, asset=asset: names.meant(key, asset.where, asset)),
+                signature=_read(asset.signature, partial(names.meant, where=asset.where, who=asset)),
                 shared=call(asset),
             )
             for asset in known
-            if names.refuse_following(asset) is None
         ),
         tuple(
             replace(
                 check,
                 asset=names.meant(check.asset, check.where, check),
-                signature=_read(check.signature, lambda key, check=check: names.meant(key, check.where, check)),
+                signature=_read(check.signature, partial(names.meant, where=check.where, who=check)),
             )
             for check in checks
         ),

@@ -21,6 +21,7 @@ from deltaworks.engine.definitions.asset import (
     read_columns,
     refuse_no_function,
 )
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
 from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.ops.attempt import Attempt
@@ -64,6 +65,8 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
     freshness: FreshnessPolicy | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
@@ -88,6 +91,8 @@ def graph_asset(
     location: str | None = None,
     retention_days: float | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
     freshness: FreshnessPolicy | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define a table by a function that puts ops together, or by a graph that there is already.
@@ -103,7 +108,8 @@ def graph_asset(
         partitions: as for an asset, like everything that follows.
         partition_by: the column of the result whose value tells the partition.
         backfill: how many partitions one call may make.
-        retry: how often everything is tried again when an op has failed for good.
+        retry: how often everything is tried again when an op has failed for good; none: as its job says, else not at
+            all.
         timeout_s: how long a call of all ops may take.
         memory_mb: how much memory its process may hold.
         isolate: whether calls run in a process of their own.
@@ -115,6 +121,8 @@ def graph_asset(
         location: the table's folder below the lake.
         retention_days: how long `maintain` keeps data files that the table has no longer.
         config_counts: whether partitions that were made by another config of the ops than the project's are stale.
+        automation: which partitions the daemon makes by itself.
+        max_per_tick: how many partitions automation has made at a time.
         freshness: how far it may lag behind what its data comes from.
 
     Raises:
@@ -144,7 +152,7 @@ def graph_asset(
                 partitions=Unpartitioned() if partitions is None else partitions,
                 partition_columns=read_columns(AssetKind.FUNCTION, partition_by, partitions, key, where),
                 backfill=backfill or BackfillPolicy(),
-                retry=retry or RetryPolicy(max_retries=0),
+                retry=retry,
                 description=inspect.getdoc(function) or "",
                 group=group,
                 owners=tuple(owners),
@@ -155,6 +163,8 @@ def graph_asset(
                 pool=pool,
                 retention_days=retention_days,
                 config_counts=config_counts,
+                automation=automation,
+                max_per_tick=max_per_tick,
                 graph=composed,
                 freshness=freshness,
             )

@@ -17,6 +17,7 @@ from deltaworks.engine.definitions.asset import (
     read_columns,
     refuse_no_function,
 )
+from deltaworks.engine.definitions.automation.condition import MAX_PER_TICK, AutomationCondition
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike
@@ -48,6 +49,8 @@ class AssetSpec:
     code_version: str | None = None
     location: str | None = None
     retention_days: float | None = None
+    automation: AutomationCondition | None = None
+    """None: as the `multi_asset` says."""
     freshness: FreshnessPolicy | None = None
 
 
@@ -101,6 +104,8 @@ def multi_asset(
     pool: str | None = None,
     config: Config | None = None,
     config_counts: bool = False,
+    automation: AutomationCondition | None = None,
+    max_per_tick: int = MAX_PER_TICK,
 ) -> Callable[[Callable[P, R]], MultiAsset[P, R]]:
     """Define several tables by one function, which returns a frame of each, by name or as a tuple of all of them.
 
@@ -115,13 +120,17 @@ def multi_asset(
         partitions: how the rows of all of them are cut; none: each is made as a whole.
         partition_by: as for an asset, for outputs that do not say so themselves.
         backfill: how many partitions one call may make; one by default.
-        retry: how often a call that fails is tried again, for what of it failed; not at all by default.
+        retry: how often a call that fails is tried again, for what of it failed; none: as its job says, else not at
+            all.
         timeout_s: how long a call may take before it is ended; it then runs in a process of its own.
         memory_mb: how much memory that process may hold, in millions of bytes.
         isolate: whether calls run in a process of their own.
         pool: a name under which calls share something scarce.
         config: what its config is where the run's does not say otherwise.
         config_counts: whether partitions that were made by another config than the project's are stale.
+        automation: which partitions the daemon makes by itself, of outputs that do not say so themselves; none by
+            default.
+        max_per_tick: how many partitions of each output automation has made at a time.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -151,7 +160,7 @@ def multi_asset(
                 partitions=Unpartitioned() if partitions is None else partitions,
                 partition_columns=read_columns(AssetKind.FUNCTION, column, partitions, key, where),
                 backfill=backfill or BackfillPolicy(),
-                retry=retry or RetryPolicy(max_retries=0),
+                retry=retry,
                 description=spec.description or inspect.getdoc(function) or "",
                 group=spec.group,
                 owners=tuple(spec.owners),
@@ -163,6 +172,8 @@ def multi_asset(
                 retention_days=spec.retention_days,
                 config=config,
                 config_counts=config_counts,
+                automation=automation if spec.automation is None else spec.automation,
+                max_per_tick=max_per_tick,
                 shared=shared,
                 freshness=spec.freshness,
             )

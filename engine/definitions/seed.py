@@ -19,7 +19,7 @@ from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, name
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.partitions.protocols import Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.validation import declare, is_model
@@ -73,7 +73,7 @@ def seed(
             partitions=Unpartitioned(),
             partition_columns=(),
             backfill=BackfillPolicy(),
-            retry=RetryPolicy(max_retries=0),
+            retry=None,
             description=description,
             group=group,
             owners=tuple(owners),

@@ -17,7 +17,7 @@ from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.freshness import FreshnessPolicy
 from deltaworks.engine.definitions.keys import AssetKey, KeyLike
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition, Place
 from deltaworks.validation import observed_model
@@ -207,7 +207,7 @@ def _complete(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=(),
             backfill=BackfillPolicy(),
-            retry=RetryPolicy(max_retries=0),
+            retry=None,
             description=description,
             group=group,
             owners=tuple(owners),

@@ -14,7 +14,7 @@ from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, name
 from deltaworks.engine.definitions.keys import KeyLike
 from deltaworks.engine.definitions.partitions.partition_columns import PartitionBy
 from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpartitioned
-from deltaworks.engine.definitions.policies import BackfillPolicy, RetryPolicy
+from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature, place_of, read_signature
 from deltaworks.errors import InvalidDefinition
 from deltaworks.validation import declare
@@ -94,7 +94,7 @@ def view(
             partitions=Unpartitioned() if partitions is None else partitions,
             partition_columns=read_columns(AssetKind.VIEW, partition_by, partitions, key, where),
             backfill=BackfillPolicy(),
-            retry=RetryPolicy(max_retries=0),
+            retry=None,
             description=inspect.getdoc(function) or "",
             group=group,
             owners=tuple(owners),

@@ -2,19 +2,89 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from deltaworks.engine.documents.instants import instant_json
 from deltaworks.engine.documents.partitions import partitions_json
+from deltaworks.engine.documents.problems import Problems
 
 if TYPE_CHECKING:
     from deltaworks.engine.automation.conditions.told import ToldDecisions
     from deltaworks.engine.definitions.keys import AssetKey
+    from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+    from deltaworks.engine.execution.observe import Observation
     from deltaworks.engine.planning.explain import Explanation
+    from deltaworks.engine.planning.freshness import Freshness
     from deltaworks.engine.planning.graph import AssetGraph, Node
+    from deltaworks.io.store import Store
 
     ColumnsChanged: TypeAlias = Mapping[AssetKey, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Why:
+    """Why partitions of an asset are as they are."""
+
+    asset: AssetKey
+    explanations: tuple[Explanation, ...]
+    columns: ColumnsChanged
+    """By asset, which columns a change of code has changed, where that is known."""
+    problems: Problems
+    automation: ToldDecisions | None
+    """None: nothing makes it by itself."""
+    sources: tuple[AssetKey, ...]
+    """What it reads that has no log of its own."""
+    freshness: Mapping[AssetKey, Freshness]
+    """How far it lags behind what its data comes from; empty: nothing is promised of it."""
+
+    def json(self, graph: AssetGraph) -> dict[str, Any]:
+        """Return it as a document."""
+        # Imported here: --help must not load Polars.
+        from deltaworks.engine.documents.freshness import freshness_json
+
+        above = {str(each): self.problems.json(each) for each in graph.above((self.asset,)) if each != self.asset}
+        return {
+            "asset": str(self.asset),
+            "explanations": [explanation_json(each, graph, self.columns) for each in self.explanations],
+            "problem": self.problems.json(self.asset).get("problem"),
+            "problems_above": {name: found["problem"] for name, found in above.items() if "problem" in found},
+            "sources_read": list(map(str, self.sources)),
+            "freshness": freshness_json(self.freshness[self.asset], graph) if self.asset in self.freshness else None,
+            "automation": None
+            if self.automation is None
+            else automation_json(self.automation, graph.nodes[self.asset]),
+        }
+
+
+def find_why(
+    graph: AssetGraph, store: Store, observation: Observation, key: AssetKey, within: PartitionSet, now: dt.datetime
+) -> Why:
+    """Find out why partitions of an asset are as they are.
+
+    Cost: for each asset whose code changed one call on empty frames, and one commit of its table read.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.conditions.told import told_decisions
+    from deltaworks.engine.execution.columns import columns_changed
+    from deltaworks.engine.execution.freshness import lake_freshness
+    from deltaworks.engine.planning.explain import explain
+
+    explanations = explain(observation.status, key, within, observation.runs)
+    return Why(
+        asset=key,
+        explanations=explanations,
+        columns=columns_changed(graph, observation.tables, explanations),
+        problems=Problems.of(observation, graph),
+        automation=told_decisions(graph, store, key, within, now),
+        sources=tuple(graph.sources_read_by(graph.nodes[key])),
+        freshness=lake_freshness(graph, store, observation, now, (key,)),
+    )
 
 
 def explanation_json(each: Explanation, graph: AssetGraph, columns: ColumnsChanged) -> dict[str, Any]:

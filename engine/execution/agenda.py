@@ -7,30 +7,22 @@ is ready.
 
 from __future__ import annotations
 
-import heapq
-import math
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import product
 from typing import TypeAlias
 
-import polars as pl
-
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.mappings.correspondence import Correspondence, Fixed, Relation, Window
-from deltaworks.engine.definitions.mappings.product import Grid
-from deltaworks.engine.definitions.mappings.segments import INDEX, Ordinals, Segments, count_to
+from deltaworks.engine.definitions.mappings.correspondence import Window
+from deltaworks.engine.definitions.mappings.segments import Ordinals
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.gates import Gates, Watches, groups_of
+from deltaworks.engine.execution.ready import Ready
 from deltaworks.engine.planning.check_nodes import awaited_by_checks
 from deltaworks.engine.planning.graph import AssetGraph, Edge
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.engine.planning.shared_calls import shared_calls
-
-CHUNK = 100
-"""Partitions are taken in chunks of so many ordinals across all assets, so that downstream tables appear early and what
-was just written is read while it is in the page cache."""
-
 
 Call: TypeAlias = tuple[AssetKey, int, int]
 """An asset, and the first and last of its partitions that are made together."""
@@ -65,18 +57,16 @@ class Agenda:
             range_bytes: how much a call for several partitions may make, whatever policies say; none: that is all one.
         """
         self._graph, self._size_of, self._range_bytes = graph, size_of, range_bytes
-        self._rank = {key: rank for rank, key in enumerate(plan.planned)}
         self._waits: dict[AssetKey, dict[int, int]] = {
             key: dict.fromkeys(part, 0) for key, part in plan.planned.items()
         }
-        self._gates: dict[tuple[AssetKey, str], _Gates] = {}
-        self._watches: dict[tuple[AssetKey, str], _Watches] = {}
-        self._ready: list[tuple[int, int, int, AssetKey]] = []
-        self._is_ready: set[tuple[AssetKey, int]] = set()
+        self._gates: dict[tuple[AssetKey, str], Gates] = {}
+        self._watches: dict[tuple[AssetKey, str], Watches] = {}
+        self._ready = Ready(tuple(plan.planned), self._pool_of)
         self._held = {key: set[int]() for key in plan.planned if self._waits_for_all(key)}
         """Of the assets that wait for all of their partitions: those that could be made by themselves."""
-        self._calls: deque[tuple[AssetKey, int, int]] = deque()
-        """What is to be made next, by calls of exactly these partitions."""
+        self._calls: dict[str | None, deque[Call]] = {}
+        """By pool, what is to be made next, by calls of exactly these partitions."""
         self._shared = shared_calls(graph, plan.planned)
         self._along: dict[tuple[AssetKey, int, int], tuple[AssetKey, ...]] = {}
         """Of calls that were taken: the other assets that they make."""
@@ -91,31 +81,38 @@ class Agenda:
                 if count == 0:
                     self._make_ready_in_time(key, ordinal)
 
-    def take(self) -> Call | None:
-        """Take the next ready partitions of one asset, from first to last, or none if nothing is ready."""
-        if self._calls:
-            return self._calls.popleft()
-        while self._ready:
-            _, _, first, key = heapq.heappop(self._ready)
-            if (key, first) not in self._is_ready:
-                continue
-            self._is_ready.remove((key, first))
-            last = first
-            node = self._graph.nodes[key]
-            policy = node.asset.backfill.within(self._range_bytes)
-            known = (0, 0) if policy.target_bytes is None else self._size_of(key)
-            most = policy.partitions_a_call(*known)
-            end = node.partitions.run_end(first)
-            end = end if most is None else min(end, first + most - 1)
-            others = self._ready_with(key, first)
-            while last < end and (key, last + 1) in self._is_ready and self._ready_with(key, last + 1) == others:
-                last += 1
-                self._is_ready.remove((key, last))
-            if others:
-                self._is_ready -= {(other, ordinal) for other in others for ordinal in range(first, last + 1)}
-                self._along[key, first, last] = others
-            return key, first, last
-        return None
+    def take(self, closed: Collection[str] = ()) -> Call | None:
+        """Take the next ready partitions of one asset, from first to last; none: nothing is ready.
+
+        What is in a closed pool stays: how many partitions a call makes is decided when it can be made.
+        """
+        for pool, calls in self._calls.items():
+            if calls and pool not in closed:
+                return calls.popleft()
+        found = self._ready.pop(closed)
+        if found is None:
+            return None
+        key, first = found
+        last, end, others = first, self._end_of_call(key, first), self._ready_with(key, first)
+        while last < end and self._ready.has(key, last + 1) and self._ready_with(key, last + 1) == others:
+            last += 1
+            self._ready.remove(key, last)
+        if others:
+            for other, ordinal in product(others, range(first, last + 1)):
+                self._ready.remove(other, ordinal)
+            self._along[key, first, last] = others
+        return key, first, last
+
+    def _end_of_call(self, key: AssetKey, first: int) -> int:
+        """Return which partition is the last that a call may make which begins with another."""
+        node = self._graph.nodes[key]
+        policy = node.asset.backfill.within(self._range_bytes)
+        known = (0, 0) if policy.target_bytes is None else self._size_of(key)
+        most, end = policy.partitions_a_call(*known), node.partitions.run_end(first)
+        return end if most is None else min(end, first + most - 1)
+
+    def _pool_of(self, key: AssetKey) -> str | None:
+        return self._graph.nodes[key].asset.pool
 
     def along(self, key: AssetKey, first: int, last: int) -> tuple[AssetKey, ...]:
         """Return which other assets a call that was taken makes; they are asked for once."""
@@ -123,17 +120,21 @@ class Agenda:
 
     def _ready_with(self, key: AssetKey, ordinal: int) -> tuple[AssetKey, ...]:
         """Return the other assets of the same call of which a partition is ready, too."""
-        return tuple(other for other in self._shared.get(key, ()) if (other, ordinal) in self._is_ready)
+        return tuple(other for other in self._shared.get(key, ()) if self._ready.has(other, ordinal))
 
     @property
     def has_ready(self) -> bool:
-        """Whether `take` would give something."""
-        return bool(self._is_ready or self._calls)
+        """Whether `take` would give something, if no pool were closed."""
+        return bool(self._ready) or any(self._calls.values())
 
     @property
     def is_unsettled(self) -> bool:
         """Whether anything of the plan was neither made nor found impossible."""
         return any(self._waits.values())
+
+    def is_awaited(self, key: AssetKey) -> bool:
+        """Whether anything that is planned is made from an asset and was neither made nor given up."""
+        return any(self._waits[edge.downstream] for edge in self._leaving[key])
 
     def is_open(self, key: AssetKey, ordinal: int) -> bool:
         """Whether a partition is planned and neither committed nor given up."""
@@ -145,7 +146,7 @@ class Agenda:
 
     def call_again(self, keys: Sequence[AssetKey], first: int, last: int) -> None:
         """Let partitions that were taken be taken once more, by a call of exactly these."""
-        self._calls.append((keys[0], first, last))
+        self._calls.setdefault(self._pool_of(keys[0]), deque()).append((keys[0], first, last))
         self._along[keys[0], first, last] = tuple(keys[1:])
 
     def committed(self, key: AssetKey, ordinal: int) -> None:
@@ -176,14 +177,14 @@ class Agenda:
     def _wait_for(self, edge: Edge, plan: Plan) -> None:
         upstream, waits = plan.planned[edge.upstream], self._waits[edge.downstream]
         if isinstance(edge.correspondence, Window) and edge.correspondence.last > edge.correspondence.first:
-            watches = self._watches[_name(edge)] = _Watches(edge.correspondence, upstream, waits)
+            watches = self._watches[_name(edge)] = Watches(edge.correspondence, upstream, waits)
             for ordinal in watches.watching():
                 waits[ordinal] += 1
             return
         ordinals = upstream.mask.arg_true()
-        groups = _groups(edge.correspondence, ordinals)
+        groups = groups_of(edge.correspondence, ordinals)
         if groups is not None and groups.n_unique() < groups.len():
-            self._gates[_name(edge)] = _Gates(ordinals, groups)
+            self._gates[_name(edge)] = Gates(ordinals, groups)
             upstream = PartitionSet.of(ordinals.filter(groups.is_first_distinct()), upstream.size)
         counts = edge.correspondence.count(upstream).to_list()
         for ordinal in waits:
@@ -246,106 +247,8 @@ class Agenda:
                 self._make_ready(key, ordinal)
 
     def _make_ready(self, key: AssetKey, ordinal: int) -> None:
-        self._is_ready.add((key, ordinal))
-        heapq.heappush(self._ready, (ordinal // CHUNK, self._rank[key], ordinal, key))
-
-
-class _Gates:
-    """The gates of one edge: upstream partitions that go into the same ones are waited for all at once.
-
-    Counted one by one, each region of a day would be taken off what all regions of that day wait for.
-    """
-
-    def __init__(self, ordinals: pl.Series, groups: pl.Series) -> None:
-        self._group = dict(zip(ordinals.to_list(), groups.to_list(), strict=True))
-        self._awaited = Counter(self._group.values())
-        self._closed: set[int] = set()
-
-    def open_after(self, ordinal: int) -> bool:
-        """Note that one is settled; return whether it was the last of its gate."""
-        group = self._group[ordinal]
-        self._awaited[group] -= 1
-        return self._awaited[group] == 0
-
-    def close(self, ordinal: int) -> bool:
-        """Note that one failed; return whether it was the first of its gate."""
-        group = self._group[ordinal]
-        is_first = group not in self._closed
-        self._closed.add(group)
-        return is_first
-
-
-class _Watches:
-    """The watches of one edge that is a wide window: each partition watches the last one that it still waits for.
-
-    Counted one by one, a partition that goes into all later ones would be taken off each of them. Watched, it is looked
-    at by those for which it is the last; as agendas go forward, these have hardly another one to watch after it.
-    """
-
-    def __init__(self, window: Window, awaited: PartitionSet, downstream: Iterable[int]) -> None:
-        self._window = window
-        self._before = [ordinal if is_awaited else ordinal - 1 for ordinal, is_awaited in enumerate(awaited.mask)]
-        """Of each upstream ordinal: itself while it is awaited, else an earlier one, with no awaited one in between."""
-        self._watched_by: dict[int, list[int]] = {}
-        for ordinal in downstream:
-            self._watch(ordinal)
-
-    def watching(self) -> Iterator[int]:
-        """Yield the downstream partitions that wait for anything."""
-        return chain.from_iterable(self._watched_by.values())
-
-    def settle(self, ordinal: int) -> list[int]:
-        """Note that an upstream partition is settled; return the downstream ones that wait for none any more."""
-        self._before[ordinal] = ordinal - 1
-        return [each for each in self._watched_by.pop(ordinal, ()) if not self._watch(each)]
-
-    def _watch(self, ordinal: int) -> bool:
-        """Let a downstream partition watch the last one that it waits for, if there is one."""
-        window = self._window.upstream_of(ordinal, ordinal)
-        last = self._last_awaited(window[-1]) if window else -1
-        if not window or last < window[0]:
-            return False
-        self._watched_by.setdefault(last, []).append(ordinal)
-        return True
-
-    def _last_awaited(self, ordinal: int) -> int:
-        """Return the last awaited ordinal up to one, or -1; the way there is halved for those who come after."""
-        before = self._before
-        while ordinal >= 0 and before[ordinal] != ordinal:
-            further = before[ordinal]
-            if further >= 0:
-                before[ordinal] = further = before[further]
-            ordinal = further
-        return ordinal
+        self._ready.add(key, ordinal)
 
 
 def _name(edge: Edge) -> tuple[AssetKey, str]:
     return edge.downstream, edge.argument.argument
-
-
-def _groups(correspondence: Correspondence, ordinals: pl.Series) -> pl.Series | None:
-    """Return a number for each of some upstream ordinals: those of one number go into the same downstream ordinals.
-
-    None: no two of them do.
-    """
-    match correspondence:
-        case Fixed():
-            return correspondence.chosen.mask.gather(ordinals).cast(INDEX)
-        case Relation(backward=Segments() as backward):
-            return _segment_groups(backward).gather(ordinals)
-        case Relation(backward=Grid() as backward):
-            groups, sizes = ordinals * 0, backward.target_sizes
-            for axis in backward.axes:
-                if axis.target is not None:
-                    size, stride = sizes[axis.target], math.prod(sizes[axis.target + 1 :])
-                    groups = groups * size + _segment_groups(axis.segments).gather(ordinals // stride % size)
-            return groups
-        case _:
-            return None
-
-
-def _segment_groups(segments: Segments) -> pl.Series:
-    """Return a number below their count for each segment; those of one number are the same positions."""
-    if segments.members is not None:
-        return count_to(segments.size)
-    return (segments.starts.cast(pl.UInt64) * (segments.reach + 1) + segments.stops).rank("dense").cast(INDEX) - 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.execution.again import Again
 from deltaworks.engine.execution.decide import Decision, Question
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.events import PartitionSkipped
@@ -23,9 +24,10 @@ from deltaworks.engine.planning.plan import Only, Plan, Step
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
 from deltaworks.io.attempts import take_attempt
-from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, read_runs, write_run
+from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, write_run
 from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
+from deltaworks.io.run_lookup import look_up_run
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
 from deltaworks.io.scan import refuse_removed_files
 from deltaworks.io.stop_request import forget_stop_requests
@@ -121,7 +123,7 @@ def _latest_attempt(store: Store, run_id: str, now: dt.datetime) -> RunEntry | N
     Raises:
         RequestError: it goes on.
     """
-    run = next((each for each in read_runs(store) if each.run_id == run_id), None)
+    run = look_up_run(store, run_id)
     if run is not None and not run.status_at(now).is_over:
         raise RequestError(
             f"Run {run_id} still goes on ({run.status} on {run.host}, process {run.pid}); `deltaworks runs cancel "
@@ -188,6 +190,17 @@ def decide_retry(graph: AssetGraph, store: Store, run: RunEntry, *, latest: bool
     question = Question(Request(asked), replace(seen, tables=tables))
     decided = Decision(question, Plan(steps, (), in_order, frozenset({Only.ALL})))
     return Retry(decided, count, tuple(others))
+
+
+def decide_retry_again(graph: AssetGraph, store: Store, run: RunEntry, before: Retry, *, latest: bool = False) -> Again:
+    """Decide anew what is left of a run, after its attempt has waited for others; see `decide_retry`.
+
+    It reads what it was to read before it waited.
+    """
+    left = decide_retry(graph, store, run, latest=latest)
+    told = {(each.asset, each.key) for each in before.made_by_others}
+    new = tuple(each for each in left.made_by_others if (each.asset, each.key) not in told)
+    return Again(left.decision.plan, left.decision.asked.observation.tables, new)
 
 
 def made_by(node: Node, table: Table, run_id: str, since: PlannedTable | None = None) -> PartitionSet:

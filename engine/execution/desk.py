@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry, write_run
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
 from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
@@ -42,6 +42,15 @@ class Desk:
     is_part: bool = False
     """Whether another process writes down the run, and this one only a part of it: that one waits for the run's turn,
     and keeps its plan."""
+
+    def queue(self, entry: RunEntry) -> None:
+        """Note that a run waits for its turn; a part of one does not.
+
+        Raises:
+            StorageError: the lake cannot be written.
+        """
+        if not self.is_part:
+            self.write(replace(entry, status=RunStatus.QUEUED))
 
     @classmethod
     def in_lake(cls, store: Store, entry: RunEntry) -> Desk:

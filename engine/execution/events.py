@@ -135,7 +135,12 @@ class SourceObserved:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """Somebody asked the run to stop: what runs is finished and committed, nothing more is begun."""
+    """Somebody asked the run to stop: nothing more is begun."""
+
+    reason: str | None = None
+    """Who asked, if that is known."""
+    is_urgent: bool = False
+    """Whether what runs has a moment to end; else it is finished and committed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -121,15 +121,13 @@ def launch(
     log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
-    if not desk.is_part:
-        desk.write(replace(entry, status=RunStatus.QUEUED))
-    own_turn = turn(store, graph, entry, plan, sharing or Sharing())
+    keeps_plan = not (entry.earlier or desk.is_part)  # later attempts go on with what the first one was to make
+    desk.queue(entry)
+    own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:
-        with (
-            stager.resources.scope.opened(log.note),
-            nullcontext(NO_TURN) if desk.is_part else own_turn as waiting,
-            capturing(),
-        ):
+        if keeps_plan:
+            keep_plan(graph, store, entry.run_id, plan, tables)
+        with stager.resources.scope.opened(log.note), own_turn as waiting, capturing():
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, asked):
                     report = _unbegun(store, plan, entry, now, asked, log.tell)
@@ -137,13 +135,10 @@ def launch(
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
                 swap = decided.swap
-            if entry.attempt == 1 and not desk.is_part:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if keeps_plan:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
-            in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
-            pools: Pools[Call] = Pools(
-                store, entry, sharing or Sharing(), lambda call: in_pools.get(call[0]), in_pools.values()
-            )
+            pools = _pools(store, graph, plan, entry, sharing or Sharing())
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
             run = Run(
@@ -158,14 +153,23 @@ def launch(
         raise
     finally:
         log.flush()
-    for key in plan.planned:
-        save_index_if_due(tables[key])
-        try:
-            checkpoint_if_due(tables[key])
-        except StorageError as error:
-            # The run is over and its commits stand; a checkpoint only spares other readers work.
-            tell(RunNoted(f"no checkpoint was written: {error}"))
+    _care_for(map(tables.__getitem__, plan.planned), tell)
     return report
+
+
+def _care_for(tables: Iterable[Table], tell: EventSink) -> None:
+    """Spare others work with what was committed: they read an index, and a checkpoint."""
+    for table in tables:
+        save_index_if_due(table)
+        try:
+            checkpoint_if_due(table)
+        except StorageError as error:  # the run is over and its commits stand
+            tell(RunNoted(f"no checkpoint was written: {error}"))
+
+
+def _pools(store: Store, graph: AssetGraph, plan: Plan, entry: RunEntry, sharing: Sharing) -> Pools[Call]:
+    in_pools = {key: pool for key in plan.planned if (pool := graph.nodes[key].asset.pool)}
+    return Pools(store, entry, sharing, lambda call: in_pools.get(call[0]), in_pools.values())
 
 
 def _unbegun(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+import polars as pl
+
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.observe import Observation
@@ -21,6 +23,10 @@ from deltaworks.io.table import Table
 
 _STEP_NS = 2_000_000_000
 """Clocks of file systems go in steps: a folder that has just changed may change once more and look the same."""
+
+
+_KEPT_KEYS = 8
+"""With how many tables another one's keys are compared."""
 
 
 class _Look(NamedTuple):
@@ -43,6 +49,8 @@ class Observer:
         self._tables: dict[AssetKey, Table] = {}
         self._looks: dict[AssetKey, _Look] = {}
         self._faults: dict[AssetKey, str] = {}
+        self._keys: list[pl.Series] = []
+        """Those of the tables that were read last, which the next ones may have too."""
         self._status: LakeStatus | None = None
 
     def follow(self, graph: AssetGraph) -> None:
@@ -92,6 +100,9 @@ class Observer:
             if node.asset.kind is not AssetKind.EXTERNAL:
                 raise
             self._tables[key], self._faults[key] = no_table(self._store, node.asset), str(error)
+        keys = self._tables[key].share_keys(self._keys)
+        if all(keys is not each for each in self._keys):
+            self._keys = [keys, *self._keys][:_KEPT_KEYS]
 
 
 def _is_same_table(node: Node, before: Node | None) -> bool:

@@ -42,6 +42,11 @@ class Pace:
         return self._staged / (self._ended_s - self._began_s)
 
     @property
+    def is_busy(self) -> bool:
+        """Whether any call goes on."""
+        return bool(self._going_on)
+
+    @property
     def current(self) -> str | None:
         """The oldest call that goes on."""
         return next(iter(tuple(self._going_on.values())), None)  # a dict that changes cannot be looked through

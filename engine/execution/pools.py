@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -36,10 +37,25 @@ class Pools(Generic[C]):
     """The pools that one run's calls are in."""
 
     def __init__(
-        self, store: Store, entry: RunEntry, sharing: Sharing, of: Callable[[C], str | None], names: Iterable[str]
+        self,
+        store: Store,
+        entry: RunEntry,
+        sharing: Sharing,
+        of: Callable[[C], str | None],
+        names: Iterable[str],
     ) -> None:
-        """Look at pools; `of` tells which of them a call is in, if it is in any."""
+        """Look at pools.
+
+        Args:
+            store: the lake.
+            entry: the run's.
+            sharing: how many places there are.
+            of: tells which of the pools a call is in, if it is in any.
+            names: the pools.
+        """
         self._entry, self._of = entry, of
+        self._prefix = f"{entry.run_id}-{entry.attempt}-{secrets.token_hex(4)}"
+        """Of the names of its tickets: several processes may carry out parts of one run."""
         self._pools: dict[str, _Pool[C]] = {
             name: _Pool(Line(store, f"pools/{name}"), sharing.pools.get(name, 1)) for name in set(names)
         }
@@ -51,20 +67,36 @@ class Pools(Generic[C]):
         """Whether any call waits for room."""
         return any(pool.held_back for pool in self._pools.values())
 
-    def take(self, take: Callable[[], C | None]) -> C | None:
-        """Return the next call that may run: one that has waited for its pool, or one that `take` gives."""
+    @property
+    def want_worker(self) -> bool:
+        """Whether a call waits that may find room as soon as it would begin at once."""
+        now_s = time.monotonic()
+        return any(pool.held_back and now_s >= pool.ask_again_s for pool in self._pools.values())
+
+    def take(self, take: Callable[[Collection[str]], C | None], *, begins: bool) -> C | None:
+        """Return the next call that may run: one that has waited for its pool, or one that `take` gives.
+
+        Args:
+            take: returns the next call that is ready; it is told in which pools one waits already, so that others in
+                them can stay undecided.
+            begins: whether the call would begin at once; else it is none of a pool, where it would take the place of
+                one that could begin, of this run or of another one.
+        """
         for pool in self._pools.values():
-            if pool.held_back and self._has_room(pool, pool.held_back[0]):
+            if begins and pool.held_back and self._has_room(pool, pool.held_back[0]):
                 return pool.held_back.popleft()
-        while (call := take()) is not None:
+        while (call := take(self._closed())) is not None:
             pool_name = self._of(call)
             if pool_name is None:
                 return call
             pool = self._pools[pool_name]
-            if not pool.held_back and self._has_room(pool, call):
+            if begins and not pool.held_back and self._has_room(pool, call):
                 return call
             pool.held_back.append(call)
         return None
+
+    def _closed(self) -> Collection[str]:
+        return [name for name, pool in self._pools.items() if pool.held_back]
 
     def release(self, call: C) -> None:
         """Give back the place of a call that has ended, if it had one."""
@@ -98,7 +130,7 @@ class Pools(Generic[C]):
         if pool.asked is None:
             self._number += 1
             entry = self._entry
-            name = f"{entry.run_id}-{entry.attempt}-{self._number}"
+            name = f"{self._prefix}-{self._number}"
             asked_at = f"{time.time():017.6f}"
             pool.asked = Ticket(name, entry.run_id, entry.started_at, str(entry.process), asked_at, entry.priority)
         if not pool.line.ask(pool.asked, partial(_fits, pool.limit)):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.events import PartitionBlocked, PartitionSkipped
 from deltaworks.engine.execution.pace import Pace
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.asset_outcome import AssetOutcome
@@ -35,6 +36,10 @@ class Progress:
     skipped: list[PartitionSkipped] = field(default_factory=list[PartitionSkipped])
     failures: list[Failure] = field(default_factory=list[Failure])
     blocked: list[PartitionBlocked] = field(default_factory=list[PartitionBlocked])
+    failed_of: Counter[str] = field(default_factory=Counter[str])
+    """How many failures there are of each asset."""
+    skipped_of: Counter[str] = field(default_factory=Counter[str])
+    """How many partitions of each asset are skipped or blocked."""
     broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
     def __post_init__(self) -> None:
@@ -44,7 +49,8 @@ class Progress:
         """
         self.made.update(dict.fromkeys(self.plan.planned, 0))
         self.left_out.update(dict.fromkeys(self.plan.planned, LeftOut()))
-        self.failures += held_back(self.plan)
+        for failure in held_back(self.plan):
+            self.fail(failure)
         self.rows.update(dict.fromkeys(self.plan.planned, 0))
         self.paces.update((key, Pace()) for key in self.plan.planned)
 
@@ -61,7 +67,29 @@ class Progress:
     def fail(self, failure: Failure) -> None:
         """Note that a partition could not be made."""
         self.failures.append(failure)
+        self.failed_of[failure.asset] += 1
         self.open.pop((failure.asset, failure.partition), None)
+
+    def skip(self, event: PartitionSkipped) -> None:
+        """Note that others have made a partition."""
+        self.skipped.append(event)
+        self.skipped_of[str(event.asset)] += 1
+
+    def block(self, event: PartitionBlocked) -> None:
+        """Note that a partition is not tried."""
+        self.blocked.append(event)
+        self.skipped_of[str(event.asset)] += 1
+
+    def report(self, ended: RunEntry, left_calls: int) -> RunReport:
+        """Return what came of the run, of which so many calls still go on."""
+        return RunReport(
+            ended,
+            tuple(self.blocked),
+            tuple(self.skipped),
+            broken=self.broken,
+            left_out={key: rows for key, rows in self.left_out.items() if rows},
+            left_calls=left_calls,
+        )
 
     def entry(self, begun: RunEntry, status: RunStatus, at: str) -> RunEntry:
         """Return the entry of the run as it is at an instant."""
@@ -86,9 +114,7 @@ class Progress:
 
     def outcomes(self) -> tuple[AssetOutcome, ...]:
         """Return how far each asset has come."""
-        failed = Counter(each.asset for each in self.failures)
-        skipped = Counter(str(each.asset) for each in self.blocked)
-        skipped.update(str(each.asset) for each in self.skipped)
+        failed, skipped = self.failed_of, self.skipped_of
         found: list[AssetOutcome] = []
         for key, planned in self.plan.planned.items():
             name, pace, made = str(key), self.paces[key], self.made[key]

@@ -20,7 +20,7 @@ from deltaworks.io.stop_request import find_stop_request
 from deltaworks.io.store import Store
 
 HEARTBEAT_S = 5.0
-"""How often a run writes its entry, which shows how far it is."""
+"""How often a run writes its entry, which shows how far it is, though it has come no further."""
 
 LOOK_S = 1.0
 """How often it looks whether it is asked to stop."""
@@ -37,6 +37,7 @@ class Pulse:
         stop: Stop,
         tell: Callable[[RunNoted], None],
         also: Callable[[], None] = lambda: None,
+        mark: Callable[[], int] = lambda: 0,
         write: Callable[[RunEntry], None] | None = None,
     ) -> None:
         """Make a pulse.
@@ -48,10 +49,11 @@ class Pulse:
             stop: is told what somebody asks of the run.
             tell: receives what goes wrong.
             also: what else is done every second.
+            mark: tells by another number that the run has come further, which is written within a second.
             write: writes the entry down; none: into the ledger.
         """
         self._store, self._run_id, self._entry = store, run_id, entry
-        self._stop, self._tell, self._also = stop, tell, also
+        self._stop, self._tell, self._also, self._mark = stop, tell, also, mark
         self._write = write or partial(write_run, store)
         self._is_over = Flag()
         self._thread = Thread(target=self._beat, name=f"deltaworks-pulse-{run_id}", daemon=True)
@@ -67,13 +69,14 @@ class Pulse:
         self._thread.join()
 
     def _beat(self) -> None:
-        beaten_s, last_problem = time.monotonic(), ""
+        beaten_s, marked, last_problem = time.monotonic(), self._mark(), ""
         while not self._is_over.wait(LOOK_S):
             try:
                 if not self._stop.is_urgent:
                     self._look()
-                if time.monotonic() - beaten_s >= HEARTBEAT_S:
-                    beaten_s = time.monotonic()
+                mark = self._mark()
+                if mark != marked or time.monotonic() - beaten_s >= HEARTBEAT_S:
+                    beaten_s, marked = time.monotonic(), mark
                     self._write(self._entry())
                 self._also()
             except StorageError as error:

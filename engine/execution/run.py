@@ -45,7 +45,7 @@ from deltaworks.engine.execution.sizes import Sizes
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.superseded import Superseded, Verdict
 from deltaworks.engine.execution.swap import Swap
-from deltaworks.engine.execution.table_then import TableThen
+from deltaworks.engine.execution.table_then import DecidedOn
 from deltaworks.engine.execution.task import Broken, Outcome, Task
 from deltaworks.engine.execution.teller import Teller
 from deltaworks.engine.execution.workers.executor import Executor
@@ -57,12 +57,6 @@ from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-
-BATCH_PARTITIONS = 50
-"""Partitions a commit: 50 in one are 11 to 29 times cheaper than 50 commits."""
-
-BATCH_AGE_S = 2.0
-"""How long a staged partition waits for others at most."""
 
 WAIT_S = 0.1
 """How long the coordinator waits for outcomes before it looks at everything else."""
@@ -87,18 +81,15 @@ class Run:
         range_bytes: int | None = None,
         desk: Desk | None = None,
     ) -> None:
-        self._desk = desk
-        """Where it is written down; none: in the lake."""
         self._pools = pools
         self._swap = swap
         """What puts everything in the place of its table at once, when all is staged; none: batches are committed."""
         self._graph, self._plan, self._tables = graph, plan, tables
         self._executor, self._entry, self._now, self._tell = executor, entry, now, tell
-        self._keep, self._checker = keep, checker
+        self._keep, self._checker, self._desk = keep, checker, desk
         self._sizes = Sizes(tables)
         self._agenda = Agenda(graph, plan, self._sizes.of, range_bytes)
-        as_planned = {key: TableThen.of(tables[key]) for key in plan.planned}
-        self._decided_on = {(key, ordinal): as_planned[key] for key, part in plan.planned.items() for ordinal in part}
+        self._decided = DecidedOn(tables, plan.planned)
         self._superseded = Superseded(graph, plan, tables, entry.run_id)
         self._retries = Retries()
         self._halves = Halves(self._agenda, tell)
@@ -126,7 +117,8 @@ class Run:
         self._tell(RunStarted(self._entry.run_id, {key: len(part) for key, part in self._plan.planned.items()}))
         try:
             alive = partial(self._entry_now, RunStatus.RUNNING)
-            with Pulse(store, self._entry.run_id, alive, stop, self._tell, also, desk.write):
+            run_id, mark = self._entry.run_id, lambda: self._progress.commits
+            with Pulse(store, run_id, alive, stop, self._tell, also, mark, desk.write):
                 self._loop(stop)
         except BaseException:
             desk.write(self._entry_now(RunStatus.FAILURE))
@@ -143,51 +135,59 @@ class Run:
             ended = replace(ended, reason=stop.reason)
         self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
-        progress = self._progress
-        return RunReport(
-            ended,
-            tuple(progress.blocked),
-            tuple(progress.skipped),
-            broken=progress.broken,
-            left_out={key: rows for key, rows in progress.left_out.items() if rows},
-            left_calls=self._running,
-        )
+        return self._progress.report(ended, left_calls=self._running)
 
     def _loop(self, stop: Stop) -> None:
         stopping = False
         while True:
             if stop.is_asked and not stopping:
                 stopping = True
-                self._tell(Stopping())
+                self._tell(Stopping(stop.reason, stop.is_urgent))
                 for task in self._executor.cancel():
                     self._running -= 1
-                    self._pools.release((task.asset, task.first, task.last))
-                    self._progress.paces[task.asset].end(task.number)
+                    self._take_back(task)
                 self._pools.withdraw()
             for keys, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(keys, ordinal, ordinal)
-            while not stopping and self._running < self._executor.capacity and self._dispatch():
+            while not stopping and self._running < self._room and self._dispatch():
                 pass
             self._gather()
             self._teller.progressed(time.monotonic())
             is_idle = not (self._has_ready or self._pools.hold_any)
             at_rest = (not self._running or stop.leaves()) and (stopping or is_idle)
-            for key in list(self._batches):
-                batch = self._batches[key]
-                if at_rest or (not self._swap and batch.is_due(BATCH_PARTITIONS, BATCH_AGE_S, time.monotonic())):
-                    self._commit(key)
+            starves = is_idle and self._running < self._executor.workers
+            for key in [each for each in self._batches if at_rest or self._is_due(each, starves=starves)]:
+                self._commit(key)
             if at_rest and (stopping or not (self._has_ready or self._retries.are_waiting)):
                 if not self._batches:
                     return
                 for key in list(self._batches):  # what these wait for is not made in this run any more
                     self._commit(key, waits=False)
 
+    def _is_due(self, key: AssetKey, *, starves: bool) -> bool:
+        """Return whether what is staged of an asset is committed now, though calls go on.
+
+        A batch is large or old enough then; or a worker `starves`, which has nothing to do before something is
+        committed, and no call that goes on adds to the batch.
+        """
+        if self._swap is not None or self._batches[key].is_due(time.monotonic()):
+            return self._swap is None
+        return starves and not self._progress.paces[key].is_busy and self._agenda.is_awaited(key)
+
+    def _take_back(self, task: Task) -> None:
+        if task.when is When.AFTER:
+            self._afterwards.put_back(task)
+            return
+        self._pools.release((task.asset, task.first, task.last))
+        for each in (task, *task.others):
+            self._progress.paces[each.asset].end(each.number)
+
     def _gather(self) -> None:
         if self._running:
             for outcome in self._executor.wait(WAIT_S):
                 self._running -= 1
                 self._take_in(outcome)
-        elif (self._retries.are_waiting or self._pools.hold_any) and not self._has_ready:
+        elif self._retries.are_waiting or self._pools.hold_any:
             time.sleep(WAIT_S)
 
     @property
@@ -203,11 +203,16 @@ class Run:
         except StorageError as error:
             self._tell(RunNoted(f"the ledger does not show this: {error}"))
 
+    @property
+    def _room(self) -> int:
+        """How many calls may be submitted: no more than run at once while one that is in a pool waits to begin."""
+        return self._executor.workers if self._pools.want_worker else self._executor.capacity
+
     def _dispatch(self) -> bool:
         if self._afterwards.waiting and (check := self._afterwards.take(self._calls.number())) is not None:
             self._submit(check)
             return True
-        taken = self._pools.take(self._agenda.take)
+        taken = self._pools.take(self._agenda.take, begins=self._running < self._executor.workers)
         if taken is None:
             return False
         if not self._begin(*taken):
@@ -287,7 +292,7 @@ class Run:
     def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
         """Let what a call did not make of a partition wait for the next try; return how long, or none."""
         task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
-        if not policy.allows(failed[0].error_names):
+        if policy is None or not policy.allows(failed[0].error_names):
             return None
         keys = [each.task.asset for each in failed]
         return self._retries.wait_for(keys, task.first, policy, time.monotonic())
@@ -303,7 +308,7 @@ class Run:
             self._fail(key, ordinal, reason)
         if not batch.outcomes:
             return
-        decided_at = {each.partition.key: self._decided_on[key, each.ordinal].version for each in batch.staged}
+        decided_at = {each.partition.key: self._decided.on(key, each.ordinal).version for each in batch.staged}
         try:
             commit = commit_batch if self._swap is None else self._swap.commit
             committed, judge = commit(
@@ -349,7 +354,7 @@ class Run:
         """Decide anew about partitions that somebody else changed while they were made."""
         for ordinal, verdict in self._superseded.decide(key, conflicts).items():
             if self._superseded.asks_anew:
-                self._decided_on[key, ordinal] = TableThen.of(self._tables[key])
+                self._decided.anew(key, ordinal)
             match verdict:
                 case Verdict.THEIRS:
                     self._skip(key, ordinal, conflicts[ordinal].version)
@@ -367,7 +372,7 @@ class Run:
         self._teller.skipped([PartitionSkipped(key, partition, version, str(writer))])
 
     def _fail(self, key: AssetKey, ordinal: int, reason: str, broken: Broken | None = None) -> None:
-        self._teller.failed(key, ordinal, reason, self._decided_on[key, ordinal], broken)
+        self._teller.failed(key, ordinal, reason, self._decided.on(key, ordinal), broken)
         self._block(key, ordinal)
 
     def _block(self, key: AssetKey, ordinal: int, *, is_gone: bool = False) -> None:
@@ -377,7 +382,7 @@ class Run:
             self._teller.blocked(blocked, is_gone=is_gone and is_direct)
 
     def _status(self, stop: Stop) -> RunStatus:
-        if stop.is_asked and self._agenda.is_unsettled:
+        if stop.is_asked and (self._agenda.is_unsettled or self._afterwards.waiting):
             return RunStatus.CANCELED
         has_failed = self._progress.failures or self._afterwards.has_failed
         return RunStatus.FAILURE if has_failed else RunStatus.SUCCESS

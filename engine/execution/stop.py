@@ -8,7 +8,8 @@ from threading import Event as Flag
 from deltaworks.io.stop_request import StopKind, StopRequest
 
 GRACE_S = 2.0
-"""How long calls that run have to end when a run is canceled; what they stage by then is committed."""
+"""How long calls that run have to end when a run is canceled, and processes when they are asked to; what calls stage by
+then is committed."""
 
 
 class Stop:

@@ -44,7 +44,7 @@ class Teller:
     def skipped(self, events: Iterable[PartitionSkipped]) -> None:
         """Note what others have made."""
         for event in events:
-            self.progress.skipped.append(event)
+            self.progress.skip(event)
             self.tell(event)
 
     def warned(self, key: AssetKey, results: Iterable[tuple[int, RuleResult]]) -> None:
@@ -67,7 +67,7 @@ class Teller:
         """Note that a partition is not tried, since another one failed or is gone."""
         because = f"{blocked.upstream} {self._key(blocked.upstream, blocked.upstream_ordinal)}".rstrip()
         event = PartitionBlocked(blocked.asset, self._key(blocked.asset, blocked.ordinal), because, is_gone)
-        self.progress.blocked.append(event)
+        self.progress.block(event)
         self.tell(event)
 
     def _key(self, key: AssetKey, ordinal: int) -> str:

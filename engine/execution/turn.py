@@ -116,7 +116,8 @@ def await_turn(
     told: list[str] = []
 
     def queued() -> RunEntry:
-        return replace(entry, status=RunStatus.QUEUED, heartbeat_at=now().isoformat(), waits_for=told[-1])
+        waits_for = told[-1] if told else None  # until it is known what for
+        return replace(entry, status=RunStatus.QUEUED, heartbeat_at=now().isoformat(), waits_for=waits_for)
 
     def tell(waits_for: str) -> None:
         told.append(waits_for)
@@ -178,14 +179,31 @@ def _elsewhere(entry: RunEntry, others: Sequence[Ticket]) -> list[Ticket]:
 
 
 def _has_room(sharing: Sharing, entry: RunEntry, others: Sequence[Ticket]) -> bool:
+    """Return whether a run may go beside those that go on and those that go before it.
+
+    Who goes before it and has no room, since a limit of its own tags is reached, takes none.
+    """
     others = _elsewhere(entry, others)
-    if sharing.max_runs is not None and len(others) >= sharing.max_runs:
+    going = [_tags(other) for other in others if other.is_held]
+    for other in sorted((other for other in others if not other.is_held), key=lambda each: each.order):
+        if _fits(sharing, _tags(other), going):
+            going.append(_tags(other))
+    return _fits(sharing, entry.tags, going)
+
+
+def _fits(sharing: Sharing, tags: Sequence[str], going: Sequence[Sequence[str]]) -> bool:
+    if sharing.max_runs is not None and len(going) >= sharing.max_runs:
         return False
     return all(
-        sum(_has_tag(other.facts.get("tags", ()), tag) for other in others) < limit
+        sum(_has_tag(other, tag) for other in going) < limit
         for tag, limit in sharing.tags.items()
-        if _has_tag(entry.tags, tag)
+        if _has_tag(tags, tag)
     )
+
+
+def _tags(ticket: Ticket) -> Sequence[str]:
+    found: Sequence[str] = ticket.facts.get("tags", ())
+    return found
 
 
 def _has_tag(tags: Sequence[str], wanted: str) -> bool:

@@ -9,7 +9,7 @@ from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.asset_config import config_values, default_config
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.engine.planning.job_config import ConfigLayer, Values, fields_at, merged, validated
+from deltaworks.engine.planning.job_config import ConfigLayer, Values, fields_at, merged_fields, validated
 from deltaworks.errors import RequestError, did_you_mean
 from deltaworks.io.dtypes import Json
 
@@ -64,6 +64,6 @@ def _of_asset(asset: Asset[..., Any], layers: Sequence[ConfigLayer]) -> Json:
     assert model is not None, "only assets that take a config have one"
     found = [fields_at(layer, path) for layer in layers]
     if base is None or any(found):
-        values = merged([{} if base is None else base.model_dump(), *found])
+        values = merged_fields(model, [{} if base is None else base.model_dump(), *found])
         base = validated(model, values, f"asset {asset.config_name!r}", path, layers)
     return config_values(base)

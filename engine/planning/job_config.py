@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.job import Job
@@ -43,15 +45,53 @@ def resolve_config(job: Job, steps: StepGraph, given: Sequence[ConfigLayer]) -> 
     return {path: _of_op(job, node, shared, layers) for path, node in taking.items()}
 
 
-def merged(layers: Sequence[Values]) -> dict[str, Any]:
-    """Return nested values, of which later ones override earlier ones."""
+def merged(job: Job, steps: StepGraph, layers: Sequence[ConfigLayer]) -> dict[str, Any]:
+    """Return in one what layers say to the ops of a job; later ones override earlier ones, field by field."""
+    models: dict[Path, type[BaseModel]] = {
+        path: node.op.signature.config_model
+        for path, node in steps.nodes.items()
+        if node.op.signature.config_model is not None
+    }
+    if job.shared_config is not None:
+        models[SHARED,] = type(job.shared_config)
+    return _merged([layer.values for layer in layers], models, ())
+
+
+def merged_fields(model: type[BaseModel], layers: Sequence[Values]) -> dict[str, Any]:
+    """Return the fields of a model: the last layer that says a field counts.
+
+    A field that is a model itself is put together likewise, from its own fields; any other counts as a whole.
+    """
     found: dict[str, Any] = {}
     for layer in layers:
         for name, value in layer.items():
-            before = found.get(name)
-            both = isinstance(before, Mapping) and isinstance(value, Mapping)
-            found[name] = merged([cast("Values", before), cast("Values", value)]) if both else value
+            before, inner = found.get(name), _inner_model(model, name)
+            if inner is not None and isinstance(before, Mapping) and isinstance(value, Mapping):
+                found[name] = merged_fields(inner, [cast("Values", before), cast("Values", value)])
+            else:
+                found[name] = value
     return found
+
+
+def _merged(layers: Sequence[Values], models: Mapping[Path, type[BaseModel]], path: Path) -> dict[str, Any]:
+    """Return what layers say below some names, on the way to the fields of models."""
+    if path in models:
+        return merged_fields(models[path], layers)
+    said: dict[str, list[Values]] = {}
+    for layer in layers:
+        for name, value in layer.items():
+            said.setdefault(name, []).append(value)
+    return {name: _merged(values, models, (*path, name)) for name, values in said.items()}
+
+
+def _inner_model(model: type[BaseModel], field: str) -> type[BaseModel] | None:
+    """Return the model that a field is, or may be instead of nothing."""
+    annotation: Any = model.model_fields[field].annotation if field in model.model_fields else None
+    choices: tuple[Any, ...] = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    found = [each for each in choices if each is not type(None)]
+    if len(found) != 1 or not inspect.isclass(found[0]) or not issubclass(found[0], BaseModel):
+        return None
+    return found[0]
 
 
 def _shared(job: Job, layers: Sequence[ConfigLayer]) -> Config | None:
@@ -60,7 +100,7 @@ def _shared(job: Job, layers: Sequence[ConfigLayer]) -> Config | None:
     found = [fields_at(layer, (SHARED,)) for layer in layers]
     if not any(found):
         return job.shared_config
-    values = merged([job.shared_config.model_dump(), *found])
+    values = merged_fields(type(job.shared_config), [job.shared_config.model_dump(), *found])
     return validated(type(job.shared_config), values, f"job {job.name!r}", (SHARED,), layers)
 
 
@@ -71,7 +111,7 @@ def _of_op(job: Job, node: StepNode, shared: Config | None, layers: Sequence[Con
     found = [fields_at(layer, node.path) for layer in layers]
     if base is not None and not any(found):
         return base
-    values = merged([{} if base is None else base.model_dump(), *found])
+    values = merged_fields(model, [{} if base is None else base.model_dump(), *found])
     return validated(model, values, f"op {'.'.join(node.path)!r} of job {job.name!r}", node.path, layers)
 
 

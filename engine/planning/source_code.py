@@ -52,6 +52,16 @@ def source_of(namespace: Mapping[str, Any], file: str | None = None) -> Source |
     return known[1]
 
 
+def forget_sources() -> None:
+    """Let go of all files that were parsed; who needs one again parses it again.
+
+    The syntax of a thousand assets takes 40 MB, and nobody needs it once their code versions are known.
+    """
+    _known.clear()
+    _of_module.clear()
+    _parsed.cache_clear()
+
+
 def nodes_in(tree: ast.AST) -> list[ast.AST]:
     """Return a tree's nodes in the order of `ast.walk`, but for what says how a name is used; in half the time."""
     found = [tree]

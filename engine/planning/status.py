@@ -47,10 +47,16 @@ class InputStatus:
     """What one upstream contributes to the status of each partition."""
 
     edge: Edge
-    pin: pl.Series
-    """The version of the upstream's table that was read; -1: none was recorded."""
-    latest: pl.Series
-    """The latest version that changed a mapped upstream partition; null: none ever did."""
+    made: pl.Series
+    """The materialization of each partition, as in `AssetState.made`."""
+    pins: tuple[int, ...]
+    """By materialization, the version of the upstream's table that was read; -1: none was recorded."""
+    versions: pl.Series
+    """Of the upstream's partitions."""
+    unlike: pl.Series | None
+    """The latest versions, where they are not what the versions of all mapped upstream partitions come to."""
+    changed: pl.Series
+    """Whether a mapped upstream partition changed after it was read."""
     replaced: pl.Series
     """Whether the upstream's table is not the one that was read."""
     regrouped: pl.Series
@@ -58,10 +64,17 @@ class InputStatus:
     stale: pl.Series
     """Whether a mapped upstream partition is stale itself."""
 
-    @cached_property
-    def changed(self) -> pl.Series:
-        """Whether a mapped upstream partition changed after it was read."""
-        return certain(self.latest > self.pin)
+    # The versions by partition are computed again when somebody asks why: kept, they were two thirds of all memory.
+
+    @property
+    def pin(self) -> pl.Series:
+        """The version of the upstream's table that was read; -1: none was recorded."""
+        return _pin(self.pins, self.made)
+
+    @property
+    def latest(self) -> pl.Series:
+        """The latest version that changed a mapped upstream partition; null: none ever did."""
+        return self.edge.correspondence.latest(self.versions) if self.unlike is None else self.unlike
 
 
 @dataclass(frozen=True)
@@ -182,20 +195,27 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
     there = PartitionSet(upstream.exists)
     compared = compare_members(edge, upstream.partitions, there, recorded, state.made)
     versions = upstream.columns["version"]
-    latest = edge.correspondence.latest(versions)
+    latest, unlike = edge.correspondence.latest(versions), None
     if compared is not None and compared.is_same.any() and not there.mask.all():
         # What was missing when it was read and is again, whatever came and went between, is no change.
         of_there = edge.correspondence.latest(versions.set(~there.mask, None))
-        latest = latest.zip_with(~compared.is_same, of_there)
+        latest = unlike = latest.zip_with(~compared.is_same, of_there)
     stale_upstream = edge.correspondence.downstream(upstream_stale).mask
     return InputStatus(
         edge=edge,
-        pin=pl.Series(pins, dtype=pl.Int64)[state.made],
-        latest=latest,
+        made=state.made,
+        pins=tuple(pins),
+        versions=versions,
+        unlike=unlike,
+        changed=certain(latest > _pin(pins, state.made)),
         replaced=_of_made(state, replaced),
         regrouped=PartitionSet.none(state.made.len()).mask if compared is None else compared.differs,
         stale=stale_upstream & state.is_by_engine,
     )
+
+
+def _pin(pins: Sequence[int], made: pl.Series) -> pl.Series:
+    return pl.Series(pins, dtype=pl.Int64)[made]
 
 
 def _of_made(state: AssetState, is_so: Sequence[bool]) -> pl.Series:

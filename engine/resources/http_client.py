@@ -24,6 +24,9 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 _SAFE_TO_REPEAT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Source: RFC 9110, 9.2.2."""
 
+_OF_ANYBODY = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "user-agent"})
+"""Headers that another host may know: they say nothing about who asks."""
+
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """What a service may answer that answers otherwise a moment later."""
 
@@ -152,12 +155,12 @@ class HttpClient(Resource):
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects, and takes the token to no other host."""
+    """Follows redirects, and takes to other hosts only what says how bytes are to be read."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         new = super().redirect_request(req, fp, code, msg, headers, newurl)
         if new is not None and urlsplit(new.full_url)[:2] != urlsplit(req.full_url)[:2]:
-            new.remove_header("Authorization")
+            new.headers = {name: value for name, value in new.headers.items() if name.lower() in _OF_ANYBODY}
         return new
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from deltaworks.engine.planning.job_config import ConfigLayer, merged
+from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.errors import RequestError
 
 _SUFFIXES = (".toml", ".json", ".yaml", ".yml")
@@ -40,7 +40,7 @@ def _field(text: str) -> ConfigLayer:
             raise RequestError(f"--config {text}: the value begins like JSON, but is none: {error}.") from error
     for name in reversed(names):
         found = {name: found}
-    return ConfigLayer(f"--config {text}", merged([found]))
+    return ConfigLayer(f"--config {text}", cast("dict[str, Any]", found))
 
 
 def _file(path: Path) -> ConfigLayer:

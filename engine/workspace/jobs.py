@@ -174,7 +174,7 @@ def with_retry(project: Project, job: AssetJob, now: dt.datetime) -> Project:
 def _retried(old: Definitions, job: AssetJob) -> Definitions:
     if job.retry is None:
         return old
-    assets = [replace(each, retry=job.retry) if not each.retry.max_retries else each for each in old.assets]
+    assets = [replace(each, retry=job.retry) if each.retry is None else each for each in old.assets]
     return Definitions(assets, old.resources, old.checks, old.jobs.values())
 
 

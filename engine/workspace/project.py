@@ -13,6 +13,7 @@ from typing import Any
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.ops.hooks import Hook
+from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.again import DecideAgain
 from deltaworks.engine.execution.events import EventSink, PartitionSkipped
@@ -25,15 +26,18 @@ from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
+from deltaworks.engine.planning.lineage import Lineage, column_lineage
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
 from deltaworks.engine.workspace.locations.across import launch_across
-from deltaworks.engine.workspace.locations.handing import observe_across
+from deltaworks.engine.workspace.locations.handing import observe_across, surroundings
+from deltaworks.engine.workspace.locations.handover import Handover, take_over
 from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
-from deltaworks.engine.workspace.locations.proving import prove_across
+from deltaworks.engine.workspace.locations.parts import PartRecipe
+from deltaworks.engine.workspace.locations.proving import prove_across, trace_across
 from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
 from deltaworks.engine.workspace.proof import Proof, prove
 from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
@@ -86,7 +90,7 @@ class Project:
     graph: AssetGraph
     store: Store
     executor: ExecutorSettings
-    recipe: Recipe
+    recipe: Recipe | PartRecipe
     sharing: Sharing
     workspace: Workspace | None = None
     """The code locations that the definitions are of, which have no code here then; none: this process has the code."""
@@ -177,11 +181,49 @@ class Project:
             tell=tell,
         )
 
+    @property
+    def op_counts(self) -> Mapping[str, int]:
+        """By job of ops, how many it has."""
+        if self.workspace is not None:
+            described = [each.description for each in self.workspace.locations.values()]
+            return {name: count for each in described if each is not None for name, count in each.op_counts.items()}
+        jobs = self.definitions.jobs.items()
+        return {name: sum(1 for _ in ops_in(job.graph)) for name, job in jobs if isinstance(job, Job)}
+
     def prove(self) -> tuple[Proof, list[DefinitionError]]:
         """Find what would go wrong on any data; return also why some code locations could not be asked."""
         if self.workspace is not None:
             return prove_across(self.workspace, self.definitions, self.graph, self.recipe.now)
         return prove(self.definitions, self.graph), []
+
+    def lineage(self) -> Lineage:
+        """Find what the columns of all assets are made of."""
+        if self.workspace is not None:
+            return trace_across(self.workspace, self.graph, self.recipe.now)
+        return column_lineage(self.graph)
+
+    def handover(self, location: str) -> Handover:
+        """Return what a command in a location's own interpreter has to know of the others."""
+        assert self.workspace is not None, "only a workspace has locations"
+        wanted, description = set(keys_of(self.graph, location)), self.workspace.location(location).description
+        read = () if description is None else (key for key in description.reads if key in self.graph.every)
+        around = surroundings(self.graph, location, wanted, self.recipe.now, self.recipe.keys, read)
+        return Handover(location, around)
+
+    def grown(self, now: dt.datetime, *, is_due: bool) -> Project | None:
+        """Return this project as it is at an instant; none: it is the same.
+
+        `is_due`: whether partitions without an end are looked at; new keys of dynamic partitions always are.
+
+        Raises:
+            StorageError: the lake's keys are damaged.
+        """
+        assert isinstance(self.recipe, Recipe), "only a run across code locations has projects that are parts"
+        keys = read_dynamic_keys(self.definitions, self.store)
+        if keys == self.recipe.keys and not is_due:
+            return None
+        recipe = replace(self.recipe, now=now, keys=keys)
+        return replace(self, graph=build_graph(self.definitions, now, keys), recipe=recipe)
 
     def close(self) -> None:
         """End the processes of its code locations."""
@@ -249,6 +291,9 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
         StorageError: the lake's keys are damaged.
     """
     settings = load_settings(origin, environ)
+    handover = take_over(environ) if settings.locations else None
+    if handover is not None:
+        return _load_inside(settings, handover)
     if settings.locations:
         return _load_locations(settings, origin, environ, now, reads_lake=reads_lake)
     if origin.location is not None:
@@ -265,6 +310,25 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
     graph = build_graph(definitions, now, keys)
     refuse_unfit_sensors(definitions, graph)
     return Project(definitions, graph, store, settings.executor, recipe, settings.sharing)
+
+
+def _load_inside(settings: Settings, handover: Handover) -> Project:
+    """Load one code location in its own interpreter, with what it was handed over of the others."""
+    spec = next(each for each in settings.locations if each.name == handover.location)
+    os.chdir(spec.folder)
+    around = handover.around
+    found = Recipe(None, spec.modules, spec.folder, around.now, around.keys, settings.environment).definitions()
+    related, graph = around.related(found)
+    definitions = Definitions(
+        related.assets,
+        found.resources,
+        related.checks,
+        found.jobs.values(),
+        found.schedules.values(),
+        found.sensors.values(),
+    )
+    recipe = PartRecipe(spec.modules, spec.folder, settings.environment, around)
+    return Project(definitions, graph, open_lake(settings), settings.executor, recipe, settings.sharing)
 
 
 def _load_locations(

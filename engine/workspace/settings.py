@@ -268,7 +268,7 @@ def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:
             for each, inside in cast("dict[str, EnvironmentSettings]", value).items():
                 yield from _said(inside, f"environments.{each}.")
         elif name == "locations":
-            for each in cast("tuple[LocationSettings, ...]", value):
-                yield from _said(each, f"locations.{each.name}.")
+            for location in cast("tuple[LocationSettings, ...]", value):
+                yield from _said(location, f"locations.{location.name}.")
         else:
             yield f"{prefix}{name}"

@@ -61,7 +61,7 @@ class DaemonSettings(BaseModel):
 
     max_runs: int = Field(default=4, ge=1, le=256)
     """How many of them one daemon carries out at a time; the others wait."""
-    warm: int = Field(default=1, ge=0, le=16)
+    warm: int = Field(default=2, ge=0, le=16)
     """How many processes wait for the next run with the project loaded, for ten minutes after the last one."""
     maintain: str | None = None
     """When `deltaworks maintain` is run, as a cron expression in UTC; none: never by the daemon."""

@@ -11,7 +11,8 @@
     ├── RequestError            what was asked for does not exist or cannot be        exit code 2
     │   ├── UnknownAsset
     │   ├── UnknownColumn
-    │   └── UnknownPartition
+    │   ├── UnknownPartition
+    │   └── PlanChanged         what would be carried out is not what was looked at
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
     │   ├── LogGap              a commit file is missing or damaged
@@ -148,6 +149,17 @@ class UnknownColumn(RequestError):
         else:
             problem = "which columns it has is known only from its data; a model would say so."
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
+
+
+class PlanChanged(RequestError):
+    """What would be carried out is not what was looked at."""
+
+    def __init__(self, was: str, now: str) -> None:
+        self.was, self.now = was, now
+        super().__init__(
+            f"The plan has changed since it was looked at (it was {was} and is {now}): somebody committed, or the code "
+            "was edited. Look at it again."
+        )
 
 
 class UnknownPartition(RequestError):

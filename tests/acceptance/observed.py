@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tests.acceptance.conftest import Project
 
@@ -94,3 +95,26 @@ def put(project: Project, day: str, n: int, name: str = "trips.csv") -> Path:
 
 def answer(project: Project, versions: object) -> None:
     project.write("api.json", json.dumps(versions))
+
+
+def totals(result: Any) -> tuple[int, int, int, int]:
+    return tuple(result.json["totals"][name] for name in ("materialized", "failed", "skipped", "commits"))  # type: ignore[return-value]
+
+
+def counts(project: Project, asset: str) -> tuple[int, int, int]:
+    found = project.status()[asset]["partitions"]
+    assert found["total"] == found["fresh"] + found["stale"] + found["missing"]
+    assert (found["external"], found["failed"]) == (0, 0)
+    return found["fresh"], found["stale"], found["missing"]
+
+
+def ranges(project: Project, asset: str, word: str) -> list[tuple[list[str], list[str]]]:
+    """The ranges of an asset with a status, each with its causes."""
+    found = project.status("--partitions")[asset]["ranges"]
+    return [
+        (bounds, each["causes"]) for each in found if each["status"] == word for bounds in each["partitions"]["ranges"]
+    ]
+
+
+def observed(result: Any) -> dict[str, dict[str, Any]]:
+    return {each["asset"]: each for each in result.json["observed"]}

@@ -292,6 +292,13 @@ def broken(partition: dw.Partition) -> pl.LazyFrame:
     write("called")
     raise ConnectionError("not yet")
 
+@dw.asset(retry=dw.RetryPolicy(max_retries=0))
+def never_again() -> pl.LazyFrame:
+    write("called once")
+    raise ConnectionError("not yet")
+
+once = dw.define_asset_job("once", ["never_again"], retry=dw.RetryPolicy(max_retries=3, delay_s=0))
+
 job = dw.define_asset_job(
     "job",
     ["broken"],
@@ -311,3 +318,12 @@ def test_a_run_of_a_job_that_is_retried_has_the_hooks_and_the_policy_of_the_job(
 
     assert (failed.code, again.code) == (1, 1), again.err
     assert (here.folder / "told").read_text().splitlines() == once * 2
+
+
+def test_an_asset_that_is_not_to_be_tried_again_is_not_though_its_job_says_so(here: Here) -> None:
+    here.write("tables.py", RETRIED)
+
+    failed = here.run("job", "run", "once")
+
+    assert failed.code == 1
+    assert (here.folder / "told").read_text().splitlines() == ["called once"]

@@ -115,3 +115,21 @@ def test_a_hundred_thousand_missing_partitions_begin_with_a_few_and_are_stopped_
         "There is no asset 'man' that has a condition. Did you mean 'many'?"
         in here.run("automation", "stop", "man").sentence
     )
+
+
+def test_a_run_makes_what_its_tick_asked_for_unless_somebody_has_stopped_that(here: Here) -> None:
+    shop = open_shop(here)
+    here.edit("tables.py", "@dw.asset(partitions=days", f"@dw.asset({EAGER}, partitions=days")
+    assert here.run("automation", "tick").code == 0
+    (tick,) = ticks(here)
+    (request,) = tick["requests"]
+    again = ("automation", "run", "--tick", f"_conditions/{tick['tick']}", "--run-id", request["run_id"])
+
+    assert commits(here, "daily") == 2
+    assert here.run(*again).code == 0
+    assert commits(here, "daily") == 2, "what an earlier attempt has committed is not made again"
+    assert "has not asked for run 'r1'" in here.run(*again[:-1], "r1").sentence
+    shop.order(1)
+    here.run("automation", "stop", "daily")
+    assert here.run(*again).sentence.startswith("Automation was stopped meanwhile")
+    assert commits(here, "daily") == 2

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import polars as pl
 import pytest
 
+import deltaworks as dw
+from deltaworks.engine.automation.conditions.evaluate import groups
 from deltaworks.engine.automation.conditions.rounds import Rounds
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
@@ -14,6 +17,7 @@ from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import Request
 from deltaworks.engine.workspace.project import Origin, load_project
+from deltaworks.errors import InvalidDefinition
 from tests.acceptance.conftest import Here, own_imports
 from tests.acceptance.shop import Shop, open_shop
 
@@ -142,7 +146,7 @@ def test_what_a_tick_could_not_begin_is_asked_for_again(shop: Shop, monkeypatch:
         raise Stopped
 
     with monkeypatch.context() as patched:
-        patched.setattr("deltaworks.engine.execution.launch.launch", stop)
+        patched.setattr("deltaworks.engine.workspace.project.launch", stop)
         with pytest.raises(Stopped):
             run("automation", "tick")
 
@@ -157,3 +161,53 @@ def test_a_simulation_needs_a_condition_and_a_time_that_is_over(here: Here) -> N
     here.edit("tables.py", "@dw.asset\n", f"@dw.asset({EAGER})\n")
     assert "'soon' is no time" in here.run("automation", "simulate", "--since", "soon").sentence
     assert "is not over yet" in here.run("automation", "simulate", "--since", "2999-01-01").sentence
+
+
+SEVERAL = """
+from collections.abc import Mapping
+from pathlib import Path
+import polars as pl
+import deltaworks as dw
+
+eager = dw.AutomationCondition.eager()
+days = dw.DailyPartitions(start="2024-01-01", end="2024-01-04")
+
+@dw.multi_asset(
+    outs={"small": dw.AssetSpec(), "large": dw.AssetSpec(), "still": dw.AssetSpec(automation=~eager)},
+    partitions=days, partition_by="day", automation=eager, max_per_tick=2,
+)
+def cut(partition: dw.Partition) -> Mapping[str, pl.LazyFrame]:
+    with Path(__file__).with_name("calls.txt").open("a") as calls:
+        calls.write(f"{partition.key}\\n")
+    return {name: pl.LazyFrame({"day": [partition.start], "n": [1]}) for name in ("small", "large", "still")}
+
+@dw.op
+def counted(small: pl.LazyFrame) -> pl.LazyFrame:
+    return small.select(pl.len().cast(pl.Int64))
+
+@dw.graph_asset(automation=eager, max_per_tick=1)
+def count(small: pl.LazyFrame) -> pl.LazyFrame:
+    return counted(small)
+"""
+
+
+def test_outputs_of_one_function_and_tables_of_ops_have_conditions_too(here: Here) -> None:
+    here.write("tables.py", SEVERAL)
+
+    with own_imports(here.folder):
+        project = load_project(Origin(file=here.folder / "tables.py"), {}, dt.datetime.now(dt.UTC))
+    asked = Rounds(project.graph, project.store).tick(dt.datetime.now(dt.UTC)).requests
+    ticks = [here.run("automation", "tick", "--json").json for _ in range(3)]
+
+    assert {str(key): list(chosen) for key, chosen in asked.items()} == {"small": [1, 2], "large": [1, 2]}
+    assert [sorted(map(str, each)) for each in groups(project.graph, asked)] == [["large", "small"]], "one call"
+    assert [tick.get("totals", {}).get("materialized") for tick in ticks] == [4, 3, None]
+    assert sorted((here.folder / "calls.txt").read_text().split()) == ["2024-01-01", "2024-01-02", "2024-01-03"]
+
+
+def test_a_condition_of_outputs_that_is_none_is_refused() -> None:
+    def make() -> dict[str, pl.LazyFrame]:
+        return {"one": pl.LazyFrame({"n": [1]})}
+
+    with pytest.raises(InvalidDefinition, match="asset 'one': automation must be a condition such as"):
+        dw.multi_asset(outs={"one": dw.AssetSpec()}, automation="eager")(make)  # type: ignore[arg-type]

@@ -236,7 +236,7 @@ def test_calls_and_commits_of_any_size_come_to_the_same_verdicts(
     checks = [rng.choice(CHECKS), rng.choice(CHECKS)]
 
     def verdicts(name: str, size: int, workers: int) -> tuple[list[dict[str | None, str]], dict[str, int]]:
-        monkeypatch.setattr("deltaworks.engine.execution.run.BATCH_PARTITIONS", size)
+        monkeypatch.setattr("deltaworks.engine.execution.batch.BATCH_PARTITIONS", size)
         work = Work(tmp_path / name, list(dict.fromkeys(checks)), rows=before)
         first = failures(work.make(workers=workers))
         work.rows = after

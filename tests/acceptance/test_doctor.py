@@ -55,12 +55,12 @@ def made(here: Here) -> Project:
     return here
 
 
-def test_on_an_absent_lake_nothing_is_wrong_and_nothing_is_made(project: Project) -> None:
-    write_project(project)
+def test_on_an_absent_lake_nothing_is_wrong_and_nothing_is_made(here: Here) -> None:
+    write_project(here)
 
-    assert project.run("doctor", "--json").json == {"ok": True, "problems": []}
-    assert project.run("maintain").code == 0
-    assert not project.lake.exists()
+    assert here.run("doctor", "--json").json == {"ok": True, "problems": []}
+    assert here.run("maintain").code == 0
+    assert not here.lake.exists()
 
 
 def diagnosed(project: Project) -> dict[str, Any]:
@@ -147,37 +147,37 @@ def test_a_wrong_index_is_made_anew(made: Project) -> None:
     assert made.run("doctor").code == 0, "whoever could not use it wrote it anew"
 
 
-def test_a_killed_run_leaves_files_that_maintain_takes_when_they_are_old(project: Project) -> None:
-    write_project(project)
-    project.edit(
+def test_a_killed_run_leaves_files_that_maintain_takes_when_they_are_old(here: Here) -> None:
+    write_project(here)
+    here.edit(
         "numbers_.py",
         "    return pl.LazyFrame({",
         "    import os\n    if partition.key > '2024-01-05': os.kill(os.getpid(), 9)\n    return pl.LazyFrame({",
     )
-    assert project.run("backfill", "numbers").code == -9
-    left = list((project.lake / "numbers").rglob("*.parquet"))
+    assert Project(here.folder).run("backfill", "numbers").code == -9
+    left = list((here.lake / "numbers").rglob("*.parquet"))
     assert left
-    write_project(project)
-    assert project.run("backfill").code == 0
-    before = project.status("--partitions")
-    for path in project.lake.rglob("*"):
+    write_project(here)
+    assert here.run("backfill").code == 0
+    before = here.status("--partitions")
+    for path in here.lake.rglob("*"):
         os.utime(path, (time.time() - 8 * 86400,) * 2)
 
-    lives = project.run("maintain", "--json")
-    shutil.rmtree(project.lake / "_deltaworks" / "ledger")
-    told = project.run("maintain", "--dry-run", "--json")
-    young = project.run("maintain", "--older-than-days", "9", "--json")
+    lives = here.run("maintain", "--json")
+    shutil.rmtree(here.lake / "_deltaworks" / "ledger")
+    told = here.run("maintain", "--dry-run", "--json")
+    young = here.run("maintain", "--older-than-days", "9", "--json")
     assert [result.json["totals"]["removed"] for result in (lives, told, young)] == [0, len(left), 0]
-    assert diagnosed(project)["repair"] == "`deltaworks maintain numbers`"
-    swept = project.run("maintain", "--json")
+    assert diagnosed(here)["repair"] == "`deltaworks maintain numbers`"
+    swept = here.run("maintain", "--json")
 
     assert swept.code == 0
     assert swept.json["totals"]["removed"] == len(left)
     assert swept.json["totals"]["bytes"] == told.json["totals"]["bytes"] > 0
     assert not any(path.exists() for path in left)
-    assert project.status("--partitions") == before
-    assert project.run("doctor").code == 0
-    assert project.run("maintain", "--older-than-days", "0").code == 2
+    assert here.status("--partitions") == before
+    assert here.run("doctor").code == 0
+    assert here.run("maintain", "--older-than-days", "0").code == 2
 
 
 @pytest.fixture
@@ -192,12 +192,12 @@ def small_disk(tmp_path: Path) -> Generator[Path]:
     subprocess.check_call(["umount", disk])
 
 
-def test_a_full_disk_fails_in_one_sentence_and_with_room_the_rest_is_made(project: Project, small_disk: Path) -> None:
-    write_project(project, size=12_000)
+def test_a_full_disk_fails_in_one_sentence_and_with_room_the_rest_is_made(here: Here, small_disk: Path) -> None:
+    write_project(here, size=12_000)
     lake = str(small_disk / "lake")
 
-    full = project.run("backfill", "--lake", lake)
-    status = project.status("--lake", lake)
+    full = here.run("backfill", "--lake", lake)
+    status = here.status("--lake", lake)
 
     assert full.code == 1
     assert "Traceback" not in full.err
@@ -205,8 +205,8 @@ def test_a_full_disk_fails_in_one_sentence_and_with_room_the_rest_is_made(projec
     partitions = status["numbers"]["partitions"]
     assert partitions["fresh"] < 10
     subprocess.check_call(["mount", "-o", "remount,size=64m", small_disk])
-    assert project.run("doctor", "--lake", lake).code == 0
-    resumed = project.run("backfill", "--lake", lake, "--json")
+    assert here.run("doctor", "--lake", lake).code == 0
+    resumed = here.run("backfill", "--lake", lake, "--json")
     assert resumed.code == 0, resumed.err
     fresh = sum(found["partitions"]["fresh"] for found in status.values())
     assert resumed.json["totals"]["materialized"] == 20 - fresh

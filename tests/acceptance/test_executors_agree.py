@@ -7,11 +7,11 @@ from pathlib import Path
 from polars.testing import assert_frame_equal
 
 import deltaworks as dw
-from tests.acceptance.conftest import copy_example
+from tests.acceptance.conftest import Here, copy_example
 
 
 def test_processes_make_what_threads_make(tmp_path: Path) -> None:
-    on_threads, in_processes = copy_example(tmp_path / "threads"), copy_example(tmp_path / "processes")
+    on_threads, in_processes = (Here(copy_example(tmp_path / name).folder) for name in ("threads", "processes"))
     asked = ("--from", "2013-01-01", "--to", "2013-01-10", "--json")
 
     expected = on_threads.run("backfill", *asked, "--executor", "threads").json

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable, QueryBuilder
 from polars.testing import assert_frame_equal
 
-from tests.acceptance.conftest import EXAMPLE, Project, Result, copy_example
+from tests.acceptance.conftest import EXAMPLE, Here, Project, Result, copy_example
 
 pytestmark = pytest.mark.xdist_group("flights-year")
 
@@ -23,7 +23,7 @@ def backfilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Resul
 
 @pytest.fixture(scope="module")
 def year(backfilled: tuple[Project, Result]) -> Project:
-    return backfilled[0]
+    return Here(backfilled[0].folder)
 
 
 def source() -> pl.LazyFrame:
@@ -136,7 +136,7 @@ def test_show_answers_sql_and_old_versions(year: Project) -> None:
 
 
 def test_a_comment_makes_nothing_stale_and_an_expression_everything_below(year: Project, tmp_path: Path) -> None:
-    edited = copy_example(tmp_path / "edited")
+    edited = Here(copy_example(tmp_path / "edited").folder)
     (edited.lake).symlink_to(year.lake)
     edited.edit("flights.py", '    """Flights, mean', '    # a comment\n    """Other words: flights, mean')
     after_comment = edited.status()

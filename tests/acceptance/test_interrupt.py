@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here
 
+DAYS = 160
 MODULE = """
 import time
 import pandera.polars as pa
@@ -13,7 +14,7 @@ import polars as pl
 import deltaworks as dw
 from deltaworks import LazyFrame
 
-days = dw.DailyPartitions(start="2024-01-01", end="2025-01-01")
+days = dw.DailyPartitions(start="2024-01-01", end="2024-06-09")
 
 class Row(pa.DataFrameModel):
     day: pl.Date
@@ -27,21 +28,21 @@ def slow(partition: dw.Partition) -> LazyFrame[Row]:
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_ctrl_c_commits_what_has_begun_and_the_next_run_does_the_rest(project: Project, kind: str) -> None:
-    project.write("deltaworks.toml", f'modules = ["slow_"]\n[executor]\nkind = "{kind}"\n')
-    project.write("slow_.py", MODULE)
+def test_ctrl_c_commits_what_has_begun_and_the_next_run_does_the_rest(here: Here, kind: str) -> None:
+    here.write("deltaworks.toml", f'modules = ["slow_"]\n[executor]\nkind = "{kind}"\n')
+    here.write("slow_.py", MODULE)
 
-    stopped = project.interrupt_backfill(after_commits=1)
+    stopped = here.interrupt_backfill(after_commits=1)
 
     assert stopped.code == 1
     assert "Traceback" not in stopped.err
     assert stopped.json["status"] == "canceled"
     made = stopped.json["totals"]["materialized"]
-    assert 0 < made < 366
-    partitions = project.status()["slow"]["partitions"]
-    assert (partitions["fresh"], partitions["missing"], partitions["failed"]) == (made, 366 - made, 0)
-    files = list((project.lake / "slow").rglob("*.parquet"))
+    assert 0 < made < DAYS
+    partitions = here.status()["slow"]["partitions"]
+    assert (partitions["fresh"], partitions["missing"], partitions["failed"]) == (made, DAYS - made, 0)
+    files = list((here.lake / "slow").rglob("*.parquet"))
     assert len(files) == made, "nothing staged is left behind"
-    project.edit("slow_.py", "    time.sleep(0.05)\n", "    _ = time\n")
-    rest = project.run("backfill", "--only", "missing", "--json")
-    assert rest.json["totals"]["materialized"] == 366 - made
+    here.edit("slow_.py", "    time.sleep(0.05)\n", "    _ = time\n")
+    rest = here.run("backfill", "--only", "missing", "--json")
+    assert rest.json["totals"]["materialized"] == DAYS - made

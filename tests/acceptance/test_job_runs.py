@@ -170,3 +170,43 @@ def test_steps_and_assets_share_a_pool_across_runs(tmp_path: Any) -> None:
 
     assert (most[0], succeeded) == (1, [True] * 3)
     assert not list((tmp_path / "_deltaworks" / "claims" / "pools" / "warehouse").iterdir())
+
+
+def test_a_call_that_waits_for_a_worker_holds_no_place_in_its_pool(tmp_path: Any) -> None:
+    began, goes_on, order = threading.Event(), threading.Event(), list[str]()
+
+    @dw.op
+    def holds() -> None:
+        began.set()
+        assert goes_on.wait(PATIENCE_S)
+
+    @dw.op(pool="warehouse")
+    def loads() -> None:
+        order.append("loads")
+
+    @dw.op
+    def another() -> None:
+        order.append("another")
+
+    @dw.job
+    def busy() -> None:
+        holds()
+        loads()
+        another()
+        another()
+
+    @dw.asset(pool="warehouse")
+    def table() -> pl.LazyFrame:
+        return pl.LazyFrame({"n": [1]})
+
+    first = threading.Thread(target=lambda: busy.execute_in_process(lake=tmp_path, workers=1))
+    first.start()
+    assert began.wait(PATIENCE_S)
+    try:
+        report = dw.materialize([table], lake=tmp_path)
+    finally:
+        goes_on.set()
+        first.join()
+
+    assert report.entry.status == "success"
+    assert order == ["another", "loads", "another"], "what is in no pool does not go by it for ever"

@@ -1,42 +1,17 @@
-"""Jobs as Dagster's users know them: diamonds, nested graphs, fan-outs, branches, retries, resources, config, hooks."""
+"""Jobs as Dagster's users know them: diamonds, nested graphs, fan-outs, branches, and what cannot fit."""
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
-import pandera.polars as pa
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 import deltaworks as dw
-from deltaworks.errors import InvalidDefinition, RequestError, RunError
-from deltaworks.io.ledger import read_runs
-from deltaworks.io.store import Store
+from deltaworks.errors import InvalidDefinition, RequestError
 from deltaworks.testing import FrozenClock
-
-
-@dw.op
-def flour() -> int:
-    return 2
-
-
-@dw.op
-def cups(flour: int) -> int:
-    return flour * 3
-
-
-@dw.op
-def grams(flour: int) -> float:
-    return flour * 500.0
-
-
-@dw.op
-def recipe(cups: int, grams: float) -> str:
-    return f"{cups} cups or {grams:.0f} g"
+from tests.acceptance.ops import Carrier, carriers, cups, flour, grams, joined, letters, recipe, upper, word
 
 
 def test_a_diamond_gives_each_op_what_it_reads() -> None:
@@ -68,27 +43,6 @@ def test_a_nested_graph_takes_inputs_gives_outputs_and_may_be_used_again_by_anot
     assert result.output() == "6 cups or 2000 g"
     assert {"small.cups", "small.grams", "large.cups", "large.grams"} < set(result.steps)
     assert bake.to_job(inputs={"bag": 1}).execute_in_process().output() == "6 cups or 500 g"
-
-
-@dw.op(out=dw.DynamicOut())
-def letters(word: str) -> Iterator[dw.DynamicOutput[str]]:
-    for place, letter in enumerate(word):
-        yield dw.DynamicOutput(letter, mapping_key=f"{letter}{place}")
-
-
-@dw.op
-def word() -> str:
-    return "tea"
-
-
-@dw.op
-def upper(letter: str) -> str:
-    return letter.upper()
-
-
-@dw.op
-def joined(letters: list[str]) -> str:
-    return "".join(letters)
 
 
 def test_a_fan_out_is_mapped_collected_and_nested() -> None:
@@ -147,242 +101,6 @@ def test_a_branch_that_is_not_taken_is_skipped_and_the_two_meet_again() -> None:
     assert fine.success
 
 
-def test_a_call_that_fails_is_tried_again_and_then_what_waits_for_it_is_not_run() -> None:
-    tried: list[int] = []
-
-    @dw.op(retry=dw.RetryPolicy(max_retries=2, delay_s=0.01))
-    def flaky(attempt: dw.Attempt) -> int:
-        tried.append(attempt.number)
-        if attempt.number < 3:
-            raise ConnectionError("not there yet")
-        return attempt.number
-
-    @dw.op
-    def never() -> int:
-        raise ValueError("no luck")
-
-    @dw.op(run_when="any_failed")
-    def clean_up(n: int | None = None) -> str:
-        return f"cleaned up without {n}"
-
-    @dw.job
-    def unlucky() -> None:
-        flaky()
-        lost = never()
-        cups(lost)
-        clean_up(lost)
-
-    result = unlucky.execute_in_process(raise_on_failure=False)
-
-    assert tried == [1, 2, 3]
-    assert result.steps["flaky"].tries == 3
-    assert result.failures.keys() == {"never"}
-    assert "ValueError: no luck" in result.failures["never"]
-    assert result.steps["cups"].reason == "never failed"
-    assert result.output("clean_up") == "cleaned up without None"
-    assert not result.success, "whatever ran because of a failure, it is one"
-    with pytest.raises(RunError, match="step never failed: ValueError: no luck"):
-        unlucky.execute_in_process()
-
-
-def test_a_test_says_what_time_it_is() -> None:
-    @dw.op
-    def day(partition: dw.Partition) -> str:
-        return partition.key
-
-    @dw.graph
-    def daily() -> None:
-        day()
-
-    job = daily.to_job(partitions=dw.DailyPartitions(start="2024-01-01"))
-
-    result = job.execute_in_process(partition="2024-01-02", now=FrozenClock("2024-01-03"))
-
-    assert result.output("day") == "2024-01-02"
-    with pytest.raises(RequestError, match="2024-01-03"):
-        job.execute_in_process(partition="2024-01-03", now=FrozenClock("2024-01-03"))
-
-
-class Post(dw.Resource):
-    def send(self, text: str) -> str:
-        return f"{text} to nowhere"
-
-
-class Greeting(dw.Config):
-    name: str
-    times: int = 1
-
-
-@dw.op
-def greet(config: Greeting) -> str:
-    return f"hello {config.name}" * config.times
-
-
-def test_config_is_validated_before_anything_starts() -> None:
-    ran: list[str] = []
-
-    @dw.op
-    def first() -> None:
-        ran.append("first")
-
-    @dw.job(config={"greet": {"times": 2}})
-    def polite() -> None:
-        first()
-        greet()
-
-    result = polite.execute_in_process(config={"greet": {"name": "you"}})
-
-    assert result.output("greet") == "hello youhello you"
-    ran.clear()
-    for config, problem in (
-        ({}, r"config field 'name' is missing; give it by --config greet.name="),
-        (
-            {"greet": {"name": "you", "time": 2}},
-            r"config=: op 'greet' of job 'polite' has no config field 'time'. Did you",
-        ),
-        (
-            {"greet": {"name": "you", "times": "x"}},
-            r"config=: config field greet.times: Input should be a valid integer",
-        ),
-        ({"great": {}}, r"has no op 'great' that takes config. Did you mean 'greet'"),
-    ):
-        with pytest.raises(RequestError, match=problem):
-            polite.execute_in_process(config=config)
-    assert not ran
-
-
-def test_hooks_are_told_how_steps_and_runs_end() -> None:
-    told: list[str] = []
-
-    @dw.success_hook
-    def done(step: dw.StepEnded) -> None:
-        told.append(f"{step.step} done")
-
-    @dw.failure_hook
-    def failed(step: dw.StepEnded) -> None:
-        told.append(f"{step.step} failed")
-        raise RuntimeError("hooks may fail")
-
-    @dw.skip_hook
-    def skipped(step: dw.StepEnded) -> None:
-        told.append(f"{step.step} skipped: {step.reason}")
-
-    @dw.failure_hook
-    def run_failed(run: dw.RunEnded, post: Post) -> None:
-        told.append(f"{run.job} failed at {', '.join(run.failures)}, {post.send('mail')}")
-
-    @dw.op(hooks=[failed])
-    def never() -> int:
-        raise ValueError("no luck")
-
-    @dw.job(hooks=[done, skipped, run_failed])
-    def told_of() -> None:
-        flour()
-        cups(never())
-
-    told_of.execute_in_process(resources={"post": Post()}, raise_on_failure=False)
-
-    assert sorted(told[:-1]) == ["cups skipped: never failed", "flour done", "never failed"]
-    assert told[-1] == "told_of failed at never, mail to nowhere"
-
-
-def test_a_retry_goes_on_from_the_failure_with_what_was_stored(tmp_path: Any) -> None:
-    ran: list[str] = []
-    broken = {"e1"}
-
-    @dw.op
-    def table() -> pl.LazyFrame:
-        ran.append("table")
-        return pl.LazyFrame({"n": [1, 2]})
-
-    @dw.op
-    def check(letter: str, table: pl.DataFrame, attempt: dw.Attempt) -> int:
-        ran.append(attempt.step)
-        if letter == "e" and broken:
-            raise ValueError("not yet")
-        return table.height
-
-    @dw.op
-    def total(counts: list[int]) -> int:
-        ran.append("total")
-        return sum(counts)
-
-    @dw.job
-    def counted() -> Any:
-        rows = table()
-        return total(letters(word()).map(lambda letter: check(letter, rows)).collect())
-
-    first = counted.execute_in_process(lake=tmp_path, raise_on_failure=False)
-    assert sorted(ran) == ["check[a2]", "check[e1]", "check[t0]", "table"]
-    assert first.steps["total"].ending is dw.Ending.SKIP
-
-    ran.clear()
-    broken.clear()
-    second = counted.execute_in_process(lake=tmp_path, retry_of=first.run_id)
-    assert ran == ["check[e1]", "total"]
-    assert second.output() == 6
-    assert second.steps["check[t0]"].is_kept
-    assert_frame_equal(second.output("table").collect(), pl.DataFrame({"n": [1, 2]}))
-
-    ran.clear()
-    third = counted.execute_in_process(lake=tmp_path, retry_of=second.run_id)
-    assert not ran
-    assert third.output() == 6
-
-
-class Carrier(pa.DataFrameModel):
-    carrier: str
-    flights: int
-
-
-days = dw.DailyPartitions(start="2024-01-01", end="2024-01-03")
-
-
-@dw.asset(partitions=days, partition_by="day")
-def carriers(partition: dw.Partition) -> pl.LazyFrame:
-    return pl.LazyFrame({"day": [partition.start], "carrier": ["UA"], "flights": [partition.start.day]})
-
-
-@dw.asset
-def every_carrier(carriers: pl.LazyFrame) -> dw.LazyFrame[Carrier]:
-    return carriers.select("carrier", "flights")
-
-
-def test_ops_read_tables_at_one_version_and_a_retry_reads_the_same_one(tmp_path: Any) -> None:
-    is_broken = True
-
-    @dw.op
-    def busiest(rows: Annotated[dw.DataFrame[Carrier], dw.In(asset="every_carrier")]) -> int:
-        if is_broken:
-            raise ValueError("not yet")
-        return rows["flights"].sum()
-
-    @dw.op
-    def of_day(rows: Annotated[pl.DataFrame, dw.In(asset="carriers")]) -> int:
-        return rows["flights"].sum()
-
-    @dw.graph
-    def announced() -> Any:
-        return {"all": busiest(), "day": of_day()}
-
-    assets = [carriers, every_carrier]
-    job = announced.to_job(partitions=days)
-    with pytest.raises(RequestError, match="There is no table every_carrier"):
-        job.execute_in_process(lake=tmp_path, assets=assets, partition="2024-01-02")
-    dw.materialize(assets, lake=tmp_path)
-    first = job.execute_in_process(lake=tmp_path, assets=assets, partition="2024-01-02", raise_on_failure=False)
-    pl.DataFrame({"carrier": ["DL"], "flights": [100]}).write_delta(str(tmp_path / "every_carrier"), mode="append")
-    is_broken = False
-
-    again = job.execute_in_process(lake=tmp_path, assets=assets, retry_of=first.run_id)
-    anew = job.execute_in_process(lake=tmp_path, assets=assets, partition="2024-01-02")
-
-    assert again.outputs == {"all": 3, "day": 2}
-    assert anew.outputs == {"all": 103, "day": 2}
-    with pytest.raises(RequestError, match="runs for one partition: give --partition"):
-        job.execute_in_process(lake=tmp_path, assets=assets)
-
-
 def test_what_cannot_fit_is_refused_at_load_with_its_line() -> None:
     @dw.op
     def text(carriers: Annotated[pl.LazyFrame, dw.In(asset="carrier")]) -> None: ...
@@ -424,6 +142,44 @@ def test_what_cannot_fit_is_refused_at_load_with_its_line() -> None:
         reading.execute_in_process(assets=[carriers])
 
 
+@pytest.mark.parametrize(
+    ("misuse", "problem"),
+    [
+        (lambda made, _: take(made == 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(made != 1), "the output of 'one' .* cannot be compared"),
+        (lambda made, _: take(f"{made}"), "the output of 'one' .* cannot be made a text"),
+        (
+            lambda made, _: take({"n": [made]}),
+            "'take', input 'value' is given <the output of 'one'> inside of a dict",
+        ),
+        (lambda made, _: take([[made]]), "is given <the output of 'one'> inside of a list"),
+        (lambda _, each: take({"n": each}), "is given <the output of 'several', for each key> inside of a dict"),
+        (lambda _, each: take("some" if each else "none"), "the output of 'several', for each key .* decided on"),
+        (lambda _, each: take(str(each)), "the output of 'several', for each key .* cannot be made a text"),
+    ],
+)
+def test_what_has_no_value_yet_is_taken_for_none(misuse: Callable[[Any, Any], Any], problem: str) -> None:
+    with pytest.raises(InvalidDefinition, match=problem):
+
+        @dw.graph
+        def careless() -> None:
+            misuse(one_more(), several())
+
+
+@dw.op(name="one")
+def one_more() -> int:
+    return 1
+
+
+@dw.op(out=dw.DynamicOut())
+def several() -> Iterator[dw.DynamicOutput[int]]:
+    yield dw.DynamicOutput(1, "a")
+
+
+@dw.op
+def take(value: Any) -> None: ...
+
+
 def test_what_an_op_returns_is_held_to_what_it_promises() -> None:
     @dw.op
     def wrong() -> int:
@@ -462,29 +218,19 @@ def test_several_outputs_need_no_return_annotation() -> None:
         assert [port.type for port in split.outputs.values()] == [Any, Any]
 
 
-def test_a_retry_is_given_the_dates_and_numbers_of_a_config_again(tmp_path: Any) -> None:
-    class Since(dw.Config):
-        day: dt.date
-        at: dt.time
-        limits: list[float]
-
-    seen: list[Since] = []
-
+def test_a_test_says_what_time_it_is() -> None:
     @dw.op
-    def dated(since: Since) -> None:
-        seen.append(since)
-        if len(seen) == 1:
-            raise ValueError("not yet")
+    def day(partition: dw.Partition) -> str:
+        return partition.key
 
-    @dw.job
+    @dw.graph
     def daily() -> None:
-        dated()
+        day()
 
-    given: dict[str, Any] = {"day": dt.date(2024, 1, 2), "at": dt.time(3, 4), "limits": [math.inf, math.nan, 0.5]}
-    failed = daily.execute_in_process(lake=tmp_path, config={"dated": given}, raise_on_failure=False)
-    again = daily.execute_in_process(lake=tmp_path, retry_of=failed.run_id)
+    job = daily.to_job(partitions=dw.DailyPartitions(start="2024-01-01"))
 
-    (entry, _) = read_runs(Store.at(str(tmp_path)))
-    assert (failed.success, again.success) == (False, True)
-    assert entry.config == {"dated": {"day": "2024-01-02", "at": "03:04:00", "limits": ["Infinity", "NaN", 0.5]}}
-    assert repr(seen[1]) == repr(seen[0]) == repr(Since(**given))
+    result = job.execute_in_process(partition="2024-01-02", now=FrozenClock("2024-01-03"))
+
+    assert result.output("day") == "2024-01-02"
+    with pytest.raises(RequestError, match="2024-01-03"):
+        job.execute_in_process(partition="2024-01-03", now=FrozenClock("2024-01-03"))

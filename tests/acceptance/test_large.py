@@ -8,7 +8,7 @@ import re
 import polars as pl
 from deltalake import DeltaTable
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import Here, Project
 
 HEAD = """
 import pandera.polars as pa
@@ -35,31 +35,31 @@ def large(partition: dw.Partition) -> LazyFrame[Row]:
 )
 
 
-def test_a_large_partition_is_several_files_each_with_its_own_statistics(project: Project) -> None:
-    project.write("deltaworks.toml", 'modules = ["tables"]\ndurable = false\n[executor]\ntarget_file_bytes = 1000000\n')
-    project.write("tables.py", LARGE)
+def test_a_large_partition_is_several_files_each_with_its_own_statistics(here: Here) -> None:
+    here.write("deltaworks.toml", 'modules = ["tables"]\ndurable = false\n[executor]\ntarget_file_bytes = 1000000\n')
+    here.write("tables.py", LARGE)
 
-    first = project.run("materialize", "large", "--partition", "2024-01-02", "--json")
-    second = project.run("materialize", "large", "--partition", "2024-01-02", "--json")
+    first = here.run("materialize", "large", "--partition", "2024-01-02", "--json")
+    second = here.run("materialize", "large", "--partition", "2024-01-02", "--json")
 
     assert (first.code, second.code) == (0, 0), first.err + second.err
-    table = DeltaTable(project.lake / "large")
-    commits = sorted((project.lake / "large" / "_delta_log").glob("*.json"))[-2:]
+    table = DeltaTable(here.lake / "large")
+    commits = sorted((here.lake / "large" / "_delta_log").glob("*.json"))[-2:]
     before, after = ([json.loads(line) for line in commit.read_text().splitlines()] for commit in commits)
     added = [line["add"] for line in after if "add" in line]
     assert len(added) > 1
     assert {line["remove"]["path"] for line in after if "remove" in line} == {
         line["add"]["path"] for line in before if "add" in line
     }
-    assert sorted(table.file_uris()) == sorted(str(project.lake / "large" / each["path"]) for each in added)
+    assert sorted(table.file_uris()) == sorted(str(here.lake / "large" / each["path"]) for each in added)
     for each in added:
-        rows = pl.read_parquet(project.lake / "large" / each["path"], hive_partitioning=False)
+        rows = pl.read_parquet(here.lake / "large" / each["path"], hive_partitioning=False)
         stats = json.loads(each["stats"])
         assert (stats["numRecords"], stats["nullCount"]) == (rows.height, {"n": 0, "x": 0})
         assert (stats["minValues"]["n"], stats["maxValues"]["n"]) == (rows["n"].min(), rows["n"].max())
-    df = pl.read_delta(str(project.lake / "large"))
+    df = pl.read_delta(str(here.lake / "large"))
     assert (df.height, df["n"].n_unique()) == (600_000, 600_000)
-    plan = project.run("plan", "--only", "all", "--partition", "2024-01-02", "--json").json
+    plan = here.run("plan", "--only", "all", "--partition", "2024-01-02", "--json").json
     assert plan["totals"]["rows"] == 600_000
     assert plan["totals"]["bytes"] == sum(each["size"] for each in added)
 
@@ -90,15 +90,15 @@ def test_ranges_that_need_more_memory_than_a_run_may_take_become_smaller(project
     assert re.search(r"made again in halves.*: hungry \S+\.\.\S+: its process .* more than memory_mb=450", done.err)
 
 
-def test_memory_that_a_run_cannot_work_with_is_refused(project: Project) -> None:
-    project.write("deltaworks.toml", 'modules = ["tables"]\n')
-    project.write("tables.py", HUNGRY)
+def test_memory_that_a_run_cannot_work_with_is_refused(here: Here) -> None:
+    here.write("deltaworks.toml", 'modules = ["tables"]\n')
+    here.write("tables.py", HUNGRY)
 
-    refused = project.run("backfill", "--memory-mb", "600", "--workers", "2")
+    refused = here.run("backfill", "--memory-mb", "600", "--workers", "2")
 
     assert refused.code == 2
     assert refused.sentence == (
         "memory_mb=600 is too little for a run with 2 workers: expected at least 850 (250 for the run and 300 for each "
         "worker). Raise it, or lower --workers."
     )
-    assert not project.lake.exists()
+    assert not here.lake.exists()

@@ -119,7 +119,7 @@ def test_who_reads_the_latest_version_all_the_time_never_fails(made: Project) ->
         while not freed:
             assert time.monotonic() < deadline
             append(made.lake / "numbers", 3)
-            told = made.run("maintain", "--retention-days", "0.00003", "--json")
+            told = made.run("maintain", "--retention-days", "0.00001", "--json")
             assert told.code == 0, told.err
             assert told.json["totals"]["compacted"] == 2
             freed += told.json["totals"]["vacuumed"]
@@ -237,29 +237,29 @@ def test_history_shows_maintenance_when_it_is_asked_for_all(made: Project) -> No
     assert "8 files, now 2" in made.run("history", "numbers", "--all").out
 
 
-def test_a_definition_tells_other_readers_what_it_is_about(project: Project) -> None:
-    project.write("deltaworks.toml", 'modules = ["counts_"]\n')
-    project.write("counts_.py", DOCUMENTED)
-    assert project.run("materialize", "counts").code == 0
-    table = DeltaTable(str(project.lake / "counts"))
+def test_a_definition_tells_other_readers_what_it_is_about(here: Here) -> None:
+    here.write("deltaworks.toml", 'modules = ["counts_"]\n')
+    here.write("counts_.py", DOCUMENTED)
+    assert here.run("materialize", "counts").code == 0
+    table = DeltaTable(str(here.lake / "counts"))
     assert table.metadata().description == "What was counted."
     comments = {field.name: field.metadata.get("comment") for field in table.schema().fields}
     assert comments == {"n": "How many.", "x": "A share", "y": None}
-    assert project.run("maintain").out.strip() == "Nothing to do."
+    assert here.run("maintain").out.strip() == "Nothing to do."
 
-    project.edit("counts_.py", "How many.", "How many there are.")
-    project.edit("counts_.py", "What was counted.", "What is counted.")
-    project.edit("counts_.py", '"tier": "gold"', '"tier": "silver"')
-    assert project.status()["counts"]["partitions"]["fresh"] == 1
-    assert "description" in project.run("maintain").out
-    assert project.status()["counts"]["partitions"]["fresh"] == 1
+    here.edit("counts_.py", "How many.", "How many there are.")
+    here.edit("counts_.py", "What was counted.", "What is counted.")
+    here.edit("counts_.py", '"tier": "gold"', '"tier": "silver"')
+    assert here.status()["counts"]["partitions"]["fresh"] == 1
+    assert "description" in here.run("maintain").out
+    assert here.status()["counts"]["partitions"]["fresh"] == 1
 
-    table = DeltaTable(str(project.lake / "counts"))
+    table = DeltaTable(str(here.lake / "counts"))
     assert table.metadata().description == "What is counted."
     assert table.schema().fields[0].metadata == {"comment": "How many there are."}
     found = {name: value for name, value in table.metadata().configuration.items() if "deltaworks" in name}
     assert found == {"deltaworks.owners": "team:ops", "deltaworks.group": "raw", "deltaworks.tag.tier": "silver"}
-    assert project.run("materialize", "counts").code == 0
+    assert here.run("materialize", "counts").code == 0
 
 
 def test_doctor_finds_what_maintain_repairs(made: Project) -> None:

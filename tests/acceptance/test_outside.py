@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tests.acceptance.conftest import Project, copy_example
+from tests.acceptance.conftest import Here, Project, copy_example
 
 pytestmark = pytest.mark.xdist_group("flights-month")
 
@@ -25,7 +25,7 @@ TABLES = ("flights", "daily_carrier", "trailing_week")
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The example, cut to January and made; tests work on copies of it."""
-    project = copy_example(tmp_path_factory.mktemp("month") / "flights")
+    project = Here(copy_example(tmp_path_factory.mktemp("month") / "flights").folder)
     project.edit("flights.py", 'end="2014-01-01"', 'end="2013-02-01"')
     made = project.run("backfill", "--json")
     assert made.json["totals"]["materialized"] == 3 * 31 + 2
@@ -35,7 +35,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture
 def january(month: Project, tmp_path: Path) -> Project:
     """A copy of the month of one's own."""
-    return Project(shutil.copytree(month.folder, tmp_path / "january"))
+    return Here(shutil.copytree(month.folder, tmp_path / "january"))
 
 
 def overwrite_day(project: Project) -> None:

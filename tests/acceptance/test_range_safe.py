@@ -88,7 +88,7 @@ def test_people_see_the_first_rows_that_differ(here: Here) -> None:
 
     assert said.out.startswith("by_day: the same in one range as one by one (4 partitions compared, 2024-01-01 to")
     assert "share is not the same in one range as one by one (4 partitions compared" in said.out
-    assert "8 rows only in one by one:" in said.out
+    assert "8 rows only in calls one by one:" in said.out
 
 
 def test_what_cannot_be_tried_is_said(here: Here) -> None:

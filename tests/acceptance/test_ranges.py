@@ -214,3 +214,12 @@ def test_calls_sized_by_bytes_stay_below_their_target(here: Here) -> None:
     _, calls = run(here, "--only", "all")
 
     assert calls == ["01..04", "05..08", "09..12", "13..16"]
+
+
+def test_calls_in_a_pool_are_sized_when_there_is_room_for_them(here: Here) -> None:
+    write(here, arguments='pool="sea", backfill=dw.BackfillPolicy.auto(target_bytes=1_000_000)')
+
+    _, calls = run(here)
+
+    assert calls[0] == "01..01"
+    assert len(calls) < 6

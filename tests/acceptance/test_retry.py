@@ -15,7 +15,7 @@ from deltalake import write_deltalake
 from deltaworks.io.stop_request import StopKind, StopRequest, ask_to_stop
 from deltaworks.io.store import Store
 from tests.acceptance.conftest import Here, Project
-from tests.acceptance.running import PATIENCE_S, of_module, started, wait_until
+from tests.acceptance.running import PATIENCE_S, of_module, reached, runs, started, wait_until
 
 TABLES = """
 @dw.asset(partitions=days, partition_by="day")
@@ -92,8 +92,31 @@ def test_only_what_failed_and_what_it_blocked_is_made_from_what_was_read_then(pr
     assert (run["attempt"], run["status"]) == (3, "success")
     assert [(each["number"], each["status"]) for each in run["earlier"]] == [(1, "failure"), (2, "failure")]
     assert run["failures"] == []
+    shown = project.run("runs", "show", first["run_id"]).out
+    assert "2 partitions in 2 commits, 20 with earlier attempts" in shown
     stale = project.status()["middle"]["partitions"]["stale"]
     assert stale == 10, "base has changed since"
+
+
+def test_a_retry_that_had_to_wait_still_reads_what_was_read_then(project: Project) -> None:
+    prepared(project, "2024-01-03")
+    failed = project.run("backfill", "middle", "--json").json["run_id"]
+    change_base(project)
+    project.write("broken", "")
+    project.edit(
+        "tables.py", "    return base\n", "    if (HERE / 'holds').exists():\n        hold('go')\n    return base\n"
+    )
+    project.write("holds", "")
+    with started(project, "materialize", "middle", "--partition", "2024-01-03") as other:
+        reached(project, "go")
+        with started(project, "runs", "retry", failed, "--json") as again:
+            wait_until(lambda: any(run["waits_for"] for run in runs(project)), "the retry's wait")
+            (project.folder / "holds").unlink()
+            other.kill()
+            said, _ = again.communicate(timeout=PATIENCE_S)
+
+    assert json.loads(said)["totals"]["materialized"] == 1
+    assert numbers(project, "middle") == dict.fromkeys(ALL, 1)
 
 
 def test_latest_reads_what_is_there_now(project: Project) -> None:

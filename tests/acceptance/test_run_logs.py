@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import signal
 
-from tests.acceptance.conftest import Project
+import pytest
+
+from tests.acceptance.conftest import Here, Project, Result
 from tests.acceptance.running import PATIENCE_S, of_module, reached, release, started
 
 TALKING = """
@@ -28,6 +30,17 @@ def starter() -> pl.LazyFrame:
 """
 
 
+@pytest.fixture
+def project(here: Here) -> Project:
+    """Asked in this process; what talks runs in one of its own."""
+    return here
+
+
+def talk(project: Project, *arguments: str, **environ: str) -> Result:
+    """Run a command in a process of its own, whose streams are its own."""
+    return Project(project.folder).run(*arguments, **environ)
+
+
 def lines_of(project: Project, run: str = "latest") -> list[dict[str, str]]:
     result = project.run("runs", "logs", run, "--json")
     assert result.code == 0, result.err
@@ -37,7 +50,7 @@ def lines_of(project: Project, run: str = "latest") -> list[dict[str, str]]:
 
 def test_lines_are_kept_by_step_in_their_order_and_events_stand_between(project: Project) -> None:
     of_module(project, TALKING)
-    assert project.run("backfill", "loud").code == 0
+    assert talk(project, "backfill", "loud").code == 0
 
     lines = lines_of(project)
 
@@ -62,7 +75,7 @@ def test_lines_are_kept_by_step_in_their_order_and_events_stand_between(project:
 
 
 def test_an_answer_in_json_is_one_document_whatever_is_printed(project: Project) -> None:
-    result = of_module(project, TALKING).run("backfill", "--json")
+    result = talk(of_module(project, TALKING), "backfill", "--json")
 
     assert result.json["status"] == "success"
     assert "a program" in result.err
@@ -83,7 +96,7 @@ def endless() -> pl.LazyFrame:
     return pl.LazyFrame({"n": [1]})
 """,
     )
-    assert project.run("backfill", "--json").code == 0
+    assert talk(project, "backfill", "--json").code == 0
 
     lines = [line for line in lines_of(project) if line.get("step") == "endless" and "text" in line]
 
@@ -112,7 +125,7 @@ def leaky(service: Service) -> pl.LazyFrame:
 defs = dw.Definitions(assets=[leaky], resources={"service": Service(token=dw.EnvVar("SERVICE_TOKEN"))})
 """,
     )
-    result = project.run("backfill", "--json", SERVICE_TOKEN="canary-value")
+    result = talk(project, "backfill", "--json", SERVICE_TOKEN="canary-value")
 
     assert result.json["totals"]["failed"] == 1
     assert "refused: $SERVICE_TOKEN" in result.json["failures"][0]["error"]
@@ -175,7 +188,7 @@ def slow() -> pl.LazyFrame:
 
 def test_what_is_not_there_is_said(project: Project) -> None:
     of_module(project, TALKING)
-    run_id = project.run("backfill", "starter", "--json").json["run_id"]
+    run_id = talk(project, "backfill", "starter", "--json").json["run_id"]
     for file in (project.lake / "_deltaworks" / "logs" / run_id).iterdir():
         file.unlink()
 

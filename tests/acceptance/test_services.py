@@ -114,12 +114,15 @@ def test_what_may_be_repeated_is_tried_again_and_nothing_else() -> None:
         HttpClient(base_url="file:///etc/passwd")
 
 
-def test_a_token_follows_a_redirect_to_no_other_host() -> None:
+def test_a_token_and_headers_of_the_service_follow_a_redirect_to_no_other_host() -> None:
     with service(OK) as other, service((302, {"Location": other.url}, b"")) as first:
-        HttpClient(base_url=first.url, token=SecretStr("t0ken")).get()
+        client = HttpClient(base_url=first.url, token=SecretStr("t0ken"), headers={"X-Api-Key": "k3y"})
+        client.request("GET", headers={"Accept": "text/csv"}, idempotency_key="once")
 
-    assert "Authorization" in first.seen[0][2]
-    assert "Authorization" not in other.seen[0][2]
+    own = {"Authorization", "X-Api-Key", "Idempotency-Key"}
+    assert own <= {name.title() for name in first.seen[0][2]}
+    assert not own & {name.title() for name in other.seen[0][2]}
+    assert other.seen[0][2]["Accept"] == "text/csv"
 
 
 @contextmanager

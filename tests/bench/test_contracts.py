@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.soak
 def test_every_way_prints_its_row():
     command = [sys.executable, ROOT / "bench/contracts.py", "tiny"]
 

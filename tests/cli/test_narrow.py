@@ -22,13 +22,24 @@ HEADINGS = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", 
 WIDTHS = [25, 7, 10, 5, 5, 7, 8, 6]
 
 
-def drawn(shell: Any, columns: int, *arguments: str) -> list[str]:
-    """Run a command on a terminal of so many columns; return the lines of its answer without colours."""
+COMMANDS = """
+import sys
+from deltaworks.cli.app import app
+
+file, *commands = sys.argv[1:]
+for command in commands:
+    app([*command.split(), "-f", file], standalone_mode=False)
+    print("\\f", end="")
+"""
+
+
+def drawn(shell: Any, columns: int, *commands: str) -> list[list[str]]:
+    """Run commands in a process on a terminal of so many columns; return the lines of each answer without colours."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    command = [sys.executable, "-m", "deltaworks", *arguments, "-f", str(shell.folder / "tables.py")]
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environ | {"NO_COLOR": "1"}) as run:
+    program = [sys.executable, "-c", COMMANDS, str(shell.folder / "tables.py"), *commands]
+    with subprocess.Popen(program, stdout=theirs, stderr=subprocess.DEVNULL, env=environ | {"NO_COLOR": "1"}) as run:
         os.close(theirs)
         told = b""
         while True:
@@ -44,7 +55,9 @@ def drawn(shell: Any, columns: int, *arguments: str) -> list[str]:
     text = told.decode()
     for code in ("\x1b[1m", "\x1b[2m", "\x1b[0m"):
         text = text.replace(code, "")
-    return [line.rstrip() for line in text.splitlines()]
+    *answers, last = text.split("\f")
+    assert (len(answers), last) == (len(commands), "")
+    return [[line.rstrip() for line in answer.splitlines()] for answer in answers]
 
 
 @pytest.fixture
@@ -62,7 +75,7 @@ def test_sentences_are_wrapped_between_their_words(made: Any, columns: int) -> N
     tables = made.folder / "tables.py"
     tables.write_text(tables.read_text().replace('end="2024-01-04"', 'end="2024-03-04"'))
 
-    lines = drawn(made, columns, "plan", "twice_the_numbers_of_all_days")
+    (lines,) = drawn(made, columns, "plan twice_the_numbers_of_all_days")
     plain = made.run("plan", "twice_the_numbers_of_all_days").out
 
     (sentence,) = (line for line in plain.splitlines() if line.startswith("left out: "))
@@ -87,10 +100,9 @@ def test_names_keys_and_runs_are_whole_in_every_window(made: Any, columns: int) 
     run = made.run("runs", "list", "--json").json[0]["run_id"]
     name = "twice_the_numbers_of_all_days"
 
-    status = drawn(made, columns, "status", "--partitions")
-    history = drawn(made, columns, "history", name)
-    runs = drawn(made, columns, "runs", "list")
-    plan = drawn(made, columns, "plan", "--only", "all")
+    status, history, runs, plan = drawn(
+        made, columns, "status --partitions", f"history {name}", "runs list", "plan --only all"
+    )
 
     for lines in (status, history, runs, plan):
         assert all(len(line) <= columns for line in lines), lines
@@ -103,7 +115,7 @@ def test_names_keys_and_runs_are_whole_in_every_window(made: Any, columns: int) 
 
 
 def test_counts_stand_under_names_that_leave_them_no_room(made: Any) -> None:
-    lines = drawn(made, 60, "status")
+    (lines,) = drawn(made, 60, "status")
 
     assert lines[:3] == [
         "asset                          version  partitions  fresh",

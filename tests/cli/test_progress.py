@@ -84,7 +84,8 @@ def test_bars_show_rate_rest_what_is_lost_and_what_is_made_now(capsys: pytest.Ca
         tell(events.PartitionFailed(A, "2024-01-02", "no"))
         tell(events.RunProgressed((AssetOutcome("a", 90, 50, rate=0.5, left_s=80.0, current="a 2024-01-03"),)))
 
-    (bar,) = printed(capsys)
+    run, bar = printed(capsys)
+    assert run == "run r: 90 partitions of 1 asset"
     assert "50/90" in bar
     assert bar.endswith("30.0/min 1m 20s left 1 not made 2024-01-03")
 
@@ -97,7 +98,46 @@ def test_of_many_assets_those_have_a_bar_that_are_made_now(capsys: pytest.Captur
         tell(events.RunProgressed((AssetOutcome("t0", 2, 2), AssetOutcome("t7", 2, current="t7 x"))))
 
     names = [line.split()[0] for line in printed(capsys)]
-    assert names == ["all", "t7"]
+    assert names == ["run", "all", "t7"]
+
+
+def test_what_comes_again_and_again_is_told_twenty_times(capsys: pytest.CaptureFixture[str]) -> None:
+    with bars() as (tell, _):
+        for say in (Lines(), tell):
+            for day in range(30):
+                say(events.PartitionWarned(A, f"day {day}", ("n is odd",)))
+                say(events.PartitionRetried(A, f"day {day}", f"a day {day}: no", 1.0))
+
+    lines = [line for line in printed(capsys) if line]
+    told = [line for line in lines if line.startswith(("warning: a day", "again in 1.0 s: a day"))]
+    assert [line for line in lines if line not in told] == 2 * [
+        "more warnings stand in the run's log: `deltaworks runs logs`",
+        "more retries stand in the run's log: `deltaworks runs logs`",
+    ]
+    assert len(told) == 2 * 40
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            events.Stopping("paused by ann"),
+            "stopping, paused by ann: what has begun is finished; Ctrl-C now ends at once",
+        ),
+        (
+            events.Stopping("canceled by ann", is_urgent=True),
+            "stopping, canceled by ann: what has begun has 2 s to end",
+        ),
+    ],
+)
+def test_who_stops_a_run_is_told_and_what_becomes_of_what_has_begun(
+    event: events.Stopping, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Lines()(event)
+    with bars() as (tell, _):
+        tell(event)
+
+    assert printed(capsys)[:2] == [line, line]
 
 
 def test_a_pace_counts_from_the_first_call_to_the_last_one_that_gave_something() -> None:

@@ -11,7 +11,7 @@ from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
 from deltaworks.io.marks import read_mark
 from deltaworks.io.process import Process
 from deltaworks.io.switches import read_switches
-from deltaworks.io.ticks import AskedRun, TickEntry, TickKind, TickOutcome, decide_tick
+from deltaworks.io.ticks import AskedRun, TickEntry, TickKind, TickOutcome, decide_tick, open_ticks, read_tick
 
 SCHEDULES = """
 daily = dw.define_asset_job("daily", "numbers+", partitions=days)
@@ -86,6 +86,41 @@ def test_ticks_are_shown_with_what_came_of_them(shop: Any) -> None:
     assert "failed 1 boom" in shown[1]
     assert "started 1 1 run: daily 2024-01-02" in shown[2]
     assert [(each["tick"], each["outcome"]) for each in found] == [("2024-01-06T0500Z", "failed")]
+
+
+def test_runs_of_a_tick_that_were_given_up_are_asked_for_again(shop: Any) -> None:
+    at, tick_id = "2024-01-05T05:00:00+00:00", "2024-01-05T0500Z"
+    requests = (AskedRun("r1", "daily"), AskedRun("r2", "daily", error="no such partition"))
+    made = TickEntry("morning", TickKind.SCHEDULE, tick_id, at, at, TickOutcome.STARTED, requests=requests)
+    decide_tick(shop.store, made)
+
+    told = shop.run("schedule", "ticks", "morning", "--retry", tick_id, "--json").json
+    again = shop.run("schedule", "ticks", "morning", "--retry", tick_id)
+    never = shop.run("schedule", "ticks", "morning", "--retry", "2024-01-06T0500Z")
+
+    assert [each["run_id"] for each in told["retried"]] == ["r2"]
+    (claim,) = open_ticks(shop.store)
+    assert (claim.tick_id, claim.daemon_id) == (tick_id, "")
+    entry = read_tick(shop.store, "morning", tick_id)
+    assert entry is not None
+    assert [each.error for each in entry.requests] == [None, None]
+    assert again.sentence == f"schedule 'morning': tick {tick_id} has no run that was given up."
+    assert never.sentence == (
+        "schedule 'morning' has no tick '2024-01-06T0500Z' that was answered; `deltaworks schedule ticks morning` "
+        "shows them."
+    )
+
+
+def test_a_daemon_that_is_silent_here_is_no_health_though_one_elsewhere_runs(shop: Any) -> None:
+    at = dt.datetime.now(dt.UTC).isoformat()
+    facts = {"failing": "on_orders, on_files"}
+    write_heartbeat(shop.store, Heartbeat("theirs", "elsewhere", 1, at, at, facts=facts))
+
+    anywhere, here = shop.run("daemon", "--status"), shop.run("daemon", "--status", "--here")
+
+    assert (anywhere.code, here.code) == (0, 1)
+    assert "theirs: tried again, since they failed: on_orders, on_files" in anywhere.out
+    assert "theirs" not in here.out
 
 
 def test_the_status_of_daemons_is_told_by_their_heartbeats(shop: Any) -> None:

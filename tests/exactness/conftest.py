@@ -37,7 +37,7 @@ def readers_python() -> Path:
     return python
 
 
-LONGEST = ("test_state_machine.py", "test_kills.py", "test_state.py", "test_flights_year.py")
+LONGEST = ("test_state_machine.py", "test_kills.py", "test_kill_campaign.py", "test_cancels.py", "test_races.py")
 """Files whose tests take longest: begun last, one worker would be at them alone while the others are done."""
 
 

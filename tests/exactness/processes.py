@@ -59,7 +59,7 @@ def linger() -> None:
         (here / str(os.getpid())).touch()
         deadline = time.monotonic() + 60
         while len(list(here.iterdir())) < crowd and time.monotonic() < deadline:
-            time.sleep(0.002)
+            time.sleep(0.005)
 
 
 @dw.asset(partitions=days, partition_by="day")
@@ -164,4 +164,4 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, f"{what} took longer than {PATIENCE_S} s"
-        time.sleep(0.002)
+        time.sleep(0.005)

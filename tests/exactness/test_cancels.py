@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.exactness.processes import ASSETS, PATIENCE_S, rows, write_project
 from tests.exactness.test_kills import Witness
 
-DAYS = 40
-CANCELS = 5
+DAYS = 25
+CANCELS = 3
 
 
 def test_canceled_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path) -> None:

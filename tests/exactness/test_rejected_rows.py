@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pandera.polars as pa
@@ -88,7 +89,10 @@ def all_there(source: pl.DataFrame, lake: Path) -> dict[dt.date, tuple[list[obje
     return found
 
 
-@pytest.mark.parametrize("seed", range(12))
+SEEDS = [*range(5), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(5, 50))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_calls_and_commits_of_any_size_leave_out_the_same_rows(seed: int, tmp_path: Path) -> None:
     source = rows_of(seed)
     for day in DAYS:
@@ -102,13 +106,12 @@ def test_calls_and_commits_of_any_size_leave_out_the_same_rows(seed: int, tmp_pa
     assert alone == together == ranges
 
 
-@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
-@pytest.mark.parametrize("method", METHODS)
-def test_whatever_dies_no_row_is_lost_and_none_is_twice(method: str, moment: Moment, tmp_path: Path) -> None:
+def lose_nothing(folder: Path, method: str, moment: Moment, next_call: Callable[[int], int]) -> None:
+    """Let a run die at one call after the other, and make the rest each time."""
     source = rows_of(seed=3)
     number = 1
     while True:
-        lake = tmp_path / f"{number}"
+        lake = folder / f"{number}"
         trigger = Trigger(method, number, moment)
         with contextlib.suppress(Crash, StorageError):
             make(FailingStore(lake, False, trigger), source)
@@ -117,4 +120,17 @@ def test_whatever_dies_no_row_is_lost_and_none_is_twice(method: str, moment: Mom
         assert len(all_there(source, lake)) == len(DAYS)
         if not trigger.is_dead:
             return
-        number += 1 + number // 2
+        number = next_call(number)
+
+
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+@pytest.mark.parametrize("method", METHODS)
+def test_whatever_dies_no_row_is_lost_and_none_is_twice(method: str, moment: Moment, tmp_path: Path) -> None:
+    lose_nothing(tmp_path, method, moment, lambda number: 2 * number + 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+@pytest.mark.parametrize("method", METHODS)
+def test_at_whichever_call_it_dies_no_row_is_lost(method: str, moment: Moment, tmp_path: Path) -> None:
+    lose_nothing(tmp_path, method, moment, lambda number: number + 1)

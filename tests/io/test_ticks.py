@@ -25,6 +25,7 @@ from deltaworks.io.ticks import (
     decide_tick,
     instant_id,
     instant_of,
+    leave_tick,
     note_tick,
     number_id,
     open_ticks,
@@ -37,8 +38,8 @@ SIX = dt.datetime(2026, 1, 2, 6, 0, tzinfo=dt.UTC)
 TICK = instant_id(SIX)
 
 
-def claim(attempt: int = 1, daemon: str = "d1", tick_id: str = TICK) -> TickClaim:
-    return TickClaim("morning", tick_id, TickKind.SCHEDULE, attempt, daemon, Process.current())
+def claim(number: int = 1, daemon: str = "d1", tick_id: str = TICK) -> TickClaim:
+    return TickClaim("morning", tick_id, TickKind.SCHEDULE, number, daemon, Process.current())
 
 
 def entry(**changes) -> TickEntry:
@@ -85,12 +86,29 @@ def test_an_attempt_has_one_owner_and_the_last_one_counts(lake):
     assert not lake.store.exists(f"_deltaworks/claims/ticks/morning/{TICK}")
 
 
+def test_the_ten_thousandth_claim_is_the_last_one(lake):
+    for number in (9_999, 10_000):
+        claim_tick(lake.store, claim(number))
+
+    assert [each.number for each in open_ticks(lake.store)] == [10_000]
+
+
+def test_a_tick_that_is_left_is_nobodys_until_somebody_claims_it(lake):
+    claim_tick(lake.store, replace(claim(), failed=2))
+
+    leave_tick(lake.store, "morning", TICK)
+
+    assert open_ticks(lake.store) == [replace(claim(2, ""), process=None, failed=2)]
+    assert claim_tick(lake.store, claim(3, "d2"))
+    assert not claim_tick(lake.store, claim(3))
+
+
 def test_a_claim_that_cannot_be_read_is_nobodys(lake):
     lake.store.put(f"_deltaworks/claims/ticks/eager/{number_id(7)}/0001.json", b"{")
 
     (found,) = open_ticks(lake.store)
 
-    assert (found.kind, found.attempt, found.daemon_id, found.process) == ("sensor", 1, "somebody unknown", None)
+    assert (found.kind, found.number, found.daemon_id, found.process) == ("sensor", 1, "somebody unknown", None)
 
 
 def test_a_failed_attempt_is_no_decision(lake):

@@ -35,7 +35,22 @@ def everything_required_by(name: str, extras: frozenset[str] = frozenset()) -> s
     return found
 
 
-@pytest.mark.parametrize("dependency", ["deltalake", "obstore", "pandera", "polars", "pydantic", "rich", "typer"])
+@pytest.mark.parametrize(
+    "dependency",
+    [
+        "deltalake",
+        "fastapi",
+        "jinja2",
+        "obstore",
+        "pandera",
+        "polars",
+        "pydantic",
+        "rich",
+        "starlette",
+        "typer",
+        "uvicorn",
+    ],
+)
 def test_the_facade_alone_loads_no_dependency(dependency):
     assert dependency not in modules_loaded_by(FACADE)
 

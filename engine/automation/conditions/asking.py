@@ -15,6 +15,7 @@ from deltaworks.engine.automation.evaluation import Evaluation
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.source_code import forget_sources
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.io.store import Store
 
@@ -28,6 +29,8 @@ class AskedConditions:
         self._has_dynamic = any(dynamic_dimensions(asset.partitions) for asset in definitions.assets)
         self._keys: DynamicKeys = {}
         self._graph: AssetGraph | None = None
+        self._has_code: AssetGraph | None = None
+        """That whose code versions are known."""
         self._rounds: Rounds | None = None
         self._lock = Lock()
         """A tick that was given up may still be looked at when the next one comes."""
@@ -80,7 +83,11 @@ class AskedConditions:
         if self._rounds is None:
             self._rounds = Rounds(graph, self._store)
         waiting, off = pending(graph, self._store, now), stopped(self._store, graph)
-        return self._rounds, self._rounds.tick(now, cursor, waiting, graph, off)
+        tick = self._rounds.tick(now, cursor, waiting, graph, off)
+        if self._has_code is not graph:
+            forget_sources()
+            self._has_code = graph
+        return self._rounds, tick
 
     def _follow(self, now: dt.datetime) -> AssetGraph:
         """Return the assets with their partitions as they are now; the same object where nothing has changed."""

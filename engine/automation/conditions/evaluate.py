@@ -227,11 +227,13 @@ class _Work:
 
 
 def groups(graph: AssetGraph, requests: Mapping[AssetKey, PartitionSet]) -> list[dict[AssetKey, PartitionSet]]:
-    """Part requests into runs: what is made from each other is of one run, in which upstreams come first."""
+    """Part requests into runs: what is made from each other, or by one call, is of one run; upstreams come first."""
     found: dict[AssetKey, list[AssetKey]] = {}
     for key in requests:
-        above = [edge.upstream for edge in graph.nodes[key].upstream if edge.upstream in found]
-        joined = {id(found[each]): found[each] for each in above}
+        node = graph.nodes[key]
+        beside = () if node.asset.shared is None else node.asset.shared.keys.values()
+        near = [each for each in (*(edge.upstream for edge in node.upstream), *beside) if each in found]
+        joined = {id(found[each]): found[each] for each in near}
         together: list[AssetKey] = max(joined.values(), key=len) if joined else []
         for other in joined.values():
             if other is not together:

@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterator
 
 from deltaworks.engine.automation.conditions.spelling import unspell
-from deltaworks.engine.automation.launches import find_run_entry
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.io.condition_notes import NAME
+from deltaworks.io.run_lookup import look_up_run_of
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import AskedRun, TickEntry, open_ids, read_tick
 
@@ -24,13 +24,13 @@ def pending(graph: AssetGraph, store: Store, now: dt.datetime) -> dict[AssetKey,
         StorageError: the lake cannot be read.
     """
     found: dict[AssetKey, PartitionSet] = {}
-    for _, asked in unfinished(store, now):
+    for asked in unfinished(store, now):
         for key, chosen in asked_partitions(graph, asked).items():
             found[key] = found.get(key, chosen) | chosen
     return found
 
 
-def unfinished(store: Store, now: dt.datetime) -> Iterator[tuple[TickEntry, AskedRun]]:
+def unfinished(store: Store, now: dt.datetime) -> Iterator[AskedRun]:
     """Yield the runs of open ticks that can still be begun or have not ended.
 
     Raises:
@@ -38,10 +38,12 @@ def unfinished(store: Store, now: dt.datetime) -> Iterator[tuple[TickEntry, Aske
     """
     for tick_id in open_ids(store, NAME):
         entry = read_tick(store, NAME, tick_id)
-        for asked in () if entry is None else entry.requests:
-            begun = find_run_entry(store, asked.run_id, started_on(entry), now.date()) if entry is not None else None
-            if entry is not None and asked.error is None and (begun is None or not begun.status.is_over):
-                yield entry, asked
+        if entry is None:
+            continue  # it is being asked
+        for asked in entry.requests:
+            begun = look_up_run_of(store, asked.run_id, started_on(entry), now.date())
+            if asked.error is None and (begun is None or not begun.status.is_over):
+                yield asked
 
 
 def started_on(entry: TickEntry) -> dt.date:

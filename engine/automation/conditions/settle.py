@@ -146,7 +146,7 @@ class Settling:
         room = max(0, most - len(being_made))
         if len(self.left) <= room:
             return
-        ordinals = self.left.mask.arg_true()
+        ordinals = self.left.ordinals
         chosen = PartitionSet.of(ordinals.head(room) if oldest_first else ordinals.tail(room), self.left.size)
         waits = self.left - chosen
         reason = f"{len(waits):,} wait for their turn, since at most {most:,} are made at a time (max_per_tick)"

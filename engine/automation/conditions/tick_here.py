@@ -21,6 +21,7 @@ from deltaworks.errors import RequestError
 from deltaworks.io.condition_notes import NAME
 from deltaworks.io.marks import Mark, advance_mark, next_id, read_mark
 from deltaworks.io.process import Process
+from deltaworks.io.run_lookup import look_up_run_of
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import (
     AskedRun,
@@ -85,8 +86,14 @@ def carry_out_here(store: Store, entry: TickEntry, carry: Callable[[AskedRun], N
     since = started_on(entry)
     try:
         for asked in entry.requests:
-            if begin_launch(store, Launch(NAME, entry.tick_id, asked.run_id, 1), since, now.date()):
+            held = begin_launch(store, Launch(NAME, entry.tick_id, asked.run_id, 1), since, now.date())
+            if held is None:
+                continue
+            held.start()
+            try:
                 carry(asked)
+            finally:
+                held.end(None)
     finally:
         if entry.requests:
             note_tick(store, replace(entry, outcome=TickOutcome.STARTED))
@@ -100,7 +107,8 @@ def put_away(store: Store, command: str, now: dt.datetime) -> None:
         StorageError: the lake cannot be read or written.
     """
     for claim in open_ticks(store):
-        if claim.name != NAME or claim.process is None or not claim.process.is_gone():
+        is_left = not claim.daemon_id or (claim.process is not None and claim.process.is_gone())
+        if claim.name != NAME or not is_left:
             continue
         entry = read_tick(store, NAME, claim.tick_id)
         if entry is not None:
@@ -123,11 +131,11 @@ def _is_ended(store: Store, entry: TickEntry, asked: AskedRun, command: str, now
     """Return whether nothing more comes of a run; one that no process has begun is ended by that."""
     launch, since = Launch(NAME, entry.tick_id, asked.run_id, 1), started_on(entry)
     look = RunSigns(store).look(launch, since, now, time.monotonic())
-    if look.state is RunState.OVER or (look.state is RunState.LOST and look.entry is not None):
-        return True
-    if look.state is RunState.BEGUN:
-        return False
-    if not begin_launch(store, replace(launch, number=look.launches + 1), since, now.date()):
+    if look.state in (RunState.OVER, RunState.BEGUN):
+        return look.state is RunState.OVER
+    if look_up_run_of(store, asked.run_id, since, now.date()) is not None:
+        return True  # it was lost, and the ledger tells that
+    if begin_launch(store, replace(launch, number=look.launches + 1), since, now.date()) is None:
         return False
     tick = f"{NAME}/{entry.tick_id}"
     unbegun = replace(begin_entry(command, now), run_id=asked.run_id, tick=tick)

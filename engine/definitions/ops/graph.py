@@ -10,7 +10,6 @@ from typing import Any, overload
 from deltaworks.engine.definitions.calling import calling_place, calling_scope
 from deltaworks.engine.definitions.ops.composing import (
     Composer,
-    Handle,
     Invocation,
     Use,
     composing,
@@ -18,6 +17,7 @@ from deltaworks.engine.definitions.ops.composing import (
     outputs_of,
 )
 from deltaworks.engine.definitions.ops.config import Config
+from deltaworks.engine.definitions.ops.handles import Handle
 from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.ops.job import Job, define_job
 from deltaworks.engine.definitions.ops.ports import InPort

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -60,8 +61,14 @@ class PartitionSet:
     def ranges(self) -> list[tuple[int, int]]:
         """Return the runs of consecutive ordinals, ascending, both ends included."""
         before, after = pl.concat([_NO, self.mask.head(-1)]), pl.concat([self.mask.tail(-1), _NO])
-        starts, ends = (self.mask & ~before).arg_true(), (self.mask & ~after).arg_true()
+        each = _ordinals(self.size)
+        starts, ends = each.filter(self.mask & ~before), each.filter(self.mask & ~after)
         return list(zip(starts.to_list(), ends.to_list(), strict=True))
+
+    @property
+    def ordinals(self) -> pl.Series:
+        """The partitions by ordinal, ascending."""
+        return _ordinals(self.size).filter(self.mask)
 
     def __or__(self, other: PartitionSet) -> PartitionSet:
         return PartitionSet(self.mask | self._of_same_size(other))
@@ -79,7 +86,7 @@ class PartitionSet:
         return bool(self.mask.any())
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.mask.arg_true().to_list())
+        return iter(self.ordinals.to_list())
 
     def __contains__(self, ordinal: int) -> bool:
         return 0 <= ordinal < self.size and bool(self.mask[ordinal])
@@ -92,3 +99,9 @@ class PartitionSet:
     def _of_same_size(self, other: PartitionSet) -> pl.Series:
         assert self.size == other.size, "sets of different definitions have nothing in common"  # Polars would broadcast
         return other.mask
+
+
+@lru_cache(maxsize=4)
+def _ordinals(size: int) -> pl.Series:
+    """Return all ordinals: to filter them takes a fifth of the time of `arg_true`, which makes a query."""
+    return pl.int_range(size, dtype=pl.UInt32, eager=True)

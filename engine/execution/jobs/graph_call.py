@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-import polars as pl
-
-from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.graph_asset import CONFIG
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.ops.graph import Graph
-from deltaworks.engine.definitions.ops.sources import Constant
 from deltaworks.engine.definitions.partitions.partition import Partition
+from deltaworks.engine.execution.jobs.argument_values import value_of, with_values
 from deltaworks.engine.execution.jobs.op_call import Refused, Returned, call_op
-from deltaworks.engine.planning.step_agenda import Argument, Fate, GivenValue, Listed, StepAgenda, StepEnd
+from deltaworks.engine.planning.step_agenda import Fate, GivenValue, StepAgenda, StepEnd
 from deltaworks.engine.planning.step_graph import StepId, resolve_steps
 from deltaworks.errors import RunError
 
@@ -49,7 +46,7 @@ def run_graph(graph: Graph, key: str, arguments: Mapping[str, Any], partition: s
     if found is None:
         reason = next((end.reason for end in agenda.ends.values() if end.fate is Fate.SKIPPED), None)
         raise RunError(f"its ops did not make what it consists of: {reason or 'an output was not given'}")
-    return calls.value(found, None)
+    return value_of(found, calls.values.__getitem__)
 
 
 @dataclass
@@ -79,19 +76,6 @@ class _Calls:
             time.sleep(op.retry.delay_before_s(tried, random.random()))  # noqa: S311 - spreads load, guards nothing
         return self._kept(step, result)
 
-    def value(self, argument: Argument, frame: FrameType | None) -> Any:
-        """Return what an input is given; a frame as lazy or as eager as it asks for."""
-        match argument:
-            case Constant(value):
-                found: Any = value
-            case Listed(items):
-                return [self.value(item, None) for item in items]
-            case GivenValue():
-                found = self.values[argument]
-        if frame is None or not isinstance(found, pl.LazyFrame | pl.DataFrame):
-            return found
-        return found.lazy() if frame.is_lazy else found.lazy().collect()
-
     def _kept(self, step: StepId, returned: Returned) -> StepEnd:
         self.values |= {GivenValue(step, output): value for output, value in returned.values.items()}
         for output, fan in returned.fans.items():
@@ -109,11 +93,4 @@ class _Calls:
             given[signature.injected[Partition]] = self.arguments[self.partition]
         if Logger in signature.injected:
             given[signature.injected[Logger]] = Logger(f"{self.key}: {self.agenda.graph.address(step)}")
-        for name, argument in self.agenda.arguments(step).items():
-            port = op.inputs[name]
-            if port.is_value:
-                given[name] = self.value(argument, port.frame)
-        for port in signature.inputs:
-            if port.is_value and port.name not in given and not port.has_default:
-                given[port.name] = None  # it may be missing, which its type allows
-        return given
+        return with_values(given, op, self.agenda.arguments(step), self.values.__getitem__)

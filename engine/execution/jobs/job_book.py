@@ -60,7 +60,7 @@ class JobBook:
             self.tell = self._log.tell
 
     def pools(self, pool_of: Callable[[C], str | None], names: Iterable[str]) -> Pools[C] | None:
-        """Return the pools that steps are in; none: nobody shares anything without a lake."""
+        """Return the pools that steps are in, see `Pools`; none: nobody shares anything without a lake."""
         if self._store is None:
             return None
         return Pools(self._store, self._entry, self._sharing, pool_of, names)

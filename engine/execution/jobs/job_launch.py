@@ -17,6 +17,7 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.engine.execution.endings import ENDING_OF_STEP
 from deltaworks.engine.execution.entry import begin_entry
+from deltaworks.engine.execution.jobs.argument_values import value_of
 from deltaworks.engine.execution.jobs.earlier import NOTHING, Earlier, read_earlier
 from deltaworks.engine.execution.jobs.job_book import JobBook
 from deltaworks.engine.execution.jobs.job_run import JobRun
@@ -116,7 +117,7 @@ def launch_job(
     reads = _reads(request, steps, definitions, graph, store, key, earlier.versions, environ)
     asked = definitions.resources_of(job)
     scope = ResourceScope((each for given in asked.values() for each in given.values()), environ)
-    told = merged([layer.values for layer in layers])
+    told = merged(job, steps, layers)
     kept = _kept(told)
     entry = _entry(request, store, command, now(), key, kept)
     first = earlier.first_run_id or entry.run_id
@@ -262,5 +263,5 @@ def _result(
     for name, source in agenda.graph.outputs.items() if request.is_kept_whole else ():
         argument = agenda.read(source)
         if argument is not None:
-            outputs[name] = values.get(argument)
+            outputs[name] = value_of(argument, values.read)
     return JobResult(run_id, request.job.name, ending, steps, outputs, run.left_calls)

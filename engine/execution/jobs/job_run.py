@@ -10,7 +10,7 @@ import heapq
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import count
 
 from deltaworks.engine.definitions.ops.hooks import Ending
@@ -94,7 +94,7 @@ class JobRun:
             self._journal.write(at_once=True)  # what is kept, before anything of this attempt
             while not self._agenda.is_done:
                 if stop.is_asked and not self._is_stopping:
-                    self._begin_nothing_more()
+                    self._begin_nothing_more(stop)
                 if stop.leaves():
                     self._leave()
                 self._dispatch()
@@ -113,14 +113,21 @@ class JobRun:
         self.left_calls += self._hooks.run_ended(ending, failures, stop)
 
     def _dispatch(self) -> None:
-        while len(self._running) < self._executor.capacity:
-            step = self._take() if self._pools is None else self._pools.take(self._take)
+        while (running := len(self._running)) < self._room:
+            begins = running < self._executor.workers
+            step = self._take() if self._pools is None else self._pools.take(self._take, begins=begins)
             if step is None:
                 return
             self._submit(step)
 
-    def _take(self) -> StepId | None:
-        """Return the next step that is ready: one whose next try is due, or a new one."""
+    @property
+    def _room(self) -> int:
+        """How many calls may be submitted: no more than run at once while one that is in a pool waits to begin."""
+        wants_worker = self._pools is not None and self._pools.want_worker
+        return self._executor.workers if wants_worker else self._executor.capacity
+
+    def _take(self, _closed: Collection[str] = ()) -> StepId | None:
+        """Return the next step that is ready: one whose next try is due, or a new one, whichever pool it is in."""
         if self._waiting and self._waiting[0][0] <= time.monotonic():
             return heapq.heappop(self._waiting)[1]
         return self._agenda.take()
@@ -169,10 +176,10 @@ class JobRun:
             return None
         return policy.delay_before_s(self.tries[step], random.random())  # noqa: S311 - spreads load, guards nothing
 
-    def _begin_nothing_more(self) -> None:
+    def _begin_nothing_more(self, stop: Stop) -> None:
         """End all that has not begun, or waits for another try."""
         self._is_stopping = True
-        self._tell(Stopping())
+        self._tell(Stopping(stop.reason, stop.is_urgent))
         for task in self._executor.cancel():
             self._running.remove(task.step)
             self.tries[task.step] -= 1

@@ -14,12 +14,12 @@ from deltaworks.engine.definitions.ops.attempt import Attempt
 from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.ops.op import Op
-from deltaworks.engine.definitions.ops.ports import InPort
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.execution.given import describe
+from deltaworks.engine.execution.jobs.argument_values import with_values
 from deltaworks.engine.execution.jobs.op_call import Refused, call_op
 from deltaworks.engine.execution.jobs.step_hooks import HookOutcome, HookTask, call_hook
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
@@ -85,15 +85,7 @@ class StepCalls:
 
     def _called(self, task: StepTask, began_s: float) -> StepOutcome:
         op = self.graph.nodes[task.step.path].op
-        given = self._injected(task, op)
-        for name, argument in task.arguments.items():
-            port = op.inputs[name]
-            if port.is_value:
-                given[name] = self.values.get(argument, port.frame)
-        for port in op.signature.inputs:
-            if _takes_nothing(port, given):
-                given[port.name] = None
-        result = call_op(op, given)
+        result = call_op(op, with_values(self._injected(task, op), op, task.arguments, self.values.read))
         if isinstance(result, Refused):
             took_s = time.perf_counter() - began_s
             return StepOutcome(
@@ -131,8 +123,3 @@ class StepCalls:
 
     def _resources(self, whose: Op | Hook) -> dict[str, Any]:
         return self.around.scope.arguments(self.around.asked.get(whose))
-
-
-def _takes_nothing(port: InPort, given: Mapping[str, Any]) -> bool:
-    """Return whether an input has neither a value nor a default, so that it is None, which its type allows."""
-    return port.is_value and port.name not in given and not port.has_default

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 import polars as pl
 
-from deltaworks.engine.definitions.frames import FrameType
-from deltaworks.engine.definitions.ops.sources import Constant, Path
+from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.execution.jobs.op_call import Returned
-from deltaworks.engine.planning.step_agenda import Argument, GivenValue, Listed
+from deltaworks.engine.planning.step_agenda import GivenValue
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.io.dtypes import Json
 from deltaworks.io.step_records import StepRecords
@@ -66,26 +65,24 @@ class StepValues:
         for value, where in places.items():
             self._stored.setdefault(value.step.path, {})[value] = where
 
-    def get(self, argument: Argument, frame: FrameType | None = None) -> Any:
-        """Return what an input is given; a frame as lazy or as eager as it asks for.
+    def read(self, value: GivenValue) -> Any:
+        """Return what a step gave.
 
         Raises:
             StorageError: what an earlier run stored is there no more.
         """
-        match argument:
-            case Constant(value):
-                return value
-            case Listed(items):
-                return [self.get(item) for item in items]
-            case GivenValue():
-                return _as(frame, self._get(argument))
+        in_memory = self._in_memory.get(value.step.path, {})
+        if value in in_memory:
+            return in_memory[value]
+        assert self._records is not None, "what is in no memory was recorded"
+        return self._records.read_value(self._stored[value.step.path][value])
 
     def outputs(self, step: StepId, given: Sequence[str], keys: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
         """Return all that a step gave, by output; of a dynamic one by key."""
         return {
-            output: {key: self._get(GivenValue(step, output, key)) for key in keys[output]}
+            output: {key: self.read(GivenValue(step, output, key)) for key in keys[output]}
             if output in keys
-            else self._get(GivenValue(step, output))
+            else self.read(GivenValue(step, output))
             for output in given
         }
 
@@ -98,13 +95,6 @@ class StepValues:
         """Forget everything; what is stored stays."""
         self._in_memory.clear()
         self._stored.clear()
-
-    def _get(self, value: GivenValue) -> Any:
-        in_memory = self._in_memory.get(value.step.path, {})
-        if value in in_memory:
-            return in_memory[value]
-        assert self._records is not None, "what is in no memory was recorded"
-        return self._records.read_value(self._stored[value.step.path][value])
 
     def _put(self, place: GivenValue, name: str, value: Any) -> Json:
         is_lazy = isinstance(value, pl.LazyFrame)
@@ -126,9 +116,3 @@ def lost_in(stored: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         # Of a dynamic one each key stands with where its value is.
         fan: list[list[Json]] = where if isinstance(where, list) else [[{}, where]]  # pyright: ignore[reportUnknownVariableType]
         yield from ((output, place["lost"]) for _, place in fan if "lost" in place)
-
-
-def _as(frame: FrameType | None, value: Any) -> Any:
-    if frame is None or not isinstance(value, pl.LazyFrame | pl.DataFrame):
-        return value
-    return value.lazy() if frame.is_lazy else value.lazy().collect()

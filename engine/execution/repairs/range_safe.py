@@ -110,7 +110,7 @@ class _Trying:
     number: int = 0
 
     def trial(self) -> Trial:
-        found = Difference("one by one", "in one range", ColumnDifference(), tolerance=TOLERANCE)
+        found = Difference("calls one by one", "one range", ColumnDifference(), tolerance=TOLERANCE)
         compared: list[int] = []
         failures: list[str] = []
         for first, last in self._samples():

@@ -26,6 +26,7 @@ from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.lifetimes import Lifetimes, read_lifetimes
 from deltaworks.io.record import Kind, Record
+from deltaworks.io.run_keys import find_foldable_keys, fold_keys
 from deltaworks.io.run_logs import find_old_logs
 from deltaworks.io.run_plan import FOLDER as RUN_PLANS
 from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
@@ -35,6 +36,7 @@ from deltaworks.io.stop_request import FOLDER as STOP_REQUESTS
 from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
 from deltaworks.io.table import Table
+from deltaworks.io.tick_history import drop_folders_of_ticks, find_old_claims, find_old_heartbeats, find_old_ticks
 from deltaworks.io.vacuum import expired, unreadable_versions
 from deltaworks.io.z_order import z_order_problem
 
@@ -110,6 +112,8 @@ class UpkeepReport:
     tables: tuple[TableUpkeep, ...]
     folded_runs: int = 0
     """How many entries of the ledger were folded."""
+    folded_keys: int = 0
+    """How many run keys of schedules and sensors were."""
     taken_over_from: str | None = None
     """Who died while doing the same and left the claim behind."""
 
@@ -159,9 +163,13 @@ def maintain(
         own = _own_leftovers(store, care, claim.claimed_at)
         for file in own.removed:
             store.delete(file.path)
+        drop_folders_of_ticks(store, own.removed)
+        keys = find_foldable_keys(store, _long_ago(care, claim.claimed_at))
+        fold_keys(store, keys)
         foldable = find_foldable(store, _first_day_kept(care, claim.claimed_at))
         fold_runs(store, foldable)
-    return UpkeepReport((*tables, *([own] if own.removed else [])), len(foldable), claim.taken_over_from)
+    cared = (*tables, *([own] if own.removed else []))
+    return UpkeepReport(cared, len(foldable), sum(map(len, keys.values())), claim.taken_over_from)
 
 
 def find_upkeep(graph: AssetGraph, store: Store, nodes: Sequence[Node], care: Care, now: dt.datetime) -> UpkeepReport:
@@ -175,7 +183,13 @@ def find_upkeep(graph: AssetGraph, store: Store, nodes: Sequence[Node], care: Ca
     tables = tuple(_told(each) if isinstance(each, _Due) else each for each in _find(graph, store, nodes, care, now))
     own = _own_leftovers(store, care, now)
     folded_runs = len(find_foldable(store, _first_day_kept(care, now)))
-    return UpkeepReport((*tables, *([own] if own.removed else [])), folded_runs)
+    folded_keys = sum(map(len, find_foldable_keys(store, _long_ago(care, now)).values()))
+    return UpkeepReport((*tables, *([own] if own.removed else [])), folded_runs, folded_keys)
+
+
+def _long_ago(care: Care, now: dt.datetime) -> dt.datetime:
+    """Return before when the history of runs and ticks is swept."""
+    return now - max(RUN_KEPT_FOR, care.older_than)
 
 
 def _first_day_kept(care: Care, now: dt.datetime) -> dt.date:
@@ -252,10 +266,15 @@ def _vacuumed(
 def _own_leftovers(store: Store, care: Care, now: dt.datetime) -> TableUpkeep:
     before = now - care.older_than
     own = (file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name))
-    long_ago = now - max(RUN_KEPT_FOR, care.older_than)
+    long_ago = _long_ago(care, now)
     of_runs = (file for folder in _OF_RUNS for file in store.files(folder) if file.modified_at < long_ago)
     recorded = (*find_old_logs(store, long_ago), *find_old_steps(store, long_ago))
-    return TableUpkeep(None, (*own, *find_old_kept(store, before), *recorded, *of_runs))
+    of_ticks = (
+        *find_old_ticks(store, long_ago),
+        *find_old_claims(store, long_ago),
+        *find_old_heartbeats(store, long_ago),
+    )
+    return TableUpkeep(None, (*own, *find_old_kept(store, before), *recorded, *of_runs, *of_ticks))
 
 
 def _told(due: _Due) -> TableUpkeep:

@@ -57,9 +57,10 @@ class _Step:
             *lines, rest = whole.split("\n")
             for line in lines:
                 self._tell(stream, line)
-            while len(rest) > LINE_CHARACTERS:
-                self._tell(stream, rest[:LINE_CHARACTERS])
-                rest = rest[LINE_CHARACTERS:]
+            if len(rest) > LINE_CHARACTERS:
+                end = (len(rest) - 1) // LINE_CHARACTERS * LINE_CHARACTERS
+                self._tell(stream, rest[:end])
+                rest = rest[end:]
             if rest:
                 self._begun[stream] = rest
 

@@ -19,6 +19,7 @@ from multiprocessing import Pipe
 from typing import Any, Generic
 
 from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution.stop import GRACE_S
 from deltaworks.engine.execution.workers.capture import Line, LineSink
 from deltaworks.engine.execution.workers.child import Done, Instructions, Ready, Said, Unfit
 from deltaworks.engine.execution.workers.executor import Errand, R, T
@@ -28,8 +29,8 @@ from deltaworks.io.process import held_memory_mb
 START_S = 120.0
 """How long a child may take to load the project; the run has loaded it before."""
 
-GRACE_S = 2.0
-"""How long a process may take to end after it has been asked to."""
+CLOSE_S = 1.0
+"""How long those have to end that still work when a run ends: a canceled run has given their calls time before."""
 
 _LOOK_S = 0.25
 """How often it is seen to that a child lives; its outcome and its end are seen at once."""
@@ -101,7 +102,7 @@ class Children(Generic[T, R]):
             child.dismiss()  # all at once; each takes a moment
         for child in idle:
             child.end()
-        deadline_s = time.monotonic() + GRACE_S
+        deadline_s = time.monotonic() + CLOSE_S
         while self._at_work() and time.monotonic() < deadline_s:
             time.sleep(_WEIGH_S)
         for child in self._at_work():

@@ -57,6 +57,11 @@ class Executor(Protocol[T, R_co]):
         """How many tasks are worth submitting before the first outcome is back."""
         ...
 
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once."""
+        ...
+
     def submit(self, task: T) -> None:
         """Accept a task, without waiting for it."""
         ...
@@ -89,7 +94,8 @@ class ThreadExecutor(Generic[T, R]):
             workers: how many tasks run at once.
             end: makes `work` come back soon, if anything can; called once, when this is closed.
         """
-        self._work, self._workers, self._end = work, workers, end
+        self._work, self._end = work, end
+        self.workers = workers
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deltaworks")
         self._begun: dict[Future[None], T] = {}
         self._outcomes: queue.SimpleQueue[R] = queue.SimpleQueue()
@@ -97,7 +103,7 @@ class ThreadExecutor(Generic[T, R]):
     @property
     def capacity(self) -> int:
         """One running and one waiting task for each thread, so that none idles while the coordinator commits."""
-        return self._workers * 2
+        return self.workers * 2
 
     def submit(self, task: T) -> None:
         """Run a task on the next free thread."""

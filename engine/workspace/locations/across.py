@@ -53,7 +53,7 @@ from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
-_LOOK_S = 0.1
+_LOOK_S = 0.25
 """How often it is looked whether the run is asked to stop."""
 
 _OWN_LINES = ("run_started", "run_ended", "stopping")
@@ -144,9 +144,11 @@ def launch_across(
     log: RunLog[Any] = RunLog(desk.lines, now, _Plain(), tell)
     again = again or partial(decide_again, graph, store, plan, tables)
     shared = sharing or Sharing()
-    desk.write(replace(entry, status=RunStatus.QUEUED))
-    ended: RunEntry | None = None
+    desk.queue(entry)
+    ended = replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat())
     try:
+        if entry.attempt == 1:
+            keep_plan(graph, store, entry.run_id, plan, tables)
         with turn(store, graph, entry, plan, shared) as waiting:
             if not waiting.is_over():
                 if not await_turn(waiting, store, entry, now, log, stop):
@@ -155,8 +157,8 @@ def launch_across(
                     return fold.report(ended)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
-            if entry.attempt == 1:
-                keep_plan(graph, store, entry.run_id, plan, tables)
+                if entry.attempt == 1:
+                    keep_plan(graph, store, entry.run_id, plan, tables)
             fold = Fold(plan, entry, tell)
             fold.skipped = len(skipped)
             across = _Across(
@@ -172,9 +174,30 @@ def launch_across(
                 _carry_out(across)
             failed = RunStatus.FAILURE if fold.has_failed else RunStatus.SUCCESS
             ended = _ended(fold, RunStatus.CANCELED if across.is_canceled else failed, stop, now)
-            return replace(fold.report(ended), skipped=(*skipped, *fold.report(ended).skipped))
     finally:
-        _close(desk, log, ended or replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat()))
+        _close(desk, log, ended)
+    report = fold.report(ended)
+    report = replace(report, skipped=(*skipped, *report.skipped))
+    _call_hooks(across, report)
+    return report
+
+
+def _call_hooks(across: _Across, report: RunReport) -> None:
+    """Have the hooks of the run's job called, where they are."""
+    location = across.workspace.hooked(across.entry.job)
+    if location is None:
+        return
+
+    def hear(told: object) -> None:
+        if isinstance(told, LineTold):
+            across.desk.lines.write(told.document)
+
+    try:
+        told = {"job": across.entry.job, "plan": across.plan, "report": report}
+        across.workspace.location(location).process().ask("hooks", told, hear)
+    except DeltaworksError as error:
+        across.log.tell(RunNoted(f"the hooks of job {across.entry.job!r} could not be called: {error}"))
+    across.log.flush()
 
 
 def _ended(fold: Fold, status: RunStatus, stop: Stop, now: Callable[[], dt.datetime]) -> RunEntry:
@@ -216,29 +239,26 @@ def _carry_out(across: _Across) -> None:
 
 
 def _pass_on_stop(across: _Across, is_over: threading.Event) -> None:
-    """Tell the processes when the run is asked to stop, and when it is asked to hurry."""
-    told: set[tuple[int, bool]] = set()
+    """Tell the processes that the run is asked to stop, again and again: one may not have begun when it is told."""
+    is_told = False
     while not is_over.wait(_LOOK_S):
-        if not across.stop.is_asked:
-            continue
-        if not told:
+        if across.stop.is_asked and not is_told:
+            is_told = True
             across.log.tell(Stopping())
-        for number, process in list(across.running.items()):
-            if (number, across.stop.is_urgent) not in told:
-                told.add((number, across.stop.is_urgent))
-                process.stop(is_urgent=across.stop.is_urgent, reason=across.stop.reason)
+        for process in list(across.running.values()) if across.stop.is_asked else ():
+            process.stop(is_urgent=across.stop.is_urgent, reason=across.stop.reason)
 
 
 def _one(across: _Across, number: int, stratum: Stratum, together: int) -> None:
     """Carry out one stratum, and settle what cannot be made without what it has not made."""
     planned = {
-        key: part
+        key: left
         for key in stratum.assets
-        if (part := across.plan.planned[key] - _set(across.blocked.get(key, ()), across.plan.planned[key].size))
+        if (left := across.plan.planned[key] - _set(across.blocked.get(key, ()), across.plan.planned[key].size))
     }
     if not planned:
         return
-    part = _part(across, stratum, planned, together)
+    share = _part(across, stratum, planned, together)
 
     def hear(told: object) -> None:
         match told:
@@ -254,8 +274,11 @@ def _one(across: _Across, number: int, stratum: Stratum, together: int) -> None:
 
     try:
         process = across.workspace.location(stratum.location).process()
+        if across.stop.is_asked:  # while it was started
+            across.is_canceled = True
+            return
         across.running[number] = process
-        report: RunReport = process.ask("run", {"part": part}, hear)
+        report: RunReport = process.ask("run", {"part": share}, hear)
     except DeltaworksError as error:
         _lose(across, number, planned, str(error))
         return

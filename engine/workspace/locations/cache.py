@@ -107,7 +107,8 @@ def _interpreter(spec: LocationSpec) -> Iterator[str]:
 
 def _seen(description: Description) -> str:
     """Return what stands for the files and folders that a location was read from, as they are now."""
-    return _digest(*map(_file, description.files), *map(_folder, description.folders))
+    code = (_folder(name, is_code=True) for name in description.code_folders)
+    return _digest(*map(_file, description.files), *(_folder(name) for name in description.folders), *code)
 
 
 def _file(name: str) -> str:
@@ -117,12 +118,18 @@ def _file(name: str) -> str:
         return f"{name} is not there"
 
 
-def _folder(name: str) -> str:
+def _folder(name: str, *, is_code: bool = False) -> str:
     try:
         names = sorted(each for each in os.listdir(name) if each not in _PASSED_OVER and not each.startswith("."))
+        if is_code:
+            names = [each for each in names if each.endswith(".py") or _has_modules(Path(name, each))]
     except OSError:
         return f"{name} is not there"
     return f"{name} {'/'.join(names)}"
+
+
+def _has_modules(path: Path) -> bool:
+    return path.is_dir() and any(each.endswith(".py") for each in os.listdir(path))
 
 
 def _digest(*parts: str) -> str:

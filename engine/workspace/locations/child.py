@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 from deltaworks.engine.execution.workers.child import die_with_parent
@@ -31,32 +32,47 @@ _ANSWERS = {
     "map": f"{_HERE}.loading:map_key",
     "run": f"{_HERE}.parts:carry_out",
     "check": f"{_HERE}.proving:prove_own",
+    "trace": f"{_HERE}.proving:trace_own",
+    "hooks": f"{_HERE}.parts:call_job_hooks",
     "observe": f"{_HERE}.parts:observe_own",
 }
-"""Where what is asked is answered; it is imported when it is asked first."""
+"""Where what is asked is answered, which other questions say themselves; it is imported when it is asked first."""
 
 
 def main(wire: ChildWire) -> None:
     """Answer until the host has gone."""
     die_with_parent()
     inside = Inside()
+    asked: SimpleQueue[Json] = SimpleQueue()
+    threading.Thread(target=_receive, args=(wire, inside, asked), name="deltaworks-wire", daemon=True).start()
+    while True:
+        said = asked.get()
+        if said["ask"] == "describe":
+            _answer(inside, said, wire)  # modules are imported by the main thread, as they expect
+        else:
+            name = f"deltaworks-{said['ask']}"
+            threading.Thread(target=_answer, args=(inside, said, wire), name=name, daemon=True).start()
+
+
+def _receive(wire: ChildWire, inside: Inside, asked: SimpleQueue[Json]) -> None:
+    """Take in what the host says; once it is gone, end this process and all that user code has started."""
     for said in wire.said():
         if said["ask"] == "stop":
             inside.stop(said["urgent"], said["reason"])
-            continue
-        name = f"deltaworks-{said['ask']}"
-        threading.Thread(target=_answer, args=(inside, said, wire), name=name, daemon=True).start()
-    os.killpg(os.getpgrp(), signal.SIGKILL)  # the host is gone, and with it goes all that user code has started
+        else:
+            asked.put(said)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def _answer(inside: Inside, said: Json, wire: ChildWire) -> None:
     number, own = said["number"], os.getpid()
+    asked: str = said["ask"]
 
     def tell(event: Any) -> None:
         wire.tell({"number": number, "event": to_json(event)})
 
     try:
-        module, _, function = _ANSWERS[said["ask"]].partition(":")
+        module, _, function = _ANSWERS.get(asked, asked).partition(":")
         answer: Answer = getattr(importlib.import_module(module), function)
         told: Json = {"number": number, "answer": to_json(answer(inside, from_json(said["told"]), tell))}
     except DeltaworksError as error:

@@ -61,14 +61,20 @@ class Description:
     jobs: tuple[AnyJob, ...]
     op_counts: Mapping[str, int]
     """By job of ops, how many it has."""
+    hooked: tuple[str, ...]
+    """The jobs of assets that have hooks."""
     schedules: tuple[Schedule, ...]
     sensors: tuple[Sensor, ...]
     resources: tuple[ShownResource, ...]
     repositories: tuple[Repository, ...]
+    reads: tuple[AssetKey, ...]
+    """The assets that its ops read."""
     files: tuple[str, ...]
     """Those that were read while it was imported."""
     folders: tuple[str, ...]
     """Those that were looked through."""
+    code_folders: tuple[str, ...]
+    """Those that were looked through for modules, so that only these matter in them."""
 
 
 def own_version() -> str:
@@ -82,7 +88,12 @@ def own_versions() -> Versions:
 
 
 def describe(
-    location: str, definitions: Definitions, graph: AssetGraph, files: Iterable[str], folders: Iterable[str]
+    location: str,
+    definitions: Definitions,
+    graph: AssetGraph,
+    files: Iterable[str] = (),
+    folders: Iterable[str] = (),
+    code_folders: Iterable[str] = (),
 ) -> Description:
     """Tell what a location defines.
 
@@ -92,6 +103,7 @@ def describe(
         graph: those of its assets that are made from nothing of other locations.
         files: those that were read while it was imported.
         folders: those that were looked through.
+        code_folders: those that were looked through for modules.
     """
     return Description(
         own_versions(),
@@ -102,6 +114,7 @@ def describe(
         ),
         tuple(map(_job, definitions.jobs.values())),
         {name: sum(1 for _ in ops_in(job.graph)) for name, job in definitions.jobs.items() if isinstance(job, Job)},
+        tuple(name for name, job in definitions.jobs.items() if job.hooks and not isinstance(job, Job)),
         tuple(replace(each, job=_job(each.job), asked=_asked(each.asked)) for each in definitions.schedules.values()),
         tuple(map(_sensor, definitions.sensors.values())),
         tuple(
@@ -109,17 +122,27 @@ def describe(
             for name, each in definitions.resources.items()
         ),
         definitions.repositories,
+        tuple(dict.fromkeys(_read_by_ops(definitions))),
         tuple(files),
         tuple(folders),
+        tuple(code_folders),
     )
+
+
+def _read_by_ops(definitions: Definitions) -> Iterator[AssetKey]:
+    for job in definitions.jobs.values():
+        for _, op in ops_in(job.graph) if isinstance(job, Job) else ():
+            yield from (port.asset for port in op.signature.inputs if port.asset is not None)
 
 
 def key_functions(definitions: Definitions) -> Iterator[tuple[str, FunctionMapping]]:
     """Yield the functions that say which upstream keys partitions are made from, each with its address."""
-    for each in (*definitions.assets, *definitions.checks):
-        for upstream in each.signature.upstreams:
+    asking = [(each.key, each.signature) for each in definitions.assets]
+    asking += [(each.key, each.signature) for each in definitions.checks]
+    for key, signature in asking:
+        for upstream in signature.upstreams:
             if upstream.mapping is not None:
-                yield from _addressed(upstream.mapping, _address(str(each.key), upstream.argument))
+                yield from _addressed(upstream.mapping, _address(str(key), upstream.argument))
 
 
 def _addressed(mapping: PartitionMapping, address: str) -> Iterator[tuple[str, FunctionMapping]]:

@@ -37,7 +37,8 @@ def read_dtype(said: Json) -> pl.DataType:
     Raises:
         ValueError: this version of Polars has none of that name.
     """
-    name, *parts = [said] if isinstance(said, str) else said
+    told: list[Any] = [said] if isinstance(said, str) else said
+    name, *parts = told
     kind: Any = getattr(pl, str(name), None)
     if not isinstance(kind, type) or not issubclass(kind, pl.DataType):
         raise ValueError(f"Polars {pl.__version__} has no dtype {name!r}")
@@ -45,7 +46,7 @@ def read_dtype(said: Json) -> pl.DataType:
         case "List":
             return pl.List(read_dtype(parts[0]))
         case "Array":
-            return pl.Array(read_dtype(parts[0]), parts[1])
+            return pl.Array(read_dtype(parts[0]), int(parts[1]))
         case "Struct":
             return pl.Struct({field: read_dtype(each) for field, each in parts[0]})
         case _:

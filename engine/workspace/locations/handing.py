@@ -29,11 +29,21 @@ def surroundings(
     wanted: Collection[AssetKey],
     now: dt.datetime,
     keys: DynamicKeys | None,
+    more: Iterable[AssetKey] = (),
 ) -> Surroundings:
-    """Return what a location needs to work on some of its assets: those, and all that they and their checks read."""
+    """Return what a location needs to work on some of its assets: those, and all that they and their checks read.
+
+    Args:
+        graph: the assets of all locations.
+        location: the one that needs it.
+        wanted: its assets.
+        now: what open partitions end at.
+        keys: those of dynamic partitions.
+        more: what else it reads.
+    """
     own: dict[AssetKey, None] = {}
     others: dict[AssetKey, Asset[..., Any]] = {}
-    waiting = list(wanted)
+    waiting = [*wanted, *more]
     while waiting:
         node = graph.every[waiting.pop()]
         if node.key in own or node.key in others:

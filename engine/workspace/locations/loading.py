@@ -47,7 +47,14 @@ def describe_location(inside: Inside, told: Mapping[str, Any], _tell: object) ->
     )
     # Without the lake's dynamic keys: they change neither a code version nor what the location tells.
     graph = build_graph(alone, dt.datetime.now(dt.UTC))
-    return describe(inside.name, definitions, graph, sorted(traces.files(before)), sorted(traces.folders()))
+    return describe(
+        inside.name,
+        definitions,
+        graph,
+        sorted(traces.files(before)),
+        sorted(traces.folders(of_code=False)),
+        sorted(traces.folders(of_code=True)),
+    )
 
 
 def map_key(inside: Inside, told: Mapping[str, Any], _tell: object) -> tuple[str, ...]:

@@ -18,15 +18,19 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.definitions.policies import RetryPolicy
+from deltaworks.engine.execution.asset_hooks import AssetHooks
 from deltaworks.engine.execution.desk import Desk
 from deltaworks.engine.execution.events import Event, EventSink
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.opening import open_and_keep, open_version
 from deltaworks.engine.execution.report import RunReport
+from deltaworks.engine.execution.resource_scope import resource_scope
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.sources import Observations, observe_sources
 from deltaworks.engine.execution.stop import Stop
+from deltaworks.engine.execution.workers.capture import capturing
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.job_config import ConfigLayer
@@ -53,7 +57,7 @@ class Surroundings:
     others: tuple[Asset[..., Any], ...]
     now: dt.datetime
     keys: DynamicKeys | None
-    retries: Mapping[str, RetryPolicy]
+    retries: Mapping[str, RetryPolicy | None]
     """By asset, how often it is tried again in this run."""
 
     def related(self, definitions: Definitions) -> tuple[Definitions, AssetGraph]:
@@ -128,6 +132,16 @@ class PartRecipe:
     environment: Environment | None
     around: Surroundings
 
+    @property
+    def now(self) -> dt.datetime:
+        """When partitions without an end are taken to end."""
+        return self.around.now
+
+    @property
+    def keys(self) -> DynamicKeys | None:
+        """Those of dynamic partitions."""
+        return self.around.keys
+
     def load(self) -> tuple[Definitions, AssetGraph]:
         """Import the location's modules, and relate what they define as it was."""
         definitions = load_modules(self.modules, self.folder)
@@ -187,6 +201,22 @@ def carry_out(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], No
         )
     finally:
         inside.stops.remove(stop)
+
+
+def call_job_hooks(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], None]) -> None:
+    """Call the hooks of a job of the location whose run is over.
+
+    Raises:
+        RequestError: there is no such job any more.
+        InvalidSettings, RunError: a resource of theirs could not be made ready, or put away.
+    """
+    job = inside.definitions.jobs.get(told["job"])
+    if job is None:
+        raise RequestError(f"There is no job {told['job']!r} any more.")
+    hooks = AssetHooks({}, job.hooks, inside.definitions.hook_resources(job.hooks))
+    with resource_scope(hooks.resources, os.environ) as scope, capturing():
+        log: RunLog[Event] = RunLog(_Lines(tell), _now, scope, lambda event: tell(EventTold(event)))
+        hooks.call(told["plan"], told["report"], scope, log, Stop())
 
 
 def observe_own(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], None]) -> Observations:

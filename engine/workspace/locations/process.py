@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -30,6 +31,9 @@ HELLO_S = 30.0
 """How long an interpreter may take to say what it is."""
 
 _PROGRAM = "from deltaworks.engine.workspace.locations.hello import main; main()"
+_DEEDS = {"describe": "to import its modules"}
+"""What is asked, as sentences call it."""
+
 _LOOK_S = 0.05
 """How often it is looked how much memory it takes."""
 _GRACE_S = 2.0
@@ -39,6 +43,22 @@ _KEPT_LINES = 20
 _LONGEST_LINE = 2_000
 
 Hear = Callable[[Any], None]
+
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="deltaworks-location")
+"""Starts all of them: Linux ends a process that asks to end with its parent when the thread ends that has started it;
+this one lives as long as the host."""
+
+
+def _start(spec: LocationSpec, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - the interpreter of the settings, with a program of our own
+        [spec.python, "-P", "-c", _PROGRAM],
+        cwd=spec.folder,
+        env=dict(environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # what user code starts ends with it
+    )
 
 
 @dataclass
@@ -59,22 +79,13 @@ class LocationProcess:
             base: the variables of whoever starts it.
 
         Raises:
-            InvalidSettings: it cannot be started as the settings say.
-            LocationFailed: it did not start, or is another version of deltaworks.
+            LocationFailed: it cannot be started as the settings say, did not start, or has another deltaworks.
         """
         self._spec = spec
         spec.refuse_no_interpreter()
         environ = spec.environ(base)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the interpreter of the settings, with a program of our own
-                [spec.python, "-P", "-c", _PROGRAM],
-                cwd=spec.folder,
-                env=environ,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,  # what user code starts ends with it
-            )
+            self._process = _STARTER.submit(_start, spec, environ).result()
         except OSError as error:
             raise LocationFailed(spec.name, f"{spec.python} cannot be started ({error.strerror})") from error
         self._last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -89,7 +100,11 @@ class LocationProcess:
         ]
         for thread in self._threads:
             thread.start()
-        self._verify(self._wait(self._hello, HELLO_S, "to say what it is", None))
+        try:
+            self._verify(self._wait(self._hello, HELLO_S, "to say what it is", None))
+        except BaseException:
+            self.end()
+            raise
 
     @property
     def pid(self) -> int:
@@ -131,7 +146,7 @@ class LocationProcess:
             self._asked[number] = question
         self._say({"number": number, "ask": what, "told": to_json(dict(told))})
         try:
-            answer = self._wait(question, timeout_s, f"to {what}", memory_mb)
+            answer = self._wait(question, timeout_s, _DEEDS.get(what, f"to {what}"), memory_mb)
         finally:
             del self._asked[number]
         if "error" in answer:
@@ -223,7 +238,6 @@ class LocationProcess:
     def _verify(self, hello: Json) -> None:
         here, there = own_version(), str(hello.get("deltaworks"))
         if hello.get("wire") != WIRE or here.split(".")[:2] != there.split(".")[:2]:
-            self.end()
             raise LocationFailed(
                 self._spec.name,
                 f"its interpreter has deltaworks {there}, and this is deltaworks {here}; install the same in both",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -12,6 +13,7 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.lineage import Lineage, column_lineage
 from deltaworks.engine.planning.strata import strata
 from deltaworks.engine.workspace.locations.handing import surroundings
 from deltaworks.engine.workspace.locations.inside import Inside
@@ -48,7 +50,10 @@ def prove_across(
     for name in _upstream_first(workspace, graph):
         if name in workspace.faults:
             continue
-        told = {"around": surroundings(graph, name, keys_of(graph, name), now, None), "known": known}
+        told = {
+            "around": surroundings(graph, name, keys_of(graph, name), now, None, _read(workspace, name, graph)),
+            "known": known,
+        }
         try:
             proof: Proof = workspace.location(name).process().ask("check", told)
         except DefinitionError as error:
@@ -57,6 +62,36 @@ def prove_across(
         proofs.append(proof)
         known |= proof.findings.results
     return joined_proof(proofs, unfit_jobs(definitions, graph)), problems
+
+
+def trace_own(inside: Inside, told: Mapping[str, Any], _tell: object) -> Lineage:
+    """Find what the columns of a location's own assets are made of.
+
+    Raises:
+        DefinitionError: they do not fit to what they read.
+    """
+    around: Surroundings = told["around"]
+    _, graph = around.related(inside.definitions)
+    return column_lineage(graph)
+
+
+def trace_across(workspace: Workspace, graph: AssetGraph, now: dt.datetime) -> Lineage:
+    """Find what the columns of all assets are made of; those of a location that cannot be asked are opaque."""
+    found = column_lineage(graph)
+    assets = dict(found.assets)
+    for name in workspace.locations:
+        own = keys_of(graph, name)
+        if own and name not in workspace.faults:
+            told = {"around": surroundings(graph, name, own, now, None)}
+            traced: Lineage = workspace.location(name).process().ask("trace", told)
+            assets |= {key: columns for key, columns in traced.assets.items() if key in own}
+    return replace(found, assets=assets)
+
+
+def _read(workspace: Workspace, name: str, graph: AssetGraph) -> Iterator[AssetKey]:
+    description = workspace.location(name).description
+    if description is not None:
+        yield from (key for key in description.reads if key in graph.every)
 
 
 def _upstream_first(workspace: Workspace, graph: AssetGraph) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deltaworks.engine.definitions.resources import EnvVar
-from deltaworks.errors import InvalidSettings
+from deltaworks.errors import LocationFailed
 
 _OF_INTERPRETERS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """What tells one interpreter about its modules would mislead another."""
@@ -42,7 +42,7 @@ class LocationSpec:
             base: those of whoever starts them.
 
         Raises:
-            InvalidSettings: one is not set, or the file cannot be read.
+            LocationFailed: one is not set, or the file cannot be read.
         """
         found = {
             name: value for name, value in base.items() if name not in self.withheld and name not in _OF_INTERPRETERS
@@ -50,8 +50,8 @@ class LocationSpec:
         found |= dict(self._of_file())
         for name, value in self.environment.items():
             if isinstance(value, EnvVar) and value.name not in base:
-                raise InvalidSettings(
-                    f"location {self.name!r} takes {name} from the environment variable {value.name}, which is not set"
+                raise LocationFailed(
+                    self.name, f"it takes {name} from the environment variable {value.name}, which is not set"
                 )
             found[name] = base[value.name] if isinstance(value, EnvVar) else value
         return found
@@ -63,16 +63,17 @@ class LocationSpec:
             lines = self.environment_file.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise InvalidSettings(
-                f"location {self.name!r}: its environment_file {self.environment_file} cannot be read: {reason}"
+            raise LocationFailed(
+                self.name, f"its environment_file {self.environment_file} cannot be read: {reason}"
             ) from error
         for number, line in enumerate(lines, start=1):
             text = line.strip().removeprefix("export ")
             if text and not text.startswith("#"):
                 name, equals, value = text.partition("=")
                 if not equals or not name.strip().isidentifier():
-                    raise InvalidSettings(
-                        f"location {self.name!r}: {self.environment_file}:{number} is no NAME=value"  # it may be secret
+                    raise LocationFailed(
+                        self.name,
+                        f"{self.environment_file}:{number} is no NAME=value",  # it may be secret
                     )
                 value = value.strip()
                 is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
@@ -82,15 +83,15 @@ class LocationSpec:
         """Make sure that there is an interpreter and a folder to start it in.
 
         Raises:
-            InvalidSettings: there is none.
+            LocationFailed: there is none.
         """
         if not self.folder.is_dir():
-            raise InvalidSettings(f"location {self.name!r}: there is no folder {self.folder}")
+            raise LocationFailed(self.name, f"there is no folder {self.folder}")
         path = Path(self.python)
         if not path.is_file():
-            raise InvalidSettings(
-                f"location {self.name!r}: there is no interpreter {self.python}; make its environment, or correct "
-                "`python` in the settings"
+            raise LocationFailed(
+                self.name,
+                f"there is no interpreter {self.python}; make its environment, or correct `python` in the settings",
             )
         if not os.access(path, os.X_OK):
-            raise InvalidSettings(f"location {self.name!r}: {self.python} is no program that can be run")
+            raise LocationFailed(self.name, f"{self.python} is no program that can be run")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -90,12 +90,3 @@ def _resource(found: ShownResource) -> Resource:
     kind: type[Resource] = type(found.kind, (ShownElsewhere,), {"__module__": __name__})
     _SHOWN[kind] = found.values
     return kind()
-
-
-def owners(descriptions: Mapping[str, Description]) -> Mapping[str, str]:
-    """Return which location each job, schedule and sensor is of, by name; the first one, if several have it."""
-    found: dict[str, str] = {}
-    for location, each in descriptions.items():
-        for one in (*each.jobs, *each.schedules, *each.sensors):
-            found.setdefault(one.name, location)
-    return found

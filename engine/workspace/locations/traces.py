@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from deltaworks import errors
@@ -46,12 +47,22 @@ class Traces:
             if _is_the_authors(path) and path.suffix != ".pyc" and path.is_file():
                 yield str(path)
 
-    def folders(self) -> Iterator[str]:
-        """Yield the author's folders."""
+    def folders(self, *, of_code: bool) -> Iterator[str]:
+        """Yield the author's folders that were looked through.
+
+        Args:
+            of_code: whether those that Python looks through for modules, or the others, which the code itself did.
+        """
         for name in self.listed:
             path = Path(name).absolute()
-            if _is_the_authors(path) and path.is_dir():
+            if _is_the_authors(path) and path.is_dir() and (str(path) in _import_folders()) is of_code:
                 yield str(path)
+
+
+def _import_folders() -> frozenset[str]:
+    """Return the folders in which Python looks for modules."""
+    within: list[Iterable[str]] = [getattr(module, "__path__", ()) for module in list(sys.modules.values())]
+    return frozenset(str(Path(each).absolute()) for each in (*sys.path, *chain.from_iterable(within)))
 
 
 def _is_the_authors(path: Path) -> bool:

@@ -83,13 +83,13 @@ def to_json(value: object) -> Json:
     Raises:
         TypeError: it is of a class that no other process knows.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return value
     if isinstance(value, tuple):
-        return [to_json(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [to_json(each) for each in cast("tuple[object, ...]", value)]
     if isinstance(value, Mapping) and not isinstance(value, pl.Schema):
-        return _mapping_json(cast("Mapping[Any, Any]", value))
+        return _mapping_json(cast("Mapping[object, object]", value))
     for known, tag, write in _WRITTEN:
         if isinstance(value, known):
             return {_TAG: tag, **write(value)}
@@ -114,7 +114,7 @@ def from_json(said: Json) -> Any:
         ValueError: it was not written by that.
     """
     if isinstance(said, list):
-        return tuple(map(from_json, cast("list[Json]", said)))
+        return tuple(map(from_json, cast("Sequence[Json]", said)))
     if not isinstance(said, dict):
         return said
     told = cast("dict[str, Json]", said)
@@ -130,16 +130,34 @@ def from_json(said: Json) -> Any:
     return made
 
 
-def _mapping_json(value: Mapping[Any, Any]) -> Json:
+def _mapping_json(value: Mapping[object, object]) -> Json:
     if all(type(key) is str and key != _TAG for key in value):
         return {key: to_json(each) for key, each in value.items()}
     return {_TAG: "map", "pairs": [[to_json(key), to_json(each)] for key, each in value.items()]}
 
 
+@cache
+def _name_of(cls: type) -> str:
+    if not cls.__module__.startswith(_OURS):
+        raise TypeError(f"{cls.__module__}.{cls.__qualname__} is known to its own process only")
+    return f"{cls.__module__.removeprefix(_OURS)}:{cls.__qualname__}"
+
+
+@cache
+def _class_of(name: str) -> type[Any]:
+    module, _, qualified = name.partition(":")
+    found: Any = importlib.import_module(f"{_OURS}{module}")
+    for part in qualified.split("."):
+        found = getattr(found, part)
+    if not isinstance(found, type) or not (is_dataclass(found) or issubclass(found, Enum)):
+        raise ValueError(f"{name!r} is no kind of value")
+    return found
+
+
 _PLAIN = (type(None), bool, int, float, str)
 
 _WRITTEN: Sequence[tuple[type, str, Callable[[Any], dict[str, Json]]]] = (
-    (Enum, "enum", lambda each: {"of": _name_of(type(each)), "value": each.value}),
+    (Enum, "enum", lambda each: {"of": _name_of(each.__class__), "value": each.value}),
     (list, "list", lambda each: {"values": [to_json(one) for one in each]}),
     (frozenset, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
     (set, "set", lambda each: {"values": [to_json(one) for one in sorted(each, key=str)]}),
@@ -179,21 +197,3 @@ _READ: Mapping[str, Callable[[Mapping[str, Json]], Any]] = {
     "model": lambda told: declared_by(from_json(told["declared"]), from_json(told["place"])),
     "code": lambda told: Absent(told["name"], told["module"], told["address"]),
 }
-
-
-@cache
-def _name_of(cls: type) -> str:
-    if not cls.__module__.startswith(_OURS):
-        raise TypeError(f"{cls.__module__}.{cls.__qualname__} is known to its own process only")
-    return f"{cls.__module__.removeprefix(_OURS)}:{cls.__qualname__}"
-
-
-@cache
-def _class_of(name: str) -> type[Any]:
-    module, _, qualified = name.partition(":")
-    found: Any = importlib.import_module(f"{_OURS}{module}")
-    for part in qualified.split("."):
-        found = getattr(found, part)
-    if not isinstance(found, type) or not (is_dataclass(found) or issubclass(found, Enum)):
-        raise ValueError(f"{name!r} is no kind of value")
-    return found

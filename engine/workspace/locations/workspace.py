@@ -14,7 +14,7 @@ from deltaworks.engine.workspace.locations.description import Description
 from deltaworks.engine.workspace.locations.process import LocationProcess
 from deltaworks.engine.workspace.locations.spec import LocationSpec
 from deltaworks.engine.workspace.locations.stubs import stubs
-from deltaworks.errors import DefinitionError, InvalidSettings
+from deltaworks.errors import DefinitionError, InvalidSettings, RequestError
 
 _AT_ONCE = 8
 """How many locations are loaded at a time."""
@@ -58,8 +58,7 @@ class CodeLocation:
         """Return its process, with its code imported; start one if there is none.
 
         Raises:
-            InvalidSettings: it cannot be started as the settings say.
-            LocationFailed: its code cannot be imported.
+            LocationFailed: it cannot be started as the settings say, or its code cannot be imported.
         """
         with self._lock:
             if self._process is not None and self._process.is_over:
@@ -150,6 +149,25 @@ class Workspace:
         if name not in self.locations:
             raise unknown_location(name, self.locations)
         return self.locations[name]
+
+    def owner(self, name: str) -> str:
+        """Return which location a job, a schedule or a sensor is of.
+
+        Raises:
+            RequestError: there is none of that name.
+        """
+        for location, each in self.locations.items():
+            found = each.description
+            if found is not None and any(one.name == name for one in (*found.jobs, *found.schedules, *found.sensors)):
+                return location
+        raise RequestError(f"No location has a job, a schedule or a sensor {name!r}.")
+
+    def hooked(self, job: str | None) -> str | None:
+        """Return which location has the hooks of a job; none: it has none."""
+        for location, each in self.locations.items():
+            if job is not None and each.description is not None and job in each.description.hooked:
+                return location
+        return None
 
     def close(self) -> None:
         """Keep what was learned, and end all processes."""

@@ -276,3 +276,18 @@ def test_a_look_finds_the_next_commit_and_costs_no_question_where_there_is_none(
     assert found == [True, False]
     assert anew == [False, True]
     assert [tuple(each.partitions()) for each in told] == [tuple(keys(2)), tuple(keys(3))]
+
+
+def test_a_table_made_anew_at_the_same_version_while_nobody_looked_is_seen(tmp_path: Path, theirs: Path) -> None:
+    write_days(theirs, 1)
+    sensor, told = on_orders(tmp_path)
+    assert sensor.is_due(sensor.watch())
+
+    unchanged = sensor.is_due(sensor.watch())
+    shutil.rmtree(theirs)
+    write_days(theirs, 3)
+    watch = sensor.watch()
+    found = [sensor.is_due(watch), sensor.is_due(watch, 40.0)]
+
+    assert (unchanged, found) == (False, [True, False])
+    assert [tuple(each.partitions()) for each in told] == [tuple(keys(3))]

@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 import deltaworks as dw
-from deltaworks.engine.automation.daemon import Daemon, DaemonParts, OnStop, moment
+from deltaworks.engine.automation.daemon import OnStop
 from deltaworks.engine.automation.launches import Launch
-from deltaworks.engine.automation.location import Location
-from deltaworks.engine.automation.location_load import load_surroundings
 from deltaworks.engine.automation.run_pool import RunOrder, RunPool
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
-from deltaworks.engine.automation.watch import Moment
 from deltaworks.engine.definitions.automation.schedule import CatchUp
 from deltaworks.engine.definitions.partitions.cron import Cron
-from deltaworks.engine.workspace.project import Origin
 from deltaworks.io.heartbeats import read_heartbeats
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.marks import Mark, advance_mark
-from deltaworks.io.store import Store
 from deltaworks.io.switches import set_switch
-from deltaworks.io.ticks import TickEntry, instant_id, number_id, open_ticks, read_ticks
-
-DUE = dt.datetime(2026, 1, 2, 6, 0, tzinfo=dt.UTC)
-"""The only tick of the schedules below that the clock comes to."""
-
-TABLES = """
-import os, time
-import polars as pl
-import deltaworks as dw
-
-days = dw.DailyPartitions(start="2026-01-01")
-
-@dw.asset(partitions=days, partition_by="day")
-def numbers(partition: dw.Partition) -> pl.LazyFrame:
-    return pl.LazyFrame({"day": [partition.start], "n": [1]})
-
-daily = dw.define_asset_job("daily", "numbers", partitions=days)
-"""
-
-SCHEDULE = """
-morning = dw.define_schedule("morning", job=daily, cron="0 6 * * *", catchup="last", tags={"team": "ops"})
-"""
+from deltaworks.io.ticks import instant_id, number_id, open_ticks
+from tests.engine.automation.house import DUE, SCHEDULE, House
 
 MISBEHAVED = """
 @dw.schedule(job=daily, cron="0 6 * * *", catchup="last", timeout_s=1.0)
@@ -83,65 +55,6 @@ def leaves(tick: dw.Tick):
 def behaves(tick: dw.Tick):
     return dw.SkipReason(f"not at {tick.scheduled_at:%H:%M}, attempt {tick.attempt}")
 """
-
-
-class House:
-    """A project, its lake, and a daemon whose clock on the wall stands still just after a tick."""
-
-    def __init__(self, folder: Path, code: str) -> None:
-        (folder / "tables.py").write_text(TABLES + code)
-        self.folder, self.told, self.now = folder, list[str](), DUE + dt.timedelta(seconds=5)
-        self.store = Store.at(str(folder / "lake"), durable=False)
-        self.daemons: list[Daemon] = []
-
-    def begin(self, *names: str) -> None:
-        """Let schedules begin before the tick."""
-        for name in names:
-            advance_mark(self.store, name, Mark(instant_id(DUE - dt.timedelta(days=1))))
-
-    def daemon(self, warm: int = 0) -> Daemon:
-        origin = Origin(file=self.folder / "tables.py", lake=str(self.folder / "lake"))
-        self.location = Location(partial(load_surroundings, origin), os.environ)
-        parts = DaemonParts(
-            self.store,
-            self.location,
-            RunPool(
-                [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()],
-                os.environ,
-                most=2,
-                warm=warm,
-            ),
-            self.told.append,
-            clock=self.clock,
-        )
-        self.daemons.append(Daemon(parts))
-        return self.daemons[-1]
-
-    def clock(self) -> Moment:
-        return Moment(self.now, moment().running_s)
-
-    def work_until(self, daemon: Daemon, is_done: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + 60
-        while not is_done():
-            assert time.monotonic() < deadline_s, self.told
-            daemon.step()
-            time.sleep(0.02)
-
-    def tick(self, name: str) -> TickEntry | None:
-        return next(iter(read_ticks(self.store, name, 1)), None)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[Callable[[str], House]]:
-    houses: list[House] = []
-
-    def build(code: str) -> House:
-        houses.append(House(tmp_path, code))
-        return houses[-1]
-
-    yield build
-    for daemon in (each for made in houses for each in made.daemons):
-        daemon.close()
 
 
 def test_functions_that_misbehave_hold_up_no_other(house: Callable[[str], House]) -> None:
@@ -186,7 +99,7 @@ def test_a_dead_daemons_tick_is_taken_over_and_a_stopped_schedule_does_not_tick(
 
     tick, (run,) = home.tick("morning"), read_runs(home.store)
     assert tick is not None
-    assert (left.attempt, left.daemon_id) == (1, dead.daemon_id)
+    assert (left.number, left.daemon_id) == (1, dead.daemon_id)
     assert (tick.outcome, home.tick("stopped")) == ("started", None)
     assert (run.run_id, run.status, run.job, run.job_partition) == (
         tick.requests[0].run_id,

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deltaworks.engine.automation.schedule_watch import ScheduleWatch, WatchedSchedule, begin_now
+from deltaworks.engine.automation.uptime import Uptime
 from deltaworks.engine.automation.watch import Moment
 from deltaworks.engine.definitions.automation.schedule import CatchUp
 from deltaworks.engine.definitions.partitions.cron import Cron
@@ -30,20 +31,21 @@ class Daemon:
         self, store: Store, name: str = "d1", watched: WatchedSchedule = HOURLY, at: dt.datetime = NOON
     ) -> None:
         self.store, self.name, self.watch = store, name, ScheduleWatch(watched, store)
-        self.begun, self.now, self.running_s, self.beats = at, at, 0.0, 0
+        self.now, self.running_s, self.beats = at, 0.0, 0
+        self.watched_name, self.uptime = watched.name, Uptime()
         self.ticks: list[str] = []
         self.look()
 
     def look(self) -> None:
+        """Say that it runs, and what it watches, and look then, as a daemon does."""
         self.beats += 1
-        start, end = sorted((self.begun, self.now))
-        beat = Heartbeat(self.name, "h", 1, start.isoformat(), end.isoformat(), self.beats)
-        moment = Moment(self.now, self.running_s)
+        moment, at = Moment(self.now, self.running_s), self.now.isoformat()
+        self.uptime.note([self.watched_name], moment)
+        write_heartbeat(self.store, Heartbeat(self.name, "h", 1, at, at, self.beats, watched=self.uptime.told()))
         while found := self.watch.due(moment):
             for due in found:
                 self.ticks.append(due.tick_id[8:13] + ("+" if due.is_catchup else ""))
                 self.watch.settled(decided(due.tick_id))
-        write_heartbeat(self.store, beat)
 
     def wait(self, wall: dt.timedelta, running: dt.timedelta | None = None) -> list[str]:
         """Let time pass, on the wall and for real, and return what was due since."""
@@ -133,6 +135,19 @@ def test_a_process_that_was_held_up_has_missed_what_was_due_meanwhile(store: Sto
 
     assert daemon.wait(5 * HOUR) == []
     assert daemon.watched(HOUR) == ["05T18"]
+
+
+def test_what_passed_while_a_schedule_was_not_watched_was_missed(store: Store) -> None:
+    """It was out of the code, or off by its definition, while a daemon ran that watched others."""
+    daemon = Daemon(store)
+    daemon.watched(HOUR)
+
+    daemon.watched_name = "another"
+    daemon.watch = ScheduleWatch(replace(HOURLY, name="another"), store)
+    daemon.watched(3 * HOUR)
+    daemon.watched_name, daemon.watch = "hourly", ScheduleWatch(HOURLY, store)
+
+    assert daemon.watched(HOUR) == ["05T17"]
 
 
 def test_editing_a_cron_expression_refires_nothing(store: Store) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution.workers import children as children_module
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.executor import ThreadExecutor, guarded
-from deltaworks.engine.execution.workers.workers import children as children_module
 from deltaworks.errors import InvalidDefinition
 from tests.engine.execution import carried_out
 from tests.engine.execution.carried_out import DEATHS, Work, in_processes, lives, outcomes, reason_of, task, wait_until

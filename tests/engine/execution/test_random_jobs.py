@@ -14,8 +14,8 @@ import pytest
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.job_result import JobResult
 from deltaworks.engine.definitions.ops.op import RunWhen
+from deltaworks.engine.execution.endings import ENDING_OF_STEP
 from deltaworks.engine.execution.jobs.job_launch import JobRequest, launch_job
-from deltaworks.engine.execution.jobs.job_run import ENDINGS
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.execution.workers.workers import Workers
@@ -118,7 +118,10 @@ def check(folder: Path, kind: ExecutorKind, seed: int, count: int) -> None:
         result, calls = carried_out(folder, kind, run_id)
 
         for made, names, found, keeps in zip(graphs, names_of(graphs), fates, same, strict=True):
-            assert [result.steps[name].ending for name in names] == [ENDINGS[fate] for fate in found], (seed, made)
+            assert [result.steps[name].ending for name in names] == [ENDING_OF_STEP[fate] for fate in found], (
+                seed,
+                made,
+            )
             ran = [
                 name
                 for name, fate, kept in zip(names, found, keeps, strict=True)

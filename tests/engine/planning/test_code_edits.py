@@ -7,9 +7,9 @@ such at the end.
 from __future__ import annotations
 
 import importlib
-import itertools
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +20,53 @@ import deltaworks as dw
 from deltaworks.engine.planning.code_version import code_version, unseen_values
 from tests.engine.planning.edits import CHANGES, CONSTS, HELPERS, NO_CHANGES, OTHERS, SEEN_FOR_NOTHING, TABLES, Edit
 
-_packages = itertools.count()
+PACKAGE = "edited"
 
 Loaded = Callable[..., dw.Asset[..., Any]]
 
 
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
-    """Return a function that writes the project with an edit, imports it and returns its table."""
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    package = f"edited_{next(_packages)}"
-    for kind in (pl.Expr,):
-        monkeypatch.setattr(kind, "mine", None, raising=False)
-        monkeypatch.setattr(kind, "_accessors", set(kind._accessors))
+@contextmanager
+def loading(folder: Path) -> Iterator[Loaded]:
+    """Yield a function that writes the project with an edit, imports it and returns its table."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        monkeypatch.setattr(pl.Expr, "mine", None, raising=False)
+        monkeypatch.setattr(pl.Expr, "_accessors", set(pl.Expr._accessors))
 
-    def load(file: str = "tables", old: str = "", new: str = "") -> dw.Asset[..., Any]:
-        delattr(pl.Expr, "mine")
-        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-            del sys.modules[name]
-        (tmp_path / package).mkdir(exist_ok=True)
-        files = {"__init__": "", "tables": TABLES, "helpers": HELPERS, "consts": CONSTS, **OTHERS}
-        assert old in files[file], "the edit finds its place"
-        for name, text in files.items():
-            edited = text.replace(old, new, 1) if name == file else text
-            (tmp_path / package / f"{name}.py").write_text(edited.replace("PACKAGE", package))
-        importlib.invalidate_caches()
-        table: dw.Asset[..., Any] = importlib.import_module(f"{package}.tables").table
-        return table
+        def load(file: str = "tables", old: str = "", new: str = "") -> dw.Asset[..., Any]:
+            delattr(pl.Expr, "mine")
+            forget()
+            (folder / PACKAGE).mkdir(exist_ok=True)
+            files = {"__init__": "", "tables": TABLES, "helpers": HELPERS, "consts": CONSTS, **OTHERS}
+            assert old in files[file], "the edit finds its place"
+            for name, text in files.items():
+                edited = text.replace(old, new, 1) if name == file else text
+                (folder / PACKAGE / f"{name}.py").write_text(edited.replace("PACKAGE", PACKAGE))
+            importlib.invalidate_caches()
+            table: dw.Asset[..., Any] = importlib.import_module(f"{PACKAGE}.tables").table
+            return table
 
-    yield load
-    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        yield load
+        forget()
+
+
+def forget() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Iterator[Loaded]:
+    with loading(tmp_path) as load:
+        yield load
+
+
+@pytest.fixture(scope="module")
+def unedited(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The version of the table as the project is."""
+    with loading(tmp_path_factory.mktemp("unedited")) as load:
+        return version_of(load())
 
 
 def version_of(asset: dw.Asset[..., Any]) -> str:
@@ -60,13 +75,13 @@ def version_of(asset: dw.Asset[..., Any]) -> str:
 
 
 @pytest.mark.parametrize("edit", CHANGES.values(), ids=CHANGES)
-def test_what_a_function_does_counts(load: Loaded, edit: Edit) -> None:
-    assert version_of(load()) != version_of(load(*edit))
+def test_what_a_function_does_counts(load: Loaded, edit: Edit, unedited: str) -> None:
+    assert unedited != version_of(load(*edit))
 
 
 @pytest.mark.parametrize("edit", NO_CHANGES.values(), ids=NO_CHANGES)
-def test_how_it_is_typed_does_not_count(load: Loaded, edit: Edit) -> None:
-    assert version_of(load()) == version_of(load(*edit))
+def test_how_it_is_typed_does_not_count(load: Loaded, edit: Edit, unedited: str) -> None:
+    assert unedited == version_of(load(*edit))
 
 
 def test_a_version_of_the_authors_own_stands_for_all_of_it(load: Loaded) -> None:
@@ -117,8 +132,8 @@ def test_names_that_are_made_up_are_named(load: Loaded) -> None:
 
 
 @pytest.mark.parametrize("edit", SEEN_FOR_NOTHING.values(), ids=SEEN_FOR_NOTHING)
-def test_some_edits_are_seen_though_nothing_changes(load: Loaded, edit: Edit) -> None:
-    assert version_of(load()) != version_of(load(*edit))
+def test_some_edits_are_seen_though_nothing_changes(load: Loaded, edit: Edit, unedited: str) -> None:
+    assert unedited != version_of(load(*edit))
 
 
 HELD = {

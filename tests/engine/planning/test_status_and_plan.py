@@ -163,8 +163,8 @@ class Story:
         order = [str(key) for key in self.lake.graph.nodes]
         self.oracle = Oracle({name: numbers[name] for name in order}, readings, {name: {} for name in tables}, {})
 
-    def happen(self) -> None:
-        for _ in range(self._draw.draw(st.integers(0, 12), label="events")):
+    def happen(self, most: int = 12) -> None:
+        for _ in range(self._draw.draw(st.integers(0, most), label="events")):
             name = self._draw.draw(st.sampled_from(sorted(self.oracle.numbers)))
             numbers = self._draw.draw(st.sets(st.sampled_from(self.oracle.numbers[name]), min_size=1))
             kind = self._draw.draw(st.sampled_from(["make", "make", "make", "outside", "empty", "fail", "replace"]))

@@ -131,9 +131,7 @@ def naive(made: list[Made], outcomes: list[StepEnd]) -> list[Fate]:
     return fates
 
 
-@settings(max_examples=1000, deadline=None)
-@given(made_graphs(), st.data())
-def test_random_graphs_run_as_the_rules_say_and_are_taken_up_where_they_failed(made: list[Made], data: Any) -> None:
+def runs_as_the_rules_say_and_is_taken_up_where_it_failed(made: list[Made], data: Any) -> None:
     steps = steps_of(composed_of(made))
     names = [f"s{number}" for number in range(len(made))]
 
@@ -163,6 +161,19 @@ def test_random_graphs_run_as_the_rules_say_and_are_taken_up_where_they_failed(m
         for name, fate, kept in zip(names, fates, same, strict=True)
         if not kept and fate in (Fate.SUCCESS, Fate.FAILED)
     )
+
+
+@settings(max_examples=250, deadline=None)
+@given(made_graphs(), st.data())
+def test_random_graphs_run_as_the_rules_say_and_are_taken_up_where_they_failed(made: list[Made], data: Any) -> None:
+    runs_as_the_rules_say_and_is_taken_up_where_it_failed(made, data)
+
+
+@pytest.mark.soak
+@settings(max_examples=5_000, deadline=None, derandomize=False)
+@given(made_graphs(), st.data())
+def test_many_random_graphs_run_as_the_rules_say(made: list[Made], data: Any) -> None:
+    runs_as_the_rules_say_and_is_taken_up_where_it_failed(made, data)
 
 
 @settings(max_examples=200, deadline=None)

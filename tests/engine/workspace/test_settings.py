@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from deltaworks.engine.workspace.project import Origin, load_settings
 from deltaworks.engine.workspace.settings import Settings, find_settings
-from deltaworks.errors import InvalidSettings
+from deltaworks.errors import InvalidSettings, LocationFailed
 
 TOML = 'lake = "tables"\nmodules = ["a", "b"]\n[executor]\nworkers = 3\n'
 
@@ -36,7 +37,7 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "queue.max_runs": (None, "default"),
         "queue.tags": ({}, "default"),
         "daemon.max_runs": (4, "default"),
-        "daemon.warm": (1, "default"),
+        "daemon.warm": (2, "default"),
         "daemon.maintain": (None, "default"),
         "pools": ({}, "default"),
         "durable": (True, "default"),
@@ -167,3 +168,71 @@ def test_an_environment_that_is_none_is_refused(tmp_path: Path, text: str, named
 def test_a_file_without_settings_has_no_environments(tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match="names environment 'prod', but with -f or -m no settings file is read"):
         load_settings(Origin(file=tmp_path / "tables.py", environment="prod"), {})
+
+
+LOCATIONS = """
+[[locations]]
+name = "shop"
+modules = ["shop"]
+
+[[locations]]
+name = "finance"
+python = "../venv/bin/python"
+modules = ["finance.tables"]
+working_directory = "code"
+environment = { TOKEN = "canary", KEY = { env = "FINANCE_KEY" } }
+environment_file = "finance.env"
+"""
+
+
+def test_locations_say_where_their_code_is_and_hide_their_variables(tmp_path: Path) -> None:
+    (tmp_path / "deltaworks.toml").write_text(LOCATIONS)
+    (tmp_path / "finance.env").write_text("# of the team\nexport NAME = 'a b'\n")
+
+    settings = find_settings(tmp_path, None, {})
+
+    shop, finance = settings.locations
+    assert (shop.python, shop.folder) == (sys.executable, tmp_path)
+    assert (finance.python, finance.folder) == (str(tmp_path.parent / "venv/bin/python"), tmp_path / "code")
+    values = {name: value for name, (value, _) in listed(settings).items() if name.startswith("locations.finance.")}
+    assert values["locations.finance.environment.TOKEN"] == "**********"
+    assert values["locations.finance.environment.KEY"] == "$FINANCE_KEY"
+    assert "canary" not in str(listed(settings))
+
+
+def test_a_location_gets_its_own_variables_and_those_that_no_other_takes(tmp_path: Path) -> None:
+    (tmp_path / "deltaworks.toml").write_text(LOCATIONS)
+    (tmp_path / "finance.env").write_text("# of the team\nexport NAME = 'a b'\n")
+    shop, finance = find_settings(tmp_path, None, {}).locations
+    base = {"PATH": "/bin", "FINANCE_KEY": "k", "PYTHONPATH": "/host", "VIRTUAL_ENV": "/host"}
+
+    assert shop.environ(base) == {"PATH": "/bin"}
+    assert finance.environ(base) == {"PATH": "/bin", "FINANCE_KEY": "k", "NAME": "a b", "TOKEN": "canary", "KEY": "k"}
+    (tmp_path / "finance.env").write_text("canary\n")
+    with pytest.raises(LocationFailed, match=r"location 'finance': .*finance.env:1 is no NAME=value$"):
+        finance.environ(base)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('[[locations]]\nname = "a"\nmodules = ["x"]\npyhton = "y"\n', "Did you mean 'locations.0.python'?"),
+        (
+            '[[locations]]\nname = "a"\nmodules = []\n',
+            "setting 'locations.0.modules': Tuple should have at least 1 item",
+        ),
+        ('[[locations]]\nname = "a/b"\nmodules = ["x"]\n', "setting 'locations.0.name': String should match pattern"),
+        ('modules = ["y"]\n[[locations]]\nname = "a"\nmodules = ["x"]\n', "has both modules and [[locations]]"),
+        (
+            2 * '[[locations]]\nname = "a"\nmodules = ["x"]\n',
+            "there are two locations 'a'; give each a name of its own",
+        ),
+    ],
+)
+def test_locations_that_make_no_sense_are_refused(tmp_path: Path, toml: str, said: str) -> None:
+    (tmp_path / "deltaworks.toml").write_text(toml)
+
+    with pytest.raises(InvalidSettings) as refused:
+        find_settings(tmp_path, None, {})
+
+    assert said in str(refused.value)

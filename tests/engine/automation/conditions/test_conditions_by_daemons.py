@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
+from deltalake import write_deltalake
 
 from deltaworks.engine.automation.asking import Surroundings, ask
 from deltaworks.engine.automation.condition_watch import WatchedConditions
@@ -21,7 +26,9 @@ from deltaworks.engine.automation.peers import Peers
 from deltaworks.engine.automation.ticking import Asker, Ticking
 from deltaworks.engine.automation.watch import Moment
 from deltaworks.engine.definitions.automation.tick import Tick
-from deltaworks.engine.workspace.project import Origin
+from deltaworks.engine.execution.observe import observe
+from deltaworks.engine.planning.status import Status
+from deltaworks.engine.workspace.project import Origin, load_project
 from deltaworks.io.condition_notes import FOLDER, NAME
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
 from deltaworks.io.ledger import read_runs
@@ -101,6 +108,15 @@ class Home(House):
         """Whether the last tick found nothing, and nothing is left to carry out."""
         last = self.tick(NAME)
         return last is not None and not last.is_decided and not open_ticks(self.store)
+
+    def is_fresh(self) -> bool:
+        """Whether conditions would ask for nothing."""
+        with own_imports(self.folder):
+            project = load_project(
+                Origin(file=self.folder / "tables.py", lake=str(self.folder / "lake")), {}, moment().now
+            )
+        status = observe(project.graph, project.store).status
+        return all(each.count(Status.STALE) + each.count(Status.MISSING) == 0 for each in status.values())
 
     def asked(self) -> list[tuple[str, ...]]:
         """Which assets the ticks asked for, run by run."""
@@ -185,3 +201,50 @@ def test_whenever_a_daemon_or_a_run_dies_each_partition_is_made_once(home: Home)
     assert {run.run_id: run.status.value for run in read_runs(home.store)} == dict.fromkeys(runs.values(), "success")
     assert [run.tick for run in read_runs(home.store)] == [f"{NAME}/{decided.tick_id}"] * 3
     assert "a: run" not in " ".join(home.told)
+
+
+WATCHED = TABLES.replace(
+    '@dw.asset(partitions=days, partition_by="day", automation=eager)\ndef a(partition',
+    """theirs = dw.external_asset("theirs", uri="theirs", partitions=days, partition_by="day")
+
+@dw.asset(partitions=days, partition_by="day", automation=eager)
+def a(theirs: pl.LazyFrame, partition""",
+)
+
+
+@pytest.mark.soak
+def test_daemons_that_are_killed_at_random_make_what_is_asked_for_once(home: Home) -> None:
+    drawn = random.Random(7)
+    (home.folder / "tables.py").write_text(WATCHED)
+    theirs, lake = str(home.folder / "theirs"), str(home.folder / "lake")
+    command = [sys.executable, "-m", "deltaworks", "daemon", "-f", "tables.py", "--lake", lake]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command, cwd=home.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    daemons = [start() for _ in range(3)]
+    for number in range(30):
+        day = dt.date(2026, 1, drawn.choice([1, 2]))
+        write_deltalake(theirs, pl.DataFrame({"day": [day], "n": [number]}), mode="append", partition_by=["day"])
+        time.sleep(drawn.uniform(0.0, 4.0))
+        place = drawn.randrange(3)
+        daemons[place].kill()
+        daemons[place].wait()
+        daemons[place] = start()
+    deadline_s = time.monotonic() + 300
+    while not home.is_fresh() or open_ticks(home.store):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.5)
+    for each in daemons:
+        each.terminate()
+        each.wait()
+
+    asked = [
+        f"{asset} 2026-01-0{day}"
+        for tick in read_ticks(home.store, NAME)
+        for each in tick.requests
+        for asset, ends in each.assets.items()
+        for first, last in ends
+        for day in range(int(first[-1]), int(last[-1]) + 1)
+    ]
+    assert home.effects() == sorted(asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,10 @@ def automated(made: dw.Asset[..., Any], condition: dw.AutomationCondition | None
     return replace(made, automation=Made.eager() if condition is None else condition, max_per_tick=most)
 
 
+def same(found: dict[AssetKey, Any], before: Mapping[AssetKey, Any]) -> dict[AssetKey, Any]:
+    return {key: before[key] if key in before and before[key] == each else each for key, each in found.items()}
+
+
 class Daemon:
     """Evaluates the conditions of a lake, as often as it is told to; a tick is a quarter of an hour after another."""
 
@@ -48,6 +52,8 @@ class Daemon:
         in_progress = {AssetKey(name): self.of(name, numbers) for name, numbers in self.in_progress.items() if numbers}
         tried = {AssetKey(name): (Tried(self.of(name, each), "it failed"),) for name, each in self.tried.items()}
         sight = Sight(status, in_progress, tried)
+        if last is not None:  # what is as it was is the same object
+            sight = Sight(status, same(in_progress, last.sight.in_progress), same(tried, last.sight.tried))
         self.last = evaluate(self.lake.graph, sight, Memory() if last is None else last.memory, self.now, last)
         self.now += dt.timedelta(minutes=15)
         return {str(key): self.numbers(str(key), chosen) for key, chosen in self.last.requests.items()}

@@ -1,0 +1,12 @@
+"""REST endpoints: the same documents as the commands' `--json`, under `/api/v1`; changes only add to them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from deltaworks.web.api import assets, backfills, details, health
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """Return the routes of all endpoints."""
+    return health.router, assets.router, details.router, backfills.router

@@ -1,0 +1,1 @@
+"""What all pages and endpoints have in common: doors, roles, errors, templates, streams."""

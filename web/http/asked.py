@@ -1,0 +1,85 @@
+"""Asked: what handlers take of a request: the sight of the lake, who asks, and the fields of a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import parse_qs, unquote
+
+from fastapi import Depends, Path, Request
+from pydantic import AfterValidator
+
+from deltaworks.engine.planning.graph import Node
+from deltaworks.errors import RequestError
+from deltaworks.web.http.idempotency import Answered
+from deltaworks.web.http.live import Streams
+from deltaworks.web.http.roles import Actor
+from deltaworks.web.launching import Launcher
+from deltaworks.web.views.shell import shell_view
+from deltaworks.web.workspace import Sight, Workspace
+
+MOST_FIELDS = 1000
+
+PathName = Annotated[str, Path(max_length=1000), AfterValidator(unquote)]
+"""A name in a path, which may hold any character: the doors leave paths as clients wrote them, so that a slash of a
+name, `%2F`, does not divide the path."""
+
+
+def _workspace(request: Request) -> Workspace:
+    found: Workspace = request.app.state.workspace
+    return found
+
+
+def _launcher(request: Request) -> Launcher:
+    found: Launcher = request.app.state.launcher
+    return found
+
+
+def _answered(request: Request) -> Answered:
+    found: Answered = request.app.state.answered
+    return found
+
+
+def _streams(request: Request) -> Streams:
+    found: Streams = request.app.state.streams
+    return found
+
+
+def _actor(request: Request) -> Actor:
+    found: Actor = request.state.actor
+    return found
+
+
+def _sight(request: Request) -> Sight:
+    workspace: Workspace = request.app.state.workspace
+    sight = workspace.sight()
+    request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
+    return sight
+
+
+def _node(sight: Annotated[Sight, Depends(_sight)], key: PathName) -> Node:
+    graph = sight.project.graph
+    return graph.view(key) or graph.node(key)
+
+
+async def _form(request: Request) -> Mapping[str, list[str]]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind != "application/x-www-form-urlencoded":
+        raise RequestError(f"A form is sent as application/x-www-form-urlencoded, not as {kind!r}.")
+    try:
+        return parse_qs((await request.body()).decode(), max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise RequestError(f"The form cannot be read: {error}.") from error
+
+
+TheWorkspace = Annotated[Workspace, Depends(_workspace)]
+TheLauncher = Annotated[Launcher, Depends(_launcher)]
+TheAnswered = Annotated[Answered, Depends(_answered)]
+TheStreams = Annotated[Streams, Depends(_streams)]
+TheActor = Annotated[Actor, Depends(_actor)]
+"""Who asks; the doors have let them in."""
+TheSight = Annotated[Sight, Depends(_sight)]
+"""The project and the lake as they are. Pages that take it have the number of runs and the daemon in their rail."""
+TheNode = Annotated[Node, Depends(_node)]
+"""The asset that the path names as `{key}`."""
+TheForm = Annotated[Mapping[str, list[str]], Depends(_form)]

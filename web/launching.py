@@ -1,0 +1,101 @@
+"""Launching: start commands as processes of their own, which go on when the server ends.
+
+What the server starts is what a person would type: the same command, with the same options and the same refusals.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import IO
+
+from deltaworks.engine.workspace.project import Origin
+
+MOST_KEPT = 100
+"""How many commands are remembered."""
+
+_OPTIONS = {"folder": "project"}
+"""What fields of an origin are called on the command line, where that is something else."""
+
+_SHOWN_BYTES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A command that was started."""
+
+    run_id: str
+    command: str
+    """As a person would type it, without where the project is."""
+    exit_code: int | None
+    """None: it goes on."""
+    told: str
+    """The end of what it has written to stderr."""
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it did not even begin; none: it has begun, or may still."""
+        if self.exit_code in (None, 0):
+            return None
+        lines = [line.removeprefix("error: ") for line in self.told.splitlines() if line.startswith("error: ")]
+        return lines[-1] if lines else f"it ended with exit code {self.exit_code}"
+
+
+class Launcher:
+    """Starts commands, and remembers how they ended."""
+
+    def __init__(self, origin: Origin, environ: Mapping[str, str]) -> None:
+        self._where = [
+            f"--{_OPTIONS.get(each.name, each.name)}={value}"
+            for each in fields(origin)
+            if (value := getattr(origin, each.name)) is not None
+        ]
+        self._environ = dict(environ)
+        self._known: OrderedDict[str, Launched] = OrderedDict()
+
+    def start(self, run_id: str, arguments: Sequence[str]) -> None:
+        """Start a command of `deltaworks`.
+
+        Args:
+            run_id: the run that it is to be; the arguments say so too.
+            arguments: the command and its options, then `--` and what it is about.
+
+        Raises:
+            OSError: the machine has no room for another process.
+        """
+        place = arguments.index("--") if "--" in arguments else len(arguments)
+        program = [sys.executable, "-P", "-m", "deltaworks", *arguments[:place], *self._where, *arguments[place:]]
+        told = tempfile.TemporaryFile()  # noqa: SIM115 - no pipe: it is written to when nobody is there any more
+        process = subprocess.Popen(  # noqa: S603 - this very interpreter; a command of ours, each argument by itself
+            program,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+            start_new_session=True,  # it outlives the server
+        )
+        launched = Launched(run_id, shlex.join(["deltaworks", *arguments]), None, "")
+        self._known[run_id] = launched
+        while len(self._known) > MOST_KEPT:
+            self._known.popitem(last=False)
+        threading.Thread(target=self._await, args=(launched, process, told), daemon=True).start()
+
+    def find(self, run_id: str) -> Launched | None:
+        """Return what became of the command of a run; none: this server has not started it, or forgot it."""
+        return self._known.get(run_id)
+
+    def _await(self, launched: Launched, process: subprocess.Popen[bytes], told: IO[bytes]) -> None:
+        """Remember how a command ended, and what it said last."""
+        with told:
+            code = process.wait()
+            told.seek(max(0, told.seek(0, os.SEEK_END) - _SHOWN_BYTES))
+            said = told.read().decode(errors="replace")
+        if launched.run_id in self._known:
+            self._known[launched.run_id] = replace(launched, exit_code=code, told=said)

@@ -1,0 +1,12 @@
+"""Pages: each handler asks, makes a view and renders its template."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from deltaworks.web.pages import api_docs, asset, assets, lineage, login, overview
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """Return the routes of all pages."""
+    return overview.router, assets.router, asset.router, lineage.router, login.router, api_docs.router

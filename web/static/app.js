@@ -1,0 +1,51 @@
+// What every page has: theme, keys, parts that refresh themselves. Pages work without any of it.
+import { refreshParts } from "./refresh.js";
+import { selectInHeatMaps } from "./heat.js";
+
+const GO = { o: "/", a: "/assets", l: "/lineage", r: "/runs", b: "/backfills", s: "/schedules" };
+
+function toggleTheme() {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = isDark ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", root.dataset.theme);
+  } catch {
+    // It holds for this page only.
+  }
+}
+
+function isTyping(target) {
+  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+let wentAt = 0;
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  const help = document.querySelector("[data-help]");
+  if (event.key === "/") {
+    event.preventDefault();
+    document.querySelector("[data-find]")?.focus();
+  } else if (event.key === "?") {
+    help?.showModal();
+  } else if (event.key === "g") {
+    wentAt = event.timeStamp;
+  } else if (event.timeStamp - wentAt < 1000 && GO[event.key]) {
+    location.assign(GO[event.key]);
+  }
+}
+
+document.addEventListener("keydown", onKey);
+document.addEventListener("click", (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  if (target?.closest("[data-theme-toggle]")) toggleTheme();
+  if (target?.closest("[data-help-close]")) document.querySelector("[data-help]")?.close();
+  const copy = target?.closest("[data-copy]");
+  if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => (copy.textContent = "Copied"));
+});
+
+refreshParts(document);
+selectInHeatMaps(document);

@@ -1,0 +1,47 @@
+"""URLs: where everything is found. Every name from outside is quoted here and nowhere else."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+Value = str | int | None
+
+
+def asset(key: object, *below: str, **query: Value) -> str:
+    """Return the address of an asset's page, or of what lies below it."""
+    return _joined("/assets", str(key), *below, **query)
+
+
+def api_asset(key: object, *below: str, **query: Value) -> str:
+    """Return the address of an asset in the API, or of what lies below it."""
+    return _joined("/api/v1/assets", str(key), *below, **query)
+
+
+def assets(**query: Value) -> str:
+    """Return the address of the catalog."""
+    return _joined("/assets", **query)
+
+
+def lineage(**query: Value) -> str:
+    """Return the address of the graph."""
+    return _joined("/lineage", **query)
+
+
+def run(run_id: str, *below: str, **query: Value) -> str:
+    """Return the address of a run's page, or of what lies below it."""
+    return _joined("/runs", run_id, *below, **query)
+
+
+def new_backfill(**query: Value) -> str:
+    """Return the address where a backfill is planned."""
+    return _joined("/backfills/new", **query)
+
+
+def with_query(path: str, **query: Value) -> str:
+    """Return a path with a query; what is none or empty is left out."""
+    given = [(name.rstrip("_"), value) for name, value in query.items() if value not in (None, "")]
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _joined(path: str, *parts: str, **query: Value) -> str:
+    return with_query("/".join((path, *(quote(part, safe="") for part in parts))), **query)

@@ -1,0 +1,1 @@
+"""Views: what a template gets, computed from documents and statuses; no HTML here."""

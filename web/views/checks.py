@@ -1,0 +1,139 @@
+"""Checks: what is asked of the rows of an asset, and how often it did not hold of late."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from deltaworks.engine.planning.graph import Node
+from deltaworks.io.ledger import RunEntry
+from deltaworks.io.log import Commit
+from deltaworks.validation import ResidualCheck, Rule, compile_contract, declare
+from deltaworks.web.views.asset import AssetHead, asset_head, commits_of
+from deltaworks.web.workspace import Sight
+
+LOOKED_AT = 60
+"""How many commits are looked at."""
+
+SHOWN_FAILURES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A time when a rule did not hold."""
+
+    version: int
+    run_id: str | None
+    partition: str
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRow:
+    """A rule of the model, or an asset check."""
+
+    column: str
+    """Empty: it is about the whole table."""
+    name: str
+    kind: str
+    """`model` or `check`; `former` of what is asked no more."""
+    severity: str
+    """What follows if it does not hold."""
+    told: str
+    marks: tuple[bool, ...]
+    """For each of the last commits, the oldest first, whether it held."""
+    last: Broken | None
+
+    @property
+    def broken(self) -> int:
+        """In how many of the commits it did not hold."""
+        return self.marks.count(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A partition that was not committed, or did not pass afterwards."""
+
+    run_id: str
+    at: dt.datetime
+    partition: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChecksView:
+    """What is asked of an asset, and what did not hold."""
+
+    head: AssetHead
+    rules: tuple[RuleRow, ...]
+    commits: int
+    failed: tuple[Failed, ...]
+
+
+def checks_view(sight: Sight, node: Node) -> ChecksView:
+    """Return the rules and checks of an asset, with the last commits in which they did not hold."""
+    commits = commits_of(sight, node, LOOKED_AT)[::-1] if node.key in sight.project.graph.nodes else []
+    rules = [_row(commits, *each) for each in declared_rules(node)]
+    known = {(rule.column, rule.name) for rule in rules}
+    gone = dict.fromkeys(
+        (each.get("column") or "", each["rule"], each["severity"])
+        for commit in commits
+        for each in _not_passed(commit)
+        if (each.get("column") or "", each["rule"]) not in known
+    )
+    rules += [_row(commits, column, name, "former", severity, "") for column, name, severity in gone]
+    failed = list(_failed(sight.observation.runs, str(node.key)))
+    return ChecksView(asset_head(sight, node), tuple(rules), len(commits), tuple(failed[:SHOWN_FAILURES]))
+
+
+def declared_rules(node: Node) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield column, name, kind, severity and description of everything that is asked of an asset's rows."""
+    model = node.asset.model
+    if model is not None:
+        schema = pl.Schema({column.name: column.dtype for column in declare(model).columns})
+        contract = compile_contract(model, schema)
+        asked: list[Rule | ResidualCheck] = [*contract.rules, *contract.residual]
+        for rule in asked:
+            yield rule.column or "", rule.name, "model", rule.severity.value, ""
+    for each in node.checks:
+        yield "", each.check.name, "check", "fail" if each.check.blocking else "warn", each.check.description
+
+
+def _row(commits: Sequence[Commit], column: str, name: str, kind: str, severity: str, told: str) -> RuleRow:
+    marks: list[bool] = []
+    last: Broken | None = None
+    for commit in commits:
+        found = [each for each in _not_passed(commit) if _is_it(each, column, name)]
+        marks.append(not found)
+        if found:
+            run_id = None if commit.record is None else commit.record.run_id
+            first = found[0]
+            last = Broken(commit.version, run_id, first.get("partition") or "", first.get("failed_rows"))
+    return RuleRow(column, name, kind, severity, told, tuple(marks), last)
+
+
+def _is_it(recorded: dict[str, Any], column: str, name: str) -> bool:
+    return recorded["rule"] == name and (recorded.get("column") or "") == column
+
+
+def _not_passed(commit: Commit) -> list[dict[str, Any]]:
+    if commit.record is None or commit.record.is_foreign:
+        return []
+    found: list[dict[str, Any]] = commit.record.checks.get("not_passed", [])
+    return found
+
+
+def _failed(runs: Sequence[RunEntry], asset: str) -> Iterator[Failed]:
+    """Yield what did not pass, the latest first: partitions that were not committed, and checks after commits."""
+    for run in reversed(runs):
+        at = dt.datetime.fromisoformat(run.started_at)
+        for failure in run.failures:
+            if failure.asset == asset:
+                yield Failed(run.run_id, at, failure.partition or "", failure.error)
+        for late in run.check_failures:
+            if late.asset == asset:
+                yield Failed(run.run_id, at, late.partition or "", f"{late.check} ({late.severity}): {late.problem}")

@@ -1,0 +1,82 @@
+"""Shell: what stands around every page: the rail with its counts, and the daemon's sign of life."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from deltaworks.errors import StorageError
+from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
+from deltaworks.web.workspace import Sight
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the rail."""
+
+    label: str
+    href: str
+    is_here: bool
+    count: int = 0
+    tone: str = ""
+    """Of the count: the word of a status."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellView:
+    """What stands around a page."""
+
+    places: tuple[Place, ...]
+    daemon: str
+    """Its state, in a few words."""
+    is_daemon_up: bool
+    lake: str
+
+
+PLACES: Final = (
+    ("Overview", "/"),
+    ("Assets", "/assets"),
+    ("Lineage", "/lineage"),
+    ("Runs", "/runs"),
+    ("Backfills", "/backfills"),
+    ("Jobs", "/jobs"),
+    ("Schedules", "/schedules"),
+    ("Sensors", "/sensors"),
+    ("Automation", "/automation"),
+    ("Resources", "/resources"),
+    ("Daemon", "/daemon"),
+    ("API", "/api"),
+)
+"""The rail, from top to bottom; an entry shows as soon as there is a page for it."""
+
+
+def shell_view(sight: Sight, path: str, pages: Collection[str]) -> ShellView:
+    """Return what stands around the page at a path; `pages` are all that there are."""
+    live = len(sight.live_runs)
+    places = tuple(
+        Place(
+            label,
+            href,
+            path == href or (href != "/" and path.startswith(f"{href}/")),
+            live if href == "/runs" else 0,
+            "running" if href == "/runs" else "",
+        )
+        for label, href in PLACES
+        if href in pages
+    )
+    daemon, is_up = _daemon(sight)
+    return ShellView(places, daemon, is_up, str(sight.project.store.root))
+
+
+def _daemon(sight: Sight) -> tuple[str, bool]:
+    try:
+        beats = read_heartbeats(sight.project.store)
+    except StorageError:
+        return "cannot be read", False
+    for beat in beats:
+        silent_s = (sight.at - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
+        if not beat.is_gone and silent_s <= LEASE_S:
+            return f"beat {max(0, silent_s):.0f} s ago", True
+    return ("stopped" if beats else "none has run"), False
