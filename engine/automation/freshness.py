@@ -9,19 +9,22 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
+from deltaworks.engine.automation.conditions.growth import has_grown
 from deltaworks.engine.automation.evaluation import Evaluation
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
 from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
 from deltaworks.engine.execution.freshness import lake_freshness
 from deltaworks.engine.execution.observer import Observer
-from deltaworks.engine.planning.freshness import Verdict
+from deltaworks.engine.planning.freshness import Freshness, Verdict
 from deltaworks.engine.planning.freshness_text import freshness_text
-from deltaworks.engine.planning.graph import build_graph
+from deltaworks.engine.planning.graph import AssetGraph, build_graph
+from deltaworks.engine.planning.status import LakeStatus
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.errors import StorageError
 from deltaworks.io.marks import read_mark
@@ -34,6 +37,9 @@ NAME = "_freshness"
 INTERVAL_S = 10.0
 """How far its ticks are apart at least."""
 
+_COMPUTED_FOR = dt.timedelta(minutes=1)
+"""For how long what was computed counts: windows of time are over though nothing is written."""
+
 TIMEOUT_S = 900.0
 """How long a tick may take: the first one reads all logs."""
 
@@ -45,6 +51,15 @@ class Told:
     changes: tuple[FreshnessChange, ...]
     cursor: str
     """After these are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was computed last, and from what."""
+
+    at: dt.datetime
+    status: LakeStatus
+    found: Mapping[AssetKey, Freshness]
 
 
 def watched_freshness(definitions: Definitions) -> tuple[WatchedSensor, ...]:
@@ -60,7 +75,10 @@ class AskedFreshness:
     def __init__(self, definitions: Definitions, store: Store) -> None:
         """Begin with nothing known."""
         self._definitions, self._store = definitions, store
+        self._has_dynamic = any(dynamic_dimensions(asset.partitions) for asset in definitions.assets)
+        self._keys: DynamicKeys = {}
         self._observer: Observer | None = None
+        self._known: _Known | None = None
         self._lock = Lock()
         """A tick that was given up may still be looked at when the next one comes."""
 
@@ -92,10 +110,8 @@ class AskedFreshness:
         late = dict[str, FreshnessChange]()
         changes: list[FreshnessChange] = []
         with self._lock:
-            graph = build_graph(self._definitions, now, read_dynamic_keys(self._definitions, self._store))
-            self._observer = Observer(graph, self._store) if self._observer is None else self._observer
-            self._observer.follow(graph)
-            found = lake_freshness(graph, self._store, self._observer.observe(), now, assets)
+            graph, every = self._look(now)
+        found = {key: each for key, each in every.items() if assets is None or key in assets}
         for key, each in found.items():
             name = str(key)
             if each.verdict is Verdict.UNKNOWN:
@@ -111,6 +127,22 @@ class AskedFreshness:
                 changes.append(late[name])
         changes += [_over(each) for name, each in before.items() if name not in map(str, found)]
         return Told(tuple(changes), write_late(late))
+
+    def _look(self, now: dt.datetime) -> tuple[AssetGraph, Mapping[AssetKey, Freshness]]:
+        """Return how fresh everything is; where nothing was written meanwhile, that is computed once a minute."""
+        keys: DynamicKeys = {}
+        if self._has_dynamic:
+            keys = read_dynamic_keys(self._definitions, self._store)
+        if self._observer is None or keys != self._keys or has_grown(self._observer.graph, now):
+            graph, self._keys, self._known = build_graph(self._definitions, now, keys), keys, None
+            self._observer = Observer(graph, self._store) if self._observer is None else self._observer
+            self._observer.follow(graph)
+        observation, known = self._observer.observe(), self._known
+        is_same = known is not None and all(each is known.status[key] for key, each in observation.status.items())
+        if known is None or not is_same or not known.at <= now < known.at + _COMPUTED_FOR:
+            found = lake_freshness(self._observer.graph, self._store, observation, now)
+            known = self._known = _Known(now, observation.status, found)
+        return self._observer.graph, {key: replace(each, at=now) for key, each in known.found.items()}
 
 
 def read_late(whose: str, cursor: str | None) -> dict[str, FreshnessChange]:

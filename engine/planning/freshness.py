@@ -159,7 +159,8 @@ def _other(whose: AssetKey, key: AssetKey) -> AssetKey | None:
 
 def _unknown(graph: AssetGraph, state: LakeState, node: Node, measured: PartitionSet) -> str | None:
     """Say why nobody can tell how far an asset lags; none: it can be told."""
-    faulty = next((key for key in graph.above((node.key,)) if state[key].fault is not None), None)
+    faults = [key for key in graph.nodes if state[key].fault is not None]
+    faulty = next((key for key in graph.above((node.key,)) if key in faults), None) if faults else None
     if faulty is not None:
         return f"{faulty} cannot be read"
     if not measured:
