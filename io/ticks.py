@@ -20,7 +20,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from itertools import islice
@@ -210,10 +210,14 @@ def tick_is_open(store: Store, name: str, tick_id: str) -> bool:
     return _last_claim(store, name, tick_id) is not None
 
 
-def open_ticks(store: Store) -> list[TickClaim]:
+def open_ticks(store: Store, is_known: Callable[[tuple[str, str]], bool] | None = None) -> list[TickClaim]:
     """Return the last claim of every tick that is open, the oldest tick of each name first.
 
-    Cost: a listing a name that has claims, and a listing and a read a tick that is open; an idle lake has none.
+    Args:
+        store: the lake.
+        is_known: tells which ticks, by name and id, are left out; none are, if it is not given.
+
+    Cost: a listing a name that has claims, and a listing and a read a tick that is returned; an idle lake has none.
 
     Raises:
         StorageError: the lake cannot be read.
@@ -222,6 +226,7 @@ def open_ticks(store: Store) -> list[TickClaim]:
         read_claim(store, name, tick_id)
         for name in sorted(store.names(CLAIMS))
         for tick_id in sorted(store.names(f"{CLAIMS}/{name}"))
+        if is_known is None or not is_known((name, tick_id))
     )
     return [claim for claim in found if claim is not None]
 

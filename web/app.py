@@ -62,3 +62,4 @@ def inner_app(workspace: Workspace, auth: Auth) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     yield
     app.state.streams.close()
+    app.state.workspace.close()

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -22,11 +22,9 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.documents.problems import Problems
 from deltaworks.engine.execution.observe import Observation
 from deltaworks.engine.execution.observer import Observer
-from deltaworks.engine.planning.graph import AssetGraph, build_graph
-from deltaworks.engine.planning.lineage import Lineage, column_lineage
+from deltaworks.engine.planning.lineage import Lineage
 from deltaworks.engine.planning.status import AssetStatus
-from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
-from deltaworks.engine.workspace.project import Origin, Project, Recipe, load_project, load_settings
+from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.web.in_progress import InProgress
@@ -41,17 +39,17 @@ GROW_S = 60.0
 class Findings:
     """What is found out about a project's code when it is first asked for; it hangs on nothing in the lake."""
 
-    def __init__(self, graph: AssetGraph) -> None:
-        self._graph = graph
+    def __init__(self, project: Project) -> None:
+        self._project = project
         self._lock = threading.Lock()
         self._lineage: Lineage | None = None
 
     @property
     def lineage(self) -> Lineage:
-        """What the columns of all assets are made of; see `column_lineage`."""
+        """What the columns of all assets are made of; see `Project.lineage`."""
         with self._lock:
             if self._lineage is None:
-                self._lineage = column_lineage(self._graph)
+                self._lineage = self._project.lineage()
             return self._lineage
 
 
@@ -75,6 +73,14 @@ class Sight:
     def live_runs(self) -> list[RunEntry]:
         """The runs that wait or go on, oldest first."""
         return [run for run in self.observation.runs if not run.status_at(self.at).is_over]
+
+    @cached_property
+    def _runs(self) -> dict[str, RunEntry]:
+        return {run.run_id: run for run in self.observation.runs}
+
+    def run(self, run_id: str) -> RunEntry | None:
+        """Return a run; none: the ledger has none of that id."""
+        return self._runs.get(run_id)
 
     def status(self, key: AssetKey) -> AssetStatus:
         """Return the status of an asset that has a table."""
@@ -121,7 +127,12 @@ class Workspace:
     def reload(self) -> None:
         """Load the project anew at the next look, whether or not its files have changed."""
         with self._lock:
-            self._project = self._fault = self._sight = None
+            self._forget_project()
+
+    def close(self) -> None:
+        """End what the project has started: the processes of its code locations."""
+        with self._lock:
+            self._forget_project()
 
     def look_again(self) -> None:
         """Take nothing that was seen of the lake for good any more: something has just been done to it."""
@@ -137,7 +148,7 @@ class Workspace:
             return
         settings = load_settings(self.origin, self.environ)
         _forget_modules(settings.folder)
-        self._project = self._fault = self._sight = None
+        self._forget_project()
         try:
             self._project = load_project(self.origin, self.environ, self.now())
         except DeltaworksError as error:
@@ -145,23 +156,24 @@ class Workspace:
             raise
         self._observer = Observer(self._project.graph, self._project.store)
         self._progress = InProgress(self._project.store)
-        self._findings = Findings(self._project.graph)
+        self._findings = Findings(self._project)
         self._grown_s = time.monotonic()
+
+    def _forget_project(self) -> None:
+        if self._project is not None:
+            self._project.close()
+        self._project = self._fault = self._sight = None
 
     def _look(self, now_s: float) -> Sight:
         assert self._project is not None, "it was loaded"
         assert self._observer is not None, "it was loaded"
         assert self._progress is not None, "it was loaded"
         assert self._findings is not None, "it was loaded"
-        keys = read_dynamic_keys(self._project.definitions, self._project.store)
-        if keys != self._project.recipe.keys or now_s - self._grown_s > GROW_S:
-            loaded = self._project.recipe
-            assert isinstance(loaded, Recipe), "only a run across code locations has projects that are parts"
-            recipe = replace(loaded, now=self.now(), keys=keys)
-            graph = build_graph(self._project.definitions, recipe.now, keys)
-            self._project = replace(self._project, graph=graph, recipe=recipe)
-            self._observer.follow(graph)
-            self._findings = Findings(graph)
+        grown = self._project.grown(self.now(), is_due=now_s - self._grown_s > GROW_S)
+        if grown is not None:
+            self._project = grown
+            self._observer.follow(grown.graph)
+            self._findings = Findings(grown)
             self._grown_s = now_s
         observation, now = self._observer.observe(), self.now()
         running = self._progress.of(self._project.graph, observation, now)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.lineage import column_json, lineage_json, neighbours, walk
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def _draw(asset: AssetKey, graph: AssetGraph, file: Path) -> None:
     from deltaworks.web.draw.layered import draw_layered
     from deltaworks.web.draw.svg import graph_svg
 
-    reads, readers = _neighbours(graph)
-    near = {asset, *_walk(asset, reads), *_walk(asset, readers)}
+    reads, readers = neighbours(graph)
+    near = {asset, *walk(asset, reads), *walk(asset, readers)}
     nodes = {str(key): node for key, node in graph.every.items() if key in near}
     # Reading one's own past is no line between two tables.
     edges = [(str(each), str(key)) for key in near for each in reads(key) if each in near and each != key]
@@ -72,23 +73,12 @@ def _draw(asset: AssetKey, graph: AssetGraph, file: Path) -> None:
         raise RequestError(f"The picture cannot be written to {file}: {error.strerror}.") from error
 
 
-def _neighbours(graph: AssetGraph) -> tuple[Callable[[AssetKey], list[AssetKey]], Callable[[AssetKey], list[AssetKey]]]:
-    """Return what tells the assets that one reads, and those that read it."""
-    reads = {key: [edge.upstream for edge in node.reads] for key, node in graph.every.items()}
-    readers: dict[AssetKey, list[AssetKey]] = {key: [] for key in reads}
-    for key, read in reads.items():
-        for each in read:
-            if each != key:
-                readers[each].append(key)
-    return reads.__getitem__, readers.__getitem__
-
-
 def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
     # Imported here: --help must not load Polars.
     from deltaworks.engine.planning.lineage import EVERY
 
-    reads, readers = _neighbours(graph)
-    above, below = _walk(asset, reads), _walk(asset, readers)
+    reads, readers = neighbours(graph)
+    above, below = walk(asset, reads), walk(asset, readers)
     columns = found.assets[asset]
     rows = [(Cell(name, "strong"), _made_of(name, asset, found), _feeds((asset, name), found)) for name in columns]
     decided = sorted({source for each in columns.values() for source in each.rows})
@@ -103,14 +93,7 @@ def _asset(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
         "",
         Table(("column", "made of", "feeds"), rows),
     ]
-    document = {
-        "asset": str(asset),
-        "column": None,
-        "upstream": [_entry((key, None), None, distance) for key, distance in above.items()],
-        "downstream": [_entry((key, None), None, distance) for key, distance in below.items()],
-        "columns": [_column_json((asset, name), found, is_near=True) for name in columns],
-    }
-    return View(document, tuple(blocks))
+    return View(lineage_json(asset, found, graph), tuple(blocks))
 
 
 def _near_and_far(distances: Mapping[AssetKey, int], further: str) -> str:
@@ -150,7 +133,7 @@ def _column(column: Source, found: Lineage) -> View:
         Cell("downstream", "quiet"),
         *_tree(column, below),
     ]
-    return View(_column_json(column, found), tuple(lines))
+    return View(column_json(column, found), tuple(lines))
 
 
 def _tree(start: Source, step: Callable[[Source], tuple[list[tuple[Source, bool]], str]]) -> Sequence[Cell]:
@@ -205,17 +188,6 @@ def _unread(asset: AssetKey, found: Lineage, graph: AssetGraph) -> View:
     )
 
 
-def _walk(start: AssetKey, step: Callable[[AssetKey], Iterable[AssetKey]]) -> Mapping[AssetKey, int]:
-    """Return the assets that an asset leads to, nearest first, with how far each is."""
-    found: dict[AssetKey, int] = {start: 0}
-    for key in (waiting := [start]):
-        for each in step(key):
-            if each not in found:
-                found[each] = found[key] + 1
-                waiting.append(each)
-    return {key: distance for key, distance in found.items() if distance}
-
-
 def _parted(readers: Mapping[Source, str]) -> tuple[list[Source], list[Source]]:
     """Return those whose values, and those of which only the rows are concerned."""
     values = sorted(column for column, influence in readers.items() if influence == "value")
@@ -246,27 +218,6 @@ def _listed(names: Iterable[str]) -> str:
 
 def _spelled(column: Source) -> str:
     return f"{column[0]}.{column[1]}"
-
-
-def _column_json(column: Source, found: Lineage, *, is_near: bool = False) -> dict[str, Any]:
-    """Return the columns above and below a column; `is_near`: those one step away alone."""
-    if is_near:
-        above = [_entry(each, influence, 1) for each, influence in found.of(column).sources]
-        below = [_entry(each, influence, 1) for each, influence in found.readers.get(column, {}).items()]
-    else:
-        above = [_entry(each.column, each.influence, each.distance) for each in found.upstream(column)]
-        below = [_entry(each.column, each.influence, each.distance) for each in found.downstream(column)]
-    return {
-        "asset": str(column[0]),
-        "column": column[1],
-        "opaque": found.of(column).is_opaque,
-        "upstream": above,
-        "downstream": below,
-    }
-
-
-def _entry(column: tuple[AssetKey, str | None], influence: str | None, distance: int) -> dict[str, Any]:
-    return {"asset": str(column[0]), "column": column[1], "kind": influence, "distance": distance}
 
 
 def add_to(app: typer.Typer) -> None:

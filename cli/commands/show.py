@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from deltaworks.cli.command import ExitCode, PartitionOption, Session, add
 from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.rows import rows_json
 from deltaworks.errors import RequestError, StorageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def show(
 ) -> ExitCode:
     """Look at the rows of a table or a view."""
     # Imported here: --help must not load Polars.
-    import polars as pl
 
     from deltaworks.engine.workspace.reading import read_asset, read_rejects, read_view
     from deltaworks.engine.workspace.versions import split_version
@@ -50,14 +49,7 @@ def show(
     else:
         lf = read_view(project.definitions, graph, store, view, version=version, partitions=keys, environ=os.environ)
     df, total = _query(name, lf, sql, rows)
-    columns = [{"name": column, "dtype": str(dtype)} for column, dtype in df.schema.items()]
-    document = {
-        "asset": name,
-        "version": version,
-        "total_rows": total,
-        "columns": columns,
-        "rows": json.loads(df.with_columns(pl.col(pl.Binary).bin.encode("hex")).write_json()),
-    }
+    document = rows_json(name, version, df, total)
     session.output.show(
         View(document, (_drawn(df, session.output.width), Cell(f"{df.height:,} of {counted(total, 'row')}", "quiet")))
     )

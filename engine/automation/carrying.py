@@ -49,6 +49,8 @@ class _Carried:
     noted: TickEntry
     """As the ledger has it."""
     is_prepared: bool = False
+    is_closed: bool = False
+    """Whether others have seen to all of it, while this daemon was held up."""
     submitted: dict[str, int] = field(default_factory=dict[str, int])
     """By run: the number of the launch that is in the hands of this daemon's pool."""
     begun: set[str] = field(default_factory=set[str])
@@ -126,6 +128,9 @@ class Carrying:
                 self._prepare(carried)
             for asked in carried.awaited():
                 self._see_to(carried, asked, moment)
+            if carried.is_closed:
+                del self._carried[key]
+                continue
             self._note(carried)
             if not carried.awaited():
                 self._forget_cursor(carried.entry)
@@ -146,10 +151,11 @@ class Carrying:
         Raises:
             StorageError: the lake cannot be read or written.
         """
-        for key in {(order.launch.name, order.launch.tick_id) for order in self._pool.queued}:
+        left = {(order.launch.name, order.launch.tick_id) for order in self._pool.queued}
+        self._pool.drop_queued()  # first: what cannot be left now is left when this daemon is gone
+        for key in left:
             leave_tick(self._store, *key)
             self._carried.pop(key, None)
-        self._pool.drop_queued()
 
     def _prepare(self, carried: _Carried) -> None:
         """Change the keys as the tick asks for, and find out which of its runs were asked for before."""
@@ -192,7 +198,7 @@ class Carrying:
             case _ if run_id in carried.submitted:
                 pass  # the pool says how it has ended
             case RunState.AWAITED if tries.unheard and not tick_is_open(self._store, launch.name, launch.tick_id):
-                carried.over.add(run_id)  # others have seen to it, while this daemon was held up
+                carried.is_closed = True
             case RunState.REFUSED if look.is_unfit:
                 carried.mark(run_id, error=_said(tries))
             case RunState.LOST if tries.ended is None or not tries.ended.is_refusal(look.launches):

@@ -64,6 +64,10 @@ class Afterwards:
         """Take what is to be judged next, as a task of a number; none: nothing waits."""
         return replace(self._waiting.popleft(), number=number) if self._waiting else None
 
+    def put_back(self, task: Task) -> None:
+        """Let a task that was taken wait once more."""
+        self._waiting.appendleft(task)
+
     def note(self, outcome: Outcome) -> Iterator[tuple[int, RuleResult]]:
         """Note what came of a task, and yield what did not pass, with the partition."""
         key = outcome.task.asset

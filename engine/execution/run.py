@@ -135,15 +135,7 @@ class Run:
             ended = replace(ended, reason=stop.reason)
         self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
-        progress = self._progress
-        return RunReport(
-            ended,
-            tuple(progress.blocked),
-            tuple(progress.skipped),
-            broken=progress.broken,
-            left_out={key: rows for key, rows in progress.left_out.items() if rows},
-            left_calls=self._running,
-        )
+        return self._progress.report(ended, left_calls=self._running)
 
     def _loop(self, stop: Stop) -> None:
         stopping = False
@@ -153,9 +145,7 @@ class Run:
                 self._tell(Stopping(stop.reason, stop.is_urgent))
                 for task in self._executor.cancel():
                     self._running -= 1
-                    self._pools.release((task.asset, task.first, task.last))
-                    for each in (task, *task.others):
-                        self._progress.paces[each.asset].end(each.number)
+                    self._take_back(task)
                 self._pools.withdraw()
             for keys, ordinal in self._retries.due(time.monotonic()):
                 self._agenda.call_again(keys, ordinal, ordinal)
@@ -180,11 +170,17 @@ class Run:
         A batch is large or old enough then; or a worker `starves`, which has nothing to do before something is
         committed, and no call that goes on adds to the batch.
         """
-        if self._swap is not None:
-            return False
-        if self._batches[key].is_due(time.monotonic()):
-            return True
+        if self._swap is not None or self._batches[key].is_due(time.monotonic()):
+            return self._swap is None
         return starves and not self._progress.paces[key].is_busy and self._agenda.is_awaited(key)
+
+    def _take_back(self, task: Task) -> None:
+        if task.when is When.AFTER:
+            self._afterwards.put_back(task)
+            return
+        self._pools.release((task.asset, task.first, task.last))
+        for each in (task, *task.others):
+            self._progress.paces[each.asset].end(each.number)
 
     def _gather(self) -> None:
         if self._running:
@@ -386,7 +382,7 @@ class Run:
             self._teller.blocked(blocked, is_gone=is_gone and is_direct)
 
     def _status(self, stop: Stop) -> RunStatus:
-        if stop.is_asked and self._agenda.is_unsettled:
+        if stop.is_asked and (self._agenda.is_unsettled or self._afterwards.waiting):
             return RunStatus.CANCELED
         has_failed = self._progress.failures or self._afterwards.has_failed
         return RunStatus.FAILURE if has_failed else RunStatus.SUCCESS

@@ -97,6 +97,21 @@ class Project:
         around = surroundings(self.graph, location, wanted, self.recipe.now, self.recipe.keys, read)
         return Handover(location, around)
 
+    def grown(self, now: dt.datetime, *, is_due: bool) -> Project | None:
+        """Return this project as it is at an instant; none: it is the same.
+
+        `is_due`: whether partitions without an end are looked at; new keys of dynamic partitions always are.
+
+        Raises:
+            StorageError: the lake's keys are damaged.
+        """
+        assert isinstance(self.recipe, Recipe), "only a run across code locations has projects that are parts"
+        keys = read_dynamic_keys(self.definitions, self.store)
+        if keys == self.recipe.keys and not is_due:
+            return None
+        recipe = replace(self.recipe, now=now, keys=keys)
+        return replace(self, graph=build_graph(self.definitions, now, keys), recipe=recipe)
+
     def close(self) -> None:
         """End the processes of its code locations."""
         if self.workspace is not None:

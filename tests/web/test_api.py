@@ -41,6 +41,35 @@ def test_ranges_and_history_are_those_of_the_commands(client, shop):
     assert client.get("/api/v1/assets/orders/history").json == history
 
 
+def test_rows_and_lineage_are_those_of_the_commands(client, shop):
+    here = Here(shop)
+    lake = ("--json", "--lake", str(here.lake))
+
+    shown = client.get("/api/v1/assets/orders/preview?version=1&partition=2024-01-03").json
+    assert shown == here.run("show", "orders@v1", "--partition", "2024-01-03", *lake).json
+    assert client.get("/api/v1/assets/mart%2Fdaily/lineage").json == here.run("lineage", "mart/daily", *lake).json
+    column = client.get("/api/v1/assets/mart%2Fdaily/column-lineage?column=amount").json
+    assert column == here.run("lineage", "mart/daily.amount", *lake).json
+    why = client.get("/api/v1/assets/mart%2Fdaily/why?partition=2024-01-01").json
+    assert why == here.run("why", "mart/daily", "--partition", "2024-01-01", *lake).json
+
+
+def test_the_graph_and_what_is_asked_of_rows_are_told(client):
+    graph = client.get("/api/v1/graph?select=mart%2Fdaily%2B").json
+    rules = client.get("/api/v1/assets/orders/checks").json["rules"]
+    numbers = client.get("/api/v1/assets/orders/metrics").json["metrics"]
+    schema = client.get("/api/v1/assets/orders/schema").json
+
+    assert graph == {
+        "nodes": [{"asset": "mart/daily", "status": "stale"}, {"asset": "total", "status": "missing"}],
+        "edges": [["mart/daily", "total"]],
+    }
+    assert ("amount", "ge(0)", [True, True]) in [(rule["column"], rule["name"], rule["marks"]) for rule in rules]
+    assert [value["number"] for value in numbers[0]["values"]] == [1, 5]
+    assert [column["name"] for column in schema["columns"]] == ["day", "amount"]
+    assert schema["changes"][0]["lines"] == ["added: day Date, amount Float64"]
+
+
 def test_lists_are_read_page_by_page(client):
     first = client.get("/api/v1/assets?limit=2").json
     second = client.get(f"/api/v1/assets?limit=2&after={first['next'].replace('/', '%2F')}").json

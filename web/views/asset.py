@@ -64,6 +64,7 @@ class CommitRow:
     kind: str
     """What was done; `outside` if it was not the engine."""
     by: str
+    """What asked for it, and who; of an outside write the program."""
     ranges: tuple[tuple[str, str], ...]
     """The first of the ranges of partitions that it changed."""
     partitions: int
@@ -161,7 +162,7 @@ def asset_view(sight: Sight, node: Node, shown: int = 14) -> AssetView:
     """Return the first page of an asset."""
     graph, has_table = sight.project.graph, node.key in sight.project.graph.nodes
     commits = commits_of(sight, node, _SPARKED) if has_table else []
-    rows = [commit_row(node, each) for each in commits]
+    rows = [commit_row(sight, node, each) for each in commits]
     counted = [row.rows for row in reversed(rows) if row.rows is not None]
     below = {edge.downstream: None for edge in graph.downstream.get(node.key, ())}
     return AssetView(
@@ -199,11 +200,11 @@ def history_view(sight: Sight, node: Node, before: int | None, *, shows_all: boo
     """Return commits of an asset's table, those before a version."""
     found = commits_of(sight, node, size + 1, before=before, shows_all=shows_all)
     more = found[size - 1].version if len(found) > size else None
-    rows = tuple(commit_row(node, each) for each in found[:size])
+    rows = tuple(commit_row(sight, node, each) for each in found[:size])
     return HistoryView(asset_head(sight, node), rows, more, shows_all)
 
 
-def commit_row(node: Node, commit: Commit) -> CommitRow:
+def commit_row(sight: Sight, node: Node, commit: Commit) -> CommitRow:
     """Return a commit in a line."""
     document = commit_json(node, commit)
     ranges: Sequence[Sequence[str]] = document["partitions"]["ranges"]
@@ -213,7 +214,7 @@ def commit_row(node: Node, commit: Commit) -> CommitRow:
         at=committed_at(commit) if commit.timestamp_ms else None,
         run_id=document["run_id"] if kind != "outside" else None,
         kind=kind,
-        by=f"{commit.operation} by {commit.engine_info}" if kind == "outside" else kind,
+        by=f"{commit.operation} by {commit.engine_info}" if kind == "outside" else _cause(sight, document["run_id"]),
         ranges=tuple((first, last) for first, last in ranges[:3]),
         partitions=document["partitions"]["count"],
         rows=document["rows"],
@@ -221,6 +222,14 @@ def commit_row(node: Node, commit: Commit) -> CommitRow:
         inputs=document["inputs"],
         metadata=document["metadata"],
     )
+
+
+def _cause(sight: Sight, run_id: str) -> str:
+    """Return what asked for a run, and who; nothing, if the ledger has no such run any more."""
+    run = sight.run(run_id)
+    if run is None:
+        return ""
+    return " · ".join(filter(None, (run.tick or run.job or run.command.partition(" ")[0], run.user)))
 
 
 def commits_of(

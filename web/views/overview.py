@@ -75,7 +75,8 @@ class OverviewView:
 def overview_view(sight: Sight) -> OverviewView:
     """Return what the first page shows."""
     rows = [asset_row(sight, node) for node in sight.project.graph.nodes.values()]
-    needs = [*_of_assets(rows), *_of_runs(sight)]
+    broken = [Need("failed", "/assets", "Code", str(problem)) for problem in sight.project.problems]
+    needs = [*broken, *_of_assets(rows), *_of_runs(sight)]
     worst = Counter(row.status for row in rows)
     order = ("unknown", "failed", "running", "stale", "missing", "external", "fresh")
     bars = _bars(sight)

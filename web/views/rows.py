@@ -51,7 +51,7 @@ def rows_view(sight: Sight, node: Node, version: int | None, partition: str, lim
     head = asset_head(sight, node)
     command = _command(node, version, partition)
     try:
-        df, total = _read(sight, node, version, partition, limit)
+        df, total = read_rows(sight, node, version, partition, limit)
     except (RequestError, StorageError) as error:
         return RowsView(head, (), 0, (), 0, version, partition, limit, str(error), command)
     shown = df[:, :MOST_COLUMNS]
@@ -70,7 +70,13 @@ def rows_view(sight: Sight, node: Node, version: int | None, partition: str, lim
     )
 
 
-def _read(sight: Sight, node: Node, version: int | None, partition: str, limit: int) -> tuple[pl.DataFrame, int]:
+def read_rows(sight: Sight, node: Node, version: int | None, partition: str, limit: int) -> tuple[pl.DataFrame, int]:
+    """Return the first rows of an asset, and how many it has.
+
+    Raises:
+        RequestError: it is a view, or has no such version or partition.
+        StorageError: data files are gone.
+    """
     project, keys = sight.project, [partition] if partition else None
     if node.key not in project.graph.nodes:
         computes = _command(node, version, partition)

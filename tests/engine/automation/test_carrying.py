@@ -18,6 +18,7 @@ from deltaworks.engine.automation.run_pool import RunPool
 from deltaworks.engine.automation.watch import Moment
 from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.marks import Mark, advance_mark, read_mark
 from deltaworks.io.partition_keys import add_keys, read_keys, remove_keys
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
@@ -229,3 +230,21 @@ def test_a_tick_is_over_when_its_runs_are(store: Store, carrier: Callable[..., C
     tick = read_tick(store, "eager", TICK)
     assert tick is not None
     assert (tick.outcome, open_ticks(store)) == ("started", [])
+
+
+def test_a_long_cursor_is_kept_by_the_mark_alone(store: Store, carrier: Callable[..., Carrier]) -> None:
+    cursors: list[str | None] = []
+    for is_marked in (False, True):
+        daemon = carrier()
+        daemon.carrying.take(decided(store, cursor="f" * 2_000))
+        if is_marked:
+            advance_mark(store, "eager", Mark(TICK, "f" * 2_000))
+        daemon.work()
+        tick = read_tick(store, "eager", TICK)
+        cursors.append(tick and tick.cursor)
+
+    mark = read_mark(store, "eager", TickKind.SENSOR)
+    assert cursors == ["f" * 2_000, None]
+    assert mark is not None
+    assert mark.cursor == "f" * 2_000
+    assert open_ticks(store) == []

@@ -8,6 +8,7 @@ import math
 import threading
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Flag
 from typing import Annotated, Any
 
 import pandera.polars as pa
@@ -18,7 +19,7 @@ from deltalake import DeltaTable, write_deltalake
 import deltaworks as dw
 from deltaworks import LazyFrame
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.execution.events import PartitionBlocked
+from deltaworks.engine.execution.events import Event, PartitionBlocked, RunNoted
 from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.report import RunReport
@@ -137,6 +138,29 @@ def test_what_others_wait_for_is_committed_while_a_long_call_goes_on(
     dw.materialize([chain, long], lake=tmp_path, workers=2)
 
     assert [run.materialized for run in read_runs(Store(tmp_path))] == [4]
+
+
+def test_a_run_that_is_stopped_before_its_commits_are_checked_is_no_success(tmp_path: Path) -> None:
+    stop, told = Flag(), list[Event]()
+    counts = counting(lambda partition: stop.set() if partition.key == "2024-01-03" else None)
+
+    @dw.asset_check(asset=counts, when="after")
+    def positive(result: LazyFrame[Row]) -> bool:
+        raise NotImplementedError
+
+    definitions, store = dw.Definitions([counts], checks=[positive]), Store(tmp_path, durable=False)
+    graph = build_graph(definitions, dt.datetime(2024, 6, 1, tzinfo=dt.UTC))
+    seen = observe(graph, store)
+    decided = plan(graph, seen.status, request(graph, tuple(graph.nodes)), DEFAULT_ONLY)
+    now = lambda: dt.datetime.now(dt.UTC)  # noqa: E731 - a clock
+
+    report = launch(
+        definitions, graph, store, seen.tables, decided, workers=1, command="a test", environ={}, now=now,
+        tell=told.append, stop=stop,
+    )  # fmt: skip
+
+    assert (report.entry.status, report.entry.materialized) == (RunStatus.CANCELED, 3)
+    assert RunNoted("the run was stopped before 3 commits were checked") in told
 
 
 def test_resources_take_their_values_from_the_environment_when_a_run_starts(
