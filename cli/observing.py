@@ -55,12 +55,13 @@ def observe_needed(
     """Observe what a run needs, and commit what of it has changed."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.sources import Observations, needed_sources
+    from deltaworks.engine.workspace.doing import observe
 
     keys = needed_sources(project.graph, project.store, select, named, from_key, to_key)
     if not keys:
         return Observations()
     with progress(session.output) as tell:
-        return project.observe(keys, command=command, now=session.now, tell=tell)
+        return observe(project, keys, command=command, now=session.now, tell=tell)
 
 
 def observed_lines(seen: Observations, graph: AssetGraph) -> Iterator[Cell]:

@@ -166,6 +166,7 @@ def run_plan(
     from deltaworks.engine.execution.attempt import end_with_nothing_left
     from deltaworks.engine.execution.entry import begin_entry, note_held_back
     from deltaworks.engine.execution.migration import refusal_of
+    from deltaworks.engine.workspace.doing import carry_out
 
     plan = decision.plan
     own = entry or begin_entry(command, session.now())
@@ -184,7 +185,8 @@ def run_plan(
         session.output.show(_nothing_to_do(project, seen, decision, failed))
         return ExitCode.FAILED if seen.faults or plan.held else ExitCode.DONE
     with stoppable() as stop, progress(session.output) as tell:
-        report = project.carry_out(
+        report = carry_out(
+            project,
             decision.asked.observation.tables,
             plan,
             workers=workers_of(project, own.workers, read_executor(own.executor), own.memory_mb),

@@ -25,6 +25,7 @@ from deltaworks.engine.execution.observer import Observer
 from deltaworks.engine.planning.lineage import Lineage
 from deltaworks.engine.planning.status import AssetStatus
 from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings
+from deltaworks.engine.workspace.showing import lineage_of
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.web.in_progress import InProgress
@@ -46,10 +47,10 @@ class Findings:
 
     @property
     def lineage(self) -> Lineage:
-        """What the columns of all assets are made of; see `Project.lineage`."""
+        """What the columns of all assets are made of; see `lineage_of`."""
         with self._lock:
             if self._lineage is None:
-                self._lineage = self._project.lineage()
+                self._lineage = lineage_of(self._project)
             return self._lineage
 
 

@@ -56,6 +56,7 @@ def check(
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution.observe import unreadable_tables
     from deltaworks.engine.planning import selection
+    from deltaworks.engine.workspace.showing import prove_project
 
     try:
         project = session.load_quietly(reads_lake=range_safe)
@@ -65,7 +66,7 @@ def check(
     selected = selection.select_every(project.graph, select or ())
     checks = (str(each.check.key) for key in selected for each in project.graph.every[key].checks)
     chosen = {*map(str, selected), *checks}
-    proof, unasked = project.prove()
+    proof, unasked = prove_project(project)
     findings = proof.findings
     problems = [_as_problem(each) for each in _of_location((*project.problems, *unasked), session.location)]
     problems += [_problem_json(problem) for problem in findings.problems if problem.asset in chosen]

@@ -37,9 +37,10 @@ def lineage(
 ) -> ExitCode:
     """Show what columns are made of, and what is made of them; no data, no lake."""
     # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.workspace.showing import lineage_of
 
     project = session.load(reads_lake=False)
-    graph, found = project.graph, project.lineage()
+    graph, found = project.graph, lineage_of(project)
     asset, column = found.named(what)
     if unread and column is not None:
         raise RequestError(f"--unread is about all columns of an asset: `deltaworks lineage {asset} --unread`.")

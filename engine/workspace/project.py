@@ -5,47 +5,30 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from deltaworks.engine.definitions.definitions import Definitions
-from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.ops.hooks import Hook
 from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
-from deltaworks.engine.execution.again import DecideAgain
-from deltaworks.engine.execution.events import EventSink, PartitionSkipped
-from deltaworks.engine.execution.launch import launch
 from deltaworks.engine.execution.opening import refuse_own_tables
-from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.engine.execution.sources import Observations, observe_sources
-from deltaworks.engine.execution.stop import Stop
-from deltaworks.engine.execution.workers.workers import Workers
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
-from deltaworks.engine.planning.job_config import ConfigLayer
-from deltaworks.engine.planning.lineage import Lineage, column_lineage
-from deltaworks.engine.planning.plan import Plan
 from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.environments import Environment
 from deltaworks.engine.workspace.loading import load_file, load_modules
-from deltaworks.engine.workspace.locations.across import launch_across
-from deltaworks.engine.workspace.locations.handing import observe_across, surroundings
+from deltaworks.engine.workspace.locations.around import PartRecipe
+from deltaworks.engine.workspace.locations.handing import surroundings
 from deltaworks.engine.workspace.locations.handover import Handover, take_over
 from deltaworks.engine.workspace.locations.joining import fitting_graph, join, keys_of
-from deltaworks.engine.workspace.locations.parts import PartRecipe
-from deltaworks.engine.workspace.locations.proving import prove_across, trace_across
 from deltaworks.engine.workspace.locations.workspace import Workspace, load_workspace, unknown_location
-from deltaworks.engine.workspace.proof import Proof, prove
 from deltaworks.engine.workspace.settings import Settings, find_settings, resolve
 from deltaworks.engine.workspace.settings_file import ExecutorSettings
 from deltaworks.errors import DefinitionError, InvalidDefinition, InvalidSettings
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.store import Store
-from deltaworks.io.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,90 +80,6 @@ class Project:
     problems: tuple[DefinitionError, ...] = ()
     """Why some of what code locations define was left out, and why some of them are not loaded."""
 
-    def carry_out(
-        self,
-        tables: Mapping[AssetKey, Table],
-        plan: Plan,
-        *,
-        workers: Workers,
-        now: Callable[[], dt.datetime],
-        tell: EventSink,
-        stop: Stop,
-        entry: RunEntry,
-        skipped: Sequence[PartitionSkipped] = (),
-        again: DecideAgain | None = None,
-        config: Sequence[ConfigLayer] = (),
-        job_config: Sequence[ConfigLayer] = (),
-        job_hooks: Sequence[Hook] = (),
-    ) -> RunReport:
-        """Carry out a plan, where the code of its assets is; see `launch` and `launch_across`."""
-        if self.workspace is not None:
-            return launch_across(
-                self.workspace,
-                self.graph,
-                self.store,
-                tables,
-                plan,
-                workers=workers,
-                keys=self.recipe.keys,
-                started=self.recipe.now,
-                now=now,
-                tell=tell,
-                stop=stop,
-                entry=entry,
-                skipped=skipped,
-                sharing=self.sharing,
-                again=again,
-                config=config,
-                job_config=job_config,
-            )
-        return launch(
-            self.definitions,
-            self.graph,
-            self.store,
-            tables,
-            plan,
-            workers=workers,
-            command=entry.command,
-            environ=os.environ,
-            now=now,
-            tell=tell,
-            stop=stop,
-            entry=entry,
-            skipped=skipped,
-            sharing=self.sharing,
-            again=again,
-            config=config,
-            job_config=job_config,
-            job_hooks=job_hooks,
-        )
-
-    def observe(
-        self, sources: Sequence[AssetKey], *, command: str, now: Callable[[], dt.datetime], tell: EventSink
-    ) -> Observations:
-        """Observe sources, where their code is; see `observe_sources` and `observe_across`."""
-        if self.workspace is not None:
-            return observe_across(
-                self.workspace,
-                self.graph,
-                self.store,
-                sources,
-                command=command,
-                now=self.recipe.now,
-                keys=self.recipe.keys,
-                tell=tell,
-            )
-        return observe_sources(
-            self.definitions,
-            self.graph,
-            self.store,
-            sources,
-            command=command,
-            environ=os.environ,
-            now=now,
-            tell=tell,
-        )
-
     @property
     def op_counts(self) -> Mapping[str, int]:
         """By job of ops, how many it has."""
@@ -189,18 +88,6 @@ class Project:
             return {name: count for each in described if each is not None for name, count in each.op_counts.items()}
         jobs = self.definitions.jobs.items()
         return {name: sum(1 for _ in ops_in(job.graph)) for name, job in jobs if isinstance(job, Job)}
-
-    def prove(self) -> tuple[Proof, list[DefinitionError]]:
-        """Find what would go wrong on any data; return also why some code locations could not be asked."""
-        if self.workspace is not None:
-            return prove_across(self.workspace, self.definitions, self.graph, self.recipe.now)
-        return prove(self.definitions, self.graph), []
-
-    def lineage(self) -> Lineage:
-        """Find what the columns of all assets are made of."""
-        if self.workspace is not None:
-            return trace_across(self.workspace, self.graph, self.recipe.now)
-        return column_lineage(self.graph)
 
     def handover(self, location: str) -> Handover:
         """Return what a command in a location's own interpreter has to know of the others."""

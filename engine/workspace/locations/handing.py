@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
-from deltaworks.engine.execution.events import EventSink
-from deltaworks.engine.execution.look import Observed
-from deltaworks.engine.execution.sources import Observations
 from deltaworks.engine.planning.check_nodes import readers_of
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.strata import location_of
-from deltaworks.engine.workspace.locations.parts import EventTold, Surroundings
-from deltaworks.engine.workspace.locations.workspace import Workspace
-from deltaworks.errors import DefinitionError, RequestError
-from deltaworks.io.store import Store
+from deltaworks.engine.workspace.locations.around import Surroundings
+from deltaworks.errors import RequestError
 
 
 def surroundings(
@@ -79,57 +74,6 @@ def refuse_unknown_config(graph: AssetGraph, layers: Iterable[ConfigLayer]) -> N
             if name not in taking:
                 known = f"assets that take config are {', '.join(sorted(taking))}" if taking else "none takes config"
                 raise RequestError(f"{layer.origin}: there is no asset {name!r} that takes config; {known}.")
-
-
-def observe_across(
-    workspace: Workspace,
-    graph: AssetGraph,
-    store: Store,
-    sources: Sequence[AssetKey],
-    *,
-    command: str,
-    now: dt.datetime,
-    keys: DynamicKeys | None,
-    tell: EventSink,
-) -> Observations:
-    """Observe sources, those of each location in its own process.
-
-    A location that cannot do it fails its sources and none of the others.
-    """
-    found = Observations()
-    for location in dict.fromkeys(location_of(graph, key) for key in sources):
-        own = [key for key in sources if location_of(graph, key) == location]
-        told = {
-            "around": surroundings(graph, location, own, now, keys),
-            "store": store,
-            "sources": tuple(own),
-            "command": command,
-        }
-        seen = _observed(workspace, location, told, own, _passing_on(tell))
-        found = Observations((*found.sources, *seen.sources), seen.entry or found.entry)
-    return found
-
-
-def _observed(
-    workspace: Workspace,
-    location: str,
-    told: Mapping[str, Any],
-    own: Sequence[AssetKey],
-    hear: Callable[[object], None],
-) -> Observations:
-    try:
-        seen: Observations = workspace.location(location).process().ask("observe", told, hear)
-    except DefinitionError as error:
-        return Observations(tuple(Observed(key, error=str(error)) for key in own))
-    return seen
-
-
-def _passing_on(tell: EventSink) -> Callable[[object], None]:
-    def hear(told: object) -> None:
-        if isinstance(told, EventTold):
-            tell(told.event)
-
-    return hear
 
 
 def _told(node: Node) -> Asset[..., Any]:

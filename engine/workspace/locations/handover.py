@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deltaworks.engine.workspace.locations.parts import Surroundings
+from deltaworks.engine.workspace.locations.around import Surroundings
 from deltaworks.engine.workspace.locations.values import from_json, to_json
 from deltaworks.engine.workspace.locations.wire import WIRE
 from deltaworks.errors import InvalidSettings

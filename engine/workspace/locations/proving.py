@@ -15,10 +15,10 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.lineage import Lineage, column_lineage
 from deltaworks.engine.planning.strata import strata
+from deltaworks.engine.workspace.locations.around import Surroundings
 from deltaworks.engine.workspace.locations.handing import surroundings
 from deltaworks.engine.workspace.locations.inside import Inside
 from deltaworks.engine.workspace.locations.joining import keys_of
-from deltaworks.engine.workspace.locations.parts import Surroundings
 from deltaworks.engine.workspace.locations.workspace import Workspace
 from deltaworks.engine.workspace.proof import Proof, joined_proof, prove, unfit_jobs
 from deltaworks.errors import DefinitionError
