@@ -16,6 +16,7 @@ import typer
 
 from deltaworks.cli.commands import (
     adopt,
+    alert,
     automation,
     backfill,
     check,
@@ -100,6 +101,7 @@ for command in (
     maintain,
     adopt,
     automation,
+    alert,
     doctor,
     workspace,
 ):

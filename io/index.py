@@ -23,7 +23,8 @@ from deltaworks.io.materialization import Materialization
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import Kind, Pin, Restored
 from deltaworks.io.store import ENGINE_FOLDER, Store
-from deltaworks.io.table import Table, TableState
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import TableState
 from deltaworks.io.writer import Writer
 
 FOLDER = f"{ENGINE_FOLDER}/index"

@@ -22,7 +22,8 @@ from deltaworks.io.index import SAVE_BYTES, state_json, state_of
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, commit_path, digest
 from deltaworks.io.store import ENGINE_FOLDER, Store
-from deltaworks.io.table import PARTITION_SCHEMA, Table, TableState
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import PARTITION_SCHEMA, TableState
 
 FOLDER = f"{ENGINE_FOLDER}/state/external"
 

@@ -24,7 +24,8 @@ from deltaworks.io.record import Group, Record
 from deltaworks.io.scan import KEY_COLUMN, scan_table
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.statistics import statistics
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 
 _AT = "observed_at"
 

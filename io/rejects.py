@@ -19,7 +19,8 @@ from deltaworks.io.parquet import sink_parquet
 from deltaworks.io.record import Group, Record
 from deltaworks.io.staged import RejectsFile
 from deltaworks.io.store import Store
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 
 
 def sink_rejects(store: Store, file: RejectsFile, lf: pl.LazyFrame) -> pl.LazyFrame:

@@ -16,7 +16,8 @@ from deltaworks.io.log import LiveFile, commit_path
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.record import Group, Restored
 from deltaworks.io.store import Store
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ kept compiled: Python compares compiled files by the second, in which a test edi
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import sys
 from pathlib import Path
@@ -31,5 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep nothing compiled from now on."""
+    """Keep nothing compiled from now on, and look for garbage only among what tests make, and less often."""
     sys.dont_write_bytecode = True
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)

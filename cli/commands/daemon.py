@@ -17,6 +17,7 @@ from deltaworks.cli.output import Cell, Table, View, write
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from deltaworks.engine.automation.alerts.alerting import Alerting
     from deltaworks.engine.automation.code_watch import CodeWatch
     from deltaworks.engine.automation.daemon import Daemon, OnStop
     from deltaworks.io.heartbeats import Heartbeat
@@ -69,8 +70,19 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
         partial(_tell, session),
         None if asked.maintain is None else watched_maintenance(asked.maintain),
         code,
+        alerting(session),
     )
     return Daemon(parts)
+
+
+def alerting(session: Session) -> Alerting | None:
+    """Return what tells people what goes wrong; none: the settings name nobody."""
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.automation.alerts.alerting import Alerting, Telling
+
+    alerts = session.settings().alerts
+    telling = Telling(alerts, session.open_lake(), os.environ)
+    return Alerting(telling, partial(_tell, session), session.now) if alerts else None
 
 
 def run_until_stopped(daemon: Daemon, on_stop: OnStop) -> None:
@@ -130,6 +142,11 @@ def _show_status(session: Session, *, is_here: bool) -> ExitCode:
         for each in documents
         if each["failing"] and each["state"] == "running"
     ]
+    lines += [
+        Cell(f"{each['daemon_id']}: alerts: {each['alerts_problem']}", "bad")
+        for each in documents
+        if each["alerts_problem"]
+    ]
     table = [Table(("daemon", "state", "where", "heartbeat", "schedules, sensors and runs"), rows)] if rows else []
     session.output.show(View({"daemons": documents}, (*lines, *table, *faults)))
     return ExitCode.DONE if lives else ExitCode.FAILED
@@ -139,7 +156,7 @@ def _beat_json(beat: Heartbeat, now: dt.datetime, lease_s: float) -> dict[str, A
     silent_s = (now - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
     state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > lease_s else "running"
     names = ("watched", "on", "asked", "carried_out", "running", "queued", "warm", "lost_runs", "location_pid")
-    told = (*names, "fault", "failing")
+    told = (*names, "fault", "failing", "alerts_waiting", "alerts_problem")
     return {
         "daemon_id": beat.daemon_id,
         "state": state,

@@ -54,28 +54,29 @@ def logs(
             raise RequestError("--follow shows lines as they come, and --json is one document; leave out one of them.")
         session.output.show(View(list(reader.read())))
         return ExitCode.DONE
-    shown = _show(session, reader)
-    if follow:
-        try:
-            shown += _follow(session, store, found, reader)
-        except KeyboardInterrupt:
-            return ExitCode.DONE
+    try:
+        shown = _follow(session, store, found, reader) if follow else _show(session, reader)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        return ExitCode.DONE
     if not shown:
         session.output.show(View([], (Cell(f"Nothing is kept of run {found.run_id}.", "quiet"),)))
     return ExitCode.DONE
 
 
 def _follow(session: Session, store: Store, run: RunEntry, reader: LogReader) -> int:
-    """Show what comes until the run is over, and return how many lines that were."""
+    """Show what is there and what comes until the run is over, and return how many lines that were."""
     from deltaworks.io.ledger import read_run
 
-    shown, is_over = 0, False
-    while not is_over:
-        time.sleep(POLL_S)
+    shown = 0
+    while True:
         run = read_run(store, run) or run
         is_over = run.status_at(session.now()).is_over  # before the last look, so that nothing is missed
         shown += _show(session, reader)
-    return shown
+        if is_over:
+            return shown
+        time.sleep(POLL_S)
 
 
 def _show(session: Session, reader: LogReader) -> int:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from multiprocessing import connection
 
+from deltaworks.engine.automation.alerts.alerting import Alerting
 from deltaworks.engine.automation.carrying import Carrying
 from deltaworks.engine.automation.code_watch import CodeWatch
 from deltaworks.engine.automation.freshness import NAME as FRESHNESS
@@ -81,6 +82,8 @@ class DaemonParts:
     """When `deltaworks maintain` is run; none: never."""
     code: CodeWatch | None = None
     """Tells when the project is to be loaded anew; none: only if somebody says so."""
+    alerting: Alerting | None = None
+    """Tells people what goes wrong; none: nobody is told."""
     clock: Callable[[], Moment] = moment
 
 
@@ -100,7 +103,8 @@ class Daemon:
         self._peers = Peers(self._store, self.daemon_id)
         self._carrying = Carrying(self._store, self._pool, parts.tell)
         asker = Asker(self._can_ask, self._ask)
-        self._ticking = Ticking(self._store, self.daemon_id, self._peers, asker, self._carrying.take, parts.tell)
+        heard = None if parts.alerting is None else parts.alerting.hear
+        self._ticking = Ticking(self._store, self.daemon_id, self._peers, asker, self._carrying.take, parts.tell, heard)
         self._watched: dict[str, Watched] = {}
         self._watches: dict[str, Watch] = {}
         """Of what is on."""
@@ -121,6 +125,8 @@ class Daemon:
 
     def run(self) -> None:
         """Work until it is asked to stop, and everything is put away."""
+        if self._parts.alerting is not None:
+            self._parts.alerting.start()
         try:
             while not self.is_over:
                 self.step()
@@ -142,6 +148,8 @@ class Daemon:
             self._say(self._parts.clock(), stopped=True)
         self._location.close()
         self._pool.close()
+        if self._parts.alerting is not None:
+            self._parts.alerting.stop()
 
     def step(self) -> None:
         """Do everything that there is to do now, without waiting."""
@@ -233,6 +241,8 @@ class Daemon:
             self._fault = self._location.fault or ""
             if self._fault:
                 self._parts.tell(f"the project cannot be loaded: {self._fault}")
+        if self._parts.alerting is not None and (self._loads or self._fault):
+            self._parts.alerting.hear_fault(self._fault or None, now.now)
         for name, watched in self._watched.items():
             is_on = self._switches.get(name, watched.is_on)
             if is_on and name not in self._watches:
@@ -243,7 +253,7 @@ class Daemon:
                     self._ticking.forget(name)
 
     def _say(self, now: Moment, *, stopped: bool = False) -> None:
-        beat = self._beat
+        beat, alerting = self._beat, self._parts.alerting
         self._beat = Heartbeat(
             daemon_id=beat.daemon_id,
             host=beat.host,
@@ -265,6 +275,8 @@ class Daemon:
                 "location_pid": self._location.pid,
                 "fault": self._fault or "; ".join(self._location.problems) or None,
                 "failing": ", ".join(self._ticking.failing) or None,
+                "alerts_waiting": None if alerting is None else alerting.waiting,
+                "alerts_problem": None if alerting is None else alerting.problem,
             },
             watched=self._uptime.told(),
         )

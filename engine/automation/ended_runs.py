@@ -32,6 +32,8 @@ class EndedRuns:
     """Those that ended as the sensor asks, the first to start first."""
     cursor: str
     """After these are told."""
+    entries: tuple[RunEntry, ...]
+    """The same as the ledger has them."""
     is_behind: bool
     """Whether the old cursor reaches back much further than there is need for."""
 
@@ -62,7 +64,8 @@ def read_ended(name: str, store: Store, watched: RunsOf, cursor: str, now: dt.da
     back_to = max(since, min([now - OVERLAP, *waiting]))
     names = [_name(entry) for at, entry in over if at >= back_to and _name(entry) not in left]
     is_behind = back_to - since > 6 * OVERLAP
-    return EndedRuns(tuple(_run(entry, now) for entry in told_now), _write(back_to, names), is_behind)
+    runs = tuple(_run(entry, now) for entry in told_now)
+    return EndedRuns(runs, _write(back_to, names), tuple(told_now), is_behind)
 
 
 def _is_meant(name: str, entry: RunEntry, watched: RunsOf, now: dt.datetime) -> bool:

@@ -24,7 +24,9 @@ from deltaworks.engine.planning.freshness_text import freshness_text
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.errors import StorageError
+from deltaworks.io.marks import read_mark
 from deltaworks.io.store import Store
+from deltaworks.io.ticks import TickKind
 
 NAME = "_freshness"
 """The name of its ticks; no schedule and no sensor can have it."""
@@ -142,6 +144,17 @@ def write_late(late: Mapping[str, FreshnessChange]) -> str:
             for name, each in sorted(late.items())
         }
     )
+
+
+def late_now(asked: AskedFreshness, store: Store, now: dt.datetime) -> tuple[FreshnessChange, ...]:
+    """Return what is late at a moment, in the words in which it was told when a daemon found it.
+
+    Raises:
+        StorageError: the lake cannot be read.
+    """
+    mark = read_mark(store, NAME, TickKind.SENSOR)
+    told = asked.changes(NAME, None if mark is None else mark.cursor, now)
+    return tuple(read_late(NAME, told.cursor).values())
 
 
 def _over(late: FreshnessChange) -> FreshnessChange:

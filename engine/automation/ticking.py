@@ -82,6 +82,7 @@ class Ticking:
         asker: Asker,
         carry: Callable[[TickEntry], None],
         tell: Callable[[str], None],
+        heard: Callable[[TickEntry], None] | None = None,
     ) -> None:
         """Begin with none.
 
@@ -92,9 +93,10 @@ class Ticking:
             asker: the code location.
             carry: carries a decided tick out.
             tell: receives what goes wrong, for people.
+            heard: receives what came of each question, be it tried again; none: nobody does.
         """
         self._store, self._daemon_id, self._peers = store, daemon_id, peers
-        self._asker, self._carry, self._tell = asker, carry, tell
+        self._asker, self._carry, self._tell, self._heard = asker, carry, tell, heard
         self._process = Process.current()
         self._open: dict[Key, _Open] = {}
         self._left: dict[Key, float] = {}
@@ -162,6 +164,8 @@ class Ticking:
             self._failed(key, each, answer.error or "", watch, moment)
             return
         entry = _entry(each, answer.evaluation, moment)
+        if self._heard is not None:
+            self._heard(entry)
         if not entry.is_decided:
             note_tick(self._store, entry)
             close_tick(self._store, *key)
@@ -242,6 +246,8 @@ class Ticking:
         self._tell(f"{each.watched.name}: tick {each.due.tick_id}, attempt {each.attempt}: {error}")
         entry = replace(_entry(each, Evaluation(), moment), outcome=TickOutcome.FAILED, error=error, skip_reason=None)
         each.failed += 1
+        if self._heard is not None:
+            self._heard(entry)
         most = each.watched.max_attempts
         if most is not None and each.failed >= most:
             self._decide(key, replace(entry, is_decided=True), watch)

@@ -18,7 +18,8 @@ from deltaworks.io.log import Commit, commit_path, parse_commit
 from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Kind
 from deltaworks.io.store import Store
-from deltaworks.io.table import Origin, Table, materialization_of, origin_of
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin, materialization_of, origin_of
 from deltaworks.io.writer import Writer
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.events import PartitionBlocked, PartitionSkipped
 from deltaworks.engine.execution.pace import Pace
+from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.asset_outcome import AssetOutcome
@@ -78,6 +79,17 @@ class Progress:
         """Note that a partition is not tried."""
         self.blocked.append(event)
         self.skipped_of[str(event.asset)] += 1
+
+    def report(self, ended: RunEntry, left_calls: int) -> RunReport:
+        """Return what came of the run, of which so many calls still go on."""
+        return RunReport(
+            ended,
+            tuple(self.blocked),
+            tuple(self.skipped),
+            broken=self.broken,
+            left_out={key: rows for key, rows in self.left_out.items() if rows},
+            left_calls=left_calls,
+        )
 
     def entry(self, begun: RunEntry, status: RunStatus, at: str) -> RunEntry:
         """Return the entry of the run as it is at an instant."""

@@ -135,15 +135,7 @@ class Run:
             ended = replace(ended, reason=stop.reason)
         self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
-        progress = self._progress
-        return RunReport(
-            ended,
-            tuple(progress.blocked),
-            tuple(progress.skipped),
-            broken=progress.broken,
-            left_out={key: rows for key, rows in progress.left_out.items() if rows},
-            left_calls=self._running,
-        )
+        return self._progress.report(ended, left_calls=self._running)
 
     def _loop(self, stop: Stop) -> None:
         stopping = False

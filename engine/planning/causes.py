@@ -16,7 +16,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.code_change import changed_code
 from deltaworks.engine.planning.deeds import at_versions, never_made, own_deed, place, spelled, upstream_deed
 from deltaworks.engine.planning.status import AssetStatus, InputStatus, LakeStatus, Status
-from deltaworks.io.table import Origin
+from deltaworks.io.table_state import Origin
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from deltaworks.engine.definitions.partitions.time_partitions import TimePartiti
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.state import LakeState, certain
 from deltaworks.io.materialization import Materialization
-from deltaworks.io.table import Origin
+from deltaworks.io.table_state import Origin
 
 LONG_AGO = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 """When what is no window of time was over."""

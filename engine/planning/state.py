@@ -23,7 +23,8 @@ from deltaworks.engine.planning.lapse import Lapse, lapses
 from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.places import WHOLE
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 from deltaworks.io.writer import Writer
 
 

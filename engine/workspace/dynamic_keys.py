@@ -19,7 +19,7 @@ from deltaworks.errors import StorageError
 from deltaworks.io.partition_keys import key_problem, read_keys
 from deltaworks.io.partition_values import NULL_KEY, split_key
 from deltaworks.io.store import Store
-from deltaworks.io.table import Origin
+from deltaworks.io.table_state import Origin
 from deltaworks.validation import declare
 
 _log = logging.getLogger("deltaworks")

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from deltaworks.engine.definitions.resources import MASK, EnvVar
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.engine.workspace.environments import Environment, read_value
 from deltaworks.engine.workspace.locations.spec import LocationSpec
 from deltaworks.engine.workspace.settings_file import (
@@ -84,6 +85,7 @@ class Settings:
     executor: ExecutorSettings
     queue: QueueSettings
     daemon: DaemonSettings
+    alerts: tuple[AlertSettings, ...]
     pools: Mapping[str, int]
     durable: bool
     environment: Environment | None
@@ -98,7 +100,7 @@ class Settings:
     def listed(self) -> Iterator[Setting]:
         """Yield every setting that a file may have, in its order."""
         for name in FileSettings.model_fields:
-            if name in ("environments", "locations"):
+            if name in ("environments", "locations", "alerts"):
                 continue  # what of them counts comes below
             value: object = getattr(self, name)
             if isinstance(value, Environment):
@@ -106,6 +108,9 @@ class Settings:
             parts = {f"{name}.{part}": each for part, each in value} if isinstance(value, BaseModel) else {name: value}
             for dotted, each in parts.items():
                 yield Setting(dotted, each, self.given.get(dotted, Given(Source.DEFAULT)))
+        for alert in self.alerts:
+            for name, value in alert.shown():
+                yield Setting(f"alerts.{alert.name}.{name}", value, self.given["alerts"])
         for location in self.locations:
             yield from _of_location(location, self.given)
         if self.environment is not None:
@@ -212,6 +217,7 @@ def resolve(
         said.executor,
         said.queue,
         said.daemon,
+        tuple(each.below(folder) for each in said.alerts),
         said.pools,
         said.durable,
         inside,

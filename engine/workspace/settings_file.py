@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.errors import InvalidDefinition, InvalidSettings
 from deltaworks.io.parquet import TARGET_FILE_BYTES
 
@@ -119,6 +120,8 @@ class FileSettings(BaseModel):
     executor: ExecutorSettings = ExecutorSettings()
     queue: QueueSettings = QueueSettings()
     daemon: DaemonSettings = DaemonSettings()
+    alerts: tuple[AlertSettings, ...] = ()
+    """Who is told of what goes wrong."""
     pools: dict[str, Annotated[int, Field(ge=1)]] = {}
     """How many calls of each pool run at a time, across all runs of the lake."""
     durable: bool = True
@@ -167,7 +170,7 @@ def _parse(file: Path, section: Mapping[str, Any]) -> Written:
         if first["type"] == "extra_forbidden":
             raise InvalidSettings(f"{file}: there is no setting {name!r}. {_hint(name, section)}") from error
         found = (
-            "" if name.startswith(("environments.", "locations.")) else f", not {first['input']!r}"
+            "" if name.startswith(("environments.", "locations.", "alerts.")) else f", not {first['input']!r}"
         )  # it may be secret
         raise InvalidSettings(f"{file}: setting {name!r}: {first['msg']}{found}") from error
     _refuse_misfits(file, settings)
@@ -182,6 +185,7 @@ def _hint(name: str, section: Mapping[str, Any]) -> str:
         "daemon": DaemonSettings,
     }
     parts |= {f"environments.{each}": EnvironmentSettings for each in section.get("environments", ())}
+    parts |= {f"alerts.{place}": AlertSettings for place, _ in enumerate(section.get("alerts", ()))}
     parts |= {f"locations.{place}": LocationSettings for place, _ in enumerate(section.get("locations", ()))}
     known = [
         *FileSettings.model_fields,
@@ -201,6 +205,10 @@ def _refuse_misfits(file: Path, settings: FileSettings) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InvalidSettings(f"{file}: there are two locations {twice!r}; give each a name of its own")
+    alerts = [each.name for each in settings.alerts]
+    double = next((name for name in alerts if alerts.count(name) > 1), None)
+    if double is not None:
+        raise InvalidSettings(f"{file}: there are two alerts {double!r}; give each a name of its own")
     if settings.locations and settings.modules:
         raise InvalidSettings(
             f"{file} has both modules and [[locations]]; move the modules into a location of their own"

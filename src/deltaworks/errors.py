@@ -21,6 +21,7 @@
     │   ├── TableMismatch       a table is not what its asset says it is
     │   ├── CommitConflict      somebody else changed what this commit was about
     │   └── ClaimHeld           somebody else does what only one may do at a time
+    ├── AlertNotSent            nobody could be told of what went wrong               exit code 1
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
         ├── CallTimedOut        a call took longer than it may
         ├── CallOutOfMemory     a call took more memory than it may
@@ -179,6 +180,14 @@ class ValidationFailed(DeltaworksError):
 
 class StorageError(DeltaworksError):
     """A disk, an object store or a table did not do what it must."""
+
+
+class AlertNotSent(DeltaworksError):
+    """A message did not reach who was to be told."""
+
+    def __init__(self, alert: str, problem: str) -> None:
+        self.alert, self.problem = alert, problem
+        super().__init__(f"alert {alert!r} could not be sent: {problem}")
 
 
 class LogGap(StorageError):

@@ -62,8 +62,8 @@ def cheers(run: dw.Run) -> dw.SkipReason:
 
 
 @contextmanager
-def daemon(project: Project) -> Iterator[None]:
-    project.write("deltaworks.toml", 'lake = "./lake"\nmodules = ["tables"]\n[daemon]\nwarm = 0\n')
+def daemon(project: Project, more: str = "") -> Iterator[None]:
+    project.write("deltaworks.toml", 'lake = "./lake"\nmodules = ["tables"]\n[daemon]\nwarm = 0\n' + more)
     with (project.folder / "daemon.log").open("w") as log:
         command = [sys.executable, "-m", "deltaworks", "daemon"]
         process = subprocess.Popen(command, cwd=project.folder, stdout=log, stderr=log)

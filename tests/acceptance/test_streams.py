@@ -9,10 +9,8 @@ import time
 from tests.acceptance.conftest import Project
 from tests.acceptance.test_interrupt import MODULE
 
-NOISY = (
-    MODULE.replace("    time.sleep(0.05)\n", '    print("from the asset", partition.key)\n')
-    .replace("2025", "2024")
-    .replace('end="2024-01-01"', 'end="2024-02-01"')
+NOISY = MODULE.replace("    time.sleep(0.05)\n", '    print("from the asset", partition.key)\n').replace(
+    'end="2024-06-09"', 'end="2024-02-01"'
 )
 
 

@@ -30,7 +30,8 @@ from deltaworks.io.observation import (
 from deltaworks.io.parquet import Staging
 from deltaworks.io.record import Kind, Record
 from deltaworks.io.scan import scan_table
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 
 SCHEMA = pl.Schema({"partition": pl.String, "version": pl.String, "observed_at": pl.Datetime("us", "UTC")})
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)

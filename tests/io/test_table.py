@@ -11,7 +11,8 @@ from deltaworks.errors import StorageError, TableMismatch, VersionGone
 from deltaworks.io.log import commit_path
 from deltaworks.io.partition_values import NULL_KEY
 from deltaworks.io.scan import scan_table
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 
 START = pl.DataFrame({"p": ["a", "a", "b"], "v": [1, 2, 3]})
 ENGINE, OUTSIDE, GONE = int(Origin.ENGINE), int(Origin.OUTSIDE), int(Origin.GONE)

@@ -35,7 +35,8 @@ from deltaworks.io.materialization import Materialization
 from deltaworks.io.record import Kind
 from deltaworks.io.scan import refuse_removed_files, scan_files
 from deltaworks.io.store import Store
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 
 TOLERANCE = 1e-9
 """By how much floats may differ, relative to the larger one: parallel sums are not the same to the last bit."""

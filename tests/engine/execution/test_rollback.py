@@ -22,7 +22,8 @@ from deltaworks.io.index import load_table, save_index
 from deltaworks.io.ledger import RunStatus, read_runs
 from deltaworks.io.log import commit_path
 from deltaworks.io.record import Kind, Restored
-from deltaworks.io.table import Origin, Table
+from deltaworks.io.table import Table
+from deltaworks.io.table_state import Origin
 from tests.exactness.failing_store import FailingStore, Moment, Trigger
 
 FIRST, SECOND, THIRD, FOURTH = "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"

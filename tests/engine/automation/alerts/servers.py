@@ -1,0 +1,108 @@
+"""Real servers on loopback that keep what they are sent."""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Received:
+    """What a server was sent, and how it is to answer."""
+
+    address: str = ""
+    port: int = 0
+    documents: list[Any] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    """The statuses of the next answers; then 200."""
+
+    @property
+    def titles(self) -> list[str]:
+        return [each["title"] for each in self.documents]
+
+
+@contextmanager
+def webhook() -> Generator[Received]:
+    """Serve a webhook."""
+    received = Received()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            status = received.answers.pop(0) if received.answers else 200
+            if status == 200:
+                received.documents.append(json.loads(content))
+                received.headers.append(dict(self.headers))
+            self.send_response(status)
+            if status == 302:
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            self.wfile.write(b"the secret token is hunter2" if status != 200 else b"ok")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        received.port = server.server_address[1]
+        received.address = f"http://127.0.0.1:{received.port}/hook"
+        with _serving(server):
+            yield received
+
+
+@contextmanager
+def mailbox() -> Generator[Received]:
+    """Serve SMTP, as far as a message needs it."""
+    received = Received()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self._say("220 here")
+            while line := self.rfile.readline().decode().strip():
+                command = line.split()[0].upper()
+                if command == "EHLO":
+                    self._say("250-here")
+                    self._say("250 AUTH PLAIN")
+                elif command == "AUTH":
+                    received.headers.append({"AUTH": line})
+                    self._say("235 welcome")
+                elif command == "DATA":
+                    self._say("354 go on")
+                    received.documents.append(self._data())
+                    self._say("250 taken")
+                elif command == "QUIT":
+                    self._say("221 bye")
+                    return
+                else:
+                    self._say("250 fine")
+
+        def _data(self) -> str:
+            lines: list[str] = []
+            while (line := self.rfile.readline().decode().rstrip("\r\n")) != ".":
+                lines.append(line)
+            return "\n".join(lines)
+
+        def _say(self, text: str) -> None:
+            self.wfile.write(f"{text}\r\n".encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        received.port = server.server_address[1]
+        with _serving(server):
+            yield received
+
+
+@contextmanager
+def _serving(server: socketserver.BaseServer) -> Generator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,313 @@
+"""Alerts: what goes wrong is told once, on real servers, whoever looks; and that it is over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deltaworks.engine.automation.alerts.alerting import MOST_ATTEMPTS, NAME, Alerting, Telling
+from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
+from deltaworks.engine.workspace.alert_settings import AlertSettings
+from deltaworks.io.alerts import Outcome, claim_attempt, deliveries
+from deltaworks.io.asset_outcome import AssetOutcome
+from deltaworks.io.ledger import CheckFailure, Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.store import Store
+from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, read_ticks
+from tests.engine.automation.alerts.servers import Received, mailbox, webhook
+
+SECOND = dt.timedelta(seconds=1)
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def hook() -> Iterator[Received]:
+    with webhook() as received:
+        yield received
+
+
+class Stage:
+    """A lake, whom it tells, and a clock."""
+
+    def __init__(self, folder: Path, *alerts: AlertSettings, **environ: str) -> None:
+        self.store, self.problems = Store(folder / "lake", durable=False), list[str]()
+        self.now = dt.datetime.now(dt.UTC)
+        self.telling = Telling(alerts, self.store, environ)
+        self.alerting = self.another()
+        self.look()
+
+    def another(self) -> Alerting:
+        return Alerting(self.telling, self.problems.append, lambda: self.now)
+
+    def look(self, *late: FreshnessChange, after: dt.timedelta = SECOND) -> None:
+        self.now += after
+        self.alerting.look(self.now, late)
+
+    def end_run(self, run_id: str, status: RunStatus, *failed: str, **more: Any) -> None:
+        failures = tuple(Failure(each, "2024-01-01", "RuntimeError: the disk is on fire", 3) for each in failed)
+        at = self.now.isoformat()
+        more.setdefault("steps", tuple(AssetOutcome(each, 1, failed=1) for each in failed))
+        entry = RunEntry(run_id, status, "backfill", at, at, failed=len(failed), failures=failures, **more)
+        write_run(self.store, entry)
+
+    def outcomes(self) -> list[Outcome]:
+        return [each.outcome for each in deliveries(self.store)]
+
+
+def hooked(hook: Received, **more: Any) -> AlertSettings:
+    return AlertSettings.model_validate({"name": "oncall", "kind": "webhook", "url": hook.address} | more)
+
+
+def test_a_job_that_fails_is_told_once_until_it_succeeds(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+
+    for number in (1, 2, 3):
+        stage.end_run(f"r{number}", RunStatus.FAILURE, "daily", job="nightly", job_partition="2024-01-01")
+        stage.look()
+    stage.end_run("r4", RunStatus.SUCCESS, job="nightly")
+    stage.look()
+    stage.end_run("r5", RunStatus.FAILURE, "daily", job="nightly")
+    stage.look()
+
+    assert hook.titles == [
+        "job nightly failed for 2024-01-01",
+        "over: job nightly failed for 2024-01-01",
+        "job nightly failed",
+    ]
+    text = hook.documents[0]["text"]
+    assert "Run r1 (backfill): failure; partitions: 0 made, 1 failed, 0 skipped." in text
+    assert "Failed: daily 2024-01-01 - RuntimeError: the disk is on fire" in text
+    assert f"Lake: {stage.store.uri('')}" in text
+    assert text.endswith("To look further: deltaworks runs show r1")
+    assert set(stage.outcomes()) == {Outcome.SENT}
+
+
+def test_what_goes_on_is_told_again_when_its_time_has_passed(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook, repeat_s=3600))
+    late = FreshnessChange("total", True, stage.now - HOUR, stage.now, "late, 1 h behind")
+
+    for _ in range(5):
+        stage.look(late, after=HOUR / 4)
+    stage.look(after=HOUR / 4)
+    stage.look(after=HOUR / 4)
+
+    assert hook.titles == ["total is late", "total is late", "over: total is late"]
+    assert hook.documents[0]["command"] == "deltaworks why total"
+
+
+def test_an_asset_that_failed_is_over_when_a_run_has_made_it(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook, resolved=False))
+
+    stage.end_run("r1", RunStatus.FAILURE, "daily", "weekly")
+    stage.look()
+    stage.end_run("r2", RunStatus.SUCCESS, steps=(AssetOutcome("daily", 1, materialized=1),))
+    stage.look()
+    stage.end_run("r3", RunStatus.FAILURE, "daily", "weekly")
+    stage.look()
+
+    assert hook.titles == ["daily failed", "weekly failed", "daily failed"]
+
+
+def test_checks_and_ticks_that_fail_are_told_of_what_was_asked_for(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(
+        tmp_path,
+        hooked(hook, on=["check_failure", "automation_error"], assets=["raw/*"]),
+        hooked(hook, name="all", on=["automation_error"]),
+    )
+    checks = tuple(CheckFailure(each, "2024-01-01", "full", "fail", "3 rows", 7, {}) for each in ("raw/a", "mart"))
+    at = stage.now.isoformat()
+    tick = TickEntry(
+        "morning", TickKind.SCHEDULE, "2024-01-01T0600Z", at, at, TickOutcome.FAILED, error="no such table"
+    )
+
+    stage.end_run("r1", RunStatus.SUCCESS, check_failures=checks)
+    stage.alerting.hear(tick)
+    stage.alerting.hear(replace(tick, attempt=2))
+    stage.look()
+    stage.alerting.hear(replace(tick, outcome=TickOutcome.STARTED, error=None))
+    stage.look()
+
+    told = [(each["alert"], each["title"]) for each in hook.documents]
+    assert told == [
+        ("oncall", "check full of raw/a does not hold"),
+        ("all", "schedule morning fails"),
+        ("all", "over: schedule morning fails"),
+    ]
+    assert "Version 7 of 2024-01-01: 3 rows" in hook.documents[0]["text"]
+    assert hook.documents[1]["command"] == "deltaworks schedule ticks morning"
+
+
+def test_a_project_that_cannot_be_loaded_is_told(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+
+    stage.alerting.hear_fault("tables.py:3: no module named pandas", stage.now)
+    stage.look()
+    stage.look()
+    stage.alerting.hear_fault(None, stage.now)
+    stage.look()
+
+    assert hook.titles == ["the project cannot be loaded", "over: the project cannot be loaded"]
+    assert "no module named pandas" in hook.documents[0]["text"]
+
+
+def test_several_daemons_tell_everything_once(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+    for number in range(10):
+        stage.end_run(f"r{number}", RunStatus.FAILURE, job=f"job{number}")
+    many = [stage.another() for _ in range(4)]
+    start = threading.Barrier(len(many))
+
+    def look(one: Alerting) -> None:
+        start.wait()
+        for _ in range(3):
+            one.look(stage.now, ())
+
+    threads = [threading.Thread(target=look, args=(each,)) for each in many]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(hook.titles) == sorted(f"job job{number} failed" for number in range(10))
+
+
+def test_a_daemon_that_dies_between_decision_and_sending_loses_nothing(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+    hook.answers = [503]
+    stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+    stage.look()
+    (waiting,) = deliveries(stage.store)
+    assert claim_attempt(stage.store, waiting, stage.now)  # whoever is at it dies, and its process is never seen again
+
+    stage.alerting = stage.another()
+    stage.look(after=HOUR)
+    stage.look(after=HOUR)
+
+    assert hook.titles == ["job nightly failed"]
+    assert stage.outcomes() == [Outcome.SENT]
+
+
+def test_what_is_not_taken_is_tried_again_when_it_is_due(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook, url="env:HOOK"), HOOK=f"{hook.address}?key=hunter2")
+    hook.answers = [500, 302]
+    stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+    stage.look()
+    assert stage.alerting.waiting == 1
+    stage.look()  # not before its time
+    assert hook.answers == [302]
+    stage.look(after=HOUR)
+    stage.look(after=HOUR)
+    assert (stage.outcomes(), hook.titles) == ([Outcome.SENT], ["job nightly failed"])
+
+
+def test_what_is_never_taken_is_given_up_in_the_end(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+    hook.answers = [500] * 20
+    stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+    for _ in range(MOST_ATTEMPTS + 3):
+        stage.look(after=HOUR)
+
+    (last,) = deliveries(stage.store)
+    assert (last.outcome, last.attempts, stage.alerting.waiting) == (Outcome.GIVEN_UP, MOST_ATTEMPTS, 0)
+    assert len(hook.answers) == 20 - MOST_ATTEMPTS
+    assert "it answered 500" in (last.error or "")
+    assert "'job nightly failed' was not told" in str(stage.alerting.problem)
+
+
+def test_a_server_that_says_nothing_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        stage = Stage(
+            tmp_path, AlertSettings.model_validate({"name": "a", "kind": "webhook", "url": url, "timeout_s": 0.1})
+        )
+        stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+        stage.look()
+
+    assert stage.alerting.waiting == 1
+    assert "timed out" in str(stage.alerting.problem)
+
+
+def test_slack_gets_text_and_secrets_go_only_where_they_belong(tmp_path: Path, hook: Received) -> None:
+    slack = hooked(hook, kind="slack", headers={"Authorization": "env:TOKEN"})
+    stage = Stage(tmp_path, slack, TOKEN="hunter2")
+    hook.answers = [401]
+    stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+    stage.look()
+    (waiting,) = deliveries(stage.store)
+    stage.look(after=HOUR)
+
+    (document,) = hook.documents
+    assert set(document) == {"text"}
+    assert document["text"].startswith("*job nightly failed*\n")
+    assert hook.headers[0]["Authorization"] == "hunter2"
+    assert "it answered 401" in (waiting.error or "")
+    lake = b"".join(path.read_bytes() for path in stage.store.root.rglob("*") if path.is_file())
+    assert b"hunter2" not in lake
+    assert not any("hunter2" in each for each in stage.problems)
+
+
+def test_a_variable_that_is_not_set_is_said_and_tried_again(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook, url="env:HOOK"))
+    stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+    stage.look()
+
+    (waiting,) = deliveries(stage.store)
+    told = "alerts.oncall.url is env:HOOK, but the environment has no HOOK, or it is empty"
+    assert waiting.error == f"alert 'oncall' could not be sent: {told}"
+
+
+def test_mail_goes_by_smtp(tmp_path: Path) -> None:
+    with mailbox() as box:
+        mail = AlertSettings.model_validate(
+            {
+                "name": "mail",
+                "kind": "email",
+                "host": "127.0.0.1",
+                "port": box.port,
+                "tls": "none",
+                "user": "me",
+                "password": "env:PASSWORD",
+                "sender": "lake@example.com",
+                "to": ["oncall@example.com", "team@example.com"],
+            }
+        )
+        stage = Stage(tmp_path, mail, PASSWORD="hunter2")
+        stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+        stage.look()
+
+    (sent,) = box.documents
+    assert "Subject: [deltaworks] job nightly failed" in sent
+    assert "To: oncall@example.com, team@example.com" in sent
+    assert "To look further: deltaworks runs show r1" in sent
+    assert box.headers[0]["AUTH"].startswith("AUTH PLAIN ")
+
+
+def test_a_thread_looks_by_itself_and_survives_what_it_finds(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+    broken = stage.store.root / "_deltaworks/ledger/alerts/000.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("nonsense")
+    stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+    stage.alerting.start()
+    stage.alerting.stop()
+
+    assert "is damaged" in str(stage.alerting.problem)
+    broken.unlink()
+    stage.look()
+    assert hook.titles == ["job nightly failed"]
+    assert [each.skip_reason for each in read_ticks(stage.store, NAME)] == [
+        "oncall: job nightly failed",
+        "nothing is told",
+    ]
