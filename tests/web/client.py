@@ -6,16 +6,19 @@ import asyncio
 import datetime as dt
 import json
 import os
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from deltaworks.engine.workspace.project import Origin
 from deltaworks.web.app import create_app
 from deltaworks.web.http.roles import Auth
 from deltaworks.web.workspace import Workspace
+
+T = TypeVar("T")
 
 TABLES = '''
 from typing import Annotated
@@ -90,9 +93,13 @@ class Client:
         if body:
             given.setdefault("content-length", str(len(body)))
         named = {name.replace("_", "-"): value for name, value in given.items()}
-        # On a thread without a loop: that of a test has one as long as there is a browser.
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, _call(self.app, method, path, body, named)).result()
+        return awaited(_call(self.app, method, path, body, named))
+
+
+def awaited(what: Coroutine[Any, Any, T]) -> T:
+    """Run it on a thread without a loop: that of a test has one as long as there is a browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, what).result()
 
 
 async def _call(app: Any, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:

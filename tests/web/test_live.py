@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from deltaworks.web.http import live
 from deltaworks.web.http.live import Event, Streams
+from tests.web.client import awaited
 
 
 def asked(**headers: str) -> Request:
@@ -36,7 +37,7 @@ def heard(streams: Streams, log: Log, request: Request) -> list[dict[str, str]]:
         assert response.headers["cache-control"] == "no-store"
         return "".join([piece async for piece in response.body_iterator])
 
-    blocks = asyncio.run(listen()).split("\n\n")
+    blocks = awaited(listen()).split("\n\n")
     return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks if block.startswith("id:")]
 
 
@@ -78,7 +79,7 @@ def test_everybody_hears_all_of_it(monkeypatch):
     async def both() -> list[list[str]]:
         return await asyncio.gather(listen(), listen())
 
-    one, other = asyncio.run(both())
+    one, other = awaited(both())
 
     assert one == other
     assert len([piece for piece in one if piece.startswith("id:")]) == 3
