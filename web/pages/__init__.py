@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.pages import api_docs, asset, assets, automation, lineage, login, overview
+from deltaworks.web.pages import api_docs, asset, assets, automation, lineage, login, overview, surroundings
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -15,6 +15,7 @@ def routers() -> tuple[APIRouter, ...]:
         asset.router,
         lineage.router,
         automation.router,
+        surroundings.router,
         login.router,
         api_docs.router,
     )
