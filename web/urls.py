@@ -32,6 +32,16 @@ def run(run_id: str, *below: str, **query: Value) -> str:
     return _joined("/runs", run_id, *below, **query)
 
 
+def schedule(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a schedule's page, or of what lies below it."""
+    return _joined("/schedules", name, *below, **query)
+
+
+def sensor(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a sensor's page, or of what lies below it."""
+    return _joined("/sensors", name, *below, **query)
+
+
 def new_backfill(**query: Value) -> str:
     """Return the address where a backfill is planned."""
     return _joined("/backfills/new", **query)

@@ -151,6 +151,15 @@ class UnknownColumn(RequestError):
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
 
 
+class UnknownAutomation(RequestError):
+    """A request names a schedule or sensor that is not defined; `kind` says which of the two."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name = kind, name
+        hint = did_you_mean(name, known, otherwise=f" `deltaworks {kind} list` shows which there are.")
+        super().__init__(f"There is no {kind} {name!r}.{hint}")
+
+
 class PlanChanged(RequestError):
     """What would be carried out is not what was looked at."""
 

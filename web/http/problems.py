@@ -22,6 +22,7 @@ from deltaworks.errors import (
     RequestError,
     StorageError,
     UnknownAsset,
+    UnknownAutomation,
     UnknownColumn,
     UnknownPartition,
     VersionGone,
@@ -34,6 +35,7 @@ PROBLEM = "application/problem+json"
 
 _STATUS: tuple[tuple[type[DeltaworksError], int, str], ...] = (
     (UnknownAsset, 404, "There is no such asset"),
+    (UnknownAutomation, 404, "There is no such schedule or sensor"),
     (UnknownPartition, 404, "There is no such partition"),
     (UnknownColumn, 404, "There is no such column"),
     (VersionGone, 404, "There is no such version"),
