@@ -47,6 +47,7 @@ PLACES: Final = (
     ("Automation", "/automation"),
     ("Resources", "/resources"),
     ("Daemon", "/daemon"),
+    ("Audit", "/audit"),
     ("API", "/api"),
 )
 """The rail, from top to bottom; an entry shows as soon as there is a page for it."""
