@@ -47,6 +47,11 @@ def new_backfill(**query: Value) -> str:
     return _joined("/backfills/new", **query)
 
 
+def audit(**query: Value) -> str:
+    """Return the address of who had what changed."""
+    return _joined("/audit", **query)
+
+
 def with_query(path: str, **query: Value) -> str:
     """Return a path with a query; what is none or empty is left out."""
     given = [(name.rstrip("_"), value) for name, value in query.items() if value not in (None, "")]

@@ -29,6 +29,7 @@ from deltaworks.engine.workspace.project import Origin, Project, load_project, l
 from deltaworks.engine.workspace.showing import lineage_of
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.store import Store
 from deltaworks.web.in_progress import InProgress
 
 LOOK_S = 1.0
@@ -125,6 +126,14 @@ class Workspace:
                 self._sight = self._look(now_s)
                 self._looked_s = time.monotonic()
             return self._sight
+
+    def store(self) -> Store:
+        """Open the lake, whether or not the project's code can be loaded.
+
+        Raises:
+            InvalidSettings: there is no project, or its file is wrong.
+        """
+        return open_lake(load_settings(self.origin, self.environ))
 
     def reload(self) -> None:
         """Load the project anew at the next look, whether or not its files have changed."""

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.api import assets, automation, backfills, details, health, surroundings
+from deltaworks.web.api import assets, audit, automation, backfills, details, health, surroundings
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routes of all endpoints."""
-    return health.router, assets.router, details.router, backfills.router, automation.router, surroundings.router
+    return (
+        health.router,
+        assets.router,
+        details.router,
+        backfills.router,
+        automation.router,
+        surroundings.router,
+        audit.router,
+    )

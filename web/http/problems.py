@@ -78,7 +78,8 @@ async def _of_ours(request: Request, error: Exception) -> Response:
     status, title = next(
         ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)), (500, "This went wrong")
     )
-    return refusal(request, status, title, str(error))
+    more: dict[str, Any] = {"plan_was": error.was, "plan_is": error.now} if isinstance(error, PlanChanged) else {}
+    return refusal(request, status, title, str(error), **more)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.pages import api_docs, asset, assets, automation, lineage, login, overview, surroundings
+from deltaworks.web.pages import api_docs, asset, assets, audit, automation, lineage, login, overview, surroundings
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -16,6 +16,7 @@ def routers() -> tuple[APIRouter, ...]:
         lineage.router,
         automation.router,
         surroundings.router,
+        audit.router,
         login.router,
         api_docs.router,
     )

@@ -49,6 +49,7 @@ PLACES: Final = (
     ("Daemon", "/daemon"),
     ("Locations", "/locations"),
     ("Settings", "/settings"),
+    ("Audit", "/audit"),
     ("API", "/api"),
 )
 """The rail, from top to bottom; an entry shows as soon as there is a page for it."""
