@@ -151,6 +151,10 @@ class UnknownColumn(RequestError):
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
 
 
+class UnknownRun(RequestError):
+    """A request names a run that the ledger does not have."""
+
+
 class PlanChanged(RequestError):
     """What would be carried out is not what was looked at."""
 

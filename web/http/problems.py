@@ -24,6 +24,7 @@ from deltaworks.errors import (
     UnknownAsset,
     UnknownColumn,
     UnknownPartition,
+    UnknownRun,
     VersionGone,
 )
 from deltaworks.web.http.templates import render
@@ -36,6 +37,7 @@ _STATUS: tuple[tuple[type[DeltaworksError], int, str], ...] = (
     (UnknownAsset, 404, "There is no such asset"),
     (UnknownPartition, 404, "There is no such partition"),
     (UnknownColumn, 404, "There is no such column"),
+    (UnknownRun, 404, "There is no such run"),
     (VersionGone, 404, "There is no such version"),
     (PlanChanged, 409, "The plan has changed"),
     (RequestError, 422, "This cannot be asked for"),
