@@ -42,6 +42,11 @@ def api_run(run_id: str, *below: str, **query: Value) -> str:
     return _joined("/api/v1/runs", run_id, *below, **query)
 
 
+def job(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a job's page, or of what lies below it."""
+    return _joined("/jobs", name, *below, **query)
+
+
 def new_backfill(**query: Value) -> str:
     """Return the address where a backfill is planned."""
     return _joined("/backfills/new", **query)

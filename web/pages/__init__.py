@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.pages import api_docs, asset, assets, lineage, login, overview, runs
+from deltaworks.web.pages import api_docs, asset, assets, jobs, lineage, login, overview, runs
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routes of all pages."""
-    return overview.router, assets.router, asset.router, lineage.router, runs.router, login.router, api_docs.router
+    return (
+        overview.router,
+        assets.router,
+        asset.router,
+        lineage.router,
+        runs.router,
+        jobs.router,
+        login.router,
+        api_docs.router,
+    )
