@@ -249,19 +249,6 @@ class Table:
             self._changes = {column: [] for column in PARTITION_SCHEMA}
         return self._known
 
-    def share_keys(self, known: Sequence[pl.Series]) -> pl.Series:
-        """Hold the keys of its partitions in common with another table that has the same, and return them.
-
-        Args:
-            known: those of other tables. Keys are half of what a table takes in memory.
-        """
-        keys = self.partitions()["key"]
-        same = next((each for each in known if each.len() == keys.len() and each.equals(keys)), None)
-        if same is None:
-            return keys
-        self._known = self._known.with_columns(same)
-        return same
-
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""
         return self._last_changes.get(self._places.of_key(key), _NEVER)[0]

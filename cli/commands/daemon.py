@@ -70,7 +70,7 @@ def made_daemon(session: Session, code: CodeWatch | None = None) -> Daemon:
         partial(_tell, session),
         None if asked.maintain is None else watched_maintenance(asked.maintain),
         code,
-        alerting(session),
+        alerting=alerting(session),
     )
     return Daemon(parts)
 

@@ -82,9 +82,9 @@ class DaemonParts:
     """When `deltaworks maintain` is run; none: never."""
     code: CodeWatch | None = None
     """Tells when the project is to be loaded anew; none: only if somebody says so."""
+    clock: Callable[[], Moment] = moment
     alerting: Alerting | None = None
     """Tells people what goes wrong; none: nobody is told."""
-    clock: Callable[[], Moment] = moment
 
 
 class Daemon:

@@ -100,9 +100,16 @@ class Observer:
             if node.asset.kind is not AssetKind.EXTERNAL:
                 raise
             self._tables[key], self._faults[key] = no_table(self._store, node.asset), str(error)
-        keys = self._tables[key].share_keys(self._keys)
-        if all(keys is not each for each in self._keys):
+        self._share_keys(self._tables[key].partitions())
+
+    def _share_keys(self, partitions: pl.DataFrame) -> None:
+        """Let a table hold its keys in common with one that has the same: they are half of what it takes in memory."""
+        keys = partitions["key"]
+        same = next((each for each in self._keys if each.len() == keys.len() and each.equals(keys)), None)
+        if same is None:
             self._keys = [keys, *self._keys][:_KEPT_KEYS]
+        elif not keys.is_empty():
+            partitions.replace_column(partitions.get_column_index("key"), same)
 
 
 def _is_same_table(node: Node, before: Node | None) -> bool:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Generic, TypeVar
 
 from deltaworks.engine.execution.sharing import Sharing
@@ -26,8 +27,8 @@ C = TypeVar("C", bound=Hashable)
 class _Pool(Generic[C]):
     line: Line
     limit: int
-    held_back: deque[C] = field(default_factory=deque[C])
-    """Calls that wait for room."""
+    held_back: deque[tuple[int, C]] = field(default_factory=deque[tuple[int, C]])
+    """Calls that wait for room, each with its place among all that do."""
     asked: Ticket | None = None
     """The ticket that waits for the first of them."""
     ask_again_s: float = 0.0
@@ -61,6 +62,7 @@ class Pools(Generic[C]):
         }
         self._tickets: dict[C, Ticket] = {}
         self._number = 0
+        self._arrivals = count()
 
     @property
     def hold_any(self) -> bool:
@@ -82,9 +84,10 @@ class Pools(Generic[C]):
             begins: whether the call would begin at once; else it is none of a pool, where it would take the place of
                 one that could begin, of this run or of another one.
         """
-        for pool in self._pools.values():
-            if begins and pool.held_back and self._has_room(pool, pool.held_back[0]):
-                return pool.held_back.popleft()
+        waiting = [pool for pool in self._pools.values() if pool.held_back] if begins else []
+        for pool in sorted(waiting, key=lambda each: each.held_back[0][0]):  # whichever has waited longest
+            if self._has_room(pool, pool.held_back[0][1]):
+                return pool.held_back.popleft()[1]
         while (call := take(self._closed())) is not None:
             pool_name = self._of(call)
             if pool_name is None:
@@ -92,7 +95,7 @@ class Pools(Generic[C]):
             pool = self._pools[pool_name]
             if begins and not pool.held_back and self._has_room(pool, call):
                 return call
-            pool.held_back.append(call)
+            pool.held_back.append((next(self._arrivals), call))
         return None
 
     def _closed(self) -> Collection[str]:
@@ -110,7 +113,7 @@ class Pools(Generic[C]):
         """Return the calls that wait for room; they wait no longer, and nothing is begun any more."""
         waited: list[C] = []
         for pool in self._pools.values():
-            waited += pool.held_back
+            waited += [call for _, call in pool.held_back]
             pool.held_back.clear()
             if pool.asked is not None:
                 pool.line.leave(pool.asked)

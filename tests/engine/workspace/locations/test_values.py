@@ -73,7 +73,7 @@ def sent(value: Any) -> Any:
         dw.RetryPolicy(max_retries=2, retry_on=[ValueError]),
         dw.AutomationCondition.eager(),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_comes_back_as_it_was(value: Any) -> None:
     assert sent(value) == value
