@@ -111,7 +111,8 @@ def _of_subject(sight: Sight, asked: RunFilter) -> list[RunEntry]:
 
 
 def _is_about(run: RunEntry, asset: str) -> bool:
-    return any(each.asset == asset for each in (*run.steps, *run.failures)) or asset in run.observed
+    made, failed = (step.asset for step in run.steps), (failure.asset for failure in run.failures)
+    return asset in made or asset in failed or asset in run.observed
 
 
 def _place(runs: Sequence[RunEntry], run_id: str) -> int:
