@@ -131,9 +131,7 @@ def _fields(op: str, model: type[Config], base: Config | None, given: Mapping[st
             getattr(info.annotation, "__name__", str(info.annotation)),
             info.description or "",
             info.is_required() and name not in before,
-            given.get(
-                key, "" if shown is None else shown if isinstance(shown, str) else json.dumps(shown, default=str)
-            ),
+            given.get(key, _text(shown)),
             problems.get(name),
         )
 
