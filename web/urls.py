@@ -27,6 +27,11 @@ def lineage(**query: Value) -> str:
     return _joined("/lineage", **query)
 
 
+def runs(**query: Value) -> str:
+    """Return the address of the list of runs."""
+    return _joined("/runs", **query)
+
+
 def run(run_id: str, *below: str, **query: Value) -> str:
     """Return the address of a run's page, or of what lies below it."""
     return _joined("/runs", run_id, *below, **query)
@@ -40,6 +45,16 @@ def schedule(name: str, *below: str, **query: Value) -> str:
 def sensor(name: str, *below: str, **query: Value) -> str:
     """Return the address of a sensor's page, or of what lies below it."""
     return _joined("/sensors", name, *below, **query)
+
+
+def api_run(run_id: str, *below: str, **query: Value) -> str:
+    """Return the address of a run in the API, or of what lies below it."""
+    return _joined("/api/v1/runs", run_id, *below, **query)
+
+
+def job(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a job's page, or of what lies below it."""
+    return _joined("/jobs", name, *below, **query)
 
 
 def new_backfill(**query: Value) -> str:

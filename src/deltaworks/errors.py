@@ -161,6 +161,10 @@ class UnknownAutomation(RequestError):
         super().__init__(f"There is no {kind} {name!r}.{hint}")
 
 
+class UnknownRun(RequestError):
+    """A request names a run that the ledger does not have."""
+
+
 class PlanChanged(RequestError):
     """What would be carried out is not what was looked at."""
 

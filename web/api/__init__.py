@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.api import assets, audit, automation, backfills, details, health, surroundings
+from deltaworks.web.api import assets, audit, automation, backfills, details, health, runs, surroundings
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -14,6 +14,7 @@ def routers() -> tuple[APIRouter, ...]:
         assets.router,
         details.router,
         backfills.router,
+        runs.router,
         automation.router,
         surroundings.router,
         audit.router,

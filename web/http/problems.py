@@ -25,6 +25,7 @@ from deltaworks.errors import (
     UnknownAutomation,
     UnknownColumn,
     UnknownPartition,
+    UnknownRun,
     VersionGone,
 )
 from deltaworks.web.http.templates import render
@@ -38,6 +39,7 @@ _STATUS: tuple[tuple[type[DeltaworksError], int, str], ...] = (
     (UnknownAutomation, 404, "There is no such schedule or sensor"),
     (UnknownPartition, 404, "There is no such partition"),
     (UnknownColumn, 404, "There is no such column"),
+    (UnknownRun, 404, "There is no such run"),
     (VersionGone, 404, "There is no such version"),
     (PlanChanged, 409, "The plan has changed"),
     (RequestError, 422, "This cannot be asked for"),

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.pages import api_docs, asset, assets, audit, automation, lineage, login, overview, surroundings
+from deltaworks.web.pages import (
+    api_docs,
+    asset,
+    assets,
+    audit,
+    automation,
+    jobs,
+    lineage,
+    login,
+    overview,
+    runs,
+    surroundings,
+)
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -14,6 +26,8 @@ def routers() -> tuple[APIRouter, ...]:
         assets.router,
         asset.router,
         lineage.router,
+        runs.router,
+        jobs.router,
         automation.router,
         surroundings.router,
         audit.router,
