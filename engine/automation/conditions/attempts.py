@@ -83,11 +83,15 @@ class Attempts:
             for part, reason in _reasons(node, run, found, left):
                 if part:
                     told = told | part
-                    yield Tried(part, reason)
+                    yield Tried(part, reason, _began(run))
 
 
 def _may_tell(run: RunEntry, now: dt.datetime) -> bool:
-    return now - dt.datetime.fromisoformat(run.attempt_started_at or run.started_at) < KEPT_FOR
+    return now - _began(run) < KEPT_FOR
+
+
+def _began(run: RunEntry) -> dt.datetime:
+    return dt.datetime.fromisoformat(run.attempt_started_at or run.started_at)
 
 
 def _left_something(run: RunEntry, found: RunStatus) -> bool:
@@ -144,6 +148,6 @@ def _is_same(one: LakeStatus, other: LakeStatus) -> bool:
 
 
 def _is_equal(one: Sequence[Tried], other: Sequence[Tried]) -> bool:
-    if [each.reason for each in one] != [each.reason for each in other]:
+    if [(each.reason, each.at) for each in one] != [(each.reason, each.at) for each in other]:
         return False
     return all(this.partitions == that.partitions for this, that in zip(one, other, strict=True))

@@ -169,6 +169,27 @@ def test_an_idle_tick_reads_no_log(lake: Lake) -> None:
     assert daemon.rounds.keep() is None
 
 
+def test_a_tick_that_could_not_be_kept_loses_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.BAD", set[str]())
+    condition = dw.AutomationCondition.any_upstream_match(dw.AutomationCondition.newly_updated())
+    daemon = Daemon(Lake(lake.folder, raw, clean, replace(total, automation=condition)))
+    daemon.carry_out()
+    assert [daemon.carry_out(), daemon.carry_out()] == [{"total": [""]}, {}]
+    write_deltalake(
+        str(lake.folder / "clean"), pl.DataFrame({"day": [dt.date(2024, 1, 2)], "value": [5]}), mode="append"
+    )
+    decisions = Path(lake.store.root) / DECISIONS
+    decisions.unlink()
+    (decisions / "in the way").mkdir(parents=True)
+
+    with pytest.raises(StorageError):
+        daemon.tick()
+    (decisions / "in the way").rmdir()
+    decisions.rmdir()
+    assert daemon.tick() == {"total": [""]}
+    assert daemon.tick() == {}
+
+
 def test_notes_that_are_damaged_are_said_to_be(lake: Lake) -> None:
     daemon = Daemon(lake)
     daemon.tick()
