@@ -111,6 +111,25 @@ def test_what_failed_is_tried_again_when_its_upstream_changes_and_not_before(lak
     assert daemon.tick() == {}
 
 
+def test_of_several_runs_that_failed_the_newest_tells(lake: Lake) -> None:
+    daemon = Daemon(lake)
+    daemon.carry_out()
+    write_deltalake(str(lake.folder / "raw"), pl.DataFrame({"day": [dt.date(2024, 1, 2)], "value": [5]}), mode="append")
+    (first,) = read_runs(lake.store)
+    daemon.carry_out()
+    (second,) = (run for run in read_runs(lake.store) if run.run_id != first.run_id)
+    later = (NOW + dt.timedelta(seconds=1)).isoformat()
+    write_run(lake.store, replace(second, started_at=later, ended_at=later))
+
+    assert daemon.tick() == {}
+    assert [each.partition(",")[0] for each in daemon.sentences("clean")] == [
+        f"not requested: it failed in run {second.run_id}"
+    ]
+    later = (NOW + dt.timedelta(seconds=2)).isoformat()
+    write_run(lake.store, replace(second, run_id="canceled", status=RunStatus.CANCELED, started_at=later, failures=()))
+    assert daemon.tick() == {}, "nothing is kept of what that one was to make"
+
+
 def test_what_failed_is_tried_again_when_its_code_changes(lake: Lake) -> None:
     daemon = Daemon(lake)
     daemon.carry_out()
