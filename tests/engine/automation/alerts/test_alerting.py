@@ -239,6 +239,32 @@ def test_a_server_that_says_nothing_holds_up_nobody_for_long(tmp_path: Path) -> 
     assert "timed out" in str(stage.alerting.problem)
 
 
+def test_a_server_that_answers_a_letter_at_a_time_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        over = threading.Event()
+
+        def answer() -> None:
+            with slow.accept()[0] as client:
+                client.recv(1 << 16)
+                client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(0.01):
+                    client.sendall(b"o")
+
+        server = threading.Thread(target=answer)
+        server.start()
+        url = f"http://127.0.0.1:{slow.getsockname()[1]}/"
+        stage = Stage(
+            tmp_path, AlertSettings.model_validate({"name": "a", "kind": "webhook", "url": url, "timeout_s": 0.2})
+        )
+        stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+        stage.look()
+        over.set()
+        server.join()
+
+    assert "was not over after" in str(stage.alerting.problem)
+
+
 def test_a_server_that_says_nothing_is_tried_once_a_look_and_others_are_told(tmp_path: Path, hook: Received) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
