@@ -60,7 +60,8 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
 
     def do() -> None:
         try:
-            done.set_result(work())
+            work()
+            done.set_result(None)
         except Exception as error:  # noqa: BLE001 - whoever waits gets it
             done.set_exception(error)
 

@@ -200,7 +200,8 @@ def test_what_came_to_nothing_is_tried_again_at_the_next_tick_of_its_clock(lake_
     daemon = Daemon(lake_of(automated(table("source"), Made.on_cron("0 * * * *"))))  # at half past
 
     assert [daemon.tick() for _ in range(4)] == [{}, {}, {"source": [0]}, {}]
-    daemon.tried, daemon.tried_at = {"source": [0]}, daemon.now
+    daemon.tried = {"source": [0]}
+    daemon.tried_at = daemon.now
     assert [daemon.tick() for _ in range(4)] == [{}, {}, {"source": [0]}, {}]
 
 
