@@ -85,6 +85,9 @@ class Alerting:
         """By schedule or sensor, whether its last tick failed."""
         self._fault: tuple[str | None, dt.datetime] | None = None
         self._settled: frozenset[str] = frozenset()
+        self._first_mark: Mark | None = None
+        """That of freshness as it was at the first look: whoever looked may be gone for long."""
+        self._has_looked = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self.waiting = 0
@@ -168,14 +171,22 @@ class Alerting:
 
     def _standing(self, is_late: Sequence[FreshnessChange] | None) -> list[Standing]:
         found: list[Standing] = []
-        if is_late is None:
-            mark = read_mark(self._store, FRESHNESS, TickKind.SENSOR)
-            is_late = () if mark is None else tuple(read_late(FRESHNESS, mark.cursor).values())
-        found.append(late(is_late))
+        is_late = self._late_by_ticks() if is_late is None else is_late
+        if is_late is not None:
+            found.append(late(is_late))
         fault = self._fault
         if fault is not None:
             found.append(faults(*fault))
         return found
+
+    def _late_by_ticks(self) -> Sequence[FreshnessChange] | None:
+        """Return what ticks have found to be late; none: there has been no tick since this process looked first."""
+        mark = read_mark(self._store, FRESHNESS, TickKind.SENSOR)
+        if not self._has_looked:
+            self._first_mark, self._has_looked = mark, True
+        if mark is None or mark == self._first_mark:
+            return None
+        return tuple(read_late(FRESHNESS, mark.cursor).values())
 
     def _record(
         self, mark: Mark | None, runs: str, problems: Open, messages: Sequence[Message], now: dt.datetime
@@ -204,10 +215,13 @@ class Alerting:
     def _send(self, now: dt.datetime) -> None:
         alerts = {each.name: each for each in self._telling.alerts}
         settled, waiting = set(self._settled), 0
+        failing = set[str]()  # one that takes long to fail is tried once a look, so that it holds up no other
         for each in deliveries(self._store, self._settled):
-            after = (
-                self._deliver(each, alerts.get(each.message.alert), now) if each.outcome is Outcome.WAITING else each
-            )
+            name, after = each.message.alert, each
+            if each.outcome is Outcome.WAITING and name not in failing:
+                after = self._deliver(each, alerts.get(name), now)
+            if after.attempts > each.attempts and after.outcome is not Outcome.SENT:
+                failing.add(name)
             if after.outcome is Outcome.WAITING:
                 waiting += 1
             else:

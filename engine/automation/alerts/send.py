@@ -6,9 +6,11 @@ import http.client
 import json
 import smtplib
 import ssl
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from email.message import EmailMessage
 from typing import IO
 from urllib.parse import urlsplit
@@ -19,6 +21,9 @@ from deltaworks.errors import AlertNotSent, InvalidSettings
 from deltaworks.io.alerts import Message
 
 _MOST_ANSWER = 300
+
+_MOST_STEPS = 6
+"""How many times as long as one step may take all of sending may: a server may answer, but a letter at a time."""
 
 
 def send(alert: AlertSettings, message: Message, lake: str, environ: Mapping[str, str]) -> None:
@@ -34,15 +39,36 @@ def send(alert: AlertSettings, message: Message, lake: str, environ: Mapping[str
         AlertNotSent: it was not taken, for all that is known.
     """
     try:
-        match alert.kind:
-            case AlertKind.WEBHOOK:
-                _post(alert, message.to_json() | {"lake": lake, "text": text_of(message, lake)}, environ)
-            case AlertKind.SLACK:
-                _post(alert, {"text": f"*{message.title}*\n{text_of(message, lake)}"}, environ)
-            case AlertKind.EMAIL:
-                _mail(alert, message, lake, environ)
+        _within(_MOST_STEPS * alert.timeout_s, lambda: _send(alert, message, lake, environ))
     except (InvalidSettings, OSError, ValueError, http.client.HTTPException, smtplib.SMTPException) as error:
         raise AlertNotSent(alert.name, _without_secrets(alert, error, environ)) from None  # its text may have a secret
+
+
+def _send(alert: AlertSettings, message: Message, lake: str, environ: Mapping[str, str]) -> None:
+    match alert.kind:
+        case AlertKind.WEBHOOK:
+            _post(alert, message.to_json() | {"lake": lake, "text": text_of(message, lake)}, environ)
+        case AlertKind.SLACK:
+            _post(alert, {"text": f"*{message.title}*\n{text_of(message, lake)}"}, environ)
+        case AlertKind.EMAIL:
+            _mail(alert, message, lake, environ)
+
+
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Do something in a thread of its own, and leave it there if it takes longer."""
+    done = Future[None]()
+
+    def do() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+            done.set_exception(error)
+
+    threading.Thread(target=do, name="deltaworks-alert", daemon=True).start()
+    if not wait([done], seconds).done:
+        raise TimeoutError(f"it was not over after {seconds:g} s")
+    done.result()
 
 
 def text_of(message: Message, lake: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import polars as pl
 
 from deltaworks.engine.automation.conditions.sight import Tried
+from deltaworks.engine.automation.conditions.spelling import Spelled, unspell
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
@@ -69,25 +70,37 @@ class Attempts:
         ended: Iterable[tuple[RunEntry, RunStatus]],
         plans: Mapping[tuple[str, int], RunPlan | None],
     ) -> Iterator[Tried]:
-        """Yield what is left of an asset, for each run that left something; each partition once."""
-        told = PartitionSet.none(node.partitions.size)
+        """Yield what is left of an asset, for each run that left something; each partition once.
+
+        The newest run tells of a partition, if it was not lost: what has changed since that one, has changed since all
+        before. So thousands of runs that failed on the same cost no more than one.
+        """
+        name, told = str(node.key), PartitionSet.none(node.partitions.size)
         lost = pl.Series([0], dtype=pl.Int64).new_from_index(0, told.size)
+        done = set[Spelled]()
         for run, found in ended:
             plan = plans.get((run.run_id, run.attempt))
-            if plan is None or str(node.key) not in plan.planned:
+            ranges = () if plan is None else plan.planned.get(name, ())
+            if plan is None or not ranges or ranges in done or plan.code.get(name, node.code) != node.code:
                 continue
-            left = _unchanged(node, status, run, plan) - told
+            planned = unspell(node.partitions, ranges) - told
+            left = _unchanged(node, status, run, plan, planned)
+            told = told | (planned - left)
             if found is RunStatus.LOST:
                 lost = lost + left.mask.cast(pl.Int64)
                 left = left & PartitionSet(lost >= MOST_LOST)
-            for part, reason in _reasons(node, run, found, left):
-                if part:
-                    told = told | part
-                    yield Tried(part, reason)
+            told = told | left
+            if not planned - told:
+                done.add(ranges)
+            yield from (Tried(part, reason, _began(run)) for part, reason in _reasons(node, run, found, left) if part)
 
 
 def _may_tell(run: RunEntry, now: dt.datetime) -> bool:
-    return now - dt.datetime.fromisoformat(run.attempt_started_at or run.started_at) < KEPT_FOR
+    return now - _began(run) < KEPT_FOR
+
+
+def _began(run: RunEntry) -> dt.datetime:
+    return dt.datetime.fromisoformat(run.attempt_started_at or run.started_at)
 
 
 def _left_something(run: RunEntry, found: RunStatus) -> bool:
@@ -109,18 +122,12 @@ def _reasons(node: Node, run: RunEntry, found: RunStatus, left: PartitionSet) ->
     yield left - failed, f"run {run.run_id} ended without making it"
 
 
-def _unchanged(node: Node, status: LakeStatus, run: RunEntry, plan: RunPlan) -> PartitionSet:
-    """Return what a run was to make and nobody has made or changed since, nor anything that it is made from."""
-    name, state = str(node.key), status[node.key].state
-    none, own = PartitionSet.none(node.partitions.size), plan.tables.get(name)
-    if own is None or plan.code.get(name, node.code) != node.code:
-        return none
-    ends = [(node.partitions.ordinal(first), node.partitions.ordinal(last)) for first, last in plan.planned[name]]
-    known = [(first, last) for first, last in ends if first is not None and last is not None]
-    left = PartitionSet.of_ranges(known, none.size)
-    if own.table_id is not None and own.table_id != state.table_id:
-        return none
-    left = left - PartitionSet(certain(state.columns["version"] > own.version))
+def _unchanged(node: Node, status: LakeStatus, run: RunEntry, plan: RunPlan, planned: PartitionSet) -> PartitionSet:
+    """Return those of some partitions that nobody has made since a run began, nor changed what they are made from."""
+    state, own = status[node.key].state, plan.tables.get(str(node.key))
+    if not planned or own is None or (own.table_id is not None and own.table_id != state.table_id):
+        return PartitionSet.none(planned.size)
+    left = planned - PartitionSet(certain(state.columns["version"] > own.version))
     for edge in node.upstream:
         if left and not edge.is_own:
             left = left - _changed(edge, status[edge.upstream].state, run, plan)
@@ -144,6 +151,6 @@ def _is_same(one: LakeStatus, other: LakeStatus) -> bool:
 
 
 def _is_equal(one: Sequence[Tried], other: Sequence[Tried]) -> bool:
-    if [each.reason for each in one] != [each.reason for each in other]:
+    if [(each.reason, each.at) for each in one] != [(each.reason, each.at) for each in other]:
         return False
     return all(this.partitions == that.partitions for this, that in zip(one, other, strict=True))

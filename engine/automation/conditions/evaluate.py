@@ -154,12 +154,17 @@ class _Work:
     evaluated: int = 0
     around: Around = field(init=False)
     _changed: set[AssetKey] = field(default_factory=set[AssetKey])
+    _ticked_at: dict[CronTicks, dt.datetime] = field(default_factory=dict[CronTicks, dt.datetime])
+    """When cron expressions ticked last; only those that have."""
 
     def __post_init__(self) -> None:
         """Find out of which cron expressions a tick has passed."""
-        last = self.memory.at
-        known = {each for ticks in self.conditions.ticks.values() for each in ticks} if last is not None else ()
-        passed = frozenset(each for each in known if last is not None and _has_passed(each, last, self.now))
+        before = self.memory.at
+        for each in {each for ticks in self.conditions.ticks.values() for each in ticks}:
+            last = each.last(self.now)
+            if last is not None:
+                self._ticked_at[each] = last
+        passed = frozenset(each for each, at in self._ticked_at.items() if before is not None and before < at)
         self.around = Around(self.conditions.graph, self.sight, self.memory, passed)
 
     def look_at(self, key: AssetKey, node: Node) -> None:
@@ -182,7 +187,9 @@ class _Work:
         remembered = self.memory.of(node, condition)
         truth = Truth(self.around, key, remembered)
         wanted = truth.of(condition, key)
-        settling = Settling(self.conditions.graph, self.sight, self.settled, node, wanted)
+        ticked_at = [self._ticked_at[each] for each in self.conditions.ticks.get(key, ()) if each in self._ticked_at]
+        latest = max(ticked_at, default=None)
+        settling = Settling(self.conditions.graph, self.sight, self.settled, node, wanted, latest)
         settled = settling.settle(joins=key in self.conditions.joins, why=f"{condition!r} asks for it")
         is_recalled = key in self.conditions.recalled
         recalled = settled.requested if is_recalled else PartitionSet.none(settled.requested.size)
@@ -244,11 +251,6 @@ def groups(graph: AssetGraph, requests: Mapping[AssetKey, PartitionSet]) -> list
     for key, chosen in requests.items():
         parts.setdefault(id(found[key]), {})[key] = chosen
     return list(parts.values())
-
-
-def _has_passed(ticks: CronTicks, last: dt.datetime, now: dt.datetime) -> bool:
-    found = ticks.last(now)
-    return found is not None and last < found
 
 
 def _height(condition: AutomationCondition) -> int:

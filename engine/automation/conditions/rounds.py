@@ -22,6 +22,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.observer import Observer
 from deltaworks.engine.execution.turn import being_made, line_of_work
 from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.errors import StorageError
 from deltaworks.io.condition_notes import (
     DecisionNote,
     DecisionNotes,
@@ -96,14 +97,18 @@ class Rounds:
             return None
         assert tick.memory.at is not None, "it was just evaluated"
         decisions, memory = tuple(noted_decisions(tick)), tick.memory.to_text()
-        if decisions != self._decisions:
-            write_decisions(self._store, DecisionNotes(tick.memory.at, decisions))
-            self._decisions = decisions
-        if memory == self._known and not tick.requests and not tick.passed:
-            return None
-        self._cursor = put_memory(self._store, self._cursor, MemoryNote(tick.memory.at, memory))
-        self._known = memory
-        return self._cursor
+        try:
+            if decisions != self._decisions:
+                write_decisions(self._store, DecisionNotes(tick.memory.at, decisions))
+                self._decisions = decisions
+            if memory == self._known and not tick.requests and not tick.passed:
+                return None
+            cursor = put_memory(self._store, self._cursor, MemoryNote(tick.memory.at, memory))
+        except StorageError:
+            self._forget()  # else the next tick would go on from what nobody was told
+            raise
+        self._cursor, self._known = cursor, memory
+        return cursor
 
     @property
     def waiting(self) -> Mapping[str, int]:
@@ -114,6 +119,10 @@ class Rounds:
             if each.verdict is Verdict.WAITS and tick is not None:
                 found[str(each.asset)] += len(each.partitions - tick.sight.being_made(each.asset))
         return {asset: count for asset, count in found.items() if count}
+
+    def _forget(self) -> None:
+        """Know nothing beside the lake, as at the beginning."""
+        self._cursor, self._known, self.last, self._memory = None, None, None, Memory()
 
     def _go_on_from(self, cursor: str | None) -> None:
         """Forget what this process knows beside the lake, and remember what a cursor says."""

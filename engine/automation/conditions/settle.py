@@ -6,6 +6,7 @@ nothing is tried again from what it failed on, an upstream comes first, and only
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -40,6 +41,8 @@ class Settling:
     node: Node
     left: PartitionSet
     """What is asked for and nothing has kept so far."""
+    ticked_at: dt.datetime | None = None
+    """The latest tick of the cron expressions in the condition: what was tried before it may be tried again."""
     decisions: list[Decision] = field(default_factory=list[Decision])
     waiting: PartitionSet = field(init=False)
 
@@ -85,9 +88,11 @@ class Settling:
         external = self.sight.status[self.node.key].having(Status.EXTERNAL)
         self._take(external, Verdict.HELD, "somebody else wrote it last or rolled it back, so it is left as it is")
         self._take(being_made, Verdict.WAITS, "it is being made")
+        nothing = "nothing that it is made from has changed since"
+        since = nothing if self.ticked_at is None else f"{nothing}, nor has its clock ticked"
         for tried in self.sight.tried.get(self.node.key, ()):
-            reason = f"{tried.reason}, and nothing that it is made from has changed since"
-            self._take(tried.partitions - self._moved(), Verdict.HELD, reason)
+            if self.ticked_at is None or tried.at >= self.ticked_at:
+                self._take(tried.partitions - self._moved(), Verdict.HELD, f"{tried.reason}, and {since}")
 
     def _moved(self) -> PartitionSet:
         """Return what is made from what this tick requests."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ class Tried:
     partitions: PartitionSet
     reason: str
     """What came of it, as `it failed in run r1`."""
+    at: dt.datetime
+    """When it was begun."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 
 from deltaworks.engine.automation.alerts.alerting import MOST_ATTEMPTS, NAME, Alerting, Telling
+from deltaworks.engine.automation.freshness import NAME as FRESHNESS
+from deltaworks.engine.automation.freshness import write_late
 from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
 from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.io.alerts import Outcome, claim_attempt, deliveries
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.ledger import CheckFailure, Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.marks import Mark, advance_mark
 from deltaworks.io.store import Store
-from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, read_ticks
+from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, number_id, read_ticks
 from tests.engine.automation.alerts.servers import Received, mailbox, webhook
 
 SECOND = dt.timedelta(seconds=1)
@@ -234,6 +237,66 @@ def test_a_server_that_says_nothing_holds_up_nobody_for_long(tmp_path: Path) -> 
 
     assert stage.alerting.waiting == 1
     assert "timed out" in str(stage.alerting.problem)
+
+
+def test_a_server_that_answers_a_letter_at_a_time_holds_up_nobody_for_long(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        over = threading.Event()
+
+        def answer() -> None:
+            with slow.accept()[0] as client:
+                client.recv(1 << 16)
+                client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(0.01):
+                    client.sendall(b"o")
+
+        server = threading.Thread(target=answer)
+        server.start()
+        url = f"http://127.0.0.1:{slow.getsockname()[1]}/"
+        stage = Stage(
+            tmp_path, AlertSettings.model_validate({"name": "a", "kind": "webhook", "url": url, "timeout_s": 0.2})
+        )
+        stage.end_run("r1", RunStatus.FAILURE, job="nightly")
+
+        stage.look()
+        over.set()
+        server.join()
+
+    assert "was not over after" in str(stage.alerting.problem)
+
+
+def test_a_server_that_says_nothing_is_tried_once_a_look_and_others_are_told(tmp_path: Path, hook: Received) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        dead = AlertSettings.model_validate({"name": "a", "kind": "webhook", "url": url, "timeout_s": 0.1})
+        stage = Stage(tmp_path, dead, hooked(hook))
+        for number in range(3):
+            stage.end_run(f"r{number}", RunStatus.FAILURE, job=f"job{number}")
+
+        stage.look()
+
+    assert hook.titles == ["job job0 failed", "job job1 failed", "job job2 failed"]
+    assert sum(each.attempts for each in deliveries(stage.store) if each.message.alert == "a") == 1
+    assert stage.alerting.waiting == 3
+
+
+def test_what_is_late_goes_on_until_a_tick_says_otherwise(tmp_path: Path, hook: Received) -> None:
+    stage = Stage(tmp_path, hooked(hook))
+    change = FreshnessChange("total", True, stage.now - HOUR, stage.now, "late, 1 h behind")
+    stage.look(change)
+
+    def see(number: int, *late: FreshnessChange) -> None:
+        advance_mark(stage.store, FRESHNESS, Mark(number_id(number), write_late({each.asset: each for each in late})))
+
+    see(1)  # by a daemon that ended long ago
+    daemon = stage.another()
+    daemon.look(stage.now)
+    see(2, change)
+    daemon.look(stage.now)
+    assert hook.titles == ["total is late"]
+    see(3)
+    daemon.look(stage.now)
+    assert hook.titles == ["total is late", "over: total is late"]
 
 
 def test_slack_gets_text_and_secrets_go_only_where_they_belong(tmp_path: Path, hook: Received) -> None:

@@ -254,7 +254,7 @@ class Automation:
             if chosen and what == "in progress":
                 in_progress[key] = part
             elif chosen:
-                tried[key] = (Tried(part, "x"),)
+                tried[key] = (Tried(part, "x", dt.datetime.max.replace(tzinfo=dt.UTC)),)
             self.sight = replace(self.sight, in_progress=in_progress, tried=tried)
 
     def one_thing_happens(self) -> None:

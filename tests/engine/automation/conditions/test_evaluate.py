@@ -42,6 +42,7 @@ class Daemon:
         self.last: ConditionTick | None = None
         self.in_progress: dict[str, Sequence[int]] = {}
         self.tried: dict[str, Sequence[int]] = {}
+        self.tried_at = MORNING
 
     def tick(self) -> dict[str, list[int]]:
         """Return what is asked for, by days of January."""
@@ -50,7 +51,10 @@ class Daemon:
         state = lake_state(self.lake.graph, self.lake.tables, self.lake.runs, before=before)
         status = lake_status(self.lake.graph, state, None if last is None else last.sight.status)
         in_progress = {AssetKey(name): self.of(name, numbers) for name, numbers in self.in_progress.items() if numbers}
-        tried = {AssetKey(name): (Tried(self.of(name, each), "it failed"),) for name, each in self.tried.items()}
+        tried = {
+            AssetKey(name): (Tried(self.of(name, each), "it failed", self.tried_at),)
+            for name, each in self.tried.items()
+        }
         sight = Sight(status, in_progress, tried)
         if last is not None:  # what is as it was is the same object
             sight = Sight(status, same(in_progress, last.sight.in_progress), same(tried, last.sight.tried))
@@ -190,6 +194,26 @@ def test_what_came_to_nothing_is_not_tried_again_before_something_changes(lake_o
     assert daemon.sentences("a")[held] == [1]
     daemon.tried = {}
     assert daemon.tick() == {"a": [1, 2]}
+
+
+def test_what_came_to_nothing_is_tried_again_at_the_next_tick_of_its_clock(lake_of: LakeOf) -> None:
+    daemon = Daemon(lake_of(automated(table("source"), Made.on_cron("0 * * * *"))))  # at half past
+
+    assert [daemon.tick() for _ in range(4)] == [{}, {}, {"source": [0]}, {}]
+    daemon.tried = {"source": [0]}
+    daemon.tried_at = daemon.now
+    assert [daemon.tick() for _ in range(4)] == [{}, {}, {"source": [0]}, {}]
+
+
+def test_what_failed_after_the_last_tick_of_its_clock_is_left(lake_of: LakeOf) -> None:
+    either = Made.missing() | Made.cron_tick_passed("0 * * * *")
+    daemon = Daemon(lake_of(automated(table("source"), either)))
+    daemon.tried = {"source": [0]}
+
+    assert [daemon.tick(), daemon.tick()] == [{}, {}]
+    held = "not requested: it failed, and nothing that it is made from has changed since, nor has its clock ticked"
+    assert daemon.sentences("source") == {held: [0]}
+    assert daemon.tick() == {"source": [0]}
 
 
 def test_a_chain_of_own_partitions_is_asked_for_in_order(lake_of: LakeOf) -> None:

@@ -111,6 +111,25 @@ def test_what_failed_is_tried_again_when_its_upstream_changes_and_not_before(lak
     assert daemon.tick() == {}
 
 
+def test_of_several_runs_that_failed_the_newest_tells(lake: Lake) -> None:
+    daemon = Daemon(lake)
+    daemon.carry_out()
+    write_deltalake(str(lake.folder / "raw"), pl.DataFrame({"day": [dt.date(2024, 1, 2)], "value": [5]}), mode="append")
+    (first,) = read_runs(lake.store)
+    daemon.carry_out()
+    (second,) = (run for run in read_runs(lake.store) if run.run_id != first.run_id)
+    later = (NOW + dt.timedelta(seconds=1)).isoformat()
+    write_run(lake.store, replace(second, started_at=later, ended_at=later))
+
+    assert daemon.tick() == {}
+    assert [each.partition(",")[0] for each in daemon.sentences("clean")] == [
+        f"not requested: it failed in run {second.run_id}"
+    ]
+    later = (NOW + dt.timedelta(seconds=2)).isoformat()
+    write_run(lake.store, replace(second, run_id="canceled", status=RunStatus.CANCELED, started_at=later, failures=()))
+    assert daemon.tick() == {}, "nothing is kept of what that one was to make"
+
+
 def test_what_failed_is_tried_again_when_its_code_changes(lake: Lake) -> None:
     daemon = Daemon(lake)
     daemon.carry_out()
@@ -167,6 +186,27 @@ def test_an_idle_tick_reads_no_log(lake: Lake) -> None:
 
     assert daemon.rounds.tick(NOW, daemon.cursor).evaluated == 0
     assert daemon.rounds.keep() is None
+
+
+def test_a_tick_that_could_not_be_kept_loses_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.BAD", set[str]())
+    condition = dw.AutomationCondition.any_upstream_match(dw.AutomationCondition.newly_updated())
+    daemon = Daemon(Lake(lake.folder, raw, clean, replace(total, automation=condition)))
+    daemon.carry_out()
+    assert [daemon.carry_out(), daemon.carry_out()] == [{"total": [""]}, {}]
+    write_deltalake(
+        str(lake.folder / "clean"), pl.DataFrame({"day": [dt.date(2024, 1, 2)], "value": [5]}), mode="append"
+    )
+    decisions = Path(lake.store.root) / DECISIONS
+    decisions.unlink()
+    (decisions / "in the way").mkdir(parents=True)
+
+    with pytest.raises(StorageError):
+        daemon.tick()
+    (decisions / "in the way").rmdir()
+    decisions.rmdir()
+    assert daemon.tick() == {"total": [""]}
+    assert daemon.tick() == {}
 
 
 def test_notes_that_are_damaged_are_said_to_be(lake: Lake) -> None:
