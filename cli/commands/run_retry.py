@@ -68,7 +68,7 @@ def retry(
                 "--memory-mb does not go with a run of ops: @dw.op(memory_mb=...) limits each by itself."
             )
         if project.workspace is not None:
-            return delegated(session, project, project.workspace.owner(job.name))
+            return delegated(session, project, project.workspace.owner_of_job(job.name))
         return _retry_ops(session, project, job, replace(found, tags=tags, **how), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")

@@ -104,7 +104,7 @@ def preview_schedule(
     project = session.load(reads_lake=asks)
     refuse_unknown("schedule", [name], project.definitions.schedules)
     if asks and project.workspace is not None:
-        return delegated(session, project, project.workspace.owner(name))
+        return delegated(session, project, project.workspace.owner_of_tick(name))
     rhythm = WatchedSchedule.of(project.definitions.schedules[name]).rhythm
     ticks = rhythm.next(session.now(), count)
     local = [rhythm.local(tick) for tick in ticks]

@@ -94,7 +94,7 @@ def preview_sensor(session: Session, name: SensorArgument) -> ExitCode:
     project = session.load()
     refuse_unknown("sensor", [name], project.definitions.sensors)
     if project.workspace is not None:
-        return delegated(session, project, project.workspace.owner(name))
+        return delegated(session, project, project.workspace.owner_of_tick(name))
     cursor = read_cursor(project.store, project.definitions.sensors[name])
     around = Surroundings(project.definitions, project.store, os.environ, session.now())
     session.output.show(_evaluation_view(name, cursor, ask(around, Tick(name, session.now(), cursor))))
