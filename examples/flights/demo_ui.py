@@ -67,7 +67,7 @@ def main() -> None:
                 with served(project, asked.port) as server:
                     server.wait()
             else:
-                with served(project, "0") as server:
+                with served(project, "0", stderr=subprocess.PIPE) as server:
                     picture(server, asked.screenshots)
 
 
@@ -83,9 +83,9 @@ def prepare(project: Path) -> None:
     deltaworks(project, "materialize", "flights", "--partition", "2013-05-01")
 
 
-def span(last: str) -> tuple[str, ...]:
-    """Return the options that ask for the year up to a day."""
-    return "--from", "2013-01-01", "--to", last
+def span(last: str, first: str = "2013-01-01") -> tuple[str, ...]:
+    """Return the options that ask for some days."""
+    return "--from", first, "--to", last
 
 
 def correct_outside(table: Path, day: str) -> None:
@@ -98,7 +98,8 @@ def correct_outside(table: Path, day: str) -> None:
 @contextmanager
 def going_on(project: Path) -> Generator[None]:
     """Have a slow run beside the block."""
-    run = start(project, "backfill", "weather", "--from", "2013-10-01", "--to", "2013-12-31", "--workers", "1")
+    asked = ("backfill", "weather", *span("2013-12-31", first="2013-10-01"), "--workers", "1")
+    run = start(project, *asked, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -107,9 +108,9 @@ def going_on(project: Path) -> Generator[None]:
 
 
 @contextmanager
-def served(project: Path, port: str) -> Generator[subprocess.Popen[str]]:
-    """Serve the project beside the block."""
-    server = start(project, "ui", "--port", port)
+def served(project: Path, port: str, stderr: int | None = None) -> Generator[subprocess.Popen[str]]:
+    """Serve the project beside the block; it says on stderr where."""
+    server = start(project, "ui", "--port", port, stderr=stderr)
     try:
         yield server
     except KeyboardInterrupt:
@@ -137,14 +138,13 @@ def picture(server: subprocess.Popen[str], folder: Path) -> None:
         browser.close()
 
 
-def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start a command; of the server a picture-taker reads where it is."""
-    is_read = arguments[:3] == ("ui", "--port", "0")
+def start(project: Path, *arguments: str, stderr: int | None) -> subprocess.Popen[str]:
+    """Start a command."""
     return subprocess.Popen(  # noqa: S603 - this very interpreter, and arguments of this file
         [sys.executable, "-m", "deltaworks", *arguments],
         cwd=project,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if is_read else None if arguments[0] == "ui" else subprocess.DEVNULL,
+        stderr=stderr,
         text=True,
     )
 
