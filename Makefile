@@ -7,7 +7,7 @@ venv := .venv/installed
 # pyright comes whole from its wheel; this keeps it from asking for newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: test check demo demo-live workspace bench soak clean
+.PHONY: test check demo demo-ui screenshots demo-live workspace bench soak clean
 
 test: check
 	@echo "== tests"
@@ -35,6 +35,14 @@ demo: $(venv)
 	@cd examples/flights && ../../$(bin)/deltaworks show trailing_week -n 5
 	@echo "== next: edit an expression in examples/flights/flights.py, then"
 	@echo "   cd examples/flights && ../../$(bin)/deltaworks plan"
+
+demo-ui: $(venv)
+	@echo "== the UI of a lake with some of everything: fresh, stale, failed, running, written by others"
+	@$(bin)/python examples/flights/demo_ui.py
+
+# Needs Chromium, as the browser tests do.
+screenshots: $(venv)
+	@$(bin)/python examples/flights/demo_ui.py --screenshots docs/ui
 
 demo-live: $(venv)
 	@echo "== a minute of examples/inbox: files land, sensors carry them on, a schedule reports"

@@ -5,28 +5,25 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
-from deltaworks.engine.documents.instants import instant_json, instant_text
-from deltaworks.errors import RequestError, did_you_mean
+from deltaworks.engine.documents.instants import instant_text
+from deltaworks.engine.documents.ticks import asked_text, requests_json, tick_json
+from deltaworks.errors import UnknownAutomation
 
 if TYPE_CHECKING:
     from deltaworks.cli.command import Session
-    from deltaworks.io.ticks import AskedRun, TickEntry
+    from deltaworks.io.ticks import TickEntry
 
 MostTicksOption = Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many ticks.")]
 RetryOption = Annotated[
     str | None,
     typer.Option("--retry", metavar="TICK", help="Have the runs of this tick begun that were given up."),
 ]
-
-_SHOWN = 3
-"""How many assets of a run stand beside each other for people; --json has them all."""
 
 _TONES = {"started": "good", "requested": "good", "skipped": "quiet", "failed": "bad"}
 
@@ -35,26 +32,15 @@ def refuse_unknown(kind: str, names: Sequence[str], known: Collection[str]) -> N
     """Refuse names that no schedule or sensor has; `kind` says of which of the two they are.
 
     Raises:
-        RequestError: there is one.
+        UnknownAutomation: there is one.
     """
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known, otherwise=f" `deltaworks {kind} list` shows which there are.")
-            raise RequestError(f"There is no {kind} {name!r}.{hint}")
+            raise UnknownAutomation(kind, name, known)
 
 
-def switch(session: Session, kind: str, names: Sequence[str], *, is_on: bool) -> None:
-    """Start or stop schedules or sensors, and say so.
-
-    Raises:
-        StorageError: the lake cannot be written.
-    """
-    # Imported here: --help must not load the engine.
-    from deltaworks.io.switches import set_switch
-
-    store = session.open_lake()
-    for name in names:
-        set_switch(store, name, is_on=is_on, by=somebody(), at=session.now())
+def show_switched(session: Session, kind: str, names: Sequence[str], *, is_on: bool) -> None:
+    """Say that schedules or sensors were started or stopped."""
     word = "started" if is_on else "stopped"
     document = {f"{kind}s": [{kind: name, "is_on": is_on} for name in names]}
     session.output.show(View(document, tuple(Cell(f"{kind} {name}: {word}", "good") for name in names)))
@@ -86,7 +72,7 @@ def show_ticks(session: Session, kind: str, name: str, most: int, retried: str |
 
 def ticks_view(ticks: Sequence[TickEntry]) -> View:
     """Return ticks, the latest first."""
-    document = {"ticks": [_tick_json(tick) for tick in ticks]}
+    document = {"ticks": [tick_json(tick) for tick in ticks]}
     if not ticks:
         return View(document, (Cell("There are no ticks yet; `deltaworks daemon` makes them.", "quiet"),))
     rows = [
@@ -100,11 +86,6 @@ def ticks_view(ticks: Sequence[TickEntry]) -> View:
         for tick in ticks
     ]
     return View(document, (Table(("tick", "at (UTC)", "outcome", "attempt#", "what it asked for"), rows),))
-
-
-def requests_json(requests: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return requests as JSON, whether or not they have run ids already."""
-    return [asdict(each) for each in requests]
 
 
 def requests_table(requests: Sequence[Any]) -> Table:
@@ -139,47 +120,6 @@ def _said(tick: TickEntry) -> str:
     waits = f"; {counted(left, 'partition')} wait" if left else ""
     if not tick.requests:
         return f"{tick.skip_reason or 'nothing'}{waits}"
-    first = ", ".join(map(_run, tick.requests[:3]))
+    first = ", ".join(map(asked_text, tick.requests[:3]))
     more = f" and {len(tick.requests) - 3:,} more" if len(tick.requests) > 3 else ""
     return f"{counted(len(tick.requests), 'run')}: {first}{more}{waits}"
-
-
-def _run(asked: AskedRun) -> str:
-    what = f"{asked.job} {asked.partition}" if asked.partition else asked.job
-    if asked.assets:
-        named = [_asked_of(asset, ends) for asset, ends in asked.assets.items()]
-        what = ", ".join(named[:_SHOWN]) + (f" and {len(named) - _SHOWN:,} more assets" if len(named) > _SHOWN else "")
-    if asked.error is not None:
-        return f"{what} (given up: {asked.error})"
-    if asked.held_up_by is not None:
-        return f"{what} (tried again, since it could not begin: {asked.held_up_by})"
-    return f"{what} (asked for before)" if asked.answered_by else what
-
-
-def _asked_of(asset: str, ends: Sequence[tuple[str, str]]) -> str:
-    """Return what is asked for of an asset, as `daily 2024-01-01..2024-01-04`."""
-    first, last = ends[0][0], ends[-1][1]
-    if len(ends) > 1:
-        return f"{asset} {first}..{last} in {len(ends):,} parts"
-    return f"{asset} {first}".rstrip() if first == last else f"{asset} {first}..{last}"
-
-
-def _tick_json(tick: TickEntry) -> dict[str, Any]:
-    return {
-        "name": tick.name,
-        "tick": tick.tick_id,
-        "scheduled_at": instant_json(tick.scheduled_at),
-        "started_at": instant_json(tick.started_at),
-        "ended_at": instant_json(tick.ended_at),
-        "outcome": tick.outcome.value,
-        "attempt": tick.attempt,
-        "requests": requests_json(tick.requests),
-        "add_partitions": {name: list(keys) for name, keys in tick.new_keys.items()},
-        "remove_partitions": {name: list(keys) for name, keys in tick.gone_keys.items()},
-        "skip_reason": tick.skip_reason,
-        "error": tick.error,
-        "cursor": tick.cursor,
-        "retry_at": instant_json(tick.retry_at),
-        "is_catchup": tick.is_catchup,
-        "left": dict(tick.left),
-    }

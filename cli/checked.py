@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deltaworks.cli.failures import SHOWN_FAILURES
 from deltaworks.cli.output import Cell
@@ -13,25 +13,6 @@ if TYPE_CHECKING:
     from deltaworks.io.ledger import CheckFailure, RunEntry
 
 _SHOWN_KEYS = 3
-
-
-def checks_json(entry: RunEntry) -> dict[str, Any]:
-    """Return what did not pass, and how often a check passed."""
-    return {
-        "passed": entry.checks_passed,
-        "failures": [
-            {
-                "asset": failure.asset,
-                "partition": failure.partition,
-                "check": failure.check,
-                "severity": failure.severity,
-                "problem": failure.problem,
-                "version": failure.version,
-                "metadata": dict(failure.metadata),
-            }
-            for failure in entry.check_failures
-        ],
-    }
 
 
 def check_lines(entry: RunEntry) -> Iterator[Cell]:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.errors import LocationFailed
 
 if TYPE_CHECKING:
-    from deltaworks.engine.workspace.locations.workspace import CodeLocation
     from deltaworks.engine.workspace.project import Project
 
 
 def locations_view(project: Project) -> View:
     """Return which code locations there are, what runs in them, and why some are not loaded."""
+    # Imported here: --help must not load the engine.
+    from deltaworks.engine.documents.locations import locations_json
+
     if project.workspace is None:
         told = "There are no code locations: the project's modules are loaded where they are needed."
-        return View({"locations": [], "problems": []}, (Cell(told, "quiet"),))
-    counts = Counter(
-        node.asset.foreign.location for node in project.graph.every.values() if node.asset.foreign is not None
-    )
-    documents = [_json(each, counts[name]) for name, each in project.workspace.locations.items()]
+        return View(locations_json(project), (Cell(told, "quiet"),))
+    found = locations_json(project)
+    documents = found["locations"]
     rows = [
         (
             Cell(each["location"], "strong"),
@@ -36,27 +34,10 @@ def locations_view(project: Project) -> View:
         for each in documents
     ]
     headings = ("location", "is", "assets#", "deltaworks", "polars", "python", "modules", "interpreter")
-    others = [str(each) for each in project.problems if not isinstance(each, LocationFailed)]
     faults = [Cell(each["fault"], "bad") for each in documents if each["fault"]]
-    problems = [Cell(each, "bad") for each in others if each not in {document["fault"] for document in documents}]
-    return View({"locations": documents, "problems": others}, (Table(headings, rows), *faults, *problems))
-
-
-def _json(location: CodeLocation, assets: int) -> dict[str, Any]:
-    found, fault = location.description, location.fault
-    return {
-        "location": location.spec.name,
-        "python": location.spec.python,
-        "modules": list(location.spec.modules),
-        "working_directory": str(location.spec.folder),
-        "assets": assets,
-        "repositories": [] if found is None else [each.name for each in found.repositories],
-        "deltaworks": None if found is None else found.versions.deltaworks,
-        "polars": None if found is None else found.versions.polars,
-        "python_version": None if found is None else found.versions.python,
-        "is_cached": location.is_cached,
-        "fault": None if fault is None else str(fault),
-    }
+    known = {document["fault"] for document in documents}
+    problems = [Cell(each, "bad") for each in found["problems"] if each not in known]
+    return View(found, (Table(headings, rows), *faults, *problems))
 
 
 def _state(document: dict[str, Any]) -> Cell:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deltaworks.cli.checked import check_lines, checks_json
+from deltaworks.cli.checked import check_lines
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json
@@ -15,7 +15,8 @@ from deltaworks.cli.output import Cell, View
 from deltaworks.cli.progress import progress
 from deltaworks.cli.running import rows_left_out_lines
 from deltaworks.cli.stopping import stoppable
-from deltaworks.cli.wording import counted, totals_json
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.runs import checks_json, totals_json
 from deltaworks.errors import RequestError, RunError
 
 if TYPE_CHECKING:

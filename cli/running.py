@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deltaworks.cli.checked import check_lines, checks_json
+from deltaworks.cli.checked import check_lines
 from deltaworks.cli.command import ExitCode, Session
 from deltaworks.cli.failures import failure_lines, failures_json
 from deltaworks.cli.observing import observed_json, observed_lines
@@ -23,11 +23,11 @@ from deltaworks.cli.wording import (
     left_out_lines,
     left_out_text,
     nothing_to_do,
-    totals_json,
     unreadable,
     without_lines,
 )
 from deltaworks.engine.documents.plans import left_out_json, migrations_json, without_json
+from deltaworks.engine.documents.runs import checks_json, totals_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:

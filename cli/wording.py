@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.decide import Decision
     from deltaworks.engine.planning.graph import AssetGraph
     from deltaworks.engine.planning.request import Request
-    from deltaworks.io.ledger import RunEntry
 
 SHOWN_RANGES = 4
 """How many ranges of partitions stand in a line for people; the rest is counted."""
@@ -66,18 +65,6 @@ def _pair_text(first: int, last: int, definition: Partitions) -> str:
     if not start:
         return "whole table"
     return start if first == last else f"{start} .. {end}"
-
-
-def totals_json(run: RunEntry) -> dict[str, int]:
-    """Return what a run came to; rows stand there if it left any out, and partitions if it gave any other content."""
-    return {
-        "materialized": run.materialized,
-        "failed": run.failed,
-        "skipped": run.skipped,
-        "commits": run.commits,
-        **({"dropped": run.dropped, "quarantined": run.quarantined} if run.dropped or run.quarantined else {}),
-        **({"replaced": run.replaced} if run.replaced else {}),
-    }
 
 
 def left_out_text(dropped: int, quarantined: int) -> str:

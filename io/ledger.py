@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeAlias
 
-from deltaworks.errors import RequestError, StorageError
+from deltaworks.errors import RequestError, StorageError, UnknownRun
 from deltaworks.io import folded
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
@@ -331,10 +331,11 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
     """Return the run that is meant by an id, by the beginning of one, or by `latest`.
 
     Raises:
-        RequestError: none or several are.
+        UnknownRun: none is.
+        RequestError: several are.
     """
     if not runs:
-        raise RequestError("There are no runs yet.")
+        raise UnknownRun("There are no runs yet.")
     if name == "latest":
         return runs[-1]
     found = [run for run in runs if run.run_id == name] or [run for run in runs if name and run.run_id.startswith(name)]
@@ -348,7 +349,7 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
     hint = (
         f"Did you mean {' or '.join(map(repr, close))}?" if close else "`deltaworks runs list` shows which there are."
     )
-    raise RequestError(f"There is no run {name!r}. {hint}")
+    raise UnknownRun(f"There is no run {name!r}. {hint}")
 
 
 def document_of(entry: RunEntry) -> Json:

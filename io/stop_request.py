@@ -5,10 +5,13 @@ It is put only if it is not there yet. The run looks for it every second and del
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from deltaworks.errors import RequestError
+from deltaworks.io.ledger import RunEntry
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/claims/stop"
@@ -46,6 +49,20 @@ def ask_to_stop(store: Store, run_id: str, request: StopRequest) -> bool:
         StorageError: the lake cannot be written.
     """
     return store.put_new(_path(run_id, request.kind), json.dumps(asdict(request)).encode())
+
+
+def ask_run_to_stop(store: Store, run: RunEntry, request: StopRequest, now: dt.datetime) -> None:
+    """Ask a run to stop that waits or goes on.
+
+    Raises:
+        RequestError: it is over.
+        StorageError: the lake cannot be written.
+    """
+    status = run.status_at(now)
+    if status.is_over:
+        how = "its process is gone" if status == "lost" else f"it has ended as {status}"
+        raise RequestError(f"Run {run.run_id} cannot be {request.kind.participle}: {how}.")
+    ask_to_stop(store, run.run_id, request)
 
 
 def find_stop_request(store: Store, run_id: str) -> StopRequest | None:

@@ -316,8 +316,14 @@ def read_tick(store: Store, name: str, tick_id: str) -> TickEntry | None:
     return _read(store, _path(name, tick_id))
 
 
-def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEntry]:
+def read_ticks(store: Store, name: str, most: int | None = None, before: str | None = None) -> list[TickEntry]:
     """Return the ticks of a name, the latest first; of one that was noted before it was decided, the decision.
+
+    Args:
+        store: the lake.
+        name: of the schedule or sensor.
+        most: how many; none: all.
+        before: the id of a tick; only ticks before it are returned.
 
     Raises:
         StorageError: one of them is damaged.
@@ -325,6 +331,8 @@ def read_ticks(store: Store, name: str, most: int | None = None) -> list[TickEnt
     paths = sorted((path for path in store.list(f"{LEDGER}/{name}") if path.endswith(".json")), reverse=True)
     latest: dict[str, str] = {}
     for path in paths:
+        if before is not None and id_of(path) >= before:
+            continue
         if not path.endswith(f"{_NOTE}.json") or id_of(path) not in latest:
             latest[id_of(path)] = path
     found = (_read(store, path) for path in latest.values())

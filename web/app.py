@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from deltaworks.web import api, pages
 from deltaworks.web.http import static
+from deltaworks.web.http.audit import Audit
 from deltaworks.web.http.doors import Doors
 from deltaworks.web.http.idempotency import Answered
 from deltaworks.web.http.live import Streams
@@ -47,6 +48,7 @@ def inner_app(workspace: Workspace, auth: Auth) -> FastAPI:
     app.state.launcher = Launcher(workspace.origin, workspace.environ)
     app.state.answered, app.state.streams = Answered(), Streams()
     add_problems(app)
+    app.add_middleware(Audit, workspace=workspace)
     static_route = Route("/static/{version}/{name:path}", static.static_file, name="static")
     app.router.routes.append(static_route)
     routers = (*api.routers(), *pages.routers())

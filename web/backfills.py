@@ -38,6 +38,10 @@ class BackfillRequest:
         words += [] if self.only == DEFAULT_ONLY else [f"--only={','.join(sorted(self.only))}"]
         return [*words, *(["--", *self.select] if self.select else [])]
 
+    def typed(self) -> str:
+        """Return that command as a person types it."""
+        return shlex.join(["deltaworks", *self.arguments()])
+
 
 def decided(sight: Sight, asked: BackfillRequest) -> Decision:
     """Plan a backfill on the lake as it was seen.
@@ -84,8 +88,7 @@ def launch_backfill(
     run_id = new_run_id(sight.at)
     command = _with_run(asked.arguments(), run_id, by)
     launcher.start(run_id, command)
-    typed = shlex.join(["deltaworks", *asked.arguments()])
-    return {"run_id": run_id, "status": "starting", "command": typed, "plan": plan}
+    return {"run_id": run_id, "status": "starting", "command": asked.typed(), "plan": plan}
 
 
 def _with_run(arguments: Sequence[str], run_id: str, by: str) -> list[str]:

@@ -5,6 +5,7 @@ What the server starts is what a person would type: the same command, with the s
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -14,12 +15,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import IO
+from typing import IO, Any
 
 from deltaworks.engine.workspace.project import Origin
+from deltaworks.errors import RequestError
 
 MOST_KEPT = 100
 """How many commands are remembered."""
+
+PATIENCE_S = 60
+"""How long a command that is asked for an answer may take."""
 
 _OPTIONS = {"folder": "project"}
 """What fields of an origin are called on the command line, where that is something else."""
@@ -70,11 +75,9 @@ class Launcher:
         Raises:
             OSError: the machine has no room for another process.
         """
-        place = arguments.index("--") if "--" in arguments else len(arguments)
-        program = [sys.executable, "-P", "-m", "deltaworks", *arguments[:place], *self._where, *arguments[place:]]
         told = tempfile.TemporaryFile()  # noqa: SIM115 - no pipe: it is written to when nobody is there any more
         process = subprocess.Popen(  # noqa: S603 - this very interpreter; a command of ours, each argument by itself
-            program,
+            self._program(arguments),
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -87,9 +90,44 @@ class Launcher:
             self._known.popitem(last=False)
         threading.Thread(target=self._await, args=(launched, process, told), daemon=True).start()
 
+    def answer(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """Carry out a command that changes nothing, and return its document.
+
+        What authors wrote runs there and not in the server: it may take its time, change its process, or end it.
+
+        Raises:
+            RequestError: the command was refused, or has no answer yet after a minute.
+        """
+        typed = shlex.join(["deltaworks", *arguments])
+        try:
+            done = subprocess.run(  # noqa: S603 - as in start
+                self._program(arguments, "--json"),
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RequestError(f"`{typed}` has no answer after {PATIENCE_S} s; try it in a terminal.") from error
+        try:
+            document: dict[str, Any] = json.loads(done.stdout)
+        except ValueError as error:
+            told = done.stderr.decode(errors="replace")[-_SHOWN_BYTES:].strip()
+            raise RequestError(f"`{typed}` ended with exit code {done.returncode}: {told}") from error
+        if "error" in document:
+            raise RequestError(document["error"])
+        return document
+
     def find(self, run_id: str) -> Launched | None:
         """Return what became of the command of a run; none: this server has not started it, or forgot it."""
         return self._known.get(run_id)
+
+    def _program(self, arguments: Sequence[str], *options: str) -> list[str]:
+        """Return what carries out a command on the server's project."""
+        place = arguments.index("--") if "--" in arguments else len(arguments)
+        before, after = arguments[:place], arguments[place:]
+        return [sys.executable, "-P", "-m", "deltaworks", *before, *self._where, *options, *after]
 
     def _await(self, launched: Launched, process: subprocess.Popen[bytes], told: IO[bytes]) -> None:
         """Remember how a command ended, and what it said last."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -32,6 +35,24 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(workspace: Workspace, auth: Auth, listening: socket.socket) -> None:
     """Answer what comes in, until SIGTERM or Ctrl-C."""
+    _server(workspace, auth).run(sockets=[listening])
+
+
+@contextmanager
+def serving(workspace: Workspace, auth: Auth, listening: socket.socket) -> Generator[None]:
+    """Answer what comes in, on a thread of its own, until the block ends."""
+    server = _server(workspace, auth)
+    # A daemon thread, as are those that it starts: code of the project that never ends keeps no process from ending.
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="ui", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(2 * _GRACE_S)
+
+
+def _server(workspace: Workspace, auth: Auth) -> uvicorn.Server:
     config = uvicorn.Config(
         create_app(workspace, auth),
         log_level="warning",
@@ -43,4 +64,4 @@ def serve(workspace: Workspace, auth: Auth, listening: socket.socket) -> None:
         timeout_graceful_shutdown=_GRACE_S,
         limit_concurrency=500,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)

@@ -27,14 +27,44 @@ def lineage(**query: Value) -> str:
     return _joined("/lineage", **query)
 
 
+def runs(**query: Value) -> str:
+    """Return the address of the list of runs."""
+    return _joined("/runs", **query)
+
+
 def run(run_id: str, *below: str, **query: Value) -> str:
     """Return the address of a run's page, or of what lies below it."""
     return _joined("/runs", run_id, *below, **query)
 
 
+def schedule(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a schedule's page, or of what lies below it."""
+    return _joined("/schedules", name, *below, **query)
+
+
+def sensor(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a sensor's page, or of what lies below it."""
+    return _joined("/sensors", name, *below, **query)
+
+
+def api_run(run_id: str, *below: str, **query: Value) -> str:
+    """Return the address of a run in the API, or of what lies below it."""
+    return _joined("/api/v1/runs", run_id, *below, **query)
+
+
+def job(name: str, *below: str, **query: Value) -> str:
+    """Return the address of a job's page, or of what lies below it."""
+    return _joined("/jobs", name, *below, **query)
+
+
 def new_backfill(**query: Value) -> str:
     """Return the address where a backfill is planned."""
     return _joined("/backfills/new", **query)
+
+
+def audit(**query: Value) -> str:
+    """Return the address of who had what changed."""
+    return _joined("/audit", **query)
 
 
 def with_query(path: str, **query: Value) -> str:

@@ -24,10 +24,12 @@ from deltaworks.engine.execution.observe import Observation
 from deltaworks.engine.execution.observer import Observer
 from deltaworks.engine.planning.lineage import Lineage
 from deltaworks.engine.planning.status import AssetStatus
-from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings
+from deltaworks.engine.workspace.locations.reloading import forget_all, tell_daemons
+from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings, open_lake
 from deltaworks.engine.workspace.showing import lineage_of
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.store import Store
 from deltaworks.web.in_progress import InProgress
 
 LOOK_S = 1.0
@@ -125,10 +127,29 @@ class Workspace:
                 self._looked_s = time.monotonic()
             return self._sight
 
+    def store(self) -> Store:
+        """Open the lake, whether or not the project's code can be loaded.
+
+        Raises:
+            InvalidSettings: there is no project, or its file is wrong.
+        """
+        return open_lake(load_settings(self.origin, self.environ))
+
     def reload(self) -> None:
         """Load the project anew at the next look, whether or not its files have changed."""
         with self._lock:
             self._forget_project()
+
+    def reload_locations(self) -> None:
+        """Load the project at the next look with all its code locations anew; daemons on this machine do so, too.
+
+        Raises:
+            StorageError: the lake cannot be read.
+        """
+        settings = load_settings(self.origin, self.environ)
+        forget_all(settings.locations)
+        self.reload()
+        tell_daemons(open_lake(settings))
 
     def close(self) -> None:
         """End what the project has started: the processes of its code locations."""

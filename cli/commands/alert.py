@@ -9,12 +9,12 @@ import typer
 
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.output import Cell, Table, View
-from deltaworks.engine.documents.instants import instant_json, instant_text
+from deltaworks.engine.documents.alerts import message_json
+from deltaworks.engine.documents.instants import instant_text
 from deltaworks.errors import AlertNotSent, RequestError, did_you_mean
 
 if TYPE_CHECKING:
     from deltaworks.engine.workspace.alert_settings import AlertSettings
-    from deltaworks.io.alerts import Delivery
 
 SHOWN = 10
 """How many messages are shown."""
@@ -33,7 +33,7 @@ def list_alerts(session: Session) -> ExitCode:
     last = list(deliveries(session.open_lake()))[: -SHOWN - 1 : -1]
     document = {
         "alerts": [{"alert": each.name, **dict(each.shown())} for each in alerts],
-        "messages": [_message_json(each) for each in last],
+        "messages": [message_json(each) for each in last],
     }
     lines = [] if alerts else [Cell("Nobody is told of anything; [[alerts]] in the settings names who is.", "quiet")]
     rows = [(Cell(each.name, "strong"), each.kind.value, ", ".join(each.on), _about(each)) for each in alerts]
@@ -94,7 +94,7 @@ def send_due(session: Session) -> ExitCode:
     before = {each.message_id for each in deliveries(project.store) if each.outcome is not Outcome.WAITING}
     alerting.look(session.now(), late)
     after = [each for each in deliveries(project.store) if each.message_id not in before]
-    document = {"messages": [_message_json(each) for each in after]}
+    document = {"messages": [message_json(each) for each in after]}
     cells = [
         Cell(f"{each.message.alert}: {each.message.title}: {each.outcome.value}", _TONES[each.outcome.value])
         for each in after
@@ -118,22 +118,6 @@ def _chosen(session: Session, names: list[str]) -> list[AlertSettings]:
 def _about(alert: AlertSettings) -> str:
     parts = [*(f"asset {each}" for each in alert.assets), *(f"job {each}" for each in alert.jobs)]
     return ", ".join(parts) or "everything"
-
-
-def _message_json(each: Delivery) -> dict[str, Any]:
-    return {
-        "id": each.message_id,
-        "alert": each.message.alert,
-        "on": each.message.on,
-        "title": each.message.title,
-        "lines": list(each.message.lines),
-        "is_over": each.message.is_over,
-        "at": instant_json(each.message.at),
-        "outcome": each.outcome.value,
-        "attempts": each.attempts,
-        "error": each.error,
-        "retry_at": instant_json(each.retry_at),
-    }
 
 
 def add_to(app: typer.Typer) -> None:

@@ -14,9 +14,6 @@ from deltaworks.errors import RequestError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deltaworks.engine.definitions.asset import Asset
-    from deltaworks.engine.workspace.project import Project
-
 AssetsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[ASSET]...", help="Assets; none: all conditions of the lake at once.")
 ]
@@ -25,28 +22,13 @@ AssetsArgument = Annotated[
 def list_conditions(session: Session) -> ExitCode:
     """List the assets that have conditions, whether these are on, and how many partitions wait."""
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.automation.conditions.switches import switch_name
-    from deltaworks.io.condition_notes import NAME, read_decisions
+    from deltaworks.engine.documents.automations import conditions_json
+    from deltaworks.io.condition_notes import read_decisions
     from deltaworks.io.switches import read_switches
 
     project = session.load(reads_lake=False)
-    switches, notes = read_switches(project.store), read_decisions(project.store)
-    are_on = switches.get(NAME, True)
-    counts: dict[str, dict[str, int]] = {}
-    for each in () if notes is None else notes.decisions:
-        words = counts.setdefault(each.asset, {"requested": 0, "waiting": 0, "held": 0})
-        words[_WORDS.get(each.sentence.partition(":")[0], "held")] += each.count
-    documents = [
-        {
-            "asset": name,
-            "is_on": are_on and switches.get(switch_name(asset.key), True),
-            "condition": repr(asset.automation),
-            "max_per_tick": asset.max_per_tick,
-            **counts.get(name, {"requested": 0, "waiting": 0, "held": 0}),
-        }
-        for name, asset in _automated(project).items()
-    ]
-    session.output.show(View({"is_on": are_on, "conditions": documents}, tuple(_lines(documents, are_on=are_on))))
+    found = conditions_json(project.definitions, read_switches(project.store), read_decisions(project.store))
+    session.output.show(View(found, tuple(_lines(found["conditions"], are_on=found["is_on"]))))
     return ExitCode.DONE
 
 
@@ -70,13 +52,6 @@ def condition_ticks(session: Session, most: MostTicksOption = 20) -> ExitCode:
     return ExitCode.DONE
 
 
-_WORDS = {"requested": "requested", "waits": "waiting"}
-
-
-def _automated(project: Project) -> Mapping[str, Asset[..., Any]]:
-    return {str(asset.key): asset for asset in project.definitions.assets if asset.automation is not None}
-
-
 def _lines(documents: Sequence[Mapping[str, Any]], *, are_on: bool) -> list[Cell | Table]:
     if not documents:
         return [Cell("No asset has a condition; @asset(automation=AutomationCondition.eager()) gives it one.", "quiet")]
@@ -98,18 +73,17 @@ def _lines(documents: Sequence[Mapping[str, Any]], *, are_on: bool) -> list[Cell
 
 def _switch(session: Session, assets: Sequence[str], *, is_on: bool) -> ExitCode:
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.automation.conditions.switches import switch_name
-    from deltaworks.io.condition_notes import NAME
-    from deltaworks.io.switches import set_switch
+    from deltaworks.engine.automation.switching import switch_conditions
+    from deltaworks.engine.documents.automations import automated
 
     project = session.load(reads_lake=False)
-    known, by, at = _automated(project), somebody(), session.now()
+    known, by, at = automated(project.definitions), somebody(), session.now()
     unknown = next((each for each in assets if each not in known), None)
     if unknown is not None:
         hint = did_you_mean(unknown, known, otherwise=" `deltaworks automation list` shows which have.")
         raise RequestError(f"There is no asset {unknown!r} that has a condition.{hint}")
-    for name in [switch_name(known[each].key) for each in assets] or [NAME]:
-        set_switch(project.store, name, is_on=is_on, by=by, at=at)
+    for key in (known[each].key if each else None for each in assets or [""]):
+        switch_conditions(project.store, key, is_on=is_on, by=by, at=at)
     word = "started" if is_on else "stopped"
     whose = [f"automation of {each}" for each in assets] or ["automation"]
     document = {"is_on": is_on, "assets": list(assets)}

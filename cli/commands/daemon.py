@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import signal
 import socket
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from deltaworks.engine.automation.alerts.alerting import Alerting
     from deltaworks.engine.automation.code_watch import CodeWatch
     from deltaworks.engine.automation.daemon import Daemon, OnStop
-    from deltaworks.io.heartbeats import Heartbeat
 
 StatusOption = Annotated[bool, typer.Option("--status", help="Say which daemons run on the lake, and how they are.")]
 HereOption = Annotated[bool, typer.Option("--here", help="With --status: only those on this machine count.")]
@@ -117,11 +115,12 @@ def _tell(session: Session, text: str) -> None:
 
 def _show_status(session: Session, *, is_here: bool) -> ExitCode:
     # Imported here: --help must not load Polars.
-    from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
+    from deltaworks.engine.documents.daemons import daemon_json
+    from deltaworks.io.heartbeats import read_heartbeats
 
     host = socket.gethostname()
     beats = [beat for beat in read_heartbeats(session.open_lake()) if beat.host == host or not is_here]
-    documents = [_beat_json(beat, session.now(), LEASE_S) for beat in beats]
+    documents = [daemon_json(beat, session.now()) for beat in beats]
     lives = any(each["state"] == "running" for each in documents)
     where = f" from {host}" if is_here else ""
     lines = [] if documents else [Cell(f"No daemon has run on this lake{where}; `deltaworks daemon` is one.", "quiet")]
@@ -150,24 +149,6 @@ def _show_status(session: Session, *, is_here: bool) -> ExitCode:
     table = [Table(("daemon", "state", "where", "heartbeat", "schedules, sensors and runs"), rows)] if rows else []
     session.output.show(View({"daemons": documents}, (*lines, *table, *faults)))
     return ExitCode.DONE if lives else ExitCode.FAILED
-
-
-def _beat_json(beat: Heartbeat, now: dt.datetime, lease_s: float) -> dict[str, Any]:
-    silent_s = (now - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
-    state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > lease_s else "running"
-    names = ("watched", "on", "asked", "carried_out", "running", "queued", "warm", "lost_runs", "location_pid")
-    told = (*names, "fault", "failing", "alerts_waiting", "alerts_problem")
-    return {
-        "daemon_id": beat.daemon_id,
-        "state": state,
-        "host": beat.host,
-        "pid": beat.pid,
-        "started_at": beat.started_at,
-        "beaten_at": beat.beaten_at,
-        "stopped_at": beat.stopped_at,
-        "silent_s": round(silent_s, 1),
-        **{name: beat.facts.get(name) for name in told},
-    }
 
 
 def add_to(app: typer.Typer) -> None:

@@ -59,7 +59,7 @@ def print_job(session: Session, name: JobArgument) -> ExitCode:
         session.output.show(View(_job_json(job) | {"assets": assets}, (table,)))
         return ExitCode.DONE
     if project.workspace is not None:
-        return delegated(session, project, project.workspace.owner(name))
+        return delegated(session, project, project.workspace.owner_of_job(name))
     nodes = list(resolve_steps(job.graph, job.inputs).nodes.values())
     document = _job_json(job) | {"ops": [_op_json(node) for node in nodes]}
     rows = [

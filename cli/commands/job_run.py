@@ -101,7 +101,7 @@ def run_job(
     project = session.load()
     job = find_job(project.definitions, name)
     if isinstance(job, Job) and project.workspace is not None:
-        return delegated(session, project, project.workspace.owner(name))
+        return delegated(session, project, project.workspace.owner_of_job(name))
     if isinstance(job, Job):
         request = JobRequest(
             job,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deltaworks.cli.checked import check_lines, checks_json
+from deltaworks.cli.checked import check_lines
 from deltaworks.cli.command import ExitCode, FromOption, NeededSelectArgument, PartitionOption, Session, ToOption, add
 from deltaworks.cli.delegating import delegated
 from deltaworks.cli.failures import failure_lines, failures_json, warning_lines, warnings_json
@@ -30,7 +30,8 @@ from deltaworks.cli.running import (
     run_plan,
     tagged,
 )
-from deltaworks.cli.wording import counted, totals_json
+from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.runs import checks_json, totals_json
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +11,7 @@ import typer
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.output import Cell, View
 from deltaworks.engine.documents.instants import instant_text
+from deltaworks.engine.documents.run_logs import log_line
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
@@ -22,18 +23,6 @@ POLL_S = 0.3
 
 SHOWN_LINES = 1000
 """How many lines are shown at once, so that a long log need not fit into memory."""
-
-_TONES = {
-    "partition_failed": "bad",
-    "partition_retried": "stale",
-    "partition_warned": "stale",
-    "run_noted": "stale",
-    "stderr": "stale",
-    "cut": "stale",
-    "WARNING": "stale",
-    "ERROR": "bad",
-    "CRITICAL": "bad",
-}
 
 
 def logs(
@@ -94,21 +83,11 @@ def _show(session: Session, reader: LogReader) -> int:
     return shown + len(cells)
 
 
-def _cell(line: Mapping[str, Any]) -> Cell:
-    at = instant_text(line["at"]) if "at" in line else "-"
-    if "event" in line:
-        name = str(line["event"])
-        facts = " ".join(_facts(line))
-        return Cell(f"{at}  {name.replace('_', ' ')}  {facts}".rstrip(), _TONES.get(name, "quiet"))
-    stream, level = str(line.get("stream", "")), str(line.get("level", ""))
-    step = str(line.get("step", ""))
-    return Cell(f"{at}  {step}  {level or stream}: {line.get('text', '')}".rstrip(), _TONES.get(level or stream, ""))
-
-
-def _facts(line: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in line.items():
-        if name not in ("at", "event") and value is not None:
-            yield str(value) if isinstance(value, str) else f"{name}={value}"
+def _cell(document: Mapping[str, Any]) -> Cell:
+    line = log_line(document)
+    at = "-" if line.at is None else instant_text(line.at)
+    told = f"{line.label}  {line.text}" if line.is_event else f"{line.step}  {line.label}: {line.text}"
+    return Cell(f"{at}  {told}".rstrip(), line.tone)
 
 
 def add_to(group: typer.Typer) -> None:

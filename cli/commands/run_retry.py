@@ -15,9 +15,11 @@ from deltaworks.cli.output import Cell, View
 from deltaworks.cli.running import (
     ExecutorOption,
     MemoryOption,
+    TagOption,
     WorkersOption,
     read_executor,
     run_plan,
+    tagged,
     workers_of,
 )
 from deltaworks.cli.wording import counted
@@ -41,6 +43,7 @@ def retry(
     priority: Annotated[
         int | None, typer.Option("--priority", help="A run with a higher one leaves the queue first.")
     ] = None,
+    tag: TagOption = None,
 ) -> ExitCode:
     """Go on with a run: what it has committed is done, the rest is made from what it read then."""
     # Imported here: --help must not load Polars and pandera.
@@ -53,6 +56,7 @@ def retry(
     from deltaworks.io.record import Kind
 
     read_executor(executor)
+    tags = tagged(tag)
     project = session.load()
     found = find_run(read_runs(project.store), run)
     how: dict[str, Any] = {"executor": executor, "workers": workers, "memory_mb": memory_mb, "priority": priority}
@@ -64,8 +68,8 @@ def retry(
                 "--memory-mb does not go with a run of ops: @dw.op(memory_mb=...) limits each by itself."
             )
         if project.workspace is not None:
-            return delegated(session, project, project.workspace.owner(job.name))
-        return _retry_ops(session, project, job, replace(found, **how), latest=latest)
+            return delegated(session, project, project.workspace.owner_of_job(job.name))
+        return _retry_ops(session, project, job, replace(found, tags=tags, **how), latest=latest)
     if found.kind is not Kind.MATERIALIZE:
         raise RequestError(f"Run {found.run_id} was {found.kind.noun}, which is one commit; run its command again.")
     of_assets = job if isinstance(job, AssetJob) else None
@@ -83,7 +87,8 @@ def retry(
         line = f"nothing is left of run {found.run_id}: it has committed {counted(left.done, 'partition')}{others}"
         session.output.show(View(document, (Cell(line, "good"),)))
         return ExitCode.DONE
-    entry = replace(begin_attempt(project.store, found.run_id, found.command, session.now()), **how)
+    entry = begin_attempt(project.store, found.run_id, found.command, session.now())
+    entry = replace(entry, tags=tuple(dict.fromkeys((*entry.tags, *tags))), **how)
     seen, theirs = Observations(), left.made_by_others
     again = partial(decide_retry_again, project.graph, project.store, found, left, latest=latest)
     command = found.command
@@ -104,6 +109,7 @@ def _retry_ops(session: Session, project: Project, job: Job, run: RunEntry, *, l
         job,
         partitions_of(project, job, session.now()),
         run_id=run.run_id,
+        tags=run.tags,
         priority=run.priority,
         workers=workers_of(project, run.workers, read_executor(run.executor)),
         asked_workers=run.workers,

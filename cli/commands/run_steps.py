@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deltaworks.cli.output import Cell, Table
 from deltaworks.engine.documents.instants import duration_text
@@ -28,23 +28,6 @@ def steps_of(store: Store, run: RunEntry, *, is_over: bool) -> tuple[StepBranch,
     from deltaworks.io.step_records import StepRecords
 
     return read_step_tree(StepRecords(store, run.run_id), is_over=is_over) if run.job is not None else ()
-
-
-def steps_json(steps: Sequence[StepBranch]) -> list[dict[str, Any]]:
-    """Return the steps as a document, each with what is below it."""
-    return [
-        {
-            "name": each.name,
-            "step": each.step,
-            "status": each.status,
-            "tries": each.tries,
-            "duration_s": round(each.took_s, 3),
-            "reason": each.reason,
-            "kept": each.is_kept,
-            "steps": steps_json(list(each.below.values())),
-        }
-        for each in steps
-    ]
 
 
 def steps_table(steps: Sequence[StepBranch]) -> Iterator[Table]:

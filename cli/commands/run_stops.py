@@ -9,7 +9,6 @@ import typer
 
 from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
 from deltaworks.cli.output import Cell, View
-from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
     from deltaworks.io.ledger import RunEntry
@@ -40,16 +39,12 @@ def _stop(session: Session, run: str, kind: StopKind, *, no_wait: bool) -> ExitC
     from deltaworks.engine.execution.entry import user_name
     from deltaworks.io.ledger import find_run, read_runs
     from deltaworks.io.process import Process
-    from deltaworks.io.stop_request import StopRequest, ask_to_stop
+    from deltaworks.io.stop_request import StopRequest, ask_run_to_stop
 
     store = session.open_lake()
     found = find_run(read_runs(store), run)
-    status = found.status_at(session.now())
-    if status.is_over:
-        how = "its process is gone" if status == "lost" else f"it has ended as {status}"
-        raise RequestError(f"Run {found.run_id} cannot be {kind.participle}: {how}.")
-    here = Process.current()
-    ask_to_stop(store, found.run_id, StopRequest(kind, f"{user_name() or 'somebody'} on {here.host}"))
+    request = StopRequest(kind, f"{user_name() or 'somebody'} on {Process.current().host}")
+    ask_run_to_stop(store, found, request, session.now())
     ended = found if no_wait else _await(store, found, session)
     status = ended.status_at(session.now())
     document = {"run_id": ended.run_id, "status": status.value, "reason": ended.reason}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
-from deltaworks.cli.checked import check_lines, checks_json
+from deltaworks.cli.checked import check_lines
 from deltaworks.cli.command import ExitCode, RunArgument, Session, add
 from deltaworks.cli.commands import run_logs, run_retry, run_steps, run_stops
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.pacing import current_text, left_text, rate_text
-from deltaworks.cli.wording import counted, left_out_text, totals_json
-from deltaworks.engine.documents.instants import duration_text, instant_json, instant_text
+from deltaworks.cli.wording import counted, left_out_text
+from deltaworks.engine.documents.instants import duration_text, instant_text
 from deltaworks.engine.documents.problems import plain_reason
+from deltaworks.engine.documents.runs import run_json, run_took, summary_json
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.jobs.step_tree import StepBranch
@@ -67,7 +67,7 @@ def show_run(session: Session, run: RunArgument = "latest") -> ExitCode:
 
 
 def _list_view(runs: list[RunEntry], total: int, now: dt.datetime) -> View:
-    document = [_summary(run, now) for run in runs]
+    document = [summary_json(run, now) for run in runs]
     if not total:
         return View(document, (Cell("No run yet: `deltaworks backfill` starts one.", "quiet"),))
     rows = [
@@ -75,7 +75,7 @@ def _list_view(runs: list[RunEntry], total: int, now: dt.datetime) -> View:
             Cell(run.run_id, "strong"),
             _status_cell(run, now),
             instant_text(run.started_at),
-            duration_text(_duration(run, now)),
+            duration_text(run_took(run, now)),
             f"{run.materialized:,}" if run.kind.deed == "made" else f"{run.replaced:,} {run.kind.deed}",
             Cell(f"{run.failed:,}", "bad" if run.failed else "quiet"),
             f"{run.skipped:,}",
@@ -91,34 +91,13 @@ def _run_view(
     run: RunEntry, steps: Sequence[StepBranch], kept: Sequence[KeptRows], store: Store, session: Session
 ) -> View:
     by_partition = {(each.file.asset, each.partition): each for each in kept}
-    failures = [
-        {
-            "asset": failure.asset,
-            "partition": failure.partition,
-            "error": failure.error,
-            "table_version": None if failure.table_version < 0 else failure.table_version,
-            "rules": [] if found is None else list(found.rules),
-            "kept": None if found is None else store.uri(found.file.path),
-        }
-        for failure in run.failures
-        for found in [by_partition.get((failure.asset, failure.partition))]
-    ]
     now = session.now()
     facts = Table(
         ("run", run.run_id),
         [*_facts(run, now), *(_done(run) if not steps else [("steps", run_steps.steps_text(steps))])],
     )
-    kept_json = [_kept_json(each, store) for each in kept]
     return View(
-        _summary(run, now)
-        | {
-            "failures": failures,
-            "kept": kept_json,
-            "checks": checks_json(run),
-            "steps": [asdict(each) for each in run.steps],
-            "step_tree": run_steps.steps_json(steps),
-            "earlier": [asdict(each) for each in run.earlier],
-        },
+        run_json(run, steps, kept, store, now),
         (
             facts,
             *_steps(run),
@@ -128,17 +107,6 @@ def _run_view(
             *_kept_lines(kept, store, session.output.width),
         ),
     )
-
-
-def _kept_json(kept: KeptRows, store: Store) -> dict[str, Any]:
-    return {
-        "asset": kept.file.asset,
-        "partition": kept.partition,
-        "path": store.uri(kept.file.path),
-        "bytes": kept.size_bytes,
-        "written_at": instant_json(kept.modified_at),
-        "damaged": kept.is_damaged,
-    }
 
 
 def _kept_lines(kept: Sequence[KeptRows], store: Store, width: int) -> Iterator[Cell]:
@@ -189,7 +157,7 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
         yield "ended", f"{instant_text(run.ended_at)} UTC"
     elif run.heartbeat_at is not None:
         yield "last sign", f"{instant_text(run.heartbeat_at)} UTC"
-    yield "took", duration_text(_duration(run, now))
+    yield "took", duration_text(run_took(run, now))
     if run.host is not None:
         place = run.host if run.pid is None else f"{run.host}, process {run.pid}"
         yield "on", place if run.user is None else f"{place}, by {run.user}"
@@ -253,42 +221,6 @@ def _plain(failure: Failure) -> str:
 def _told_below(kept: KeptRows | None) -> str | None:
     failed = 0 if kept is None else sum(rule["severity"] == "fail" for rule in kept.rules)
     return f"{counted(failed, 'rule')} broken, see below" if failed else None
-
-
-def _summary(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "status": run.status_at(now).value,
-        "started_at": instant_json(run.started_at),
-        "ended_at": instant_json(run.ended_at),
-        "job": run.job,
-        "job_partition": run.job_partition,
-        "tick": run.tick,
-        "kind": run.kind.value,
-        "command": run.command,
-        "duration_s": round(_duration(run, now).total_seconds(), 3),
-        "totals": totals_json(run),
-        "heartbeat_at": instant_json(run.heartbeat_at),
-        "host": run.host,
-        "pid": run.pid,
-        "user": run.user,
-        "tags": list(run.tags),
-        "priority": run.priority,
-        "executor": run.executor,
-        "workers": run.workers,
-        "memory_mb": run.memory_mb,
-        "config": dict(run.config),
-        "reason": run.reason,
-        "waits_for": None if run.status.is_over else run.waits_for,
-        "attempt": run.attempt,
-    }
-
-
-def _duration(run: RunEntry, now: dt.datetime) -> dt.timedelta:
-    """Return how long the latest attempt of a run took, has taken so far, or took until its last sign of life."""
-    end = run.ended_at or (run.heartbeat_at or run.started_at if run.status_at(now) == "lost" else None)
-    begun = dt.datetime.fromisoformat(run.attempt_started_at or run.started_at)
-    return (now if end is None else dt.datetime.fromisoformat(end)) - begun
 
 
 def _status_cell(run: RunEntry, now: dt.datetime) -> Cell:

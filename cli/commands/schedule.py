@@ -11,18 +11,18 @@ from deltaworks.cli.automations import (
     MostTicksOption,
     RetryOption,
     refuse_unknown,
-    requests_json,
     requests_table,
+    show_switched,
     show_ticks,
-    switch,
+    somebody,
 )
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.engine.documents.instants import instant_json, instant_text
+from deltaworks.engine.documents.ticks import requests_json
 
 if TYPE_CHECKING:
-    from deltaworks.engine.definitions.automation.schedule import Schedule
     from deltaworks.engine.workspace.project import Project
 
 ScheduleArgument = Annotated[str, typer.Argument(metavar="NAME", help="The schedule.")]
@@ -38,19 +38,12 @@ def list_schedules(session: Session) -> ExitCode:
 def schedules_view(session: Session, project: Project) -> View:
     """Return which schedules there are."""
     # Imported here: --help must not load the engine.
-    from deltaworks.engine.automation.schedule_watch import WatchedSchedule
+    from deltaworks.engine.documents.automations import schedules_json
     from deltaworks.io.switches import read_switches
 
-    schedules, switches = list(project.definitions.schedules.values()), read_switches(project.store)
-    documents: list[dict[str, Any]] = [
-        _schedule_json(each)
-        | {
-            "is_on": switches.get(each.name, each.is_on),
-            "next_at": next(iter(map(instant_json, WatchedSchedule.of(each).rhythm.next(session.now(), 1))), None),
-        }
-        for each in schedules
-    ]
-    if not schedules:
+    schedules, switches = project.definitions.schedules.values(), read_switches(project.store)
+    documents = schedules_json(schedules, switches, session.now())
+    if not documents:
         return View(
             {"schedules": []}, (Cell("There are no schedules; @schedule and define_schedule make some.", "quiet"),)
         )
@@ -73,24 +66,24 @@ def schedules_view(session: Session, project: Project) -> View:
 
 def start_schedules(session: Session, names: SchedulesArgument) -> ExitCode:
     """Start schedules; what was due while they were stopped is not caught up with."""
-    # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.automation.schedule_watch import begin_now
-    from deltaworks.io.switches import read_switches
-
-    project = session.load(reads_lake=False)
-    refuse_unknown("schedule", names, project.definitions.schedules)
-    switches = read_switches(project.store)
-    for name in names:
-        if not switches.get(name, project.definitions.schedules[name].is_on):
-            begin_now(project.store, name, session.now())
-    switch(session, "schedule", names, is_on=True)
-    return ExitCode.DONE
+    return _switch(session, names, is_on=True)
 
 
 def stop_schedules(session: Session, names: SchedulesArgument) -> ExitCode:
     """Stop schedules until they are started again; runs that go on are not touched."""
-    refuse_unknown("schedule", names, session.load(reads_lake=False).definitions.schedules)
-    switch(session, "schedule", names, is_on=False)
+    return _switch(session, names, is_on=False)
+
+
+def _switch(session: Session, names: list[str], *, is_on: bool) -> ExitCode:
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.switching import switch_schedule
+
+    project = session.load(reads_lake=False)
+    schedules, by = project.definitions.schedules, somebody()
+    refuse_unknown("schedule", names, schedules)
+    for name in names:
+        switch_schedule(project.store, schedules[name], is_on=is_on, by=by, at=session.now())
+    show_switched(session, "schedule", names, is_on=is_on)
     return ExitCode.DONE
 
 
@@ -111,7 +104,7 @@ def preview_schedule(
     project = session.load(reads_lake=asks)
     refuse_unknown("schedule", [name], project.definitions.schedules)
     if asks and project.workspace is not None:
-        return delegated(session, project, project.workspace.owner(name))
+        return delegated(session, project, project.workspace.owner_of_tick(name))
     rhythm = WatchedSchedule.of(project.definitions.schedules[name]).rhythm
     ticks = rhythm.next(session.now(), count)
     local = [rhythm.local(tick) for tick in ticks]
@@ -143,22 +136,6 @@ def schedule_ticks(
     refuse_unknown("schedule", [name], session.load(reads_lake=False).definitions.schedules)
     show_ticks(session, "schedule", name, most, retry)
     return ExitCode.DONE
-
-
-def _schedule_json(schedule: Schedule) -> dict[str, Any]:
-    return {
-        "schedule": schedule.name,
-        "job": schedule.job.name,
-        "crons": [str(cron) for cron in schedule.crons],
-        "timezone": schedule.timezone,
-        "catchup": schedule.catchup.value,
-        "catchup_limit": schedule.catchup_limit,
-        "timeout_s": schedule.timeout_s,
-        "tags": dict(schedule.tags),
-        "description": schedule.description,
-        "file": schedule.where.file,
-        "line": schedule.where.line,
-    }
 
 
 def add_to(app: typer.Typer) -> None:

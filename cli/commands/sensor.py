@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,21 +11,20 @@ from deltaworks.cli.automations import (
     MostTicksOption,
     RetryOption,
     refuse_unknown,
-    requests_json,
     requests_table,
+    show_switched,
     show_ticks,
     somebody,
-    switch,
 )
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.ticks import requests_json
 
 if TYPE_CHECKING:
     from deltaworks.engine.automation.evaluation import Evaluation
     from deltaworks.engine.automation.sensing import Scene
-    from deltaworks.engine.definitions.automation.sensor import Sensor
     from deltaworks.engine.workspace.project import Project
 
 SensorArgument = Annotated[str, typer.Argument(metavar="NAME", help="The sensor.")]
@@ -41,44 +40,47 @@ def list_sensors(session: Session) -> ExitCode:
 def sensors_view(project: Project) -> View:
     """Return which sensors there are."""
     # Imported here: --help must not load the engine.
+    from deltaworks.engine.documents.automations import sensors_json
     from deltaworks.io.switches import read_switches
 
-    sensors, switches = list(project.definitions.sensors.values()), read_switches(project.store)
-    is_on = {sensor.name: switches.get(sensor.name, sensor.is_on) for sensor in sensors}
-    document = {"sensors": [_sensor_json(sensor) | {"is_on": is_on[sensor.name]} for sensor in sensors]}
-    if not sensors:
+    documents = sensors_json(project.definitions.sensors.values(), read_switches(project.store))
+    document = {"sensors": documents}
+    if not documents:
         return View(document, (Cell("There are no sensors; @sensor, @asset_sensor and the like make some.", "quiet"),))
     rows = [
         (
-            Cell(sensor.name, "strong"),
-            Cell("on", "good") if is_on[sensor.name] else Cell("off", "quiet"),
-            sensor.kind,
-            ", ".join(watched_by(sensor)) or Cell("-", "quiet"),
-            Cell("-", "quiet") if sensor.job is None else sensor.job.name,
-            Cell(sensor.description.partition("\n")[0], "quiet"),
+            Cell(each["sensor"], "strong"),
+            Cell("on", "good") if each["is_on"] else Cell("off", "quiet"),
+            each["kind"],
+            ", ".join(each["watches"]) or Cell("-", "quiet"),
+            each["job"] or Cell("-", "quiet"),
+            Cell(each["description"].partition("\n")[0], "quiet"),
         )
-        for sensor in sensors
+        for each in documents
     ]
     return View(document, (Table(("sensor", "is", "kind", "watches", "job", "description"), rows),))
 
 
 def start_sensors(session: Session, names: SensorsArgument) -> ExitCode:
     """Start sensors; one that was never asked begins with what happens from now on."""
-    # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.automation.sensor_cursor import begin_cursor
-
-    project = session.load()
-    refuse_unknown("sensor", names, project.definitions.sensors)
-    for name in names:
-        begin_cursor(project.definitions.sensors[name], _scene(session, project))
-    switch(session, "sensor", names, is_on=True)
-    return ExitCode.DONE
+    return _switch(session, names, is_on=True)
 
 
 def stop_sensors(session: Session, names: SensorsArgument) -> ExitCode:
     """Stop sensors; started again, they go on from where they were."""
-    refuse_unknown("sensor", names, session.load(reads_lake=False).definitions.sensors)
-    switch(session, "sensor", names, is_on=False)
+    return _switch(session, names, is_on=False)
+
+
+def _switch(session: Session, names: list[str], *, is_on: bool) -> ExitCode:
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.automation.switching import switch_sensor
+
+    project = session.load(reads_lake=is_on)
+    sensors, by = project.definitions.sensors, somebody()
+    refuse_unknown("sensor", names, sensors)
+    for name in names:
+        switch_sensor(_scene(session, project), sensors[name], is_on=is_on, by=by)
+    show_switched(session, "sensor", names, is_on=is_on)
     return ExitCode.DONE
 
 
@@ -92,7 +94,7 @@ def preview_sensor(session: Session, name: SensorArgument) -> ExitCode:
     project = session.load()
     refuse_unknown("sensor", [name], project.definitions.sensors)
     if project.workspace is not None:
-        return delegated(session, project, project.workspace.owner(name))
+        return delegated(session, project, project.workspace.owner_of_tick(name))
     cursor = read_cursor(project.store, project.definitions.sensors[name])
     around = Surroundings(project.definitions, project.store, os.environ, session.now())
     session.output.show(_evaluation_view(name, cursor, ask(around, Tick(name, session.now(), cursor))))
@@ -135,24 +137,6 @@ def sensor_ticks(
     return ExitCode.DONE
 
 
-def watched_by(sensor: Sensor) -> list[str]:
-    """Return what a sensor looks at: tables, a pattern of files, ends of runs, or freshness."""
-    # Imported here: --help must not load Polars.
-    from deltaworks.engine.definitions.automation.sensor import CommitsOf, FilesOf, FreshnessOf, RunsOf
-
-    match sensor.watches:
-        case CommitsOf(assets=assets):
-            return [str(key) for key in assets]
-        case FilesOf(files=files):
-            return [files.whole(files.below)]
-        case RunsOf(statuses=statuses):
-            return sorted(status.value for status in statuses)
-        case FreshnessOf(assets=assets):
-            return ["every freshness policy"] if assets is None else [str(key) for key in assets]
-        case None:
-            return []
-
-
 def _scene(session: Session, project: Project) -> Scene:
     from deltaworks.engine.automation.sensing import Scene
 
@@ -173,21 +157,6 @@ def _evaluation_view(name: str, cursor: str | None, evaluation: Evaluation) -> V
         return View(document, (f"It asks for nothing: {evaluation.skip_reason}.",))
     count = Cell(f"{counted(len(evaluation.requests), 'run')}; nothing was started", "quiet")
     return View(document, (requests_table(evaluation.requests), count))
-
-
-def _sensor_json(sensor: Sensor) -> dict[str, Any]:
-    return {
-        "sensor": sensor.name,
-        "kind": sensor.kind,
-        "watches": watched_by(sensor),
-        "job": None if sensor.job is None else sensor.job.name,
-        "interval_s": sensor.interval_s,
-        "timeout_s": sensor.timeout_s,
-        "tags": dict(sensor.tags),
-        "description": sensor.description,
-        "file": sensor.where.file,
-        "line": sensor.where.line,
-    }
 
 
 def add_to(app: typer.Typer) -> None:

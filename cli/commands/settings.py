@@ -20,30 +20,15 @@ def settings(session: Session) -> ExitCode:
 
 
 def _view(found: Settings) -> View:
-    listed = list(found.listed())
-    document = {
-        "folder": str(found.folder),
-        "settings": [
-            {"setting": each.name, "value": each.value, "from": each.given.source.value, "name": each.given.name}
-            for each in listed
-        ],
-    }
-    rows = [(Cell(each.name, "strong"), _spelled(each.value), Cell(str(each.given), "quiet")) for each in listed]
-    return View(document, (Table(("setting", "value", "from"), rows), Cell(f"project {found.folder}", "quiet")))
+    # Imported here: --help must not load pydantic and Polars.
+    from deltaworks.engine.documents.settings import setting_text, settings_json
 
-
-def _spelled(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return str(value).lower()
-        case tuple():
-            return ", ".join(map(str, value)) or "-"  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        case dict():
-            return ", ".join(f"{name} = {each}" for name, each in value.items()) or "-"  # pyright: ignore[reportUnknownVariableType]
-        case _:
-            return str(value)
+    rows = [
+        (Cell(each.name, "strong"), setting_text(each.value), Cell(str(each.given), "quiet")) for each in found.listed()
+    ]
+    return View(
+        settings_json(found), (Table(("setting", "value", "from"), rows), Cell(f"project {found.folder}", "quiet"))
+    )
 
 
 def add_to(app: typer.Typer) -> None:

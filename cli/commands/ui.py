@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +15,19 @@ from deltaworks.cli.output import write
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from deltaworks.web.http.roles import Auth
 
+DEFAULT_PORT = 3000
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def ui(
     session: Session,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Where it listens; 0: any free port.")] = 3000,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where it listens; 0: any free port.")
+    ] = DEFAULT_PORT,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Others than loopback need a token.")
     ] = "127.0.0.1",
@@ -53,10 +59,20 @@ def ui(
     session.settings()
     auth, made = _auth(token_file, viewer_token_file, frozenset(allowed_host or ()) | {host})
     with listen(host, port) as listening:
-        address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
+        address = address_of(host, listening)
         write(sys.stderr, f"deltaworks ui: {address}{f'login#{made}' if made else ''} (Ctrl-C ends it)")
         serve(Workspace(session.origin(), os.environ, session.now), auth, listening)
     return ExitCode.DONE
+
+
+def is_ui_installed() -> bool:
+    """Return whether what the UI needs is there; it is an extra."""
+    return all(find_spec(name) is not None for name in ("fastapi", "jinja2", "uvicorn"))
+
+
+def address_of(host: str, listening: socket) -> str:
+    """Return where a browser finds the first page."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
 
 
 def _auth(operator: Path | None, viewer: Path | None, hosts: frozenset[str]) -> tuple[Auth, str | None]:

@@ -28,7 +28,7 @@ def ask_elsewhere(project: Project, tick: Tick) -> Evaluation:
         DeltaworksError: the function raised, or what it watches cannot be read.
     """
     assert project.workspace is not None, "only a workspace has locations"
-    location = project.workspace.owner(tick.name)
+    location = project.workspace.owner_of_tick(tick.name)
     others = tuple(
         node.asset
         for node in project.graph.every.values()
@@ -48,8 +48,11 @@ def answer_tick(inside: Inside, told: Mapping[str, Any], _tell: object) -> Evalu
     own, store, tick = inside.definitions, told["store"], told["tick"]
     assert isinstance(store, Store), "the host says where the lake is"
     assert isinstance(tick, Tick), "the host asks about one"
+    others = [without_asking(asset) for asset in told["others"]]
+    taken = {asset.key for asset in others}  # of two assets of one key, the workspace has left out the one of here
+    assets = [asset for asset in own.assets if asset.key not in taken]
     definitions = Definitions(
-        [*own.assets, *map(without_asking, told["others"])],
+        [*assets, *others],
         own.resources,
         own.checks,
         own.jobs.values(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -22,6 +22,8 @@ class Environment:
     """The settings file."""
     resources: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, "Mapping[str, object]"])
     """By the name of a resource and of its field: a value, or an `EnvVar`."""
+    is_shared: bool = False
+    """Whether code locations share it: a resource that one of them does not have is another's."""
 
     def section(self, resource: str) -> str:
         """Where the file has the values of a resource."""
@@ -35,11 +37,8 @@ class Environment:
         Raises:
             InvalidSettings: there is no such resource or field, or a value does not fit it.
         """
-        for name in self.resources:
-            if name not in definitions.resources:
-                known = definitions.resources
-                hint = did_you_mean(name, known, otherwise=" `deltaworks list resources` shows which there are.")
-                raise InvalidSettings(f"{self.file}: {self.section(name)}: there is no resource {name!r}.{hint}")
+        if not self.is_shared:
+            self.refuse_unknown(definitions.resources)
         changed = {
             id(resource): self._changed(name, resource)
             for name, resource in definitions.resources.items()
@@ -48,6 +47,17 @@ class Environment:
         return definitions.with_resources(
             {name: _replaced(resource, changed) for name, resource in definitions.resources.items()}
         )
+
+    def refuse_unknown(self, known: Collection[str]) -> None:
+        """Refuse values for a resource that there is not.
+
+        Raises:
+            InvalidSettings: there are some.
+        """
+        for name in self.resources:
+            if name not in known:
+                hint = did_you_mean(name, known, otherwise=" `deltaworks list resources` shows which there are.")
+                raise InvalidSettings(f"{self.file}: {self.section(name)}: there is no resource {name!r}.{hint}")
 
     def _changed(self, name: str, resource: Resource) -> Resource:
         kind, values = type(resource), self.resources[name]

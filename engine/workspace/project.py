@@ -231,6 +231,8 @@ def _load_locations(
         faults = workspace.faults
         if not loaded and faults:
             raise next(iter(faults.values()))
+        if settings.environment is not None and not faults:
+            settings.environment.refuse_unknown({name for each in loaded.values() for name in each.resources})
         joined = join(loaded, {name: str(fault) for name, fault in faults.items() if name not in loaded})
         store = open_lake(settings)
         refuse_own_tables(joined.definitions, store)

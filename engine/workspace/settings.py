@@ -255,7 +255,7 @@ def _environment(name: str, written: Written | None, given: Given) -> Environmen
         resource: {field: read_value(value) for field, value in values.items()}
         for resource, values in known[name].resources.items()
     }
-    return Environment(name, str(written.file), resources)
+    return Environment(name, str(written.file), resources, is_shared=bool(written.settings.locations))
 
 
 def _said(model: BaseModel, prefix: str = "") -> Iterator[str]:

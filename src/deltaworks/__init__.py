@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deltaworks import client as client
     from deltaworks import resources as resources
     from deltaworks import testing as testing
     from deltaworks.engine.definitions import checks
@@ -173,6 +174,7 @@ __all__ = [
     "asset_sensor",
     "cancel_hook",
     "checks",
+    "client",
     "define_asset_job",
     "define_schedule",
     "diff",
@@ -287,6 +289,7 @@ _HOMES["Difference"] = "deltaworks.io.difference"
 _HOMES["RunStatus"] = "deltaworks.io.ledger"
 _MODULES = {
     "checks": "deltaworks.engine.definitions.checks",
+    "client": "deltaworks.client",
     "resources": "deltaworks.resources",
     "testing": "deltaworks.testing",
 }

@@ -21,6 +21,7 @@
     │   ├── TableMismatch       a table is not what its asset says it is
     │   ├── CommitConflict      somebody else changed what this commit was about
     │   └── ClaimHeld           somebody else does what only one may do at a time
+    ├── ServerError             a deltaworks server is not reached, or broke          exit code 1
     ├── AlertNotSent            nobody could be told of what went wrong               exit code 1
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
         ├── CallTimedOut        a call took longer than it may
@@ -151,6 +152,19 @@ class UnknownColumn(RequestError):
         super().__init__(f"Asset {asset!r} has no column {name!r}: {problem}")
 
 
+class UnknownAutomation(RequestError):
+    """A request names a schedule or sensor that is not defined; `kind` says which of the two."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name = kind, name
+        hint = did_you_mean(name, known, otherwise=f" `deltaworks {kind} list` shows which there are.")
+        super().__init__(f"There is no {kind} {name!r}.{hint}")
+
+
+class UnknownRun(RequestError):
+    """A request names a run that the ledger does not have."""
+
+
 class PlanChanged(RequestError):
     """What would be carried out is not what was looked at."""
 
@@ -180,6 +194,14 @@ class ValidationFailed(DeltaworksError):
 
 class StorageError(DeltaworksError):
     """A disk, an object store or a table did not do what it must."""
+
+
+class ServerError(DeltaworksError):
+    """A server of deltaworks could not be reached, or could not answer."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        self.address, self.problem = address, problem
+        super().__init__(f"the server at {address}: {problem}")
 
 
 class AlertNotSent(DeltaworksError):

@@ -146,7 +146,7 @@ def test_what_a_tick_could_not_begin_is_asked_for_again(shop: Shop, monkeypatch:
         raise Stopped
 
     with monkeypatch.context() as patched:
-        patched.setattr("deltaworks.engine.workspace.project.launch", stop)
+        patched.setattr("deltaworks.engine.workspace.doing.launch", stop)
         with pytest.raises(Stopped):
             run("automation", "tick")
 

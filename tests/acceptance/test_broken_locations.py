@@ -54,7 +54,7 @@ CHEAP = {
         program='#!/bin/sh\necho \'{"wire": 99, "deltaworks": "9.9.0"}\'\nexec sleep 60\n',
     ),
     "without_us": Kind(
-        "has no deltaworks that knows code locations", program=f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n'
+        "has no deltaworks that knows code locations", program=f'#!/bin/sh\nexec "{sys.executable}" -S -E "$@"\n'
     ),
     "talker": Kind(
         "that is no answer; it is no process of deltaworks", program="#!/bin/sh\necho hello\nexec sleep 60\n"

@@ -54,12 +54,15 @@ def serving(folder: Path, module: str = "tables.py") -> Iterator[str]:
 
 
 @contextmanager
-def watched(browser: Browser, width: int = 1280, scheme: str = "light", *, has_scripts: bool = True) -> Iterator[Page]:
-    """Open a page; whatever it does wrong fails the test at its end."""
+def watched(
+    browser: Browser, width: int = 1280, scheme: str = "light", *, has_scripts: bool = True, has_policy: bool = True
+) -> Iterator[Page]:
+    """Open a page; whatever it does wrong fails the test at its end. Without the policy a test may add scripts."""
     context = browser.new_context(
         viewport={"width": width, "height": 800},
         color_scheme="dark" if scheme == "dark" else "light",
         java_script_enabled=has_scripts,
+        bypass_csp=not has_policy,
     )
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()

@@ -144,6 +144,13 @@ def test_a_backfill_runs_as_a_process_of_its_own_and_once_for_each_key(tmp_path)
     assert late.status == 409
     assert "The plan has changed since it was looked at" in late.json["detail"]
 
+    entries = client.get("/api/v1/audit").json["entries"]
+    assert [(each["who"], each["led_to"]) for each in entries] == [("local", first.headers["location"])] * 2
+    assert entries[0]["command"] == "deltaworks backfill --partition=2024-01-02 -- orders"
+    page = client.get("/audit").text
+    assert page.count(entries[0]["command"]) == 2
+    assert f'href="{entries[0]["led_to"]}"' in page
+
 
 def await_run(folder, run_id):
     deadline = time.monotonic() + PATIENCE_S

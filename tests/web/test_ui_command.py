@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -44,6 +45,28 @@ def test_it_serves_what_it_says_until_it_is_asked_to_stop(project):
     assert names == ["orders", "mart/daily", "total"]
     assert token.read_text().strip() == made
     assert server.returncode in (0, -signal.SIGTERM)
+
+
+def test_dev_serves_the_ui_beside_the_daemon_and_leaves_nothing_behind(project):
+    command = [sys.executable, "-m", "deltaworks", "dev", "-f", "tables.py", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=project.folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as both:
+        assert both.stderr is not None
+        told = re.fullmatch(r"deltaworks dev: (http://127.0.0.1:\d+/) \(.*\)\n", both.stderr.readline())
+        with urlopen(f"{told[1]}health/live", timeout=PATIENCE_S) as answer:
+            assert answer.status == 200
+        while not list(project.lake.glob("_deltaworks/**/daemons/*")):
+            assert both.poll() is None
+            time.sleep(0.05)
+        both.send_signal(signal.SIGTERM)
+        both.wait(PATIENCE_S)
+
+    assert both.returncode == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(both.pid, 0)
+    with pytest.raises(URLError):
+        urlopen(told[1], timeout=PATIENCE_S)
 
 
 def test_another_address_needs_a_token(project):

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.api import assets, backfills, details, health
+from deltaworks.web.api import assets, audit, automation, backfills, details, health, runs, surroundings
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routes of all endpoints."""
-    return health.router, assets.router, details.router, backfills.router
+    return (
+        health.router,
+        assets.router,
+        details.router,
+        backfills.router,
+        runs.router,
+        automation.router,
+        surroundings.router,
+        audit.router,
+    )

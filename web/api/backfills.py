@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.web.backfills import BackfillRequest, launch_backfill, plan_of
 from deltaworks.web.http.asked import TheActor, TheAnswered, TheLauncher, TheSight, TheWorkspace
+from deltaworks.web.http.audit import tell_command
 
 router = APIRouter(prefix="/api/v1", tags=["backfills"])
 
@@ -46,6 +47,7 @@ def make_plan(sight: TheSight, body: PlanBody) -> dict[str, Any]:
 
 @router.post("/backfills", status_code=202)
 def start_backfill(
+    request: Request,
     workspace: TheWorkspace,
     sight: TheSight,
     launcher: TheLauncher,
@@ -56,9 +58,11 @@ def start_backfill(
     idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
 ) -> dict[str, Any]:
     """Start a backfill as a process of its own, and return its run; `GET` that run to see how it goes."""
+    asked = body.request()
+    tell_command(request, asked.typed())
 
     def launch() -> dict[str, Any]:
-        return launch_backfill(sight, launcher, actor.name, body.request(), body.plan_hash)
+        return launch_backfill(sight, launcher, actor.name, asked, body.plan_hash)
 
     answer = answered.once(actor.name, idempotency_key, body.model_dump(mode="json"), launch)
     workspace.look_again()

@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError
+from deltaworks.io.ledger import RunEntry, find_run
 from deltaworks.web.http.idempotency import Answered
 from deltaworks.web.http.live import Streams
 from deltaworks.web.http.roles import Actor
@@ -62,6 +63,10 @@ def _node(sight: Annotated[Sight, Depends(_sight)], key: PathName) -> Node:
     return graph.view(key) or graph.node(key)
 
 
+def _run(sight: Annotated[Sight, Depends(_sight)], run: PathName) -> RunEntry:
+    return find_run(sight.observation.runs, run)
+
+
 async def _form(request: Request) -> Mapping[str, list[str]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind != "application/x-www-form-urlencoded":
@@ -82,4 +87,6 @@ TheSight = Annotated[Sight, Depends(_sight)]
 """The project and the lake as they are. Pages that take it have the number of runs and the daemon in their rail."""
 TheNode = Annotated[Node, Depends(_node)]
 """The asset that the path names as `{key}`."""
+TheRun = Annotated[RunEntry, Depends(_run)]
+"""The run that the path names as `{run}`: by its id, the beginning of one, or as the `latest`."""
 TheForm = Annotated[Mapping[str, list[str]], Depends(_form)]

@@ -26,12 +26,13 @@ SESSION_COOKIE: Final = "deltaworks_session"
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 """The names of the loopback interface."""
 
-_SAFE = frozenset({"GET", "HEAD"})
-_KNOWN = _SAFE | {"POST", "PATCH", "DELETE"}
+SAFE: Final = frozenset({"GET", "HEAD"})
+"""Methods that change nothing."""
+_KNOWN = SAFE | {"POST", "PATCH", "DELETE"}
 _OPEN = ("/health/live", "/login", "/static/")
 """What is answered to anybody who knows the server's name."""
 
-_HARMLESS = frozenset({"/login", "/logout", "/api/v1/plans"})
+HARMLESS: Final = frozenset({"/login", "/logout", "/api/v1/plans"})
 """What is posted and changes nothing in the lake."""
 
 _POLICY = (
@@ -81,7 +82,7 @@ class Doors:
             return refusal(request, 400, title, hint)
         if method not in _KNOWN:
             return refusal(request, 405, "Nothing here takes this method", f"{method} is not supported.")
-        if method not in _SAFE:
+        if method not in SAFE:
             problem = _foreign(headers) or _unfit(path, headers)
             if problem is not None:
                 return refusal(request, *problem)
@@ -93,7 +94,7 @@ class Doors:
                 return RedirectResponse(f"/login?next={quote(path, safe='')}", 303)
             hint = "Send the token as Authorization: Bearer."
             return refusal(request, 401, "A token is needed", hint, {"WWW-Authenticate": "Bearer"})
-        if method not in _SAFE and actor.role is not Role.OPERATOR and path not in _HARMLESS:
+        if method not in SAFE and actor.role is not Role.OPERATOR and path not in HARMLESS:
             return refusal(request, 403, "A viewer cannot do this", "It takes the token of an operator.")
         return None
 

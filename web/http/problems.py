@@ -22,8 +22,10 @@ from deltaworks.errors import (
     RequestError,
     StorageError,
     UnknownAsset,
+    UnknownAutomation,
     UnknownColumn,
     UnknownPartition,
+    UnknownRun,
     VersionGone,
 )
 from deltaworks.web.http.templates import render
@@ -34,8 +36,10 @@ PROBLEM = "application/problem+json"
 
 _STATUS: tuple[tuple[type[DeltaworksError], int, str], ...] = (
     (UnknownAsset, 404, "There is no such asset"),
+    (UnknownAutomation, 404, "There is no such schedule or sensor"),
     (UnknownPartition, 404, "There is no such partition"),
     (UnknownColumn, 404, "There is no such column"),
+    (UnknownRun, 404, "There is no such run"),
     (VersionGone, 404, "There is no such version"),
     (PlanChanged, 409, "The plan has changed"),
     (RequestError, 422, "This cannot be asked for"),
@@ -76,7 +80,8 @@ async def _of_ours(request: Request, error: Exception) -> Response:
     status, title = next(
         ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)), (500, "This went wrong")
     )
-    return refusal(request, status, title, str(error))
+    more: dict[str, Any] = {"plan_was": error.was, "plan_is": error.now} if isinstance(error, PlanChanged) else {}
+    return refusal(request, status, title, str(error), **more)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.pages import api_docs, asset, assets, lineage, login, overview
+from deltaworks.web.pages import (
+    api_docs,
+    asset,
+    assets,
+    audit,
+    automation,
+    jobs,
+    lineage,
+    login,
+    overview,
+    runs,
+    surroundings,
+)
 
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routes of all pages."""
-    return overview.router, assets.router, asset.router, lineage.router, login.router, api_docs.router
+    return (
+        overview.router,
+        assets.router,
+        asset.router,
+        lineage.router,
+        runs.router,
+        jobs.router,
+        automation.router,
+        surroundings.router,
+        audit.router,
+        login.router,
+        api_docs.router,
+    )

@@ -6,6 +6,9 @@ import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
 
+from deltaworks.engine.execution.freshness import lake_freshness
+from deltaworks.engine.planning.freshness import Verdict
+from deltaworks.engine.planning.freshness_text import freshness_text
 from deltaworks.io.ledger import RunEntry
 from deltaworks.web import urls
 from deltaworks.web.views.catalog import AssetRow, asset_row
@@ -76,7 +79,7 @@ def overview_view(sight: Sight) -> OverviewView:
     """Return what the first page shows."""
     rows = [asset_row(sight, node) for node in sight.project.graph.nodes.values()]
     broken = [Need("failed", "/assets", "Code", str(problem)) for problem in sight.project.problems]
-    needs = [*broken, *_of_assets(rows), *_of_runs(sight)]
+    needs = [*broken, *_late(sight), *_of_assets(rows), *_of_runs(sight)]
     worst = Counter(row.status for row in rows)
     order = ("unknown", "failed", "running", "stale", "missing", "external", "fresh")
     bars = _bars(sight)
@@ -120,6 +123,17 @@ def _of_assets(rows: list[AssetRow]) -> list[Need]:
     """Return what is wrong with assets, the worst first."""
     broken = [Need("failed", urls.asset(row.key), row.key, row.problem) for row in rows if row.problem is not None]
     return broken + [_need(row, word) for word in ("failed", "stale") for row in rows if _first_to_say(row) == word]
+
+
+def _late(sight: Sight) -> list[Need]:
+    """Return the assets that lag behind more than their policies allow."""
+    graph = sight.project.graph
+    found = lake_freshness(graph, sight.project.store, sight.observation, sight.at)
+    return [
+        Need("stale", urls.asset(key), str(key), f"is {freshness_text(each, graph)}", each.since)
+        for key, each in found.items()
+        if each.verdict is Verdict.LATE
+    ]
 
 
 def _first_to_say(row: AssetRow) -> str | None:

@@ -45,8 +45,11 @@ PLACES: Final = (
     ("Schedules", "/schedules"),
     ("Sensors", "/sensors"),
     ("Automation", "/automation"),
-    ("Resources", "/resources"),
+    ("Alerts", "/alerts"),
     ("Daemon", "/daemon"),
+    ("Locations", "/locations"),
+    ("Settings", "/settings"),
+    ("Audit", "/audit"),
     ("API", "/api"),
 )
 """The rail, from top to bottom; an entry shows as soon as there is a page for it."""

@@ -30,12 +30,24 @@ Answers = dict[str, dict[str, tuple[str, ...]]]
 """By function and key, the upstream keys that it has named."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a location told of itself is good for."""
+
+    given: str
+    """Stands for what the location was given."""
+    seen: str
+    """Stands for the files and folders that it was read from."""
+
+
 @dataclass
 class Cached:
     """What is kept of a location."""
 
     description: Description
     answers: Answers
+    stamp: Stamp
+    """As it was when the location told this."""
     is_fresh: bool
     """Whether it would tell the same now; else it told so the last time that it could be loaded."""
 
@@ -48,26 +60,28 @@ def read_cached(spec: LocationSpec, environ: Mapping[str, str], environment: Env
             return None
         description: Description = from_json(kept["description"])
         answers = {name: {key: tuple(each) for key, each in told.items()} for name, told in kept["answers"].items()}
-        is_fresh = kept["given"] == _given(spec, environ, environment) and kept["seen"] == _seen(description)
+        stamp = Stamp(kept["given"], kept["seen"])
+        is_fresh = stamp == stamped(spec, environ, environment, description)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError):
         return None  # it is as if there were nothing; what is found out instead takes its place
-    return Cached(description, answers, is_fresh)
+    return Cached(description, answers, stamp, is_fresh)
 
 
-def keep(
-    spec: LocationSpec,
-    environ: Mapping[str, str],
-    environment: Environment | None,
-    description: Description,
-    answers: Answers,
-) -> None:
+def stamped(
+    spec: LocationSpec, environ: Mapping[str, str], environment: Environment | None, description: Description
+) -> Stamp:
+    """Return what a description is good for that a location has just told."""
+    return Stamp(_given(spec, environ, environment), _seen(description))
+
+
+def keep(spec: LocationSpec, stamp: Stamp, description: Description, answers: Answers) -> None:
     """Keep what a location told; where nothing can be kept, it is asked again the next time."""
     document = {
         "format": _FORMAT,
         "wire": WIRE,
         "deltaworks": own_version(),
-        "given": _given(spec, environ, environment),
-        "seen": _seen(description),
+        "given": stamp.given,
+        "seen": stamp.seen,
         "answers": answers,
         "description": to_json(description),
     }

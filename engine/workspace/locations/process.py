@@ -66,6 +66,8 @@ class _Question:
     hear: Hear
     is_answered: threading.Event = field(default_factory=threading.Event)
     answer: Json = None
+    problem: Exception | None = None
+    """Why what it told could not be heard."""
 
 
 class LocationProcess:
@@ -92,6 +94,7 @@ class LocationProcess:
         self._asked: dict[int, _Question] = {}
         self._hello = _Question(lambda _: None)
         self._lock, self._number, self._why = threading.Lock(), 0, ""
+        self._saying, self._is_silent = threading.Lock(), False
         assert self._process.stdout is not None, "it was asked for"
         assert self._process.stderr is not None, "it was asked for"
         self._threads = [
@@ -113,8 +116,8 @@ class LocationProcess:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
-        return self._process.poll() is not None
+        """Whether it has ended, or is not understood any more."""
+        return self._is_silent or self._process.poll() is not None
 
     def ask(
         self,
@@ -138,17 +141,21 @@ class LocationProcess:
             LocationFailed: the process ended, or was ended, or its code is wrong.
             RequestError: it refused, since what it was asked makes no sense.
             DeltaworksError: it could not do what it was asked.
+            Exception: what `hear` raised.
         """
         question = _Question(hear)
         with self._lock:
             self._number += 1
             number = self._number
             self._asked[number] = question
+            if self._is_silent:
+                question.is_answered.set()
         self._say({"number": number, "ask": what, "told": to_json(dict(told))})
         try:
             answer = self._wait(question, timeout_s, _DEEDS.get(what, f"to {what}"), memory_mb)
         finally:
-            del self._asked[number]
+            with self._lock:
+                del self._asked[number]
         if "error" in answer:
             raise self._error(answer["error"], what)
         return from_json(answer["answer"])
@@ -166,12 +173,12 @@ class LocationProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         for thread in self._threads:
-            thread.join()
+            thread.join(_GRACE_S)  # what user code has started in a session of its own may hold stderr for ever
 
     def _say(self, document: Json) -> None:
         assert self._process.stdin is not None, "it was asked for"
         line = json.dumps(document, separators=(",", ":")).encode() + b"\n"
-        with contextlib.suppress(OSError), self._lock:  # it is over, as will be seen
+        with contextlib.suppress(OSError), self._saying:  # it is over, as will be seen
             self._process.stdin.write(line)
             self._process.stdin.flush()
 
@@ -182,6 +189,8 @@ class LocationProcess:
                 self._give_up(f"it took longer than {timeout_s:g} s {what}")
             if most_mb is not None and (taken_mb := held_memory_mb(self._process.pid)) > most_mb:
                 self._give_up(f"it took {taken_mb:,.0f} MB of memory {what}, more than memory_mb={most_mb:g}")
+        if question.problem is not None:
+            raise question.problem
         if question.answer is None:
             raise LocationFailed(self._spec.name, self._why or self._ending())
         return question.answer
@@ -201,15 +210,12 @@ class LocationProcess:
                 except (ValueError, KeyError, TypeError):
                     self._why = "it said something on its stdout that is no answer; it is no process of deltaworks"
                     break
-                if question is None:
-                    continue
-                if "event" in said:
-                    question.hear(from_json(said["event"]))
-                else:
-                    question.answer = said
-                    question.is_answered.set()
-        for each in (self._hello, *self._asked.values()):
-            each.is_answered.set()
+                if question is not None:
+                    _take_in(question, said)
+            with self._lock:
+                self._is_silent = True
+                for each in (self._hello, *self._asked.values()):
+                    each.is_answered.set()
 
     def _drain(self, err: IO[bytes]) -> None:
         """Read what user code prints, so that it never waits for a reader; of it, the last lines are kept."""
@@ -251,3 +257,16 @@ class LocationProcess:
         if error["is_bad"]:
             return RequestError(error["message"])
         return DeltaworksError(error["message"])
+
+
+def _take_in(question: _Question, said: Json) -> None:
+    """Give what a process said to whoever asked; one who cannot hear it waits no longer, and the others do."""
+    if "event" not in said:
+        question.answer = said
+        question.is_answered.set()
+    elif question.problem is None:
+        try:
+            question.hear(from_json(said["event"]))
+        except Exception as error:  # noqa: BLE001 - whoever asked raises it
+            question.problem = error
+            question.is_answered.set()

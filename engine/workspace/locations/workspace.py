@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.workspace.environments import Environment
-from deltaworks.engine.workspace.locations.cache import Answers, Cached, keep, read_cached
+from deltaworks.engine.workspace.locations.cache import Answers, Cached, Stamp, keep, read_cached, stamped
 from deltaworks.engine.workspace.locations.description import Description
 from deltaworks.engine.workspace.locations.process import LocationProcess
 from deltaworks.engine.workspace.locations.spec import LocationSpec
@@ -35,6 +35,7 @@ class CodeLocation:
     answers: Answers = field(default_factory=Answers)
     is_cached: bool = False
     """Whether it did not have to be loaded."""
+    _stamp: Stamp | None = None
     _process: LocationProcess | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _has_learned: bool = False
@@ -88,9 +89,9 @@ class CodeLocation:
 
     def remember(self) -> None:
         """Keep what functions have said since it was loaded."""
-        if self._has_learned and self.description is not None and self.fault is None:
+        if self._has_learned and self.description is not None and self._stamp is not None and self.fault is None:
             self._has_learned = False
-            keep(self.spec, self.spec.environ(self.base), self.environment, self.description, self.answers)
+            keep(self.spec, self._stamp, self.description, self.answers)
 
     def close(self) -> None:
         """End its process."""
@@ -101,7 +102,7 @@ class CodeLocation:
 
     def _take(self, cached: Cached) -> None:
         self.description, self.is_cached = cached.description, cached.is_fresh
-        self.answers = cached.answers if cached.is_fresh else {}
+        self.answers, self._stamp = cached.answers if cached.is_fresh else {}, cached.stamp
 
     def _recall(self) -> None:
         cached = read_cached(self.spec, {}, self.environment)
@@ -124,8 +125,11 @@ class CodeLocation:
         except BaseException:
             process.end()
             raise
-        self.description, self.fault = description, None
-        keep(self.spec, self.spec.environ(self.base), self.environment, description, self.answers)
+        stamp = stamped(self.spec, self.spec.environ(self.base), self.environment, description)
+        if stamp != self._stamp:
+            self.answers = {}  # to functions that are others by now
+        self.description, self.fault, self._stamp = description, None, stamp
+        keep(self.spec, stamp, description, self.answers)
         return process
 
 
@@ -150,17 +154,28 @@ class Workspace:
             raise unknown_location(name, self.locations)
         return self.locations[name]
 
-    def owner(self, name: str) -> str:
-        """Return which location a job, a schedule or a sensor is of.
+    def owner_of_job(self, name: str) -> str:
+        """Return which location a job is of.
+
+        Raises:
+            RequestError: there is none of that name.
+        """
+        for location, each in self.locations.items():
+            if each.description is not None and any(job.name == name for job in each.description.jobs):
+                return location
+        raise RequestError(f"No location has a job {name!r}.")
+
+    def owner_of_tick(self, name: str) -> str:
+        """Return which location a schedule or a sensor is of; it may have the name of a job of another.
 
         Raises:
             RequestError: there is none of that name.
         """
         for location, each in self.locations.items():
             found = each.description
-            if found is not None and any(one.name == name for one in (*found.jobs, *found.schedules, *found.sensors)):
+            if found is not None and any(asked.name == name for asked in (*found.schedules, *found.sensors)):
                 return location
-        raise RequestError(f"No location has a job, a schedule or a sensor {name!r}.")
+        raise RequestError(f"No location has a schedule or a sensor {name!r}.")
 
     def hooked(self, job: str | None) -> str | None:
         """Return which location has the hooks of a job; none: it has none."""

@@ -1,0 +1,162 @@
+"""Serve the UI of a lake in which something of everything happens: fresh, stale, failed, running, written by others.
+
+    python demo_ui.py                          serves it until Ctrl-C
+    python demo_ui.py --screenshots FOLDER     takes its pictures instead; needs Playwright and Chromium
+
+It works on a copy of the example in a temporary folder. A run makes the weather of the autumn day by day, slowly, so
+that there is something to watch.
+"""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+HERE = Path(__file__).parent
+PICTURES = {
+    "overview": "/",
+    "asset": "/assets/daily_carrier",
+    "partitions": "/assets/flights/partitions",
+    "partition": "/assets/trailing_week/partitions/2013-02-12",
+    "lineage": "/lineage",
+}
+
+FEED = """
+import time
+
+import polars as pl
+
+import deltaworks as dw
+import flights as tables
+
+_BROKEN = ("2013-07-04", "2013-07-05")
+
+
+@dw.asset(partitions=tables.days, partition_by="flight_date", group="raw")
+def weather(partition: dw.Partition) -> pl.LazyFrame:
+    \"\"\"The weather of each day, from a feed that is slow and does not have every day.\"\"\"
+    if partition.key in _BROKEN:
+        raise RuntimeError(f"the feed has no weather of {partition.key}")
+    if partition.key >= "2013-10-01":
+        time.sleep(2)
+    return pl.LazyFrame({"flight_date": [partition.start], "wind_kmh": [partition.start.day % 9 * 4.5]})
+
+
+defs = dw.Definitions(assets=[weather])
+"""
+
+
+def main() -> None:
+    """Make the lake, and show it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", default="3000")
+    parser.add_argument("--screenshots", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        prepare(project)
+        with going_on(project):
+            if asked.screenshots is None:
+                with served(project, asked.port) as server:
+                    server.wait()
+            else:
+                with served(project, "0") as server:
+                    picture(server, asked.screenshots)
+
+
+def prepare(project: Path) -> None:
+    """Make a lake in which some of everything happened."""
+    for name in ("flights.py", "flights.parquet", "carriers.csv"):
+        shutil.copy(HERE / name, project)
+    (project / "feed.py").write_text(FEED)
+    (project / "deltaworks.toml").write_text('lake = "./lake"\nmodules = ["flights", "feed"]\n')
+    deltaworks(project, "backfill", "carriers", "flights", "daily_carrier", "trailing_week", *span("2013-10-31"))
+    deltaworks(project, "backfill", "carrier_year", "weather", *span("2013-09-30"), fails=True)
+    correct_outside(project / "lake" / "flights", "2013-02-10")
+    deltaworks(project, "materialize", "flights", "--partition", "2013-05-01")
+
+
+def span(last: str) -> tuple[str, ...]:
+    """Return the options that ask for the year up to a day."""
+    return "--from", "2013-01-01", "--to", last
+
+
+def correct_outside(table: Path, day: str) -> None:
+    """Write a day as somebody does who knows nothing of deltaworks."""
+    df = pl.read_delta(str(table)).filter(pl.col("flight_date") == pl.lit(day).str.to_date())
+    options = {"predicate": f"flight_date = '{day}'"}
+    df.with_columns(pl.col("dep_delay") + 1).write_delta(table, mode="overwrite", delta_write_options=options)
+
+
+@contextmanager
+def going_on(project: Path) -> Generator[None]:
+    """Have a slow run beside the block."""
+    run = start(project, "backfill", "weather", "--from", "2013-10-01", "--to", "2013-12-31", "--workers", "1")
+    try:
+        yield
+    finally:
+        run.send_signal(signal.SIGTERM)
+        run.wait()
+
+
+@contextmanager
+def served(project: Path, port: str) -> Generator[subprocess.Popen[str]]:
+    """Serve the project beside the block."""
+    server = start(project, "ui", "--port", port)
+    try:
+        yield server
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
+def picture(server: subprocess.Popen[str], folder: Path) -> None:
+    """Take a picture of each page, in the light and in the dark."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only pictures need it
+
+    assert server.stderr is not None, "it is a pipe"
+    address = server.stderr.readline().split()[2].rstrip("/")
+    folder.mkdir(parents=True, exist_ok=True)
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+            for name, path in PICTURES.items():
+                page.goto(address + path, wait_until="networkidle")
+                page.screenshot(path=folder / f"{name}{'-dark' if scheme == 'dark' else ''}.png")
+        browser.close()
+
+
+def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command; of the server a picture-taker reads where it is."""
+    is_read = arguments[:3] == ("ui", "--port", "0")
+    return subprocess.Popen(  # noqa: S603 - this very interpreter, and arguments of this file
+        [sys.executable, "-m", "deltaworks", *arguments],
+        cwd=project,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE if is_read else None if arguments[0] == "ui" else subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def deltaworks(project: Path, *arguments: str, fails: bool = False) -> None:
+    """Carry a command out, and show it."""
+    print("$ deltaworks", *arguments, flush=True)
+    program = [sys.executable, "-m", "deltaworks", *arguments]
+    done = subprocess.run(program, cwd=project, check=False)  # noqa: S603 - as in `start`
+    if done.returncode != (1 if fails else 0):
+        sys.exit(done.returncode or 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""A workspace goes on by itself: schedules and sensors of one location watch and make what others define."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import closing
+
+import pytest
+
+from deltaworks.engine.automation.asking import ask
+from deltaworks.engine.automation.location_load import load_surroundings
+from deltaworks.engine.definitions.automation.tick import Tick
+from deltaworks.engine.workspace.project import Origin
+from tests.acceptance.conftest import Here
+
+SETTINGS = """
+[[locations]]
+name = "shop"
+modules = ["shop_tables"]
+
+[[locations]]
+name = "finance"
+modules = ["finance_tables"]
+
+[environments.test.resources.till]
+name = "test"
+"""
+SHOP = """
+import polars as pl
+import deltaworks as dw
+
+class Till(dw.Resource):
+    name: str
+
+till = Till(name="plain")
+
+@dw.asset
+def orders(till: Till) -> pl.LazyFrame:
+    return pl.LazyFrame({"amount": [1], "till": [till.name]})
+
+daily = dw.define_asset_job("daily", "orders")
+"""
+FINANCE = """
+import polars as pl
+import deltaworks as dw
+
+@dw.asset
+def totals(orders: pl.LazyFrame) -> pl.LazyFrame:
+    return orders.select(total=pl.col("amount").sum())
+
+make = dw.define_asset_job("make", "totals")
+
+@dw.schedule(job=make, cron="0 6 * * *")
+def daily(tick: dw.Tick) -> dw.RunRequest:
+    return dw.RunRequest(run_key="from the schedule")
+
+@dw.asset_sensor(asset="orders", job=make)
+def on_orders(commits: dw.Commits) -> dw.RunRequest:
+    return dw.RunRequest(run_key=f"orders-{commits.version}")
+"""
+AGAIN = """
+@dw.asset
+def orders() -> pl.LazyFrame:
+    return pl.LazyFrame()
+"""
+NOON = dt.datetime(2024, 1, 5, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def workspace(here: Here, monkeypatch: pytest.MonkeyPatch) -> Here:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here.folder / "cache"))
+    here.write("deltaworks.toml", SETTINGS)
+    here.write("shop_tables.py", SHOP)
+    here.write("finance_tables.py", FINANCE)
+    return here
+
+
+def test_ticks_are_answered_where_the_functions_are_also_when_an_asset_is_defined_twice(workspace: Here) -> None:
+    assert workspace.run("backfill", "--json").json["totals"]["materialized"] == 2
+    workspace.write("finance_tables.py", FINANCE + AGAIN)
+
+    with closing(load_surroundings(Origin(workspace.folder))) as around:
+        scheduled = ask(around, Tick("daily", NOON))  # a job of the shop has its name
+        sensed = ask(around, Tick("on_orders", NOON, '{"orders": {"version": 0}}'))
+
+    assert len(around.problems) == 1
+    assert "asset 'orders' of location 'finance' is defined twice" in around.problems[0]
+    assert [(each.job, each.run_key) for each in scheduled.requests] == [("make", "from the schedule")]
+    assert [(each.job, each.run_key) for each in sensed.requests] == [("make", "orders-1")]
+
+
+def test_an_environment_gives_values_to_the_resources_of_whichever_location_has_them(workspace: Here) -> None:
+    made = workspace.run("backfill", "--environment", "test", "--json")
+
+    assert (made.code, made.json["totals"]["materialized"], made.err.count("warning")) == (0, 2, 0)
+    assert workspace.run("show", "orders", "--json").json["rows"] == [{"amount": 1, "till": "test"}]
+
+    workspace.edit("deltaworks.toml", "resources.till", "resources.tell")
+
+    refused = workspace.run("check", "--environment", "test")
+    assert refused.code == 2
+    assert "environments.test.resources.tell: there is no resource 'tell'. Did you mean 'till'?" in refused.out

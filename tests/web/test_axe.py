@@ -1,0 +1,41 @@
+"""Every page in both themes, looked at by axe: whoever cannot see it, or has no mouse, can use it."""
+
+import re
+from urllib.parse import quote
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from deltaworks.engine.workspace.project import Origin
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
+from tests.web.browser import watched
+from tests.web.routes import pages_of
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+COLORS = {"runOnly": ["color-contrast"]}
+"""What a theme may change."""
+PARAMETERS = {"key": "mart/daily", "partition": "2024-01-01"}
+
+
+def test_axe_finds_nothing_on_any_page_in_any_theme(browser, address, client, shop):
+    run = read_runs(Store.at(str(shop / "lake")))[0].run_id
+    known = {**PARAMETERS, "run": run, "run_id": run}
+    patterns = pages_of(Origin(file=shop / "tables.py"))
+    paths = [re.sub(r"\{(\w+)[^}]*\}", lambda part: quote(known.get(part[1], "x"), safe=""), each) for each in patterns]
+    paths = [path for path in paths if client.get(path).status == 200]
+    found = {}
+
+    # axe is put into the page as a script, which the policy of the pages forbids to everybody.
+    with watched(browser, has_policy=False) as page:
+        for path in paths:
+            page.emulate_media(color_scheme="light", reduced_motion="reduce")  # colours change at once
+            page.goto(address + path)
+            wrong = Axe().run(page).response["violations"]
+            page.emulate_media(color_scheme="dark")
+            wrong += Axe().run(page, options=COLORS).response["violations"]
+            found |= {f"{path} {each['id']}": [node["html"] for node in each["nodes"]] for each in wrong}
+
+    assert len(paths) > 10
+    assert found == {}

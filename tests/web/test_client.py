@@ -1,0 +1,106 @@
+"""The Python client, of an app that is served on the loopback interface."""
+
+import re
+import time
+
+import pytest
+
+from deltaworks.client import Client, Counts, StatusRange, Step
+from deltaworks.errors import PlanChanged, RequestError, ServerError
+from deltaworks.web.serve import listen
+from tests.acceptance.conftest import Here
+from tests.web.browser import serving
+
+PATIENCE_S = 120
+ONE = """
+import polars as pl
+import deltaworks as dw
+
+@dw.asset
+def one() -> pl.LazyFrame:
+    return pl.LazyFrame({"a": [1]})
+"""
+
+
+@pytest.fixture
+def remote(address):
+    return Client(address + "/")
+
+
+def test_assets_are_listed_page_by_page(remote, monkeypatch):
+    monkeypatch.setattr("deltaworks.client._PAGE", 2)
+
+    found = list(remote.assets())
+
+    assert [each.name for each in found] == ["orders", "mart/daily", "total"]
+    assert found[1] == remote.asset("mart/daily")
+    assert found[1].counts == Counts(total=10, fresh=4, stale=1, missing=5, external=0, failed=0)
+    assert [each.name for each in remote.assets(["group:raw"])] == ["orders"]
+
+
+def test_ranges_come_with_their_causes(remote):
+    stale, fresh, missing = remote.status("mart/daily")
+
+    assert (stale.status, stale.count, stale.ranges) == ("stale", 1, (("2024-01-01", "2024-01-01"),))
+    assert stale.causes[0].startswith("data: orders 2024-01-01 changed")
+    assert (fresh.status, fresh.count) == ("fresh", 4)
+    assert missing == StatusRange("missing", 5, (("2024-01-06", "2024-01-10"),), ("never materialized",))
+
+
+def test_history_is_that_of_the_command(remote, shop):
+    here = Here(shop)
+
+    assert remote.history("orders") == here.run("history", "orders", "--json", "--lake", str(here.lake)).json
+
+
+def test_a_plan_is_looked_at_and_another_one_refused(remote):
+    plan = remote.plan(["mart/daily"], start="2024-01-01", end="2024-01-05", only=["stale"])
+
+    (step,) = plan.steps
+    assert (plan.partitions, step.asset, step.ranges) == (1, "mart/daily", (("2024-01-01", "2024-01-01"),))
+    assert isinstance(step, Step)
+    with pytest.raises(PlanChanged) as refused:
+        remote.backfill(["mart/daily"], partitions=["2024-01-02"], only=["all"], plan_hash=plan.plan_hash)
+    assert refused.value.was == plan.plan_hash
+    assert list(remote.audit()) == []
+
+
+def test_a_backfill_is_started_once_for_each_key(tmp_path):
+    (tmp_path / "tables.py").write_text(ONE)
+    with serving(tmp_path) as address:
+        remote = Client(address)
+        first, again = (remote.backfill(["one"], idempotency_key="k") for _ in range(2))
+
+        assert first == again
+        assert first.command == "deltaworks backfill -- one"
+        assert {each["led_to"] for each in remote.audit()} == {f"/runs/{first.run_id}"}
+        deadline = time.monotonic() + PATIENCE_S
+        while remote.asset("one").counts.fresh == 0:
+            assert time.monotonic() < deadline, "the run does not end"
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda remote: remote.asset("ordres"), "There is no asset 'ordres'. Did you mean 'orders'?"),
+        (lambda remote: remote.plan(only=["nothing"]), "body/only/0: "),
+        (lambda remote: remote.request("GET", "/api/v1/nothing"), "GET /api/v1/nothing"),
+    ],
+)
+def test_what_the_server_refuses_is_told_as_it_tells_it(remote, asked, told):
+    with pytest.raises(RequestError, match=f"^{re.escape(told)}"):
+        asked(remote)
+
+
+def test_who_is_no_server_of_deltaworks_is_said_to_be_none(address):
+    with listen("127.0.0.1", 0) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with pytest.raises(ServerError, match="it cannot be reached"):
+        Client(nobody).asset("orders")
+    with pytest.raises(ServerError, match="answers 303"):
+        Client(address).request("POST", "/logout")
+    with pytest.raises(ServerError, match="no JSON"):
+        Client(address).request("GET", "/")
+    with pytest.raises(RequestError, match="is no address of a server"):
+        Client("file:///etc/hosts")

@@ -1,0 +1,108 @@
+"""Daemons, settings, code locations, alerts and lateness in a browser."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from deltaworks.engine.workspace.project import Origin
+from deltaworks.io.alerts import Message, put_message
+from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
+from deltaworks.io.store import Store
+from deltaworks.web.app import create_app
+from deltaworks.web.http.roles import Auth
+from deltaworks.web.workspace import Workspace
+from tests.acceptance.conftest import Here
+from tests.web.client import Client
+
+NOW = dt.datetime.now(dt.UTC)
+
+LATE = """
+import datetime as dt
+import deltaworks as dw
+import polars as pl
+
+@dw.asset
+def raw() -> pl.DataFrame:
+    return pl.DataFrame({"n": [1]})
+
+@dw.asset(freshness=dw.FreshnessPolicy(dt.timedelta(hours=1)))
+def mart(raw: pl.DataFrame) -> pl.DataFrame:
+    return raw
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tables.py").write_text(LATE)
+    return tmp_path
+
+
+@pytest.fixture
+def client(folder: Path) -> Client:
+    return Client.of(folder)
+
+
+def test_without_a_daemon_it_says_how_to_start_one(client: Client) -> None:
+    text = client.get("/daemon").text
+
+    assert "No daemon runs on this lake" in text
+    assert "<code>deltaworks daemon</code>" in text
+
+
+def test_a_daemon_shows_what_it_does_and_its_fault(client: Client, folder: Path) -> None:
+    facts = {"watched": 41, "on": 40, "fault": "tables.py:3: <b>broken</b>"}
+    beat = Heartbeat("d-1", "elsewhere", 7, NOW.isoformat(), NOW.isoformat(), facts=facts)
+    write_heartbeat(Store.at(str(folder / "lake")), beat)
+
+    text = client.get("/daemon").text
+
+    assert "No daemon runs" not in text
+    assert "<dd>41</dd>" in text
+    assert "&lt;b&gt;broken&lt;/b&gt;" in text
+    assert client.get("/api/v1/daemons").json["daemons"][0]["state"] == "running"
+
+
+def test_settings_say_where_each_comes_from(client: Client, folder: Path) -> None:
+    text = client.get("/settings").text
+    named = {each["setting"]: each for each in client.get("/api/v1/settings").json["settings"]}
+
+    assert str(folder / "lake") in text
+    assert "--lake" in text
+    assert named["lake"]["from"] == "command line"
+
+
+def test_locations_are_loaded_anew_by_a_form(client: Client, folder: Path) -> None:
+    assert "There are none" in client.get("/locations").text
+
+    found = client.submit("/locations/reload", {"go": "1"})
+
+    assert (found.status, found.headers["location"]) == (303, "/locations")
+    assert client.get("/api/v1/locations").json == {"locations": [], "problems": []}
+
+
+def test_messages_to_people_are_listed(client: Client, folder: Path) -> None:
+    message = Message("team", "run_failure", "k", "nightly <failed>", ("because",), "", NOW)
+    put_message(Store.at(str(folder / "lake")), "m-1", message)
+
+    text = client.get("/alerts").text
+
+    assert "nightly &lt;failed&gt;" in text
+    assert "waiting" in text
+    assert client.get("/api/v1/alerts").json["messages"][0]["title"] == "nightly <failed>"
+
+
+def test_what_is_late_stands_on_the_overview(folder: Path) -> None:
+    here = Here(folder)
+    where = ("--lake", str(folder / "lake"))
+    assert here.run("materialize", "raw", "mart", *where).code == 0
+    assert here.run("materialize", "raw", *where).code == 0
+
+    origin = Origin(file=folder / "tables.py", lake=str(folder / "lake"))
+    tomorrow = Workspace(origin, os.environ, lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+    text = Client(create_app(tomorrow, Auth())).get("/").text
+
+    assert 'mart</strong></a> <span class="mute">is late' in text

@@ -1,0 +1,80 @@
+"""Automations: finding, starting and stopping schedules, sensors and conditions, as pages and endpoints ask for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deltaworks.engine.automation.sensing import Scene
+from deltaworks.engine.automation.switching import switch_conditions, switch_schedule, switch_sensor
+from deltaworks.engine.definitions.automation.schedule import Schedule
+from deltaworks.engine.definitions.automation.sensor import Sensor
+from deltaworks.engine.documents.automations import automated
+from deltaworks.errors import RequestError, UnknownAutomation, did_you_mean
+from deltaworks.web.launching import Launcher
+from deltaworks.web.workspace import Sight
+
+
+def find_schedule(sight: Sight, name: str) -> Schedule:
+    """Return a schedule.
+
+    Raises:
+        UnknownAutomation: there is none of that name.
+    """
+    known = sight.project.definitions.schedules
+    if name not in known:
+        raise UnknownAutomation("schedule", name, known)
+    return known[name]
+
+
+def find_sensor(sight: Sight, name: str) -> Sensor:
+    """Return a sensor.
+
+    Raises:
+        UnknownAutomation: there is none of that name.
+    """
+    known = sight.project.definitions.sensors
+    if name not in known:
+        raise UnknownAutomation("sensor", name, known)
+    return known[name]
+
+
+def turn_schedule(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
+    """Start or stop a schedule, as the command does.
+
+    Raises:
+        UnknownAutomation: there is none of that name.
+    """
+    switch_schedule(sight.project.store, find_schedule(sight, name), is_on=is_on, by=by, at=sight.at)
+
+
+def turn_sensor(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
+    """Start or stop a sensor, as the command does.
+
+    Raises:
+        UnknownAutomation: there is none of that name.
+    """
+    scene = Scene(sight.project.definitions, sight.project.store, sight.at)
+    switch_sensor(scene, find_sensor(sight, name), is_on=is_on, by=by)
+
+
+def turn_conditions(sight: Sight, asset: str, by: str, *, is_on: bool) -> None:
+    """Start or stop the condition of an asset; without one, all conditions of the lake.
+
+    Raises:
+        RequestError: no asset of that key has a condition.
+    """
+    known = automated(sight.project.definitions)
+    if asset and asset not in known:
+        raise RequestError(f"There is no asset {asset!r} that has a condition.{did_you_mean(asset, known)}")
+    key = known[asset].key if asset else None
+    switch_conditions(sight.project.store, key, is_on=is_on, by=by, at=sight.at)
+
+
+def preview(launcher: Launcher, kind: str, name: str) -> dict[str, Any]:
+    """Ask a schedule or sensor what it would ask for now; nothing is started or recorded.
+
+    Raises:
+        RequestError: its function fails, or has no answer.
+    """
+    asks = ["--ask"] if kind == "schedule" else []
+    return launcher.answer([kind, "preview", *asks, "--", name])

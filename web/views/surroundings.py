@@ -1,0 +1,121 @@
+"""Surroundings: what the project runs in: daemons, settings, code locations, and who is told what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from deltaworks.engine.documents.daemons import daemon_json
+from deltaworks.engine.documents.locations import locations_json
+from deltaworks.engine.documents.settings import setting_text
+from deltaworks.engine.workspace.settings import Settings
+from deltaworks.io.alerts import Delivery, Outcome, deliveries
+from deltaworks.io.heartbeats import read_heartbeats
+from deltaworks.web.workspace import Sight
+
+SHOWN_MESSAGES = 100
+
+_STATUS = {Outcome.SENT: "success", Outcome.WAITING: "queued", Outcome.GIVEN_UP: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonsView:
+    """The daemons of a lake, the latest first, as `daemon --status --json` tells of them."""
+
+    daemons: tuple[dict[str, Any], ...]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether one of them lives."""
+        return any(each["state"] == "running" for each in self.daemons)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """A setting: its value, spelled, and where that comes from."""
+
+    name: str
+    value: str
+    given: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """What is in force."""
+
+    folder: str
+    rows: tuple[SettingRow, ...]
+    resources: tuple[tuple[str, str], ...]
+    """Names of resources that code defines, and their classes; their values are not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocationsView:
+    """The code locations, as `list locations --json` tells of them."""
+
+    locations: tuple[dict[str, Any], ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """Who is told of what."""
+
+    name: str
+    kind: str
+    on: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message, and how far it is."""
+
+    delivery: Delivery
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsView:
+    """Who is told of what, and what they were told, the latest first."""
+
+    alerts: tuple[AlertRow, ...]
+    messages: tuple[MessageRow, ...]
+
+
+def daemons_view(sight: Sight) -> DaemonsView:
+    """Return how the daemons of the lake are."""
+    return DaemonsView(tuple(daemon_json(beat, sight.at) for beat in read_heartbeats(sight.project.store)))
+
+
+def settings_view(sight: Sight, settings: Settings) -> SettingsView:
+    """Return the settings that are in force; what is secret in them is masked."""
+    rows = tuple(
+        SettingRow(each.name, setting_text(each.value), str(each.given), each.given.name is None)
+        for each in settings.listed()
+    )
+    resources = sight.project.definitions.resources.items()
+    return SettingsView(str(settings.folder), rows, tuple((name, type(each).__name__) for name, each in resources))
+
+
+def locations_view(sight: Sight) -> LocationsView:
+    """Return the code locations, and what is wrong with them."""
+    found = locations_json(sight.project)
+    return LocationsView(tuple(found["locations"]), tuple(found["problems"]))
+
+
+def alerts_view(sight: Sight, settings: Settings) -> AlertsView:
+    """Return who is told of what, and what they were told."""
+    alerts = tuple(
+        AlertRow(
+            each.name,
+            each.kind.value,
+            ", ".join(each.on),
+            ", ".join([*map(str, each.assets), *map(str, each.jobs)]) or "everything",
+        )
+        for each in settings.alerts
+    )
+    latest = islice(reversed(list(deliveries(sight.project.store))), SHOWN_MESSAGES)
+    return AlertsView(alerts, tuple(MessageRow(each, _STATUS[each.outcome]) for each in latest))
