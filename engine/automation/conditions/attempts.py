@@ -72,27 +72,37 @@ class Attempts:
     ) -> Iterator[Tried]:
         """Yield what is left of an asset, for each run that left something; each partition once.
 
-        The newest run tells of a partition, if it was not lost: what has changed since that one, has changed since all
-        before. So thousands of runs that failed on the same cost no more than one.
+        What has changed since one of them has changed since all that found older versions. So thousands of runs that
+        failed on the same partitions cost no more than one.
         """
         name, told = str(node.key), PartitionSet.none(node.partitions.size)
         lost = pl.Series([0], dtype=pl.Int64).new_from_index(0, told.size)
-        done = set[Spelled]()
+        tables = (name, *(str(edge.upstream) for edge in node.upstream))
+        done = dict[Spelled, RunPlan]()
         for run, found in ended:
             plan = plans.get((run.run_id, run.attempt))
             ranges = () if plan is None else plan.planned.get(name, ())
-            if plan is None or not ranges or ranges in done or plan.code.get(name, node.code) != node.code:
+            if plan is None or not ranges or plan.code.get(name, node.code) != node.code:
                 continue
-            planned = unspell(node.partitions, ranges) - told
-            left = _unchanged(node, status, run, plan, planned)
-            told = told | (planned - left)
+            if ranges in done and _found_older(plan, done[ranges], tables):
+                continue
+            left = _unchanged(node, status, run, plan, unspell(node.partitions, ranges) - told)
+            if found is not RunStatus.LOST or not left:
+                done.setdefault(ranges, plan)
             if found is RunStatus.LOST:
                 lost = lost + left.mask.cast(pl.Int64)
                 left = left & PartitionSet(lost >= MOST_LOST)
             told = told | left
-            if not planned - told:
-                done.add(ranges)
             yield from (Tried(part, reason, _began(run)) for part, reason in _reasons(node, run, found, left) if part)
+
+
+def _found_older(plan: RunPlan, other: RunPlan, tables: Iterable[str]) -> bool:
+    """Return whether a run found no table at a later version than another one; no clock is asked which was first."""
+    pairs = ((plan.tables.get(table), other.tables.get(table)) for table in tables)
+    return all(
+        one is None or (two is not None and one.table_id in (None, two.table_id) and one.version <= two.version)
+        for one, two in pairs
+    )
 
 
 def _may_tell(run: RunEntry, now: dt.datetime) -> bool:
