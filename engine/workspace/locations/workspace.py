@@ -173,7 +173,7 @@ class Workspace:
         """
         for location, each in self.locations.items():
             found = each.description
-            if found is not None and any(asked.name == name for asked in (*found.schedules, *found.sensors)):
+            if found is not None and name in _ticking(found):
                 return location
         raise RequestError(f"No location has a schedule or a sensor {name!r}.")
 
@@ -189,6 +189,11 @@ class Workspace:
         for each in self.locations.values():
             each.remember()
             each.close()
+
+
+def _ticking(found: Description) -> frozenset[str]:
+    schedules, sensors = (each.name for each in found.schedules), (each.name for each in found.sensors)
+    return frozenset((*schedules, *sensors))
 
 
 def load_workspace(
