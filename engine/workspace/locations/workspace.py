@@ -173,7 +173,9 @@ class Workspace:
         """
         for location, each in self.locations.items():
             found = each.description
-            if found is not None and any(asked.name == name for asked in (*found.schedules, *found.sensors)):
+            if found is None:
+                continue
+            if name in {one.name for one in found.schedules} | {one.name for one in found.sensors}:
                 return location
         raise RequestError(f"No location has a schedule or a sensor {name!r}.")
 
