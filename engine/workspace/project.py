@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.ops.job import Job, ops_in
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys
 from deltaworks.engine.execution.opening import refuse_own_tables
 from deltaworks.engine.execution.sharing import Sharing
+from deltaworks.engine.execution.workers.child import die_with_parent
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.sensor_fit import refuse_unfit_sensors
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
@@ -201,6 +202,7 @@ def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *
 
 def _load_inside(settings: Settings, handover: Handover) -> Project:
     """Load one code location in its own interpreter, with what it was handed over of the others."""
+    die_with_parent()
     spec = next(each for each in settings.locations if each.name == handover.location)
     os.chdir(spec.folder)
     around = handover.around

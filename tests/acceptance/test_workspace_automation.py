@@ -12,6 +12,7 @@ from deltaworks.engine.automation.location_load import load_surroundings
 from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.engine.workspace.project import Origin
 from tests.acceptance.conftest import Here
+from tests.acceptance.running import started, wait_until
 
 SETTINGS = """
 [[locations]]
@@ -100,3 +101,57 @@ def test_an_environment_gives_values_to_the_resources_of_whichever_location_has_
     refused = workspace.run("check", "--environment", "test")
     assert refused.code == 2
     assert "environments.test.resources.tell: there is no resource 'tell'. Did you mean 'till'?" in refused.out
+
+
+def total_commits(workspace: Here) -> int:
+    return len(list((workspace.lake / "totals" / "_delta_log").glob("*.json")))
+
+
+def test_a_daemon_makes_what_follows_from_another_location_also_after_that_was_broken(workspace: Here) -> None:
+    workspace.edit("finance_tables.py", 'sensor(asset="orders", ', 'sensor(asset="orders", interval_s=0.5, ')
+    with started(workspace, "daemon") as daemon:
+        wait_until(lambda: bool(workspace.run("daemon", "--status", "--json").json["daemons"]), "the daemon")
+
+        def made() -> bool:
+            """Make it again: what was there before the sensor looked first is passed over."""
+            return workspace.run("materialize", "orders").code == 0
+
+        wait_until(lambda: made() and total_commits(workspace) > 0, "totals of what was there first")
+
+        workspace.edit("shop_tables.py", "import polars", "import polarbears")
+        broken = workspace.run("workspace", "reload", "--json")
+        assert broken.code == 2
+        shop, finance = broken.json["locations"]
+        assert "No module named 'polarbears'" in shop["fault"]
+        # What it told last stands for it, so nothing is left out of what reads it.
+        assert (shop["assets"], finance["assets"], finance["fault"]) == (1, 1, None)
+
+        workspace.edit("shop_tables.py", "import polarbears", "import polars")
+        assert workspace.run("workspace", "reload").code == 0
+        before = total_commits(workspace)
+        wait_until(lambda: made() and total_commits(workspace) > before, "totals of what was made afterwards")
+        daemon.terminate()
+
+
+def test_a_run_across_locations_is_canceled_and_gone_on_with(workspace: Here) -> None:
+    held = workspace.write("held", "")
+    workspace.edit(
+        "finance_tables.py",
+        "    return orders.select",
+        "    Path('began').touch()\n    while Path('held').exists(): time.sleep(0.05)\n    return orders.select",
+    )
+    workspace.edit(
+        "finance_tables.py", "import polars as pl", "import time\nfrom pathlib import Path\nimport polars as pl"
+    )
+
+    with started(workspace, "backfill", "--json") as backfill:
+        wait_until((workspace.folder / "began").exists, "the second location's part")
+        asked = workspace.run("runs", "cancel", "latest", "--json")
+        assert (asked.code, asked.json["status"]) == (0, "canceled")
+        backfill.communicate()
+    held.unlink()
+
+    (run,) = workspace.run("runs", "list", "--json").json
+    assert (run["status"], run["totals"]["materialized"], run["reason"].split(" by ")[0]) == ("canceled", 1, "canceled")
+    assert workspace.run("runs", "retry", "latest", "--json").json["totals"]["materialized"] == 1
+    assert {each["partitions"]["fresh"] for each in workspace.status().values()} == {1}

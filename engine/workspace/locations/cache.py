@@ -94,9 +94,10 @@ def keep(spec: LocationSpec, stamp: Stamp, description: Description, answers: An
 
 
 def forget(spec: LocationSpec) -> None:
-    """Let a location be loaded the next time, whatever has changed."""
-    with suppress(OSError):
-        _path(spec).unlink(missing_ok=True)
+    """Let a location be loaded the next time, whatever has changed; what it told stands for it if it cannot be."""
+    cached = read_cached(spec, {}, None)
+    if cached is not None:
+        keep(spec, Stamp("", ""), cached.description, cached.answers)
 
 
 def _path(spec: LocationSpec) -> Path:

@@ -173,7 +173,13 @@ class Workspace:
         """
         for location, each in self.locations.items():
             found = each.description
+<<<<<<< HEAD
             if found is not None and name in _ticking(found):
+=======
+            if found is None:
+                continue
+            if name in {one.name for one in found.schedules} | {one.name for one in found.sensors}:
+>>>>>>> wt-gfix
                 return location
         raise RequestError(f"No location has a schedule or a sensor {name!r}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from deltaworks.errors import LocationFailed
 
 
 @contextmanager
-def process_of(folder: Path) -> Iterator[LocationProcess]:
+def process_of(folder: Path) -> Generator[LocationProcess]:
     process = LocationProcess(LocationSpec("shop", sys.executable, ("tables",), folder), os.environ)
     try:
         yield process
