@@ -173,13 +173,9 @@ class Workspace:
         """
         for location, each in self.locations.items():
             found = each.description
-<<<<<<< HEAD
-            if found is not None and name in _ticking(found):
-=======
             if found is None:
                 continue
             if name in {one.name for one in found.schedules} | {one.name for one in found.sensors}:
->>>>>>> wt-gfix
                 return location
         raise RequestError(f"No location has a schedule or a sensor {name!r}.")
 
@@ -195,11 +191,6 @@ class Workspace:
         for each in self.locations.values():
             each.remember()
             each.close()
-
-
-def _ticking(found: Description) -> frozenset[str]:
-    schedules, sensors = (each.name for each in found.schedules), (each.name for each in found.sensors)
-    return frozenset((*schedules, *sensors))
 
 
 def load_workspace(
