@@ -123,7 +123,6 @@ def test_the_record_names_partitions_and_the_versions_they_were_made_from(year: 
     last = latest["groups"][0]["keys"][-1]
     records = {each["version"]: each["deltaworks"] for each in flights.history() if "deltaworks" in each}
     written = [version for version, record in records.items() if last in record["groups"][0]["keys"]]
-    assert last == "2013-12-31"
     assert read[0] == flights.metadata().id
     assert read[1]["asset"] == "flights"
     assert written[0] <= read[1]["version"] <= flights.version()

@@ -154,7 +154,7 @@ def test_a_dry_run_shows_what_a_sensor_asks_for_and_starts_nothing(client: Clien
 
     assert "nothing was started or recorded" in text
     assert "letter-&lt;b&gt;" in text
-    assert not (folder / "lake").exists()
+    assert [path.name for path in (folder / "lake" / "_deltaworks" / "ledger").iterdir()] == ["audit"]
 
 
 def test_a_sensor_counts_its_ticks(client: Client, folder: Path) -> None:

@@ -50,12 +50,13 @@ def test_without_a_daemon_it_says_how_to_start_one(client: Client) -> None:
     text = client.get("/daemon").text
 
     assert "No daemon runs on this lake" in text
-    assert "<code>deltaworks daemon</code>" in text
+    assert ">deltaworks daemon</code>" in text
 
 
 def test_a_daemon_shows_what_it_does_and_its_fault(client: Client, folder: Path) -> None:
     facts = {"watched": 41, "on": 40, "fault": "tables.py:3: <b>broken</b>"}
-    beat = Heartbeat("d-1", "elsewhere", 7, NOW.isoformat(), NOW.isoformat(), facts=facts)
+    now = dt.datetime.now(dt.UTC).isoformat()
+    beat = Heartbeat("d-1", "elsewhere", 7, now, now, facts=facts)
     write_heartbeat(Store.at(str(folder / "lake")), beat)
 
     text = client.get("/daemon").text
