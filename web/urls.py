@@ -57,6 +57,11 @@ def job(name: str, *below: str, **query: Value) -> str:
     return _joined("/jobs", name, *below, **query)
 
 
+def backfills(**query: Value) -> str:
+    """Return the address of the list of backfills."""
+    return _joined("/backfills", **query)
+
+
 def new_backfill(**query: Value) -> str:
     """Return the address where a backfill is planned."""
     return _joined("/backfills/new", **query)

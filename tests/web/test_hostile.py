@@ -15,7 +15,10 @@ from tests.web.client import Client
 from tests.web.hostile import KEY, Seen, made, markup
 from tests.web.routes import pages_of
 
-ASKED = ("q", "select", "group", "owner", "status", "sort", "column", "partition", "version", "before", "after", "next")
+ASKED = (
+    *("q", "select", "group", "owner", "status", "sort", "column", "partition", "version", "before", "after", "next"),
+    *("from", "to", "partitions", "only", "asset", "job"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,18 @@ class RunFilter:
     status: str = ""
     asset: str = ""
     job: str = ""
+    is_backfill: bool = False
+    """Whether backfills alone are asked for, which have a list of their own."""
 
     def address(self, **changed: str | None) -> str:
         """Return the address of the list with other filters, from its beginning unless `after` is given."""
-        return urls.runs(**{"status": self.status, "asset": self.asset, "job": self.job, **changed})
+        listed = urls.backfills if self.is_backfill else urls.runs
+        return listed(**{"status": self.status, "asset": self.asset, "job": self.job, **changed})
+
+    @property
+    def whole(self) -> str:
+        """The address of the list without filters."""
+        return RunFilter(is_backfill=self.is_backfill).address()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ def runs_view(sight: Sight, asked: RunFilter, after: str) -> RunsView:
     Raises:
         RequestError: the filter means nothing, or `after` is not among the runs that it leaves.
     """
+    every = _of_subject(sight, RunFilter(is_backfill=asked.is_backfill))
     chosen = chosen_runs(sight, asked)
     first = 1 + _place(chosen, after) if after else 0
     shown = chosen[first : first + PAGE]
@@ -91,13 +100,13 @@ def runs_view(sight: Sight, asked: RunFilter, after: str) -> RunsView:
     return RunsView(
         rows=tuple(_listed(sight, run) for run in shown),
         found=len(chosen),
-        total=len(sight.observation.runs),
+        total=len(every),
         asked=asked,
         part=asked.address(after=after or None, part="rows"),
         next=asked.address(after=shown[-1].run_id) if has_more else None,
         is_first=not first,
         statuses=tuple((word, counts[word]) for word in STATUSES),
-        jobs=tuple(sorted({run.job for run in sight.observation.runs if run.job is not None})),
+        jobs=tuple(sorted({run.job for run in every if run.job is not None})),
     )
 
 
@@ -106,7 +115,9 @@ def _of_subject(sight: Sight, asked: RunFilter) -> list[RunEntry]:
     return [
         run
         for run in reversed(sight.observation.runs)
-        if asked.job in ("", run.job) and (not asked.asset or _is_about(run, asked.asset))
+        if (run.command.partition(" ")[0] == "backfill" or not asked.is_backfill)
+        and asked.job in ("", run.job)
+        and (not asked.asset or _is_about(run, asked.asset))
     ]
 
 
