@@ -26,7 +26,7 @@ from typing import Protocol
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickEntry, TickKind
 
-POLL_S = 0.25
+POLL_S = 0.4
 """How often watches are asked."""
 
 _FIRST_DELAY_S = 5.0
