@@ -110,8 +110,8 @@ class Workspace:
         self._sight: Sight | None = None
         self._looked_s = self._grown_s = float("-inf")
 
-    def sight(self) -> Sight:
-        """Return the project and the lake as they are, or were a second ago.
+    def sight(self, *, anew: bool = False) -> Sight:
+        """Return the project and the lake as they are; unless they are looked at `anew`, they may be a second old.
 
         Cost: as `Observer.observe`, once in a second.
 
@@ -121,7 +121,7 @@ class Workspace:
         """
         with self._lock:
             now_s = time.monotonic()
-            if self._sight is None or now_s - self._looked_s > LOOK_S:
+            if anew or self._sight is None or now_s - self._looked_s > LOOK_S:
                 self._load_if_changed()
                 self._sight = self._look(now_s)
                 self._looked_s = time.monotonic()

@@ -53,7 +53,9 @@ def _actor(request: Request) -> Actor:
 
 def _sight(request: Request) -> Sight:
     workspace: Workspace = request.app.state.workspace
-    sight = workspace.sight()
+    sight = workspace.sight(
+        anew=request.method not in ("GET", "HEAD")
+    )  # what is changed is decided on the lake as it is
     request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
     return sight
 
