@@ -124,6 +124,25 @@ def config_of(job: AssetJob | None) -> list[ConfigLayer]:
     return [] if job is None or not job.config else [ConfigLayer(f"job {job.name!r} ({job.where})", job.config)]
 
 
+def begin_run(
+    session: Session, project: Project, decision: Decision, run_id: str | None, command: str
+) -> tuple[RunEntry, Decision]:
+    """Return the entry of a run that begins or, if its id is given, goes on, and what is left of it to make.
+
+    Raises:
+        RequestError: the run of that id goes on in another process, or the id is none.
+        StorageError: the lake cannot be written.
+    """
+    # Imported here: --help must not load Polars and pandera.
+    from deltaworks.engine.execution.attempt import begin_attempt, without_made
+    from deltaworks.engine.execution.entry import begin_entry
+
+    if run_id is None:
+        return begin_entry(command, session.now()), decision
+    entry = begin_attempt(project.store, run_id, command, session.now())
+    return entry, without_made(project.graph, decision, run_id)
+
+
 def run_plan(
     session: Session,
     project: Project,

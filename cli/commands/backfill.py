@@ -21,6 +21,7 @@ from deltaworks.cli.running import (
     RunIdOption,
     TagOption,
     WorkersOption,
+    begin_run,
     read_asset_config,
     read_executor,
     run_plan,
@@ -46,9 +47,7 @@ def backfill(
 ) -> ExitCode:
     """Make what is missing, stale or failed."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.decide import decide
-    from deltaworks.engine.execution.entry import begin_entry
 
     kind = read_executor(executor)
     project = session.load()
@@ -60,11 +59,7 @@ def backfill(
         return ExitCode.DONE
     command = shlex.join(["backfill", *sys.argv[2:]])
     seen, decision = observe_and_decide(session, project, chosen, named, from_, to, only=wanted, command=command)
-    if run_id is None:
-        entry = begin_entry(command, session.now())
-    else:
-        entry = begin_attempt(project.store, run_id, command, session.now())
-        decision = without_made(project.graph, decision, run_id)
+    entry, decision = begin_run(session, project, decision, run_id, command)
     entry = replace(entry, tags=tagged(tag), priority=priority)
     return run_plan(
         session,

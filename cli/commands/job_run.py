@@ -20,6 +20,7 @@ from deltaworks.cli.running import (
     PriorityOption,
     TagOption,
     WorkersOption,
+    begin_run,
     leave,
     read_asset_config,
     read_executor,
@@ -149,8 +150,6 @@ def run_ops(session: Session, project: Project, request: JobRequest, command: st
 
 
 def _run_assets(session: Session, project: Project, job: AssetJob, options: _Options) -> ExitCode:
-    from deltaworks.engine.execution.attempt import begin_attempt, without_made
-    from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.planning.job_fit import refuse_unfit
     from deltaworks.engine.planning.job_partition import job_partition
     from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
@@ -165,11 +164,7 @@ def _run_assets(session: Session, project: Project, job: AssetJob, options: _Opt
     seen, decision = observe_and_decide(
         session, project, list(job.selection), named, None, None, only=only, command=options.command
     )
-    if options.run_id is None:
-        entry = begin_entry(options.command, session.now())
-    else:
-        entry = begin_attempt(project.store, options.run_id, options.command, session.now())
-        decision = without_made(project.graph, decision, options.run_id)
+    entry, decision = begin_run(session, project, decision, options.run_id, options.command)
     tags = (*(f"{name}={value}" for name, value in job.tags.items()), *options.tags)
     entry = replace(
         entry,

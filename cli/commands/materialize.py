@@ -25,6 +25,7 @@ from deltaworks.cli.running import (
     RunIdOption,
     TagOption,
     WorkersOption,
+    begin_run,
     read_asset_config,
     read_executor,
     run_plan,
@@ -63,7 +64,6 @@ def materialize(
 ) -> ExitCode:
     """Make partitions now, whatever their status."""
     # Imported here: --help must not load Polars and pandera.
-    from deltaworks.engine.execution.attempt import begin_attempt, without_made
     from deltaworks.engine.execution.entry import begin_entry
     from deltaworks.engine.execution.repairs.repair import Keys
     from deltaworks.engine.planning.plan import Only
@@ -93,11 +93,7 @@ def materialize(
     seen, decision = observe_and_decide(session, project, select, named, from_, to, only=only, command=command)
     if decision.asked.is_about_nothing:
         raise RequestError(f"{shlex.join(select)} selects no asset, so there is nothing to materialize.")
-    if run_id is None:
-        entry = begin_entry(command, session.now())
-    else:
-        entry = begin_attempt(project.store, run_id, command, session.now())
-        decision = without_made(project.graph, decision, run_id)
+    entry, decision = begin_run(session, project, decision, run_id, command)
     entry = replace(entry, tags=tagged(tag), priority=priority)
     return run_plan(
         session,
