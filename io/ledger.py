@@ -176,6 +176,11 @@ class RunEntry:
         """Return whether its process is gone from this machine and said nothing of an end when this was read."""
         return not (self.status.is_over or self.is_gone) and self.process is not None and self.process.is_gone()
 
+    @property
+    def is_first(self) -> bool:
+        """Whether no attempt before it has begun, whatever its number: a process may die between the two."""
+        return not self.earlier
+
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent before its end is lost.
 

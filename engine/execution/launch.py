@@ -121,7 +121,7 @@ def launch(
     log = RunLog(desk.lines, now, stager.resources.secrets, tell)
     asked = stop if isinstance(stop, Stop) else Stop(stop)
     again = again or partial(decide_again, graph, store, plan, tables)
-    keeps_plan = not (entry.earlier or desk.is_part)  # later attempts go on with what the first one was to make
+    keeps_plan = entry.is_first and not desk.is_part  # later attempts go on with what the first one was to make
     desk.queue(entry)
     own_turn = nullcontext(NO_TURN) if desk.is_part else turn(store, graph, entry, plan, sharing or Sharing())
     try:

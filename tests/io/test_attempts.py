@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
+from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.errors import RequestError
 from deltaworks.io.attempts import FOLDER, take_attempt
+from deltaworks.io.ledger import RunStatus, write_run
 from deltaworks.io.process import Process
 
 
@@ -59,3 +62,15 @@ def test_who_is_on_another_machine_has_time_to_begin(lake):
     then = os.stat(lake.store.root / path).st_mtime - 31
     os.utime(lake.store.root / path, (then, then))
     assert take_attempt(lake.store, "tick-7", 1) == 2
+
+
+def test_an_attempt_is_the_first_whatever_its_number_as_long_as_none_has_begun(lake):
+    now = dt.datetime.now(dt.UTC)
+    took(lake, 1, None)
+
+    first = begin_attempt(lake.store, "tick-7", "a test", now)
+    write_run(lake.store, replace(first, status=RunStatus.FAILURE, ended_at=now.isoformat()))
+    second = begin_attempt(lake.store, "tick-7", "a test", now)
+
+    assert (first.attempt, first.is_first) == (2, True)
+    assert (second.attempt, second.is_first) == (3, False)

@@ -61,7 +61,7 @@ def decide_asked(
         for key, chosen in asked_partitions(graph, asked).items()
         if (left := chosen - seen.status[key].having(Status.EXTERNAL))
     }
-    if entry.attempt == 1:
+    if entry.is_first:
         keep_plan(graph, store, entry.run_id, Plan((), (), wanted, ONLY), seen.tables)
     decision = decide_on(graph, Question(Request(wanted), seen), only=ONLY, unseen=unseen)
     return without_made(graph, decision, entry.run_id)

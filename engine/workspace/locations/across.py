@@ -147,7 +147,7 @@ def launch_across(
     desk.queue(entry)
     ended = replace(entry, status=RunStatus.FAILURE, ended_at=now().isoformat())
     try:
-        if entry.attempt == 1:
+        if entry.is_first:
             keep_plan(graph, store, entry.run_id, plan, tables)
         with turn(store, graph, entry, plan, shared) as waiting:
             if not waiting.is_over():
@@ -157,7 +157,7 @@ def launch_across(
                     return fold.report(ended)
                 decided = again()
                 plan, tables, skipped = decided.plan, decided.tables, (*skipped, *decided.made_by_others)
-                if entry.attempt == 1:
+                if entry.is_first:
                     keep_plan(graph, store, entry.run_id, plan, tables)
             fold = Fold(plan, entry, tell)
             fold.skipped = len(skipped)
