@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import logging
 import os
 import signal
@@ -138,7 +139,9 @@ def _receive(wire: _Wire, tasks: SimpleQueue[Any]) -> None:
     try:
         while True:
             tasks.put(wire.connection.recv())
-    except (EOFError, OSError):
+    except (EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EBADF:
+            os._exit(1)  # user code has closed the connection: the coordinator is there, sees it, and ends the rest
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
