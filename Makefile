@@ -90,7 +90,7 @@ hygiene: $(hygiene)/installed
 	@$(hygiene)/tools/bin/cyclonedx-py environment $(hygiene)/product/bin/python --pyproject pyproject.toml --output-file $(hygiene)/deltaworks.cdx.json
 	@echo "== reproducible wheel"
 	@for copy in one other; do rm -rf $(hygiene)/$$copy && git archive --prefix=$(hygiene)/$$copy/tree/ HEAD | tar -x && \
-		$(hygiene)/tools/bin/python -m build --quiet --outdir $(hygiene)/$$copy $(hygiene)/$$copy/tree || exit 1; done
+		$(hygiene)/tools/bin/python -m build --quiet --outdir $(hygiene)/$$copy $(hygiene)/$$copy/tree >/dev/null || exit 1; done
 	@cmp $(hygiene)/one/*.whl $(hygiene)/other/*.whl && echo "the same bytes: $$(sha256sum < $$(ls $(hygiene)/one/*.whl) | cut -d ' ' -f 1)"
 
 $(hygiene)/installed: pyproject.toml
