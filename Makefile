@@ -7,7 +7,7 @@ venv := .venv/installed
 # pyright comes whole from its wheel; this keeps it from asking for newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: test check demo demo-ui screenshots demo-live workspace bench soak clean
+.PHONY: test check demo demo-ui screenshots demo-live workspace bench soak test-stores clean
 
 test: check
 	@echo "== tests"
@@ -75,6 +75,18 @@ bench: $(venv)
 soak: $(venv)
 	@echo "== soak"
 	@$(bin)/python -m pytest -m soak
+
+# Azurite comes from npm; nothing else needs Node.js.
+azurite := build/azurite
+test-stores: $(venv) $(azurite)/installed
+	@echo "== stores: a local folder, S3 by moto, Azure by Azurite"
+	@$(bin)/python -m pytest -n auto -m "not soak" tests/stores
+
+$(azurite)/installed:
+	@echo "== install into $(azurite)"
+	@mkdir -p $(azurite)
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(azurite) azurite@3
+	@touch $@
 
 clean:
 	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake $(workspace)
