@@ -207,4 +207,3 @@ DAYS = [f"2024-01-0{number}" for number in range(1, 6)]
 def day(number: int, n: int) -> pl.DataFrame:
     """A row of such a table, as somebody outside writes it."""
     return pl.DataFrame({"day": [dt.date(2024, 1, number)], "n": [n]})
-

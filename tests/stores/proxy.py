@@ -1,4 +1,4 @@
-"""A proxy on the loopback interface before a store: it counts what is asked, and lets requests fail or a host be cut off.
+"""A proxy on the loopback interface before a store: it counts requests, lets them fail, and can be cut off.
 
 Source: RFC 9112, "HTTP/1.1"; Amazon S3 API Reference for the kinds of requests.
 """
@@ -68,13 +68,13 @@ class Plan:
     first: int = 1
     times: int = 1
     """How many fail one after the other, those asked again included."""
-    kinds: frozenset[str] = frozenset()
-    """Only such requests count; empty: all."""
+    about: str = ""
+    """Only requests count that have this in them, as they are told."""
     seen: int = 0
 
     def fate(self, request: Request) -> Fault | None:
         """Return what becomes of the next request."""
-        if self.kinds and request.kind not in self.kinds:
+        if self.about not in str(request):
             return None
         self.seen += 1
         return self.fault if self.first <= self.seen < self.first + self.times else None
@@ -94,10 +94,10 @@ class Proxy:
     """While set, connections break at once, as if the network were down."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fail(self, fault: Fault, first: int = 1, times: int = 1, *kinds: str) -> None:
+    def fail(self, fault: Fault, first: int = 1, times: int = 1, about: str = "") -> None:
         """Let the `first` request from now on fail, and those after it up to `times`."""
         with self.lock:
-            self.plan = Plan(fault, first, times, frozenset(kinds))
+            self.plan = Plan(fault, first, times, about)
 
     def heal(self) -> None:
         """Let nothing fail from now on."""
@@ -122,108 +122,115 @@ class Proxy:
             return counted
 
 
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, upstream: Server) -> None:
+        super().__init__(("127.0.0.1", 0), _Carrier)
+        self.proxy = Proxy(upstream, replace(upstream, host="127.0.0.1", port=self.server_port))
+        self.is_over = threading.Event()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes in the middle of an answer is no error of the proxy."""
+
+
+class _Carrier(BaseHTTPRequestHandler):
+    """A connection of a client, and the one to the store that belongs to it."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Listener
+
+    def setup(self) -> None:
+        super().setup()
+        upstream = self.server.proxy.upstream
+        self.store = http.client.HTTPConnection(upstream.host, upstream.port, timeout=60)
+
+    def finish(self) -> None:
+        self.store.close()
+        with suppress(OSError):  # the client is gone, or was thrown out
+            super().finish()
+
+    def carry(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.proxy.is_cut.is_set():
+            self.break_off()
+            return
+        match self.server.proxy.fate(Request(self.command, self.path)):
+            case None:
+                self.pass_on(body)
+            case Fault.ERROR_500:
+                self.refuse(500, "InternalError")
+            case Fault.ERROR_503:
+                self.refuse(503, "SlowDown")
+            case Fault.SILENCE:
+                self.keep_silent()
+            case Fault.RESET:
+                self.break_off()
+            case Fault.LOST_REPLY:
+                self.ask(body)
+                self.break_off()
+            case Fault.LATE_500:
+                self.ask(body)
+                self.refuse(500, "InternalError")
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = carry  # noqa: N815
+
+    def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
+        self.store.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            self.store.putheader(name, value)
+        self.store.endheaders(body or None)
+        response = self.store.getresponse()
+        return response, response.read()
+
+    def pass_on(self, body: bytes) -> None:
+        response, content = self.ask(body)
+        self.send_response_only(response.status, response.reason)
+        for name, value in response.getheaders():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                self.send_header(name, value)
+        length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def refuse(self, status: int, code: str) -> None:
+        content = b"" if self.command == "HEAD" else f"<Error><Code>{code}</Code></Error>".encode()
+        self.send_response_only(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def keep_silent(self) -> None:
+        """Wait until the client has gone."""
+        self.connection.settimeout(0.05)
+        while not self.server.is_over.is_set():
+            with suppress(TimeoutError):
+                if not self.connection.recv(1):
+                    break
+        self.close_connection = True
+
+    def break_off(self) -> None:
+        """Reset the connection, which leaves the client without a word."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Print nothing."""
+
+
 @contextmanager
 def proxied(upstream: Server) -> Iterator[Proxy]:
     """Run a proxy before a store."""
-    is_over = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        store: http.client.HTTPConnection
-
-        def setup(self) -> None:
-            super().setup()
-            self.store = http.client.HTTPConnection(upstream.host, upstream.port, timeout=60)
-
-        def finish(self) -> None:
-            self.store.close()
-            with suppress(OSError):  # the client is gone, or was thrown out
-                super().finish()
-
-        def carry(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if proxy.is_cut.is_set():
-                self.break_off()
-                return
-            match proxy.fate(Request(self.command, self.path)):
-                case None:
-                    self.pass_on(body)
-                case Fault.ERROR_500:
-                    self.refuse(500, "InternalError")
-                case Fault.ERROR_503:
-                    self.refuse(503, "SlowDown")
-                case Fault.SILENCE:
-                    self.keep_silent()
-                case Fault.RESET:
-                    self.break_off()
-                case Fault.LOST_REPLY:
-                    self.ask(body)
-                    self.break_off()
-                case Fault.LATE_500:
-                    self.ask(body)
-                    self.refuse(500, "InternalError")
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = carry  # noqa: N815
-
-        def ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
-            self.store.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                self.store.putheader(name, value)
-            self.store.endheaders(body or None)
-            response = self.store.getresponse()
-            return response, response.read()
-
-        def pass_on(self, body: bytes) -> None:
-            response, content = self.ask(body)
-            self.send_response_only(response.status, response.reason)
-            for name, value in response.getheaders():
-                if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                    self.send_header(name, value)
-            length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
-            self.send_header("Content-Length", length or "0")
-            self.end_headers()
-            self.wfile.write(content)
-
-        def refuse(self, status: int, code: str) -> None:
-            content = b"" if self.command == "HEAD" else f"<Error><Code>{code}</Code></Error>".encode()
-            self.send_response_only(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def keep_silent(self) -> None:
-            """Wait until the client has gone."""
-            self.connection.settimeout(0.05)
-            while not is_over.is_set():
-                with suppress(TimeoutError):
-                    if not self.connection.recv(1):
-                        break
-            self.close_connection = True
-
-        def break_off(self) -> None:
-            """Reset the connection, which leaves the client without a word."""
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    class Listener(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 128
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """A client that goes in the middle of an answer is no error of the proxy."""
-
-    with Listener(("127.0.0.1", 0), Handler) as listener:
-        proxy = Proxy(upstream, replace(upstream, host="127.0.0.1", port=listener.server_port))
+    with _Listener(upstream) as listener:
         thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
-            yield proxy
+            yield listener.proxy
         finally:
-            is_over.set()
+            listener.is_over.set()
             listener.shutdown()
             thread.join(30)

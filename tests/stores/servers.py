@@ -1,8 +1,8 @@
 """Servers of object stores on the loopback interface, each a process of its own that ends with this one.
 
 moto speaks S3 and comes from the package index; Azurite speaks Azure's Blob protocol and comes from npm, which
-`make test-stores` asks for it. No server for Google's protocol is to be had that keeps conditional writes, so nothing is tried on
-`gs://`: `gcp-storage-emulator` reads no condition at all.
+`make test-stores` asks for it. Nothing is tried on `gs://`: of the servers for Google's protocol that PyPI, npm and
+Debian offer, `gcp-storage-emulator` writes whatever the condition says, and there is no other.
 """
 
 from __future__ import annotations
@@ -67,11 +67,13 @@ def moto(host: str = "127.0.0.1") -> Iterator[Server]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        server = Server("s3", int(process.stdout.readline()), host)
-        _ask(urllib.request.Request(f"http://{host}:{server.port}/{BUCKET}", method="PUT"))
-        yield server
-        process.stdin.close()  # at which it ends, as it does when this process dies
-        process.wait(30)
+        try:
+            server = Server("s3", int(process.stdout.readline()), host)
+            _ask(urllib.request.Request(f"http://{host}:{server.port}/{BUCKET}", method="PUT"))
+            yield server
+        finally:
+            process.stdin.close()  # at which it ends, as it does when this process dies
+            process.wait(30)
 
 
 @contextmanager
@@ -104,10 +106,9 @@ def _ask(request: urllib.request.Request) -> None:
 def _new_container(server: Server) -> urllib.request.Request:
     """Ask for a container; clients of blobs cannot. Source: Azure Storage, "Authorize with Shared Key"."""
     headers = {"x-ms-date": formatdate(usegmt=True), "x-ms-version": "2021-12-02"}
-    signed = "\n".join(
-        ["PUT", *[""] * 11, *(f"{name}:{value}" for name, value in headers.items())]
-        + [f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{BUCKET}", "restype:container"]
-    )
+    named = [f"{name}:{value}" for name, value in headers.items()]
+    what = [f"/{AZURE_ACCOUNT}/{AZURE_ACCOUNT}/{BUCKET}", "restype:container"]
+    signed = "\n".join(["PUT", *([""] * 11), *named, *what])
     digest = hmac.new(base64.b64decode(AZURE_KEY), signed.encode(), hashlib.sha256).digest()
     headers["Authorization"] = f"SharedKey {AZURE_ACCOUNT}:{base64.b64encode(digest).decode()}"
     url = f"{server.environ['AZURE_STORAGE_ENDPOINT']}/{BUCKET}?restype=container"

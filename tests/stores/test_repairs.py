@@ -155,4 +155,3 @@ def test_keys_come_and_go_and_no_data_goes(housed: Housed) -> None:
     assert {row[0] for row in housed.rows("sales")} == {"eu", "us", "São Paulo"}
     housed.said("partitions", "add", "sales", "us")
     assert housed.counts("sales") == {"fresh": 3}
-

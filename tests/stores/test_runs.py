@@ -157,7 +157,10 @@ def pooled(partition):
 def test_a_pool_is_shared_by_runs_that_share_only_the_lake(housed: Housed) -> None:
     housed.given(POOLED, "[pools]\nwarehouse = 1\n")
 
-    with started(housed, "backfill", "first", "--json") as first, started(housed, "backfill", "second", "--json") as second:
+    with (
+        started(housed, "backfill", "first", "--json") as first,
+        started(housed, "backfill", "second", "--json") as second,
+    ):
         said = [json.loads(process.communicate(timeout=PATIENCE_S)[0]) for process in (first, second)]
 
     assert [each["totals"]["materialized"] for each in said] == [5, 5]
@@ -215,8 +218,6 @@ def test_a_job_of_assets_runs_for_a_partition(housed: Housed) -> None:
     assert done["status"] == "success"
     assert housed.rows("child") == [(dt.date(2024, 1, 2), 4)]
     assert runs(housed)[0]["job"] == "daily"
-
-
 
 
 def test_a_checks_verdict_is_told_by_history(housed: Housed) -> None:

@@ -181,7 +181,7 @@ def test_versions_are_shown_compared_and_made_again(housed: Housed) -> None:
 RUNNING = """
 @dw.asset(partitions=days, partition_by="day")
 def running(base: LazyFrame[Row], before: dw.Previous[Row]) -> LazyFrame[Row]:
-    past = before.select(past=pl.col("n")) if before.collect().height else pl.LazyFrame({"past": [0]}, {"past": pl.Int64})
+    past = before.select(pl.col("n").sum().alias("past"))
     return base.join(past, how="cross").select("day", pl.col("n") + pl.col("past"))
 """
 
