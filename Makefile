@@ -7,7 +7,7 @@ venv := .venv/installed
 # pyright comes whole from its wheel; this keeps it from asking for newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: test check demo demo-ui screenshots demo-live workspace bench soak hygiene clean
+.PHONY: test check test-stores demo demo-ui screenshots demo-live workspace bench soak hygiene clean
 
 test: check
 	@echo "== tests"
@@ -98,6 +98,18 @@ $(hygiene)/installed: pyproject.toml
 	@for name in tools product; do $(PYTHON) -m venv $(hygiene)/$$name || exit 1; done
 	@$(hygiene)/product/bin/python -m pip install --quiet ".[all]"
 	@$(hygiene)/tools/bin/python -m pip install --quiet bandit build cyclonedx-bom pip-audit pip-licenses
+	@touch $@
+
+# Azurite comes from npm; nothing else needs Node.js.
+azurite := build/azurite
+test-stores: $(venv) $(azurite)/installed
+	@echo "== stores: a local folder, S3 by moto, Azure by Azurite"
+	@$(bin)/python -m pytest -n auto -m "not soak" tests/stores
+
+$(azurite)/installed:
+	@echo "== install into $(azurite)"
+	@mkdir -p $(azurite)
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(azurite) azurite@3
 	@touch $@
 
 clean:

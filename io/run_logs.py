@@ -15,7 +15,8 @@ from typing import Final
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.stored_file import StoredFile
 
 FOLDER: Final = f"{ENGINE_FOLDER}/logs"
 

@@ -70,7 +70,7 @@ def shell_view(sight: Sight, path: str, pages: Collection[str]) -> ShellView:
         if href in pages
     )
     daemon, is_up = _daemon(sight)
-    return ShellView(places, daemon, is_up, str(sight.project.store.root))
+    return ShellView(places, daemon, is_up, sight.project.store.uri(""))
 
 
 def _daemon(sight: Sight) -> tuple[str, bool]:
