@@ -139,8 +139,10 @@ class RunEntry:
     """How many calls at once, likewise."""
     memory_mb: float | None = None
     """How much memory it may take, likewise."""
+    dashboard: str | None = None
+    """Where the cluster that carries it out can be watched."""
     reason: str | None = None
-    """Why it was stopped."""
+    """Why it was stopped, or had to end."""
     waits_for: str | None = None
     """What a queued run waits for."""
     attempt: int = 1

@@ -62,12 +62,21 @@ class Executor(Protocol[T, R_co]):
         """How many tasks run at once."""
         ...
 
+    @property
+    def dashboard(self) -> str | None:
+        """Where people can watch it at work; none: nowhere."""
+        ...
+
     def submit(self, task: T) -> None:
         """Accept a task, without waiting for it."""
         ...
 
     def wait(self, timeout_s: float) -> Iterator[R_co]:
-        """Yield the outcomes that are there, waiting for the first one for a while."""
+        """Yield the outcomes that are there, waiting for the first one for a while.
+
+        Raises:
+            ClusterLost: no more will come, since what carries tasks out is out of reach.
+        """
         ...
 
     def cancel(self) -> list[T]:
@@ -85,6 +94,8 @@ class Executor(Protocol[T, R_co]):
 
 class ThreadExecutor(Generic[T, R]):
     """Threads of this process, which carry tasks out or wait for other processes that do."""
+
+    dashboard: str | None = None
 
     def __init__(self, work: Callable[[T], R], workers: int, end: Callable[[], None] = lambda: None) -> None:
         """Start without any thread.
