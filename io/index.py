@@ -17,6 +17,7 @@ import polars as pl
 from deltaworks.errors import StorageError
 from deltaworks.io import index_file
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, Metadata
 from deltaworks.io.materialization import Materialization
@@ -99,8 +100,10 @@ def save_index(table: Table) -> None:
         )
         for key, file in table.live_files()
     ]
+    hit(Step.INDEX)
     anchor = {"format": FORMAT, "version": state.version, "digest": state.digest.hex()}
     _write(table.store, _files_path(table.name), pl.DataFrame(files, schema=_FILES_SCHEMA, orient="row"), anchor)
+    hit(Step.INDEX_HALF)
     _write(table.store, _state_path(table.name), state.partitions, anchor | state_json(state))
     table.is_indexed = True
 

@@ -17,6 +17,7 @@ from deltaworks.errors import RequestError, StorageError, UnknownRun
 from deltaworks.io import folded
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
 from deltaworks.io.store import ENGINE_FOLDER, Store
@@ -213,6 +214,7 @@ def write_run(store: Store, entry: RunEntry) -> None:
         StorageError: the lake cannot be written.
     """
     assert entry.status is not RunStatus.LOST, "a run that can write is not lost"
+    hit(Step.LEDGER)
     store.put(_path(entry.run_id, entry.started_at), json.dumps(document_of(entry), indent=1).encode())
 
 
