@@ -16,6 +16,7 @@ DELTA_RS = "delta-rs compare-and-swap"
 SWAP_LOOP = "plain loop, compare-and-swap"
 POLARS_STEP = "Polars alone"
 POLARS_SINK = "Polars' partitioned sink"
+STAR, PLAIN_STAR = "deltaworks, months in ranges", "plain script, all in memory"
 
 
 def is_ours(way: str) -> bool:
