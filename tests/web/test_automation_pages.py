@@ -113,7 +113,7 @@ def test_a_schedule_is_stopped_and_started_by_a_form(client: Client, folder: Pat
 
 
 def test_a_program_switches_a_sensor_and_reads_it_back(client: Client, folder: Path) -> None:
-    found = client.send("PATCH", "/api/v1/sensors/on_orders", b'{"is_on": true}', {"content-type": "application/json"})
+    found = client.send("PATCH", "/api/v1/sensors/on_orders", b'{"enabled": true}', {"content-type": "application/json"})
 
     assert (found.status, found.json["is_on"]) == (200, True)
     assert client.get("/api/v1/sensors").json["sensors"][1] == found.json

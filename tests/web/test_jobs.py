@@ -40,7 +40,7 @@ def test_jobs_are_listed_and_have_a_form(client):
     assert 'name="config.fetch.limit" class="mono" value="10"' in text
     assert "Rows, at most." in text
     assert "Fetch the &lt;b&gt;rates&lt;/b&gt;." in text
-    assert client.get("/jobs/nothing").status == 422
+    assert client.get("/jobs/nothing").status == 404
 
 
 def test_what_does_not_fit_is_said_beside_its_field(client):
