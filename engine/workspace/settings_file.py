@@ -114,6 +114,8 @@ class FileSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    """What the project is called where people look at it; none: as its folder."""
     lake: str = "./lake"
     modules: tuple[str, ...] = ()
     locations: tuple[LocationSettings, ...] = ()
