@@ -22,6 +22,11 @@ def assets(**query: Value) -> str:
     return _joined("/assets", **query)
 
 
+def overview(**query: Value) -> str:
+    """Return the address of the first page."""
+    return _joined("/", **query)
+
+
 def lineage(**query: Value) -> str:
     """Return the address of the graph."""
     return _joined("/lineage", **query)

@@ -78,6 +78,8 @@ class Settings:
 
     folder: Path
     """Modules are imported from here, and a relative lake of the file lies below it."""
+    name: str
+    """What the project is called."""
     lake: str
     modules: tuple[str, ...]
     locations: tuple[LocationSpec, ...]
@@ -211,6 +213,7 @@ def resolve(
         modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
     return Settings(
         folder,
+        said.name or folder.name or str(folder),
         chosen,
         modules,
         tuple(_location(each, said.locations, folder) for each in said.locations),

@@ -157,6 +157,8 @@ class FileSettings(BaseModel):
     """Who is told of what goes wrong."""
     pools: dict[str, Annotated[int, Field(ge=1)]] = {}
     """How many calls of each pool run at a time, across all runs of the lake."""
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    """What the project is called where people look at it; none: as its folder."""
     durable: bool = True
     """Whether commits are synced to the disk before they count as made."""
     environment: str | None = None

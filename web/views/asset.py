@@ -145,7 +145,7 @@ def asset_head(sight: Sight, node: Node) -> AssetHead:
         row=asset_row(sight, node),
         description=asset.description,
         code=node.code,
-        where=str(asset.where),
+        where=sight.from_folder(asset.where),
         tags=asset.tags,
         is_made=has_table and asset.kind.is_made,
         is_partitioned=node.is_partitioned,

@@ -129,7 +129,7 @@ def _causes(explanations: Sequence[Explanation], sight: Sight, why: Why) -> Iter
             partitions=_named(each.partitions, ranges),
             status=each.status.word,
             lines=each.own_causes,
-            code=None if each.code is None else str(each.code.where),
+            code=None if each.code is None else sight.from_folder(each.code.where),
             columns=why.columns.get(each.asset, ()),
             made=tuple(map(_made, each.made[:MOST_SHOWN])),
             failed=tuple((attempt.run_id, attempt.error) for attempt in each.attempts[:MOST_SHOWN]),
