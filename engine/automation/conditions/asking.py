@@ -16,7 +16,9 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.definitions.partitions.resolution import DynamicKeys, dynamic_dimensions
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.source_code import forget_sources
+from deltaworks.engine.planning.state import AssetState
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import Store
 
 
@@ -57,6 +59,7 @@ class AskedConditions:
                     {str(key): spell(graph.nodes[key].partitions, chosen) for key, chosen in part.items()}
                     for part in parts
                 ),
+                tables={str(key): _as_found(tick.sight.status[key].state) for key in requests},
                 skip_reason=None if requests else "nothing that could be made now is asked for",
                 cursor=rounds.keep(),
                 left=rounds.waiting,
@@ -97,3 +100,7 @@ class AskedConditions:
         if self._graph is None or keys != self._keys or has_grown(self._graph, now):
             self._graph, self._keys = build_graph(self._definitions, now, keys), keys
         return self._graph
+
+
+def _as_found(state: AssetState) -> PlannedTable:
+    return PlannedTable(state.table_id, -1 if state.version is None else state.version)
