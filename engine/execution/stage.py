@@ -88,7 +88,7 @@ class Stager:
         """Stage the rows that something makes as if the call's function had returned them."""
         task = call.task
         lake = self.target or self.store
-        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number, file_bytes=self.file_bytes)
+        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.file_number, file_bytes=self.file_bytes)
         result: Result | None = None
         names: tuple[str, ...] = ()
         try:

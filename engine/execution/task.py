@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -23,6 +23,9 @@ from deltaworks.validation import BrokenRule, RuleResult
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last ordinals, ascending."""
+
+EXECUTIONS: Final = 10**9
+"""Executions of a task are numbers below this."""
 
 Cuts: TypeAlias = Mapping[str, Ranges]
 """By the path of a view's argument, to which of its partitions its result is cut; only of views that are cut."""
@@ -97,6 +100,17 @@ class Task:
     """What stands for the config that the function is given; none: it takes none."""
     others: tuple[Task, ...] = ()
     """Those of the same partitions of other assets that the same call makes."""
+    execution: int | None = field(default=None, compare=False)
+    """Which one of several that there may be, drawn at random; none: there is one."""
+
+    @property
+    def file_number(self) -> int:
+        """What its files are named by: no two executions write the same ones, even if both go on."""
+        return file_number(self.number, self.execution)
+
+    def as_one(self, execution: int) -> Task:
+        """Return it as one execution of it."""
+        return replace(self, execution=execution, others=tuple(each.as_one(execution) for each in self.others))
 
     @property
     def where(self) -> str:
@@ -113,6 +127,11 @@ class Task:
         reasons = dict.fromkeys(self.ordinals, reason)
         others = tuple(each.failed(reason, error) for each in self.others)
         return Outcome(self, failures=reasons, may_pass_later=True, error_names=error_names(error), others=others)
+
+
+def file_number(number: int, execution: int | None) -> int:
+    """Return what the files of a task are named by, of its number and of one of its executions."""
+    return number if execution is None else number * EXECUTIONS + execution
 
 
 def where_of(asset: AssetKey, first: str, last: str) -> str:

@@ -60,13 +60,14 @@ class ExecutorSettings(BaseModel):
 
         Args:
             folder: the project's.
-            asked: how many calls at once a command wants; none: as many as the settings say, if they say it.
+            asked: how many calls at once a command wants; none: as many as there are threads. `workers` is for this
+                machine.
         """
-        tls, said = self.tls, self.workers if "workers" in self.model_fields_set else None
+        tls = self.tls
         files = (
             None if tls is None else Tls(*(str(folder / file) for file in (tls.ca_file, tls.cert_file, tls.key_file)))
         )
-        return Cluster(self.scheduler, files, None if self.scheduler is None else asked or said, self.resources)
+        return Cluster(self.scheduler, files, None if self.scheduler is None else asked, self.resources)
 
 
 class QueueSettings(BaseModel):

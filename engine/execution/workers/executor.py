@@ -25,6 +25,14 @@ class Errand(Protocol):
         ...
 
 
+class Repeatable(Errand, Protocol):
+    """An errand that may be carried out twice at a time, without harm."""
+
+    def as_one(self, execution: int, /) -> Self:
+        """Return it as one execution of it, which writes files of its own; it is equal to the others."""
+        ...
+
+
 class Result(Protocol):
     """What came of an errand: a dataclass."""
 
@@ -41,6 +49,7 @@ class Result(Protocol):
 
 
 T = TypeVar("T", bound=Errand)
+P = TypeVar("P", bound=Repeatable)
 R = TypeVar("R", bound=Result)
 R_co = TypeVar("R_co", bound=Result, covariant=True)
 

@@ -12,11 +12,13 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from secrets import randbelow
 from typing import Any
 
 from distributed import Worker, WorkerPlugin
 
 from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution.task import EXECUTIONS
 from deltaworks.engine.execution.workers.capture import Line, capture
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.dask.versions import difference, versions_here
@@ -103,6 +105,7 @@ class Crew(WorkerPlugin):
         if self._unfit is not None:
             raise RunError(self._unfit)
         task = pickle.loads(pickled)  # noqa: S301 - whoever may submit tasks may run code
+        task = task.as_one(randbelow(EXECUTIONS))  # Dask may have given it to another worker as well
         with capture(task.where, self._tell):
             return pickle.dumps(guarded(self._call)(task))
 

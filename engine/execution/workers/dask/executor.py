@@ -25,7 +25,7 @@ from deltaworks.engine.execution.workers.cluster import Cluster
 from deltaworks.engine.execution.workers.dask.crew import Crew
 from deltaworks.engine.execution.workers.dask.session import LEAVE_S, PING_S, Session, Size, unpickled
 from deltaworks.engine.execution.workers.dask.versions import versions_here
-from deltaworks.engine.execution.workers.executor import R, T
+from deltaworks.engine.execution.workers.executor import P, R
 from deltaworks.errors import ClusterLost, DeltaworksError, RequestError, WorkerLost
 
 AHEAD = 8
@@ -34,21 +34,21 @@ AHEAD = 8
 _V = TypeVar("_V")
 
 
-class DaskExecutor(Generic[T, R]):
+class DaskExecutor(Generic[P, R]):
     """The crews of one run."""
 
     def __init__(
         self,
         cluster: Cluster,
         count: int,
-        make: Callable[[], Callable[[T], R]],
-        limits_of: Callable[[T], Limits],
-        resources_of: Callable[[T], Mapping[str, float]],
+        make: Callable[[], Callable[[P], R]],
+        limits_of: Callable[[P], Limits],
+        resources_of: Callable[[P], Mapping[str, float]],
         environ: Mapping[str, str],
         line: LineSink,
         note: Callable[[str], None],
         masked: Callable[[str], str] = str,
-        prepared: Callable[[T], tuple[T, R | None]] | None = None,
+        prepared: Callable[[P], tuple[P, R | None]] | None = None,
     ) -> None:
         """Connect, and see that every worker is fit.
 
@@ -71,7 +71,7 @@ class DaskExecutor(Generic[T, R]):
         self._note, self._prepared = note, prepared
         self._name = f"deltaworks-{uuid.uuid4().hex}"
         self._outcomes: queue.SimpleQueue[R] = queue.SimpleQueue()
-        self._waiting: dict[str, tuple[T, Any, asyncio.Task[None]]] = {}
+        self._waiting: dict[str, tuple[P, Any, asyncio.Task[None]]] = {}
         """By key: the tasks without an outcome, with Dask's futures and what waits for these; of the loop's thread."""
         self._submitted = 0
         self._watch: asyncio.Task[None] | None = None
@@ -101,7 +101,7 @@ class DaskExecutor(Generic[T, R]):
         """More than run at once, unless the cluster could then run more at once than the run may."""
         return self.workers if self._cluster.most is not None else self.workers * 2 + AHEAD
 
-    def submit(self, task: T) -> None:
+    def submit(self, task: P) -> None:
         """Send a task to the scheduler."""
         ready, outcome = (task, None) if self._prepared is None else self._prepared(task)
         if outcome is not None:
@@ -140,7 +140,7 @@ class DaskExecutor(Generic[T, R]):
                 hint = "start it again, and `deltaworks runs retry` makes what is left."
                 raise ClusterLost(self._session.address, hint) from None
 
-    def cancel(self) -> list[T]:
+    def cancel(self) -> list[P]:
         """Take back the tasks that no worker has begun, and return them."""
         return self._do(self._take_back())
 
@@ -169,8 +169,8 @@ class DaskExecutor(Generic[T, R]):
     async def _open(
         self,
         count: int,
-        make: Callable[[], Callable[[T], R]],
-        limits_of: Callable[[T], Limits],
+        make: Callable[[], Callable[[P], R]],
+        limits_of: Callable[[P], Limits],
         environ: Mapping[str, str],
         line: LineSink,
     ) -> Size:
@@ -190,13 +190,13 @@ class DaskExecutor(Generic[T, R]):
         self._watch = self._loop.create_task(self._look_out())
         return size
 
-    def _send(self, key: str, task: T, pickled: bytes, resources: Mapping[str, float]) -> None:
+    def _send(self, key: str, task: P, pickled: bytes, resources: Mapping[str, float]) -> None:
         if self._is_lost:
             return
         future = self._session.submit(key, pickled, resources)
         self._waiting[key] = (task, future, self._loop.create_task(self._follow(key, task, future)))
 
-    async def _follow(self, key: str, task: T, future: Any) -> None:
+    async def _follow(self, key: str, task: P, future: Any) -> None:
         """Wait for what comes of a task."""
         try:
             outcome: R | None = unpickled(await future)
@@ -218,7 +218,7 @@ class DaskExecutor(Generic[T, R]):
         if outcome is not None:
             self._outcomes.put(outcome.masked(self._masked))
 
-    async def _take_back(self) -> list[T]:
+    async def _take_back(self) -> list[P]:
         waiting = dict(self._waiting)
         begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
         if begun is None:
