@@ -193,3 +193,14 @@ def test_nothing_from_outside_becomes_markup(tmp_path: Path):
         assert "<img" not in found, path
         assert "7006652" not in found, path
     assert "&lt;img src=x onerror=alert(1)&gt;" in client.get("/assets").text
+
+
+def test_a_part_of_the_map_and_its_ranges_are_an_address(client):
+    text = client.get(f"{DAILY}/partitions?from=2024-01-01&to=2024-01-03&key=1&path=2").text
+
+    assert 'aria-label="3 partitions: 2 fresh, 1 stale"' in text
+    assert "2024-01-04" not in text
+    assert f'href="{DAILY}/partitions?key=1&amp;path=2">Show all</a>' in text
+    assert f'href="{DAILY}/partitions?from=2024-01-01&amp;to=2024-01-03&amp;key=1&amp;path=2&amp;status=stale"' in text
+    assert client.get(f"{DAILY}/partitions?from=2024-01-01&to=nothing").status == 422
+    assert f'formaction="{DAILY}/partitions">Zoom in</button>' in text

@@ -16,9 +16,10 @@ from deltaworks.engine.planning.causes import status_ranges
 from deltaworks.engine.planning.graph import Node
 from deltaworks.io.history import changes_data
 from deltaworks.io.log import Commit
+from deltaworks.web import urls
 from deltaworks.web.draw.spark import Spark, draw_spark
 from deltaworks.web.views.catalog import AssetRow, asset_row
-from deltaworks.web.views.partitions import HeatView, heat_view, shades
+from deltaworks.web.views.partitions import HeatView, heat_view, shades, within
 from deltaworks.web.workspace import Sight
 
 SHOWN_RANGES = 200
@@ -120,6 +121,12 @@ class PartitionsView:
     """How many ranges are not shown."""
     status: str
     """Only these are listed; empty: all."""
+    asked: Mapping[str, str]
+    """What part of them is shown, and how it is cut, as the address says it."""
+
+    def address(self, **changed: str | None) -> str:
+        """Return the address of this page with something of that changed."""
+        return urls.asset(self.head.row.key, "partitions", **{**self.asked, "status": self.status, **changed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +190,8 @@ def partitions_view(sight: Sight, node: Node, status: str, asked: Mapping[str, s
     shade = shades(found, sight.running.get(node.key))
     rows: list[RangeRow] = []
     more = 0
-    for each in status_ranges(found, sight.observation.status, by_failure=True):
+    part = within(node.partitions, asked) if node.is_partitioned else None
+    for each in status_ranges(found, sight.observation.status, part, by_failure=True):
         word = "failed" if each.failure is not None else each.status.word
         if status not in ("", word):
             continue
@@ -193,7 +201,8 @@ def partitions_view(sight: Sight, node: Node, status: str, asked: Mapping[str, s
         for first, last in ranges_json([(each.first, each.last)], node.partitions)["ranges"]:
             rows.append(RangeRow(word, first, last, each.last - each.first + 1, tuple(each.reasons)))
     heat = heat_view(node.partitions, shade, asked) if node.is_partitioned else None
-    return PartitionsView(asset_head(sight, node), heat, tuple(reversed(rows)), more, status)
+    kept = {name: value for name, value in asked.items() if name not in ("status", "part", "select")}
+    return PartitionsView(asset_head(sight, node), heat, tuple(reversed(rows)), more, status, kept)
 
 
 def history_view(sight: Sight, node: Node, before: int | None, *, shows_all: bool, size: int = 50) -> HistoryView:
