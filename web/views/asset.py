@@ -19,7 +19,8 @@ from deltaworks.io.log import Commit
 from deltaworks.web import urls
 from deltaworks.web.draw.spark import Spark, draw_spark
 from deltaworks.web.views.catalog import AssetRow, asset_row
-from deltaworks.web.views.partitions import HeatView, heat_view, shades, within
+from deltaworks.web.views.linked import Piece, linked
+from deltaworks.web.views.partitions import HeatView, heat_view, last_week, shades, within
 from deltaworks.web.workspace import Sight
 
 SHOWN_RANGES = 200
@@ -52,6 +53,8 @@ class AssetHead:
     is_partitioned: bool
     partitions: str
     """Its partitions in words."""
+    last_week: tuple[str, str] | None
+    """Keys of the first and the last partition of its last seven days; none: it has none of days or hours."""
     tabs: tuple[Tab, ...]
 
 
@@ -91,7 +94,7 @@ class RangeRow:
     first: str
     last: str
     count: int
-    reasons: tuple[str, ...]
+    reasons: tuple[tuple[Piece, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +160,7 @@ def asset_head(sight: Sight, node: Node) -> AssetHead:
         is_made=has_table and asset.kind.is_made,
         is_partitioned=node.is_partitioned,
         partitions=str(node.partitions),
+        last_week=last_week(node.partitions, sight.at),
         tabs=tuple(
             Tab(word, label, len(node.checks) if word == "checks" else 0)
             for word, label in zip(words, labels, strict=True)
@@ -198,8 +202,9 @@ def partitions_view(sight: Sight, node: Node, status: str, asked: Mapping[str, s
         if len(rows) >= SHOWN_RANGES:
             more += 1
             continue
+        reasons = tuple(linked(sight, each) for each in each.reasons)
         for first, last in ranges_json([(each.first, each.last)], node.partitions)["ranges"]:
-            rows.append(RangeRow(word, first, last, each.last - each.first + 1, tuple(each.reasons)))
+            rows.append(RangeRow(word, first, last, each.last - each.first + 1, reasons))
     heat = heat_view(node.partitions, shade, asked) if node.is_partitioned else None
     kept = {name: value for name, value in asked.items() if name not in ("status", "part", "select")}
     return PartitionsView(asset_head(sight, node), heat, tuple(reversed(rows)), more, status, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -165,6 +166,27 @@ def within(partitions: Partitions, asked: Mapping[str, str]) -> PartitionSet | N
     if not found:
         raise RequestError(f"There are no partitions from {first!r} to {last!r}: {partitions}.")
     return found
+
+
+def last_week(partitions: Partitions, now: dt.datetime) -> tuple[str, str] | None:
+    """Return the first and the last key of the seven days up to the last window that is over, by the clock of its zone.
+
+    Of several dimensions they are keys of the one that is time. None: no time has cells of a week or less.
+    """
+    if isinstance(partitions, MultiPartitions):
+        times = [partitions.dimensions[place] for place in partitions.time_dimensions]
+        return last_week(times[0], now) if len(times) == 1 else None
+    if not isinstance(partitions, TimePartitions):
+        return None
+    starts, ends = (
+        each.dt.convert_time_zone(partitions.timezone).dt.replace_time_zone(None)
+        for each in (partitions.starts_at, partitions.ends_at)
+    )
+    last = int((partitions.ends_at <= now).sum()) - 1
+    if last < 0:
+        return None
+    first = int((starts < ends[last] - dt.timedelta(days=7)).sum())
+    return (partitions.key(first), partitions.key(last)) if first <= last else None
 
 
 def lay_out(partitions: Partitions, asked: Mapping[str, str]) -> tuple[Grid, pl.Series | None, str, PivotView | None]:

@@ -1,12 +1,14 @@
 """A part of a map: the partitions between two keys, in cells as large as there is room for."""
 
+import datetime as dt
+
 import polars as pl
 import pytest
 
 import deltaworks as dw
 from deltaworks.errors import RequestError
 from deltaworks.web.draw.heat import Shade
-from deltaworks.web.views.partitions import Order, cell_keys, heat_view, lay_out
+from deltaworks.web.views.partitions import Order, cell_keys, heat_view, last_week, lay_out
 
 
 def fresh(count: int) -> pl.Series:
@@ -76,3 +78,30 @@ def test_a_part_that_there_is_not_is_refused(asked, said):
 
     with pytest.raises(RequestError, match=said):
         heat_view(days, fresh(days.size), asked)
+
+
+NOW = dt.datetime(2024, 11, 5, 12, tzinfo=dt.UTC)
+YORK = "America/New_York"
+
+
+@pytest.mark.parametrize(
+    ("partitions", "week"),
+    [
+        # The clock was turned back on 3 November: the week is an hour longer.
+        (dw.DailyPartitions(start="2024-01-01", end="2025-01-01", timezone=YORK), ("2024-10-29", "2024-11-04")),
+        (dw.DailyPartitions(start="2024-11-03", end="2025-01-01"), ("2024-11-03", "2024-11-04")),
+        (dw.HourlyPartitions(start="2024-01-01", end="2024-02-01"), ("2024-01-25T00:00Z", "2024-01-31T23:00Z")),
+        (dw.WeeklyPartitions(start="2024-01-01", end="2024-02-01"), ("2024-01-21", "2024-01-21")),
+        (dw.MonthlyPartitions(start="2024-01-01", end="2025-01-01"), None),
+        (dw.DailyPartitions(start="2025-01-01", end="2025-02-01"), None),
+        (dw.StaticPartitions(["a"]), None),
+        (
+            dw.MultiPartitions(
+                {"day": dw.DailyPartitions(start="2024-01-01", end="2024-01-11"), "of": dw.StaticPartitions(["a"])}
+            ),
+            ("2024-01-04", "2024-01-10"),
+        ),
+    ],
+)
+def test_the_last_week_ends_with_the_last_window_that_is_over(partitions, week):
+    assert last_week(partitions, NOW) == week
