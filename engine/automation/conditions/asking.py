@@ -7,7 +7,7 @@ from threading import Lock
 
 from deltaworks.engine.automation.conditions.evaluate import ConditionTick, groups
 from deltaworks.engine.automation.conditions.growth import has_grown
-from deltaworks.engine.automation.conditions.pending import pending
+from deltaworks.engine.automation.conditions.pending import Pending
 from deltaworks.engine.automation.conditions.rounds import Rounds
 from deltaworks.engine.automation.conditions.spelling import spell
 from deltaworks.engine.automation.conditions.switches import stopped
@@ -34,6 +34,7 @@ class AskedConditions:
         self._has_code: AssetGraph | None = None
         """That whose code versions are known."""
         self._rounds: Rounds | None = None
+        self._pending = Pending(store)
         self._lock = Lock()
         """A tick that was given up may still be looked at when the next one comes."""
 
@@ -85,7 +86,7 @@ class AskedConditions:
         graph = self._follow(now)
         if self._rounds is None:
             self._rounds = Rounds(graph, self._store)
-        waiting, off = pending(graph, self._store, now), stopped(self._store, graph)
+        waiting, off = self._pending.partitions(graph, now), stopped(self._store, graph)
         tick = self._rounds.tick(now, cursor, waiting, graph, off)
         if self._has_code is not graph:
             forget_sources()
