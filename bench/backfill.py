@@ -10,36 +10,28 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import platform
 import statistics
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import deltalake
 import polars as pl
+from flights_job import START, TABLES, fingerprint
 from measure import Measurement, measure
+from rows import PACKAGES, Row, installed, keep, measured
+from ways import ENGINE, LOOP, RANGES, SCRIPT
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "examples" / "flights"
-ENGINE, RANGES = "deltaworks, one partition a call", "deltaworks, in ranges"
-LOOP, SCRIPT = "plain loop, one commit a partition", "plain script, one commit a table"
-TABLES = ("flights", "daily_carrier", "trailing_week")
-START, DAYS, FEW = dt.date(2013, 1, 1), 365, 10
+DAYS, FEW = 365, 10
 
 
 def main() -> None:
     """Run the rounds and print a row a run, then the table."""
     is_tiny = sys.argv[1:] == ["tiny"]
     rounds, days = (1, FEW) if is_tiny else (int(sys.argv[1]) if len(sys.argv) > 1 else 3, DAYS)
-    machine = {
-        "python": platform.python_version(),
-        "polars": pl.__version__,
-        "deltalake": deltalake.__version__,
-        "machine": platform.machine(),
-    }
-    print(json.dumps(machine))
+    print(json.dumps(installed(PACKAGES)))
     runs: dict[str, list[Measurement]] = {ENGINE: [], RANGES: [], LOOP: [], SCRIPT: []}
     prints: set[tuple[float, ...]] = set()
     for number in range(rounds):
@@ -47,7 +39,9 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 lake = Path(folder)
                 done.append(measure(command(way, lake, days), EXAMPLE, {"DELTAWORKS_LAKE": str(lake)}))
-                prints.add(fingerprint(lake))
+                found = fingerprint(pl.read_delta(str(lake / TABLES[-1])))
+            prints.add(found)
+            keep(Row("backfill", way, measured(done[-1]), number, {"days": days}, found))
             print(json.dumps({"round": number, "way": way, **asdict(done[-1])}), flush=True)
     if len(prints) != 1:
         raise SystemExit(f"the ways disagree: {prints}")
@@ -62,13 +56,6 @@ def command(way: str, lake: Path, days: int) -> list[str]:
         ends = ["--from", str(START), "--to", str(last)]
         return [sys.executable, "-m", "deltaworks", "backfill", *TABLES, *ends, *origin]
     return [sys.executable, str(HERE / "plain.py"), "loop" if way == LOOP else "script", str(lake), str(days)]
-
-
-def fingerprint(lake: Path) -> tuple[float, ...]:
-    """Return what equal tables agree in: rows and sums, the latter without the digits that parallel sums differ in."""
-    df = pl.read_delta(str(lake / "trailing_week"))
-    sums = df.select(pl.col("days", "flights_7d", "mean_dep_delay_7d", "cancelled_share_7d").sum()).row(0)
-    return (df.height, *(round(value, 4) for value in sums))
 
 
 def show(runs: dict[str, list[Measurement]]) -> None:

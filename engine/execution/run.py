@@ -53,6 +53,7 @@ from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
@@ -134,6 +135,7 @@ class Run:
         ended = self._entry_now(self._status(stop))
         if ended.status is RunStatus.CANCELED:
             ended = replace(ended, reason=stop.reason)
+        hit(Step.ENDING)
         self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
         return self._progress.report(ended, left_calls=self._running)
@@ -340,6 +342,7 @@ class Run:
             rows = sum(each.partition.rows for each in done)
             self._progress.commit(key, [each.partition.key for each in done], rows, rejected)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
+            hit(Step.COMMITTED)
             self._teller.warned(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:
             if each.partition.key in committed.refused:

@@ -46,7 +46,9 @@ class PinnedInput:
     members: tuple[str, ...] = ()
     """What tells the set of partitions that each partition of the task reads; empty where its key says all of it."""
     root: str | None = None
-    """The folder that the table's own lies in; none: the lake's."""
+    """The place that the table's folder lies in; none: the lake."""
+    storage: str | None = None
+    """The profile by which that place is reached."""
     computed_columns: tuple[str, ...] = ()
     """Those columns that the upstream's function does not return, so that its readers do not see them."""
     keys: tuple[str, ...] | None = None

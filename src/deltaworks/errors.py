@@ -12,6 +12,9 @@
     │   ├── UnknownAsset
     │   ├── UnknownColumn
     │   ├── UnknownPartition
+    │   ├── UnknownAutomation   a schedule or a sensor
+    │   ├── UnknownJob
+    │   ├── UnknownRun
     │   └── PlanChanged         what would be carried out is not what was looked at
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
@@ -161,6 +164,15 @@ class UnknownAutomation(RequestError):
         self.kind, self.name = kind, name
         hint = did_you_mean(name, known, otherwise=f" `deltaworks {kind} list` shows which there are.")
         super().__init__(f"There is no {kind} {name!r}.{hint}")
+
+
+class UnknownJob(RequestError):
+    """A request names a job that is not defined."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        hint = did_you_mean(name, known, otherwise=" `deltaworks job list` shows which there are.")
+        super().__init__(f"There is no job {name!r}.{hint}")
 
 
 class UnknownRun(RequestError):

@@ -15,7 +15,7 @@ WAYS = [
 def test_four_ways_make_the_same_tables_and_print_a_row_each():
     machine, *rounds, columns, first, second, third, fourth, wall = ran("backfill.py", "tiny")
 
-    assert set(json.loads(machine)) == {"python", "polars", "deltalake", "machine"}
+    assert set(json.loads(machine)) == {"python", "deltaworks", "polars", "deltalake", "pandera"}
     assert [json.loads(each)["way"] for each in rounds] == WAYS
     assert columns.split() == ["way", "CPU", "s", "wall", "s", "peak", "MiB", "/", "loop", "/", "script"]
     rows = {line[:36].rstrip(): [float(each) for each in line[36:].split()] for line in (first, second, third, fourth)}
