@@ -1,13 +1,14 @@
-"""What a tiny task costs on a Dask cluster, beside a function of Dask's own that does nothing: `python bench/dask.py`.
+"""What a tiny task costs on a Dask cluster, beside a function of Dask's own that does nothing.
 
-A scheduler and two workers of one thread each talk over TCP. A thousand tasks that do nothing go through the executor of
-deltaworks, which keeps as many on their way as a run would; beside it Dask maps a function over as many numbers. The two
-take turns, and the best turn of each counts. `dask.py tiny` does it for next to nothing.
+A scheduler and two workers of one thread each talk over TCP. A thousand tasks that do nothing go through the executor
+of deltaworks, which keeps as many on their way as a run would; beside it Dask maps a function over as many numbers. The
+two take turns, and the best turn of each counts. `python bench/cluster.py tiny` does it for next to nothing.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,30 +17,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# The name of this file is that of a package, which is meant below.
-sys.path.remove(str(Path(__file__).parent))
+import distributed
+from nothing import Nothing
+from rows import Row, keep
 
-import distributed  # noqa: E402
-
-from deltaworks.engine.definitions.keys import AssetKey  # noqa: E402
-from deltaworks.engine.definitions.policies import Limits  # noqa: E402
-from deltaworks.engine.execution.task import Outcome, Task  # noqa: E402
-from deltaworks.engine.execution.workers.cluster import Cluster  # noqa: E402
-from deltaworks.engine.execution.workers.dask.executor import DaskExecutor  # noqa: E402
+from deltaworks.engine.definitions.keys import AssetKey
+from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution.task import Outcome, Task
+from deltaworks.engine.execution.workers.cluster import Cluster
+from deltaworks.engine.execution.workers.dask.executor import DaskExecutor
 
 TASKS, TURNS = 1_000, 3
-
-
-def nothing(task: Task) -> Outcome:
-    """Carry a task out."""
-    return Outcome(task)
-
-
-class Nothing:
-    """Makes what carries tasks out."""
-
-    def __call__(self) -> object:
-        return nothing
 
 
 def main() -> None:
@@ -57,6 +45,8 @@ def main() -> None:
     for name, ms in best.items():
         print(f"{name:30} {ms:8.2f} ms/task")
     ours, bare = best["a task of deltaworks"], best["Dask's own no-op"]
+    for name, ms in best.items():
+        keep(Row("a tiny task on Dask", name, {"wall_ms": round(ms, 3)}, sizes={"tasks": tasks}))
     print(f"{'ratio':30} {ours / bare:8.2f}, goal: at most 1.50")
 
 
@@ -114,15 +104,22 @@ def cluster(folder: Path) -> Iterator[str]:
         str(file),
     )
     program = [sys.executable, "-P", "-m"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # where `nothing` is
     with (folder / "log").open("wb") as log:
-        started = [subprocess.Popen([*program, "distributed.cli.dask_scheduler", *options], stdout=log, stderr=log)]
+        started = [
+            subprocess.Popen(
+                [*program, "distributed.cli.dask_scheduler", *options], stdout=log, stderr=log, env=environ
+            )
+        ]
         try:
             while not (file.exists() and file.read_text().endswith("}")):
                 time.sleep(0.05)
             address = str(json.loads(file.read_text())["address"])
             worker = (address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder))
             started += [
-                subprocess.Popen([*program, "distributed.cli.dask_worker", *worker], stdout=log, stderr=log)
+                subprocess.Popen(
+                    [*program, "distributed.cli.dask_worker", *worker], stdout=log, stderr=log, env=environ
+                )
                 for _ in range(2)
             ]
             with distributed.Client(address, set_as_default=False) as client:
