@@ -1,7 +1,7 @@
-"""What an object store is asked: by a backfill for each partition, and by a daemon that has nothing to do: `make bench`.
+"""What an object store is asked, by a backfill for each partition and by a daemon that has nothing to do: `make bench`.
 
-moto stands for the store, and a proxy before it counts. Requests are what a real store bills and what its distance makes
-slow; how long moto takes says nothing. `stores.py tiny` shows only that every case runs.
+moto stands for the store, and a proxy before it counts. Requests are what a real store bills and what its distance
+makes slow; how long moto takes says nothing. `stores.py tiny` shows only that every case runs.
 """
 
 from __future__ import annotations
