@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
@@ -79,7 +78,7 @@ def _daemon(sight: Sight) -> tuple[str, bool]:
     except StorageError:
         return "cannot be read", False
     for beat in beats:
-        silent_s = (sight.at - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
+        silent_s = beat.silent_s(sight.at)
         if not beat.is_gone and silent_s <= LEASE_S:
             return f"beat {max(0, silent_s):.0f} s ago", True
     return ("stopped" if beats else "none has run"), False
