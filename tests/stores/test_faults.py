@@ -34,7 +34,7 @@ def total(base: LazyFrame[Row]) -> pl.LazyFrame:
     return base.select(pl.col("n").sum())
 """
 KEYS = ["2024-01-01", "2024-01-02"]
-IMPATIENT = """
+IMPATIENT = """lake_storage = "hurried"
 [storage.hurried]
 timeout_s = 1
 max_retries = 3
