@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 
@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.policies import error_names
+from deltaworks.engine.execution.workers.parcel import EXECUTIONS
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
@@ -23,9 +24,6 @@ from deltaworks.validation import BrokenRule, RuleResult
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """First and last ordinals, ascending."""
-
-EXECUTIONS: Final = 10**9
-"""Executions of a task are numbers below this."""
 
 Cuts: TypeAlias = Mapping[str, Ranges]
 """By the path of a view's argument, to which of its partitions its result is cut; only of views that are cut."""

@@ -43,7 +43,7 @@ class Result(Protocol):
         """How long it took to carry it out, once it had begun."""
         ...
 
-    def masked(self, masked: Callable[[str], str]) -> Self:
+    def masked(self, masked: Callable[[str], str], /) -> Self:
         """Return it without the secrets that `masked` takes out of texts."""
         ...
 

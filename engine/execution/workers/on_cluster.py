@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import LineSink
 from deltaworks.engine.execution.workers.children import processors
 from deltaworks.engine.execution.workers.cluster import Cluster
-from deltaworks.engine.execution.workers.executor import Executor, P, R, T
+from deltaworks.engine.execution.workers.executor import Executor, P, R
 from deltaworks.errors import RequestError
-
-K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class LimitsBy(Generic[T, K]):
-    """How far the calls of tasks may go, by what they are calls of. It pickles."""
-
-    limits: Mapping[K, Limits]
-    of: Callable[[T], K]
-
-    def __call__(self, task: T) -> Limits:
-        """Return those of a task."""
-        return self.limits[self.of(task)]
 
 
 def start_on_cluster(

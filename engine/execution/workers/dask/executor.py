@@ -56,7 +56,7 @@ class DaskExecutor(Generic[P, R]):
             cluster: which one.
             count: how many workers a cluster on this machine gets.
             make: loads the project in a process of a worker; it pickles.
-            limits_of: how far the call of a task may go; it pickles.
+            limits_of: how far the call of a task may go.
             resources_of: what a worker must offer to it.
             environ: variables of the processes of calls, beside those of their worker.
             line: takes what calls print, in any thread.
@@ -67,7 +67,8 @@ class DaskExecutor(Generic[P, R]):
         Raises:
             RequestError: the cluster does not answer, has no worker, or one that is not fit.
         """
-        self._cluster, self._resources_of, self._masked = cluster, resources_of, masked
+        self._cluster, self._masked = cluster, masked
+        self._limits_of, self._resources_of = limits_of, resources_of
         self._note, self._prepared = note, prepared
         self._name = f"deltaworks-{uuid.uuid4().hex}"
         self._outcomes: queue.SimpleQueue[R] = queue.SimpleQueue()
@@ -81,7 +82,7 @@ class DaskExecutor(Generic[P, R]):
         self._thread.start()
         self._session = Session(cluster, self._name)
         try:
-            self._size = self._do(self._open(count, make, limits_of, environ, line))
+            self._size = self._do(self._open(count, pickle.dumps(make), environ, line))
         except BaseException:
             self.close()
             raise
@@ -123,7 +124,7 @@ class DaskExecutor(Generic[P, R]):
             return
         self._submitted += 1
         key = f"{task.where.split(' ')[0]}-{self._name.rpartition('-')[2]}-{self._submitted}"
-        self._loop.call_soon_threadsafe(self._send, key, task, pickled, asked)
+        self._loop.call_soon_threadsafe(self._send, key, task, self._limits_of(task), pickled, asked)
 
     def wait(self, timeout_s: float) -> Iterator[R]:
         """Yield the outcomes that are there, waiting for the first one for a while.
@@ -169,8 +170,7 @@ class DaskExecutor(Generic[P, R]):
     async def _open(
         self,
         count: int,
-        make: Callable[[], Callable[[P], R]],
-        limits_of: Callable[[P], Limits],
+        make: bytes,
         environ: Mapping[str, str],
         line: LineSink,
     ) -> Size:
@@ -184,16 +184,16 @@ class DaskExecutor(Generic[P, R]):
                 "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0"
             )
         versions, level = versions_here(), logging.getLogger("deltaworks").level
-        crew = Crew(make, limits_of, environ, versions, session.topic, level)
+        crew = Crew(make, environ, versions, session.topic, level)
         await session.hire(crew, versions, line)
         size = await session.size()
         self._watch = self._loop.create_task(self._look_out())
         return size
 
-    def _send(self, key: str, task: P, pickled: bytes, resources: Mapping[str, float]) -> None:
+    def _send(self, key: str, task: P, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> None:
         if self._is_lost:
             return
-        future = self._session.submit(key, pickled, resources)
+        future = self._session.submit(key, task.where, limits, pickled, resources)
         self._waiting[key] = (task, future, self._loop.create_task(self._follow(key, task, future)))
 
     async def _follow(self, key: str, task: P, future: Any) -> None:
@@ -210,7 +210,7 @@ class DaskExecutor(Generic[P, R]):
             lost = WorkerLost(task.where, f"somebody canceled it on the Dask cluster ({error.reason})")
             outcome = task.failed(str(lost), lost)
         except DeltaworksError as error:
-            outcome = task.failed(f"{task.where}: {error}", error)
+            outcome = task.failed(str(error), error)
         except Exception as error:  # noqa: BLE001 - whatever a worker could not do fails its task alone
             outcome = task.failed(f"{task.where}: its Dask worker said {type(error).__name__}: {error}", error)
         finally:
