@@ -41,14 +41,14 @@ class Row:
         """Chance that gives the same again for the same seed and fault."""
         return random.Random(f"{self.seed} {self.fault}")
 
-    def count(self, verdict: Verdict, *, also: bool = True) -> None:
-        """Note one fault more; `also`: whether everything else was as it must be."""
+    def count(self, verdict: Verdict, *, also: bool = True, said: str = "") -> None:
+        """Note one fault more; `also`: whether everything else, as it is `said`, was as it must be."""
         self.tried += 1
         self.lost, self.doubled = self.lost + verdict.lost, self.doubled + verdict.doubled
         self.partial += verdict.partial
         self.survived += also and not verdict.told
         assert not verdict.told, "\n".join(verdict.told)
-        assert also
+        assert also, said
 
     @contextmanager
     def one(self) -> Generator[None]:
