@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from charts import Bar, Panel, chart
@@ -34,6 +34,9 @@ HEADS = {
     "longest_s": "longest s",
 }
 WRONG = "**WRONG**"
+SIZES = {"lake", "commits"}
+"""By which of a row's sizes growth is told."""
+MANY = 5
 
 
 def main() -> None:
@@ -41,6 +44,7 @@ def main() -> None:
     is_for_docs = "--docs" in sys.argv
     results = Results(read([Path(each) for each in sys.argv[1:] if each != "--docs"]))
     parts = {"conditions": conditions(results.rows), "goals": goals(results), "peers": comparisons(results)}
+    parts["growth"] = growth(results)
     if not is_for_docs:
         print("\n\n".join(parts.values()))
         return
@@ -123,6 +127,35 @@ def _table(each: Comparison, results: Results) -> str:
         cells = ["" if figure is None or way in wrong else number(figure) for figure in figures]
         lines.append(f"| {way} | " + " | ".join(cells) + f" | {WRONG if way in wrong else ''} |")
     return "\n".join(lines)
+
+
+def growth(results: Results) -> str:
+    """Return how costs grow with what there is: a row for each case that was measured at several sizes."""
+    lines = ["| CPU | of | at each size |", "|---|---|---|"]
+    for case in dict.fromkeys(row.case for row in results.rows):
+        for way in results.ways(case):
+            by_size = {_size(row): row for row in results.of(case, way) if row.sizes.keys() & SIZES}
+            if len(by_size) > 1:
+                said = "; ".join(f"{size}: {_cost(row)}" for size, row in by_size.items() if size in _told(by_size))
+                lines.append(f"| {case} | {way} | {said} |")
+    return "\n".join(lines)
+
+
+def _told(sizes: Iterable[str]) -> set[str]:
+    """Return the sizes worth telling: of many, those that are a power of ten."""
+    of = list(sizes)
+    return {size for size in of if len(of) <= MANY or re.match(r"10*\b", size.replace(",", ""))}
+
+
+def _size(row: Row) -> str:
+    name = next(iter(row.sizes.keys() & SIZES))
+    size = row.sizes[name]
+    return size if isinstance(size, str) else f"{size:,} {name}"
+
+
+def _cost(row: Row) -> str:
+    units = {"cpu_s_beyond_imports": "s", "cpu_ms": "ms"}
+    return next(number(row.figures[name], unit) for name, unit in units.items() if name in row.figures)
 
 
 def charts(results: Results) -> dict[str, str]:

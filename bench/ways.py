@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ENGINE, RANGES = "deltaworks, one partition a call", "deltaworks, in ranges"
+UNSYNCED = "deltaworks, in ranges, durable = false"
 LOOP, SCRIPT = "plain loop, one commit a partition", "plain script, one commit a table"
 OURS = "deltaworks"
 
