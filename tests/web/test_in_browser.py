@@ -110,8 +110,13 @@ def test_no_page_scrolls_sideways(browser, address, width):
             "/assets",
             "/lineage",
             "/assets/orders",
+            "/assets/orders/partitions?from=2024-01-01&to=2024-01-03",
             "/assets/orders/checks",
             "/assets/orders/data",
+            "/backfills/new?select=orders",
+            "/runs/latest",
+            "/automation",
+            "/settings",
             "/api",
         ):
             page.goto(address + path)
