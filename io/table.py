@@ -240,7 +240,7 @@ class Table:
             self._note([key], commit.version, origin, [None], None)
 
     def partitions(self) -> pl.DataFrame:
-        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`, as wide or narrower."""
+        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`, or narrower."""
         if self._changes["key"]:
             changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
             known = changes if self._known.is_empty() else pl.concat([self._known.cast(PARTITION_SCHEMA), changes])
