@@ -83,6 +83,7 @@ bench-peers: $(venv) $(others)/dagster/installed $(others)/sqlmesh/installed
 	@$(bin)/python bench/report.py $(peer_rows)
 
 $(others)/dagster/installed: packages = "dagster>=1.13,<1.14" "dagster-webserver>=1.13,<1.14" \
+	dagster-deltalake dagster-deltalake-polars \
 	"polars==2.1.*" "deltalake==1.6.*" "pandera[polars]==0.35.*"
 $(others)/sqlmesh/installed: packages = "sqlmesh==0.236.*" "duckdb>=1.5,<2" pandas
 $(others)/tpch/installed: packages = "tpchgen-cli==4.*"

@@ -62,9 +62,12 @@ def _beyond(results: Results) -> float | None:
     return None if ours is None or bare is None else ours - bare
 
 
-def _throughput(results: Results) -> float | None:
-    found = [way for way in results.ways("larger than memory") if way.startswith(OURS)]
-    return results.ratio("larger than memory", POLARS_SINK, found[0], "wall_s") if found else None
+def _throughput(name: str) -> Found:
+    def found(results: Results) -> float | None:
+        ours = [way for way in results.ways("larger than memory") if way.startswith(OURS)]
+        return results.ratio("larger than memory", POLARS_SINK, ours[0], name) if ours else None
+
+    return found
 
 
 def _state(case: str, size: str, name: str) -> Found:
@@ -154,7 +157,10 @@ GOALS = (
         figure("validation of a thousand rows", OURS, "cpu_ms"),
         [("pandera", figure("validation of a thousand rows", "pandera", "cpu_ms"))],
     ),
-    Goal("larger than memory: throughput beside Polars' sink", "x", 0.85, _throughput, is_least=True),
+    Goal(
+        "larger than memory: throughput beside Polars' sink, by wall", "x", 0.85, _throughput("wall_s"), is_least=True
+    ),
+    Goal("the same by CPU", "x", 0.85, _throughput("cpu_s"), is_least=True),
     Goal("status of 1,000,000 partitions: CPU beyond imports", "s", 1.0, _state("status", "1,000,000 states", _BEYOND)),
     Goal("the same: peak memory", "MiB", 477, _state("status", "1,000,000 states", "peak_mib")),
     Goal(
