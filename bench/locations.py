@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import Measurement, measure
+from rows import Row, keep, measured
 
 _HEAD = """
 import deltaworks as dw
@@ -68,6 +69,7 @@ def main() -> None:
         (f"one location of {sizes.alone}, again", alone_again),
     ):
         print(f"{name:46}{found.cpu_s:8.2f}{found.wall_s:8.2f}")
+        keep(Row("load code locations", name, measured(found), sizes={"locations": sizes.locations}))
     beyond = (first.cpu_s - bare.cpu_s) / sizes.locations
     print(f"{'beyond imports':46}{'':16}{max(0.0, beyond):12.3f}")
 

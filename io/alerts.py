@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -54,6 +55,8 @@ class Message:
     at: dt.datetime
     """When it was decided."""
     is_over: bool = False
+    keys: tuple[str, ...] = ()
+    """The problems, if it is about several; `key` is then what they have in common."""
 
     def to_json(self) -> Json:
         """Return it for another process."""
@@ -63,7 +66,8 @@ class Message:
     def from_json(cls, document: Json) -> Message:
         """Return what `to_json` has written."""
         at = dt.datetime.fromisoformat(document["at"])
-        return cls(**(document | {"lines": tuple(document["lines"]), "at": at}))
+        several = {name: tuple(document.get(name) or ()) for name in ("lines", "keys")}
+        return cls(**(document | several | {"at": at}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def claim_attempt(store: Store, delivery: Delivery, now: dt.datetime) -> bool:
     Raises:
         StorageError: the lake cannot be written.
     """
-    who = {"process": asdict(Process.current()), "at": now.isoformat()}
+    who = {"process": asdict(Process.current()), "at": now.isoformat(), "nonce": uuid.uuid4().hex}
     return store.put_new_surely(_claim_path(delivery.message_id, delivery.attempts + 1), json.dumps(who).encode())
 
 

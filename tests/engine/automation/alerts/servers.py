@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -29,8 +30,8 @@ class Received:
 
 
 @contextmanager
-def webhook() -> Generator[Received]:
-    """Serve a webhook."""
+def webhook(context: ssl.SSLContext | None = None) -> Generator[Received]:
+    """Serve a webhook; with a context, by https."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,26 +52,48 @@ def webhook() -> Generator[Received]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         received.port = server.server_address[1]
-        received.address = f"http://127.0.0.1:{received.port}/hook"
+        received.address = f"{'https' if context else 'http'}://127.0.0.1:{received.port}/hook"
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         with _serving(server):
             yield received
 
 
 @contextmanager
-def mailbox() -> Generator[Received]:
-    """Serve SMTP, as far as a message needs it."""
+def mailbox(context: ssl.SSLContext | None = None, tls: str = "none") -> Generator[Received]:
+    """Serve SMTP, as far as a message needs it; secured from the beginning (`tls`) or when asked to (`starttls`)."""
     received = Received()
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
+            try:
+                if tls == "tls":
+                    self._secure()
+                self._talk()
+            except OSError:
+                pass  # whoever does not trust the certificate hangs up
+            finally:
+                self.connection.close()
+
+        def _secure(self) -> None:
+            assert context is not None
+            self.connection = context.wrap_socket(self.connection, server_side=True)
+            self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+
+        def _talk(self) -> None:
             self._say("220 here")
             while line := self.rfile.readline().decode().strip():
                 command = line.split()[0].upper()
                 if command == "EHLO":
                     self._say("250-here")
+                    if tls == "starttls" and not self._is_secured():
+                        self._say("250-STARTTLS")
                     self._say("250 AUTH PLAIN")
+                elif command == "STARTTLS" and tls == "starttls":
+                    self._say("220 go on")
+                    self._secure()
                 elif command == "AUTH":
-                    received.headers.append({"AUTH": line})
+                    received.headers.append({"AUTH": line, "secured": str(self._is_secured())})
                     self._say("235 welcome")
                 elif command == "DATA":
                     self._say("354 go on")
@@ -81,6 +104,9 @@ def mailbox() -> Generator[Received]:
                     return
                 else:
                     self._say("250 fine")
+
+        def _is_secured(self) -> bool:
+            return isinstance(self.connection, ssl.SSLSocket)
 
         def _data(self) -> str:
             lines: list[str] = []
