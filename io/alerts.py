@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -121,7 +122,7 @@ def claim_attempt(store: Store, delivery: Delivery, now: dt.datetime) -> bool:
     Raises:
         StorageError: the lake cannot be written.
     """
-    who = {"process": asdict(Process.current()), "at": now.isoformat()}
+    who = {"process": asdict(Process.current()), "at": now.isoformat(), "nonce": uuid.uuid4().hex}
     return store.put_new_surely(_claim_path(delivery.message_id, delivery.attempts + 1), json.dumps(who).encode())
 
 

@@ -17,6 +17,7 @@ from deltaworks.errors import RequestError, StorageError, UnknownRun
 from deltaworks.io import folded
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
 from deltaworks.io.store import ENGINE_FOLDER, Store
@@ -139,8 +140,10 @@ class RunEntry:
     """How many calls at once, likewise."""
     memory_mb: float | None = None
     """How much memory it may take, likewise."""
+    dashboard: str | None = None
+    """Where the cluster that carries it out can be watched."""
     reason: str | None = None
-    """Why it was stopped."""
+    """Why it was stopped, or had to end."""
     waits_for: str | None = None
     """What a queued run waits for."""
     attempt: int = 1
@@ -211,6 +214,7 @@ def write_run(store: Store, entry: RunEntry) -> None:
         StorageError: the lake cannot be written.
     """
     assert entry.status is not RunStatus.LOST, "a run that can write is not lost"
+    hit(Step.LEDGER)
     store.put(_path(entry.run_id, entry.started_at), json.dumps(document_of(entry), indent=1).encode())
 
 
@@ -261,9 +265,9 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
     return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
 
 
-def runs_stamp(store: Store, day: dt.date) -> str:
-    """Return what changes when a run that started on a day writes its entry; cheap, and only locally more than ""."""
-    return store.stamp(f"{RUNS}/{day.isoformat()}")
+def runs_stamp(store: Store, day: dt.date) -> str | None:
+    """Return what changes when a run that started on a day writes its entry; none: only a listing could tell."""
+    return store.folder_stamp(f"{RUNS}/{day.isoformat()}")
 
 
 def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:

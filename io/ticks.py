@@ -28,6 +28,7 @@ from typing import Any
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
 from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import ENGINE_FOLDER, Store
@@ -192,7 +193,9 @@ def claim_tick(store: Store, claim: TickClaim) -> bool:
         "process": claim.process and asdict(claim.process),
         "failed": claim.failed,
     }
-    return store.put_new_surely(_claim_path(claim.name, claim.tick_id, claim.number), json.dumps(who).encode())
+    is_mine = store.put_new_surely(_claim_path(claim.name, claim.tick_id, claim.number), json.dumps(who).encode())
+    hit(Step.CLAIMED)
+    return is_mine
 
 
 def claim_is_there(store: Store, name: str, tick_id: str, number: int) -> bool:
@@ -280,6 +283,7 @@ def close_tick(store: Store, name: str, tick_id: str) -> None:
     Raises:
         StorageError: the lake cannot be written.
     """
+    hit(Step.BEFORE_CLOSE)
     folder = f"{CLAIMS}/{name}/{tick_id}"
     for path in sorted(store.list(folder), reverse=True):
         store.delete(path)
@@ -293,7 +297,9 @@ def decide_tick(store: Store, entry: TickEntry) -> TickEntry:
         StorageError: the lake cannot be read or written, or what is recorded is damaged.
     """
     assert entry.is_decided, "what is tried again is no decision"
+    hit(Step.BEFORE_DECISION)
     if store.put_new_surely(_path(entry.name, entry.tick_id), _content(entry)):
+        hit(Step.DECIDED)
         return entry
     found = read_tick(store, entry.name, entry.tick_id)
     return entry if found is None else found

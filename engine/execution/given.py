@@ -6,7 +6,6 @@ import json
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -137,7 +136,7 @@ def describe(error: BaseException, file: str) -> str:
 
 def _scan(store: Store, pinned: PinnedInput, model: type | None, where: str) -> pl.LazyFrame:
     if pinned.schema is not None:
-        there = store if pinned.root is None else Store(Path(pinned.root), durable=False)
+        there = store if pinned.root is None else store.elsewhere(pinned.root, pinned.storage)
         lf = scan_files(there, pinned.table, pinned.files, pinned.schema, pinned.partition_columns, pinned.version)
         if pinned.keys is not None:
             lf = of_keys(lf, pinned.keys)

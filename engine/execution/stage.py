@@ -30,6 +30,7 @@ from deltaworks.engine.execution.task import Broken, Kept, Outcome, StagedOutcom
 from deltaworks.engine.planning.fingerprint import fingerprints, is_rehearsable, partition_texts
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.parquet import TARGET_FILE_BYTES, Staging, disk_refusal
 from deltaworks.io.partition_values import serialized, typed
 from deltaworks.io.rejects import LeftOut, drop_rejects
@@ -87,16 +88,19 @@ class Stager:
         """Stage the rows that something makes as if the call's function had returned them."""
         task = call.task
         lake = self.target or self.store
-        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.number, file_bytes=self.file_bytes)
+        staging = Staging(lake, call.node.asset.table_name, task.run_id, task.file_number, file_bytes=self.file_bytes)
         result: Result | None = None
         names: tuple[str, ...] = ()
         try:
+            hit(Step.CALL)
             made = make()
             result = guard(call, made.lf, self.compiled)
             # What is written from memory is one file, of as much as is known to be small.
             is_one_file = task.is_small and self.file_bytes >= SMALL_BYTES
             written = _in_memory(result, staging) if is_one_file else _streaming(result, staging)
+            hit(Step.WRITTEN)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
+            hit(Step.JUDGED)
             metadata = self.resources.without_secrets(made.metadata)
             return replace(outcome, fingerprints=self._fingerprints(call, made.lf), metadata=metadata)
         except ValidationFailed as error:

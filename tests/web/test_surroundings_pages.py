@@ -64,7 +64,7 @@ def test_a_daemon_shows_what_it_does_and_its_fault(client: Client, folder: Path)
     assert "No daemon runs" not in text
     assert "<dd>41</dd>" in text
     assert "&lt;b&gt;broken&lt;/b&gt;" in text
-    assert client.get("/api/v1/daemons").json["daemons"][0]["state"] == "running"
+    assert client.get("/api/v1/daemon").json["daemons"][0]["state"] == "running"
 
 
 def test_settings_say_where_each_comes_from(client: Client, folder: Path) -> None:

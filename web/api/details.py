@@ -10,8 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from deltaworks.engine.documents.lineage import column_json, lineage_json
 from deltaworks.engine.documents.rows import rows_json
 from deltaworks.engine.planning.selection import select_every
-from deltaworks.web.api.assets import Limit
-from deltaworks.web.http.asked import TheNode, TheSight
+from deltaworks.web.http.asked import Limit, Select, TheNode, TheSight
 from deltaworks.web.http.documents import document
 from deltaworks.web.views.catalog import asset_row
 from deltaworks.web.views.checks import checks_view
@@ -81,7 +80,7 @@ def column_lineage(request: Request, sight: TheSight, node: TheNode, column: str
 def graph(
     request: Request,
     sight: TheSight,
-    select: Annotated[list[str] | None, Query(description="As on the command line; several mean their union.")] = None,
+    select: Select = None,
 ) -> Response:
     """Return which asset is made from which, each with its worst status."""
     every = sight.project.graph.every

@@ -14,7 +14,7 @@ from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.workspace.jobs import partitions_of
 from deltaworks.web.jobs import config_models
-from deltaworks.web.views.overview import RunRow, run_row
+from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.workspace import Sight
 
 SHOWN_RUNS = 10
@@ -89,7 +89,7 @@ def job_view(sight: Sight, job: AnyJob, given: Mapping[str, str], problem: str |
         given=given,
         problem=problem,
         runs=tuple(run_row(sight, run) for run in runs[:SHOWN_RUNS]),
-        where=str(job.where),
+        where=sight.from_folder(job.where),
     )
 
 

@@ -356,6 +356,7 @@ def _part(across: _Across, stratum: Stratum, planned: Mapping[AssetKey, Partitio
         workers.kind,
         workers.memory_mb,
         workers.file_bytes,
+        workers.cluster,
         across.sharing,
         tuple(config_for(layer, own) for layer in across.config),
         tuple(config_for(layer, own) for layer in across.job_config),

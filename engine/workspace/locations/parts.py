@@ -25,6 +25,7 @@ from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.sources import Observations, observe_sources
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.capture import capturing
+from deltaworks.engine.execution.workers.cluster import Cluster
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.execution.workers.workers import Workers
@@ -58,6 +59,7 @@ class Part:
     executor: ExecutorKind
     memory_mb: float | None
     file_bytes: int
+    cluster: Cluster
     sharing: Sharing
     config: tuple[ConfigLayer, ...]
     job_config: tuple[ConfigLayer, ...]
@@ -124,7 +126,7 @@ def carry_out(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], No
             part.store,
             {key: _table(part.store, node.asset, part.versions.get(key)) for key, node in graph.nodes.items()},
             plan,
-            workers=Workers(part.workers, part.executor, recipe.load, part.memory_mb, part.file_bytes),
+            workers=Workers(part.workers, part.executor, recipe.load, part.memory_mb, part.file_bytes, part.cluster),
             command=part.entry.command,
             environ=os.environ,
             now=_now,
