@@ -28,4 +28,4 @@ class AssetOutcome:
     current: str | None = None
     """The partitions of its oldest call that goes on, as messages call them; none: none does."""
     still_failing: int = 0
-    """How many others failed when they were tried last, in earlier runs, and were not changed since."""
+    """How many others of its partitions failed when tried last, in earlier runs, and were not changed since."""
