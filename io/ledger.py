@@ -361,10 +361,8 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
         some = ", ".join(run.run_id for run in found[-_SHOWN_RUNS:])
         raise RequestError(f"{len(found)} runs begin with {name!r}, among them {some}; write more of the id.")
     ids = [run.run_id for run in reversed(runs)]
-    close = get_close_matches(name, ids, n=_SHOWN_RUNS)
-    hint = (
-        f"Did you mean {' or '.join(map(repr, close))}?" if close else "`deltaworks runs list` shows which there are."
-    )
+    close = " or ".join(map(repr, get_close_matches(name, ids, n=_SHOWN_RUNS)))
+    hint = f"Did you mean {close}?" if close else "`deltaworks runs list` shows which there are."
     raise UnknownRun(f"There is no run {name!r}. {hint}")
 
 
