@@ -72,9 +72,11 @@ bench: $(venv)
 	@$(bin)/python bench/large.py
 	@$(bin)/python bench/locations.py
 
+# SEED=7 repeats the chance of a campaign. The report is written also if something failed.
 soak: $(venv)
 	@echo "== soak"
-	@$(bin)/python -m pytest -m soak
+	@DELTAWORKS_CAMPAIGN="$(CURDIR)/docs/faults.jsonl" DELTAWORKS_SEED="$(SEED)" $(bin)/python -m pytest -m "soak or counted"; \
+		code=$$?; $(bin)/python -m tests.campaign.report docs/faults.jsonl docs/faults.md; exit $$code
 
 clean:
 	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake $(workspace)
