@@ -93,9 +93,11 @@ $(others)/%/installed:
 	@$(PYTHON) -m venv $(others)/$* && $(others)/$*/bin/python -m pip install --quiet $(packages)
 	@touch $@
 
+# SEED=7 repeats the chance of a campaign. The report is written also if something failed.
 soak: $(venv)
 	@echo "== soak"
-	@$(bin)/python -m pytest -m soak
+	@DELTAWORKS_CAMPAIGN="$(CURDIR)/docs/faults.jsonl" DELTAWORKS_SEED="$(SEED)" $(bin)/python -m pytest -m "soak or counted"; \
+		code=$$?; $(bin)/python -m tests.campaign.report docs/faults.jsonl docs/faults.md; exit $$code
 
 # The tools stand apart from what they look at. An index that serves no advisories makes pip-audit skip every package, and say so.
 hygiene := build/hygiene
