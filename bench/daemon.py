@@ -7,7 +7,6 @@ server on six assets, measured on such a machine: five processes, 518 MB, 4.5 % 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from statistics import quantiles
 
 import polars as pl
+from measure import cpu_s, pss_mb
 
 TINY = sys.argv[1:] == ["tiny"]
 """Whether only to show that every case runs."""
@@ -27,6 +27,7 @@ COMMAND = [sys.executable, "-m", "deltaworks"]
 
 TABLES_PY = """
 import polars as pl
+from measure import cpu_s, pss_mb
 import deltaworks as dw
 
 made = []
@@ -127,18 +128,6 @@ def show_latency(folder: Path, given: Path) -> None:
     cuts = quantiles(waited, n=20)
     print(f"\n{COMMITS} commits by an outside writer, each to the start of its run, with a process waiting")
     print(f"median {cuts[9]:.2f} s, p95 {cuts[18]:.2f} s, longest {max(waited):.2f} s", flush=True)
-
-
-def cpu_s(pid: int) -> float:
-    """Return how much CPU a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def pss_mb(pid: int) -> float:
-    """Return the memory of a process, what it shares with others by its share, in millions of bytes."""
-    line = next(each for each in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if each.startswith("Pss:"))
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

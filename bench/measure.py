@@ -56,6 +56,18 @@ def measure(
     return Measurement(usage.ru_utime + usage.ru_stime, wall_s, peak_mib)
 
 
+def cpu_s(pid: int) -> float:
+    """Return how much CPU a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def pss_mb(pid: int) -> float:
+    """Return the memory of a process, what it shares with others by its share, in millions of bytes."""
+    line = next(each for each in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if each.startswith("Pss:"))
+    return int(line.split()[1]) * 1024 / 1e6
+
+
 class _Watch:
     """Adds up the memory of a process and all below it, from now until it is told that the process is gone."""
 
