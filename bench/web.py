@@ -24,6 +24,7 @@ from urllib.error import HTTPError
 
 from lakes import write_daily_project, write_hourly_project, write_logs
 from measure import cpu_s, pss_mb
+from rows import Row, keep
 from starlette.routing import Route
 
 from deltaworks.engine.workspace.project import Origin
@@ -138,6 +139,8 @@ def _fetch(address: str) -> int:
 def _row(what: str, measured: float, budget: float | None, unit: str) -> None:
     told = "" if budget is None else f"{budget:g}"
     print(f"{what:64} {measured:10.2f} {told:>8} {unit}", flush=True)
+    sizes = {"assets": ASSETS, "partitions": HOURS}
+    keep(Row("browser UI", what, {unit.replace(" ", "_"): round(measured, 3)}, sizes=sizes))
 
 
 if __name__ == "__main__":

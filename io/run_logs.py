@@ -16,7 +16,8 @@ from typing import Final
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.stored_file import StoredFile
 
 FOLDER: Final = f"{ENGINE_FOLDER}/logs"
 

@@ -14,7 +14,9 @@ from pathlib import PurePosixPath
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import commit_path, path_below, tail
 from deltaworks.io.staged import REJECTS
-from deltaworks.io.store import Store, StoredFile, is_temporary
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.local_folder import is_temporary
+from deltaworks.io.stores.stored_file import StoredFile
 
 LIVE_FOR = dt.timedelta(days=1)
 """A run that gave a sign of life within this time may still commit its files, however wrong its machine's clock is."""
@@ -50,6 +52,11 @@ class Runs:
         starts = (dt.datetime.fromisoformat(entry.started_at) for entry in live)
         known = frozenset(entry.run_id for entry in entries)
         return cls(known, frozenset(entry.run_id for entry in live), min(starts, default=None))
+
+
+def is_staged(path: str) -> bool:
+    """Return whether a data file is named as this engine names its own."""
+    return _STAGED.fullmatch(PurePosixPath(path).name) is not None
 
 
 def find_candidates(store: Store, folder: str, before: dt.datetime) -> list[StoredFile]:
@@ -88,6 +95,11 @@ def leftovers(store: Store, name: str, candidates: Sequence[StoredFile], runs: R
     return [file for file in never_added if not _run_id(file) or (has_log and _has_ended(file, known, runs.live))]
 
 
+def own_temporaries(store: Store, before: dt.datetime) -> list[StoredFile]:
+    """Return what writers that died have left half-written beside the tables, if it is old enough."""
+    return [file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name)]
+
+
 def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs: Runs) -> list[StoredFile]:
     """Return the files of rejected rows, old enough, that no record names and no live run may name yet.
 
@@ -101,7 +113,7 @@ def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs
     files = [file for file in store.files(folder) if file.modified_at < before and _is_reject(file, folder, runs)]
     if not files:
         return []
-    if not store.exists(f"{name}/_delta_log"):
+    if not store.has_folder(f"{name}/_delta_log"):
         return []
     # A log that others clean has lost its beginning, and names no rows of this lake.
     tables = (table for table in store.folders_with("_delta_log") if store.exists(commit_path(table, 0)))

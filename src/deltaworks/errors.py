@@ -29,7 +29,9 @@
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
         ├── CallTimedOut        a call took longer than it may
         ├── CallOutOfMemory     a call took more memory than it may
+        ├── ClusterLost         the scheduler of a run's workers does not answer any more
         └── WorkerDied          the process of a call ended, or could not begin
+            └── WorkerLost      a worker of a cluster is gone, with all that it had to do
 
 A constructor takes facts, builds the sentence and keeps the facts as attributes. Errors pickle, so that they can
 travel from a worker process to the coordinator.
@@ -333,6 +335,18 @@ class WorkerDied(RunError):
     def __init__(self, where: str, what: str) -> None:
         self.where, self.what = where, what
         super().__init__(f"{where}: {what}")
+
+
+class WorkerLost(WorkerDied):
+    """A worker of a cluster went while it had a call to carry out, which may well not have been the call's doing."""
+
+
+class ClusterLost(RunError):
+    """The scheduler of a run's workers does not answer any more; what the run has committed stays."""
+
+    def __init__(self, scheduler: str, run_hint: str) -> None:
+        self.scheduler, self.run_hint = scheduler, run_hint
+        super().__init__(f"The Dask scheduler at {scheduler} is gone. What is committed stays; {run_hint}")
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = " `deltaworks list` shows what is defined.") -> str:

@@ -33,7 +33,12 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = environment.filters
     filters.update(
-        number=words.number, size=words.size, duration=words.duration, instant=words.instant, plural=words.plural
+        number=words.number,
+        size=words.size,
+        duration=words.duration,
+        instant=words.instant,
+        clock=words.clock,
+        plural=words.plural,
     )
     names: dict[str, Any] = environment.globals
     names.update(urls=urls, static=address, ago=words.ago, new_key=_new_key)

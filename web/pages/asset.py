@@ -44,6 +44,13 @@ def partition(request: Request, sight: TheSight, node: TheNode, partition: PathN
     return page(request, "partition.html", partition_view(sight, node, partition))
 
 
+@router.get("/assets/{key}/partition")
+def first_partition(sight: TheSight, node: TheNode, first: Annotated[str, Query(alias="from")]) -> Response:
+    """Lead from the first key of a range, as the form below a map has it, to the page of that partition."""
+    _refuse_view(sight, node)
+    return RedirectResponse(urls.asset(node.key, "partitions", first), 303)
+
+
 @router.get("/assets/{key}/why")
 def why(request: Request, sight: TheSight, node: TheNode) -> Response:
     """Show why a table without partitions is as it is."""

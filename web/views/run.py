@@ -25,7 +25,7 @@ from deltaworks.io.stop_request import StopRequest, find_stop_request
 from deltaworks.web import words
 from deltaworks.web.draw.gantt import Gantt, Span, draw_gantt
 from deltaworks.web.launching import Launched
-from deltaworks.web.views.overview import RunRow, run_row
+from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.views.run_times import RunTimes, StepTimes
 from deltaworks.web.workspace import Sight
 
@@ -127,7 +127,7 @@ def run_view(sight: Sight, run: RunEntry, level: str, launched: Launched | None)
         gantt=draw_gantt(spans[:SHOWN_STEPS], took.total_seconds(), goes_on=not is_over),
         more_steps=max(0, len(spans) - SHOWN_STEPS),
         outcomes=run.steps,
-        failures=tuple(map(_failed, run.failures[:SHOWN_FAILURES])),
+        failures=tuple(_failed(sight, each) for each in run.failures[:SHOWN_FAILURES]),
         more_failures=max(0, len(run.failures) - SHOWN_FAILURES),
         checks=run.check_failures[:SHOWN_FAILURES],
         attempt=run.attempt,
@@ -259,9 +259,9 @@ def _totals(run: RunEntry) -> Iterator[tuple[str, int]]:
         yield "Checks passed", run.checks_passed
 
 
-def _failed(failure: Failure) -> FailedPartition:
+def _failed(sight: Sight, failure: Failure) -> FailedPartition:
     reason = plain_reason(failure.asset, failure.partition or "", failure.error)
-    return FailedPartition(failure.asset, failure.partition, reason)
+    return FailedPartition(failure.asset, failure.partition, sight.from_folder(reason))
 
 
 def _fields(values: Json) -> Iterator[tuple[str, str]]:

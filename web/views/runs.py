@@ -11,7 +11,7 @@ from deltaworks.engine.documents.runs import run_took
 from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry
 from deltaworks.web import urls
-from deltaworks.web.views.overview import RunRow, run_row
+from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.workspace import Sight
 
 PAGE = 50
