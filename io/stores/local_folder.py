@@ -125,7 +125,12 @@ class LocalFolder:
                     except FileNotFoundError:
                         continue
                     modified_at = dt.datetime.fromtimestamp(found.st_mtime, dt.UTC)
-                    yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at)
+                    yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at, _stamp(found))
+
+    def files_from(self, folder: str, name: str) -> Sequence[StoredFile]:
+        """Return what lies below a folder and has a name from one on, sorted."""
+        found = (file for file in self.files(folder) if file.path >= f"{folder}/{name}")
+        return sorted(found, key=lambda file: file.path)
 
     def folders_with(self, name: str) -> Iterator[str]:
         """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at."""
@@ -159,7 +164,7 @@ class LocalFolder:
             found = (self.root / path).stat()
         except OSError:
             return ""
-        return f"{found.st_size}-{found.st_mtime_ns}"
+        return _stamp(found)
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
@@ -207,6 +212,10 @@ class LocalFolder:
     def _sync_folder(self, folder: Path) -> None:
         if self.durable:
             _fsync(folder)
+
+
+def _stamp(found: os.stat_result) -> str:
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def local_folder(uri: str, what: str) -> Path:
