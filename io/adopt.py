@@ -12,6 +12,7 @@ from deltaworks.errors import LogGap, StorageError, TableMismatch
 from deltaworks.io.create import PROPERTIES, verify_table
 from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.store import Store
+from deltaworks.io.stores.reason import reason
 from deltaworks.io.table import Table
 
 
@@ -69,15 +70,16 @@ def adopt_table(
     if not changes:
         return ()
     try:
-        DeltaTable(table.store.uri(table.name)).alter.set_table_properties(
+        DeltaTable(table.store.uri(table.name), storage_options=table.store.delta_options).alter.set_table_properties(
             {change.name: change.after for change in changes},
             raise_if_not_exists=False,
             commit_properties=CommitProperties(max_commit_retries=0),
             post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )
     except Exception as error:  # delta-rs raises bare ones too
-        reason = " ".join(str(error).split())
-        raise StorageError(f"cannot change the properties of table {table.store.uri(table.name)}: {reason}") from error
+        raise StorageError(
+            f"cannot change the properties of table {table.store.uri(table.name)}: {reason(error)}"
+        ) from error
     table.tail()
     table.store.sync_file(commit_path(table.name, table.version))
     table.store.sync_folders([commit_path(table.name, table.version)])

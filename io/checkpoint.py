@@ -14,6 +14,7 @@ from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.dtypes import Json, from_delta_schema
 from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.log import commit_path, last_checkpoint
+from deltaworks.io.stores.reason import reason
 from deltaworks.io.table import Table
 
 DUE_BYTES = 1024 * 1024
@@ -30,10 +31,9 @@ def checkpoint_if_due(table: Table) -> bool:
         return False
     hit(Step.CHECKPOINT)
     try:
-        DeltaTable(table.store.uri(table.name)).create_checkpoint()
+        DeltaTable(table.store.uri(table.name), storage_options=table.store.delta_options).create_checkpoint()
     except Exception as error:  # delta-rs raises bare ones too
-        reason = " ".join(str(error).split())
-        raise StorageError(f"cannot write a checkpoint of {table.store.uri(table.name)}: {reason}") from error
+        raise StorageError(f"cannot write a checkpoint of {table.store.uri(table.name)}: {reason(error)}") from error
     hit(Step.CHECKPOINTED)
     return True
 
@@ -73,7 +73,8 @@ def _first_schema(table: Table) -> str | None:
 
 def _checkpoint_schema(table: Table, version: int) -> str | None:
     """Return the columns that a checkpoint names; none: it is in several files, as others write some, or damaged."""
-    lf = pl.scan_parquet(table.store.uri(f"{table.name}/_delta_log/{version:020d}.checkpoint.parquet"))
+    path = f"{table.name}/_delta_log/{version:020d}.checkpoint.parquet"
+    lf = pl.scan_parquet(table.store.uri(path), storage_options=table.store.polars_options)
     try:
         found = lf.select(pl.col("metaData").struct.field("schemaString").drop_nulls()).collect()
     except (OSError, pl.exceptions.PolarsError):

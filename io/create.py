@@ -20,6 +20,7 @@ from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.protocol import writer_demand
 from deltaworks.io.record import FORMAT
+from deltaworks.io.stores.reason import reason
 from deltaworks.io.table import Table
 
 PROPERTIES = {
@@ -59,13 +60,13 @@ def create_table(
             name=table.name,
             description=description.text or None,
             configuration=PROPERTIES | description.properties | ({} if scheme is None else {SCHEME: scheme}),
+            storage_options=table.store.delta_options,
             raise_if_key_not_exists=False,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
     except Exception as error:  # delta-rs raises bare ones too
         if not table.store.exists(commit_path(table.name, 0)):
-            reason = " ".join(str(error).split())
-            raise StorageError(f"cannot create table {table.store.uri(table.name)}: {reason}") from error
+            raise StorageError(f"cannot create table {table.store.uri(table.name)}: {reason(error)}") from error
     hit(Step.CREATED)
     table.store.sync_file(commit_path(table.name, 0))
     table.store.sync_folders([commit_path(table.name, 0)])

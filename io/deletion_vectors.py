@@ -12,9 +12,11 @@ import polars as pl
 from deltalake import DeltaTable
 
 from deltaworks.errors import TableMismatch
+from deltaworks.io.store import Store
+from deltaworks.io.stores.reason import reason
 
 
-def deleted_rows(uri: str, version: int) -> dict[str, pl.Series]:
+def deleted_rows(store: Store, name: str, version: int) -> dict[str, pl.Series]:
     """Return the positions of the deleted rows (UInt32), counted from 0, by the path of their file.
 
     Cost: delta-rs reads the state of the whole table, and the deletion vectors of all files.
@@ -23,14 +25,16 @@ def deleted_rows(uri: str, version: int) -> dict[str, pl.Series]:
         TableMismatch: it cannot read them.
     """
     try:
-        vectors: Any = DeltaTable(uri, version=version).deletion_vectors()
+        delta = DeltaTable(store.uri(name), version=version, storage_options=store.delta_options)
+        vectors: Any = delta.deletion_vectors()
     except Exception as error:  # delta-rs raises bare ones too
-        reason = str(error).partition("\n")[0]  # a backtrace follows
+        said = reason(error)
         raise TableMismatch(
-            f"table {uri} (version {version}): its deletion vectors cannot be read: {reason}"
+            f"table {store.uri(name)} (version {version}): its deletion vectors cannot be read: {said}"
         ) from error
     found: dict[str, pl.Series] = {}
     df = pl.DataFrame(vectors)
     for path, kept in zip(df["filepath"], df["selection_vector"], strict=True):
-        found[unquote(urlsplit(str(path)).path)] = (~kept).arg_true()
+        text = str(path)
+        found[unquote(urlsplit(text).path if store.is_local else text)] = (~kept).arg_true()
     return found

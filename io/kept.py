@@ -18,7 +18,8 @@ import polars as pl
 
 from deltaworks.io.dtypes import Json
 from deltaworks.io.parquet import sink_parquet
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.stored_file import StoredFile
 
 KEPT_FOR: Final = dt.timedelta(days=7)
 """How long rows are kept at least, unless a sweep is told otherwise."""
@@ -66,7 +67,7 @@ def keep_rows(store: Store, file: KeptFile, lf: pl.LazyFrame, partition: str | N
         OSError, PolarsError: they cannot be written; part of the file may be there.
     """
     about = {_ABOUT: json.dumps({"partition": partition, "rules": rules})}
-    sink_parquet(lf, store.uri(file.path), about).collect(engine="streaming")
+    sink_parquet(lf, store, file.path, about).collect(engine="streaming")
 
 
 def find_kept(store: Store, run_id: str) -> list[KeptRows]:
@@ -94,7 +95,9 @@ def _order(file: KeptFile) -> tuple[str, list[int]]:
 
 def _read(store: Store, stored: StoredFile, file: KeptFile) -> KeptRows:
     try:
-        about: Json = json.loads(pl.read_parquet_metadata(store.uri(stored.path))[_ABOUT])
+        about: Json = json.loads(
+            pl.read_parquet_metadata(store.uri(stored.path), storage_options=store.polars_options)[_ABOUT]
+        )
         partition, rules = about["partition"], tuple(about["rules"])
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
         return KeptRows(file, stored.size_bytes, stored.modified_at, None, (), is_damaged=True)

@@ -22,6 +22,7 @@ from deltaworks.io.scan import scan_files
 from deltaworks.io.staged import StagedFile
 from deltaworks.io.statistics import statistics, statistics_json
 from deltaworks.io.store import Store
+from deltaworks.io.stores.reason import reason
 
 _ROWS = "\0rows"
 
@@ -39,22 +40,24 @@ _IN_MEMORY = 4
 
 
 def sink_parquet(
-    lf: pl.LazyFrame, target: str | pl.PartitionBy, metadata: dict[str, str] | None = None
+    lf: pl.LazyFrame, store: Store, target: str | pl.PartitionBy, metadata: dict[str, str] | None = None
 ) -> pl.LazyFrame:
     """Return the plan that writes rows in their order, as every Parquet file of a lake is written, when collected.
 
     Args:
         lf: the rows.
-        target: where to; folders are made.
+        store: what they are written to.
+        target: where to, below its root, or as files of partitions; folders are made.
         metadata: what the footer says beside.
     """
     return lf.sink_parquet(
-        target,
+        store.uri(target) if isinstance(target, str) else target,
         compression=COMPRESSION,
         row_group_size=ROW_GROUP_ROWS,
         metadata=metadata,
         mkdir=True,
         maintain_order=True,
+        storage_options=store.polars_options,
         lazy=True,
     )
 
@@ -105,9 +108,15 @@ class Staging:
             for name in df.columns:
                 if name in values:
                     stored.drop_in_place(name)  # a tenth of the cost of `drop`
-            stored.write_parquet(target, compression=COMPRESSION, row_group_size=ROW_GROUP_ROWS, mkdir=True)
+            stored.write_parquet(
+                target,
+                compression=COMPRESSION,
+                row_group_size=ROW_GROUP_ROWS,
+                mkdir=True,
+                storage_options=self.store.polars_options,
+            )
         except (OSError, pl.exceptions.ComputeError) as error:
-            raise disk_refusal(error) or StorageError(f"cannot write {target}: {error}") from error
+            raise disk_refusal(error) or StorageError(f"cannot write {target}: {reason(error)}") from error
 
     def sink(self, lf: pl.LazyFrame, partition_columns: Sequence[str]) -> pl.LazyFrame:
         """Return the plan that writes all rows, in files for each partition in them, when it is collected.
@@ -125,12 +134,12 @@ class Staging:
             file_path_provider=self._provided,
             approximate_bytes_per_file=None if self.file_bytes is None else self.file_bytes * _IN_MEMORY,
         )
-        return sink_parquet(lf, target)
+        return sink_parquet(lf, self.store, target)
 
     def sink_one(self, lf: pl.LazyFrame, values: Mapping[str, str | None]) -> pl.LazyFrame:
         """Return the plan that writes one partition's rows, in their order, when it is collected; see `sink`."""
         self._refuse_no_columns(lf.collect_schema().names(), values)
-        return sink_parquet(lf.drop(values, strict=False), self._uri(values))
+        return sink_parquet(lf.drop(values, strict=False), self.store, f"{self.table}/{self.path(values)}")
 
     def scan(self, values: Sequence[Mapping[str, str | None]], schema: pl.Schema) -> pl.LazyFrame:
         """Scan staged partitions back, partition columns included."""
@@ -149,7 +158,11 @@ class Staging:
         return StagedFile(self.path(values), self.size_bytes(values), statistics_json(measured, rows))
 
     def staged_files(
-        self, values: Mapping[str, str | None], measured: Mapping[str, object], rows: int, stored: pl.Schema
+        self,
+        values: Mapping[str, str | None],
+        measured: Mapping[str, object],
+        rows: int,
+        stored: Mapping[str, pl.DataType],
     ) -> tuple[StagedFile, ...]:
         """Sync and describe all files of a partition; of several, each is read again to be measured by itself.
 
@@ -165,7 +178,7 @@ class Staging:
         found: list[StagedFile] = []
         for path in paths:
             self.store.sync_file(f"{self.table}/{path}")
-            lf = scan_files(self.store, self.table, [LiveFile(path, "", 0, {})], stored, ())
+            lf = scan_files(self.store, self.table, [LiveFile(path, "", 0, {})], pl.Schema(stored), ())
             row = lf.select(pl.len().alias(_ROWS), *statistics(stored)).collect(engine="streaming").row(0, named=True)
             count: int = row.pop(_ROWS)
             found.append(StagedFile(path, self._size_bytes(path), statistics_json(row, count)))

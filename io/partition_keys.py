@@ -89,9 +89,9 @@ def read_keys(store: Store, name: str) -> tuple[str, ...]:
     return tuple(sorted(_read(store, name).keys))
 
 
-def keys_stamp(store: Store, name: str) -> str:
-    """Return what changes when somebody changes the keys of a name; cheap, and only locally more than ""."""
-    return store.stamp(f"{_FOLDER}/{name}")
+def keys_stamp(store: Store, name: str) -> str | None:
+    """Return what changes when somebody changes the keys of a name; none: only a look at them could tell."""
+    return store.folder_stamp(f"{_FOLDER}/{name}")
 
 
 def add_keys(store: Store, name: str, keys: Iterable[str], by: str, at: dt.datetime) -> KeyChange:

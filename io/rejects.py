@@ -25,7 +25,7 @@ from deltaworks.io.table_state import Origin
 
 def sink_rejects(store: Store, file: RejectsFile, lf: pl.LazyFrame) -> pl.LazyFrame:
     """Return the plan that writes rejected rows when it is collected; `secure_rejects` has to follow."""
-    return sink_parquet(lf, store.uri(file.path))
+    return sink_parquet(lf, store, file.path)
 
 
 def secure_rejects(store: Store, file: RejectsFile) -> None:
@@ -147,7 +147,7 @@ def scan_rejects(store: Store, file: RejectsFile) -> pl.LazyFrame:
 
     Columns: those of its table, and a list of texts that names the rules that each row breaks.
     """
-    return pl.scan_parquet(store.uri(file.path))
+    return pl.scan_parquet(store.uri(file.path), storage_options=store.polars_options)
 
 
 def count_rejects(store: Store, file: RejectsFile) -> int:

@@ -84,6 +84,7 @@ def scan_files(
             missing_columns="insert",
             extra_columns="ignore",
             cast_options=_CASTS,
+            storage_options=store.polars_options,
         )
         return lf.select(schema.names())
     # Their partitions are known from the log alone.
@@ -98,6 +99,7 @@ def scan_files(
         missing_columns="insert",
         extra_columns="ignore",
         cast_options=_CASTS,
+        storage_options=store.polars_options,
         include_file_paths=_PATH,
     )
     return lf.join(values.lazy(), on=_PATH).select(schema.names())
@@ -162,7 +164,7 @@ def _scan_marked(
 
     `pl.scan_delta` knows them too, but takes some partition values for others: it decodes a `%20` in one.
     """
-    deleted = deleted_rows(store.uri(name), version)
+    deleted = deleted_rows(store, name, version)
     parts: list[pl.LazyFrame] = []
     for file in files:
         gone = deleted.get(store.uri(file_path(name, file)))
@@ -176,6 +178,7 @@ def _scan_marked(
             missing_columns="insert",
             extra_columns="ignore",
             cast_options=_CASTS,
+            storage_options=store.polars_options,
             row_index_name=_ROW,
         )
         values = [_values(name, [file], column, schema) for column in partition_columns]

@@ -22,7 +22,8 @@ import polars as pl
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.parquet import sink_parquet
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.stored_file import StoredFile
 
 FOLDER = f"{ENGINE_FOLDER}/steps"
 
@@ -95,7 +96,7 @@ class StepRecords:
         self.store.make_folder(path.rpartition("/")[0])
         lf = frame.lazy()
         try:
-            sink_parquet(lf, self.store.uri(path)).collect()
+            sink_parquet(lf, self.store, path).collect()
         except OSError as error:
             raise StorageError(f"cannot write {self.store.uri(path)}: {error}") from error
         self.store.sync_file(path)
@@ -125,7 +126,7 @@ class StepRecords:
             StorageError: it is there no more, or cannot be read by this code.
         """
         if "frame" in where:
-            lf = pl.scan_parquet(self.store.uri(where["frame"]))
+            lf = pl.scan_parquet(self.store.uri(where["frame"]), storage_options=self.store.polars_options)
             if not self.store.exists(where["frame"]):
                 raise self._gone(where["frame"])
             return lf if where["lazy"] else lf.collect()
@@ -133,7 +134,7 @@ class StepRecords:
         if content is None:
             raise self._gone(where["file"])
         try:
-            return pickle.loads(content)  # noqa: S301 - the lake is trusted as the project is, see the module
+            return pickle.loads(content)  # noqa: S301 # nosec B301 - the lake is trusted as the project is, see the module
         except Exception as error:
             raise StorageError(
                 f"a value that run {self.run_id} recorded cannot be read any more ({type(error).__name__}: {error}); "

@@ -1,101 +1,123 @@
-"""Store: the files of a lake, by path below its root.
+"""Store: the files of a lake, by path below its root, wherever the lake lies.
 
-One store serves a whole lake. What a caller is told was written has been synced to the disk, unless the store was
-opened without durability. Whatever the disk refuses is a `StorageError`.
+One store serves a whole lake. What a caller is told was written survives whatever happens next; of two that put the
+same new file one is told so. Whatever the disk or the object store refuses is a `StorageError`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import os
-import re
-import uuid
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from itertools import takewhile
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from deltaworks.errors import InvalidSettings, StorageError
+from deltaworks.errors import StorageError
+from deltaworks.io.stores.bucket import Bucket, bucket_uri
+from deltaworks.io.stores.local_folder import LocalFolder, local_folder
+from deltaworks.io.stores.storage import Storages
+from deltaworks.io.stores.stored_file import StoredFile
 
 ENGINE_FOLDER = "_deltaworks"
 """What a lake holds beside its tables lies below this folder; no table does."""
 
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file as the store lists it."""
-
-    path: str
-    size_bytes: int
-    modified_at: dt.datetime
-    """By the store's own clock."""
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        return self.path.rpartition("/")[2]
+_NO_PROFILES = Storages()
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder on a local disk."""
+    """A folder on a local disk, or a prefix of a bucket in an object store. It pickles without credentials."""
 
-    root: Path
+    root: Path | str
+    """The folder, or the URI of the prefix."""
     durable: bool = True
-    """Whether writes are synced before they are acknowledged; off, a power cut may lose acknowledged commits."""
+    """Whether writes to a local disk are synced before they are acknowledged; off, a power cut may lose acknowledged
+    commits."""
+    profile: str | None = field(default=None, kw_only=True)
+    """Which of the profiles says how the object store is reached; none: the environment does."""
+    profiles: Storages = field(default=_NO_PROFILES, kw_only=True)
+    """All of the project's, for tables that lie elsewhere."""
+    _home: LocalFolder | Bucket = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find out where it is."""
+        if isinstance(self.root, Path):
+            home: LocalFolder | Bucket = LocalFolder(self.root, self.durable)
+        else:
+            home = Bucket(self.root, self.profiles.named(self.profile, self.root))
+            home.storage.refuse_unfit(home.scheme)
+        object.__setattr__(self, "_home", home)
 
     @classmethod
-    def at(cls, uri: str, *, durable: bool = True) -> Store:
-        """Open the store at a local path or `file://` URI; nothing is read or created.
+    def at(
+        cls,
+        uri: str | Path,
+        *,
+        durable: bool = True,
+        profile: str | None = None,
+        profiles: Storages = _NO_PROFILES,
+        what: str = "lake",
+    ) -> Store:
+        """Open the store at a local path, a `file://` URI or a URI of an object store; nothing is read or created.
+
+        Args:
+            uri: where it lies.
+            durable: whether writes to a local disk are synced.
+            profile: which of the profiles says how an object store is reached; none: the environment does.
+            profiles: those of the project.
+            what: what lies there, for a sentence.
 
         Raises:
-            InvalidSettings: the URI names an object store, which this version cannot write to.
+            InvalidSettings: the URI or the profile is none that can be used.
             StorageError: it names a folder that delta-rs would take for another one.
         """
-        return cls(local_folder(uri, "lake"), durable)
+        return cls(place(uri, what), durable, profile=profile, profiles=profiles)
+
+    def elsewhere(self, root: str, profile: str | None = None) -> Store:
+        """Return the store of files that are not the lake's own, and are only read; it knows the same profiles."""
+        return Store(root if "://" in root else Path(root), durable=False, profile=profile, profiles=self.profiles)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on a local disk, where a look costs next to nothing."""
+        return isinstance(self._home, LocalFolder)
+
+    @property
+    def delta_options(self) -> dict[str, str] | None:
+        """The storage options of delta-rs."""
+        return self._home.storage.for_delta(self._home.scheme) if isinstance(self._home, Bucket) else None
+
+    @property
+    def polars_options(self) -> dict[str, Any] | None:
+        """The storage options of Polars."""
+        return self._home.storage.for_polars(self._home.scheme) if isinstance(self._home, Bucket) else None
 
     def uri(self, path: str) -> str:
         """Return where a path lies, for Polars and delta-rs."""
-        return str(self.root / path)
+        return self._home.uri(path)
 
     def read(self, path: str) -> bytes | None:
         """Return a file's content, or none if there is no such file."""
-        target = self.root / path
-        with _sentence("read", target):
-            try:
-                return target.read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        return self._home.read(path)
 
     def exists(self, path: str) -> bool:
-        """Return whether there is a file or folder of that name."""
-        target = self.root / path
-        with _sentence("look for", target):
-            return target.exists()
+        """Return whether there is a file of that name."""
+        return self._home.exists(path)
+
+    def has_folder(self, path: str) -> bool:
+        """Return whether there is a folder of that name; in an object store, whether there is a file in it."""
+        return self._home.has_folder(path)
 
     def put(self, path: str, content: bytes) -> None:
         """Write a whole file, in place of any that is there; readers see the old or the new one."""
-        target = self.root / path
-        with _sentence("write", target), self._temporary(target, content) as temporary:
-            temporary.replace(target)
-            self._sync_folder(target.parent)
+        self._home.put(path, content)
 
     def put_new(self, path: str, content: bytes) -> bool:
         """Write a whole file unless one of that name is there; return whether this call wrote it.
 
-        The content is on the disk before the name appears, so a crash leaves either no file or the whole one.
+        What it holds must tell its writer from all others: in an object store it may decide who was first.
         """
-        target = self.root / path
-        with _sentence("write", target), self._temporary(target, content) as temporary:
-            try:
-                os.link(temporary, target)
-            except FileExistsError:
-                return False
-        with _sentence("sync the new name", target):
-            self._sync_folder(target.parent)
-        return True
+        return self._home.put_new(path, content)
 
     def put_new_surely(self, path: str, content: bytes) -> bool:
         """Do the same, and return whether the file is there as this call wrote it.
@@ -111,175 +133,82 @@ class Store:
 
     def sync_file(self, path: str) -> None:
         """Make the content of a file that others wrote survive a power cut."""
-        target = self.root / path
-        with _sentence("sync", target):
-            if self.durable:
-                _fsync(target)
+        if isinstance(self._home, LocalFolder):
+            self._home.sync_file(path)
 
     def sync_folders(self, paths: Iterable[str]) -> None:
         """Make the names of files that others wrote, and of all folders above them, survive a power cut."""
-        for folder in {parent for path in paths for parent in PurePosixPath(path).parents}:
-            with _sentence("sync", self.root / folder):
-                self._sync_folder(self.root / folder)
+        if isinstance(self._home, LocalFolder):
+            self._home.sync_folders(paths)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the paths of all files below a folder, in no order; nothing if there is no such folder."""
-        top = self.root / prefix
-        with _sentence("list", top):
-            for folder, _, names in os.walk(top, onerror=_unless_gone):
-                for name in names:
-                    if not is_temporary(name):
-                        yield (Path(folder) / name).relative_to(self.root).as_posix()
+        return self._home.list(prefix)
 
     def names(self, folder: str) -> Sequence[str]:
         """Return the names of what lies in a folder itself, in no order; nothing if there is no such folder."""
-        top = self.root / folder
-        with _sentence("list", top):
-            try:
-                return [name for name in os.listdir(top) if not is_temporary(name)]
-            except (FileNotFoundError, NotADirectoryError):
-                return []
+        return self._home.names(folder)
 
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """Yield all files below a folder as `list` does, and also what writers that died have left half-written."""
-        top = self.root / prefix
-        with _sentence("list", top):
-            for folder, _, names in os.walk(top, onerror=_unless_gone):
-                for name in names:
-                    path = Path(folder) / name
-                    try:
-                        found = path.stat()
-                    except FileNotFoundError:
-                        continue
-                    modified_at = dt.datetime.fromtimestamp(found.st_mtime, dt.UTC)
-                    yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at)
+        return self._home.files(prefix)
 
     def folders_with(self, name: str) -> Iterator[str]:
-        """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at."""
-        with _sentence("list", self.root):
-            for folder, folders, _ in os.walk(self.root, onerror=_unless_gone):
-                if name in folders:
-                    folders.clear()
-                    yield Path(folder).relative_to(self.root).as_posix()
+        """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at.
+
+        Cost: in an object store, a listing a folder.
+        """
+        return self._home.folders_with(name)
 
     def modified_at(self, path: str) -> dt.datetime | None:
         """Return when a file was last written, by the store's own clock; none if there is no such file."""
-        target = self.root / path
-        with _sentence("look for", target):
-            try:
-                return dt.datetime.fromtimestamp(target.stat().st_mtime, dt.UTC)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        return self._home.modified_at(path)
 
     def size_bytes(self, path: str) -> int | None:
         """Return the size of a file, or none if there is no such file."""
-        target = self.root / path
-        with _sentence("look for", target):
-            try:
-                return target.stat().st_size
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        return self._home.size_bytes(path)
 
     def stamp(self, path: str) -> str:
         """Return what changes when a file is replaced, without reading it; empty if there is no such file."""
-        try:
-            found = (self.root / path).stat()
-        except OSError:
-            return ""
-        return f"{found.st_size}-{found.st_mtime_ns}"
+        return self._home.stamp(path)
+
+    def folder_stamp(self, path: str) -> str | None:
+        """Return what changes when a file is made in a folder or deleted; none: only a listing could tell.
+
+        Empty: there is no such folder. A file that is replaced changes it, too.
+        """
+        return self._home.stamp(path) if isinstance(self._home, LocalFolder) else None
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
-        target = self.root / path
-        with _sentence("delete", target):
-            target.unlink(missing_ok=True)
+        self._home.delete(path)
 
     def drop_empty_folders(self, path: str) -> None:
         """Remove a folder, and those below it, as far as they hold nothing: each would cost a look for ever."""
-        with _sentence("remove the folder", self.root / path):
-            for folder, _, _ in os.walk(self.root / path, topdown=False, onerror=_unless_gone):
-                with suppress(OSError):  # it holds something, or somebody has just removed it
-                    Path(folder).rmdir()
+        if isinstance(self._home, LocalFolder):
+            self._home.drop_empty_folders(path)
 
     def make_folder(self, path: str) -> None:
-        """Make a folder and those above it."""
-        target = self.root / path
-        with _sentence("make the folder", target):
-            self._make_folder(target)
-
-    @contextmanager
-    def _temporary(self, target: Path, content: bytes) -> Generator[Path]:
-        """Write a file beside the target, synced; it is gone at the end unless it was renamed or the process died.
-
-        Its name starts with a dot and ends in `.tmp`, as other Delta writers' do: no reader takes it for a commit.
-        """
-        self._make_folder(target.parent)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                if self.durable:
-                    os.fsync(file.fileno())
-            yield temporary
-        finally:
-            temporary.unlink(missing_ok=True)
-
-    def _make_folder(self, folder: Path) -> None:
-        made = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
-        folder.mkdir(parents=True, exist_ok=True)
-        for each in made:
-            self._sync_folder(each.parent)
-
-    def _sync_folder(self, folder: Path) -> None:
-        if self.durable:
-            _fsync(folder)
+        """Make a folder and those above it, where there is such a thing."""
+        if isinstance(self._home, LocalFolder):
+            self._home.make_folder(path)
 
 
-def local_folder(uri: str, what: str) -> Path:
-    """Return the folder at a local path or `file://` URI; `what` lies there, for a sentence.
+def split_place(place: str) -> tuple[str, str]:
+    """Return the place that a table's folder lies in, and the folder's name."""
+    root, _, name = place.rpartition("/")
+    return root or "/", name
+
+
+def place(uri: str | Path, what: str) -> Path | str:
+    """Return the folder at a local path or `file://` URI, or the URI of a place in an object store.
+
+    `what` lies there, for a sentence.
 
     Raises:
-        InvalidSettings: the URI names an object store, which this version does not open.
+        InvalidSettings: the URI is none that can be opened.
         StorageError: it names a folder that delta-rs would take for another one.
     """
-    scheme = urlsplit(uri).scheme if "://" in uri else ""
-    if scheme not in ("", "file"):
-        raise InvalidSettings(f"{what} {uri}: this version works on local disks only; use a path or a file:// URI")
-    root = Path(unquote(urlsplit(uri).path) if scheme else uri).expanduser().resolve()
-    escape = re.search("%[0-9A-Fa-f]{2}", str(root))
-    if escape:
-        raise StorageError(
-            f"{what} {root}: delta-rs reads {escape.group()!r} in a path as an escaped character and would look "
-            "elsewhere; rename the folder"
-        )
-    return root
-
-
-def is_temporary(name: str) -> bool:
-    """Return whether a file is one of this store's that has not got its name yet, or never will."""
-    return _TEMPORARY.fullmatch(name) is not None
-
-
-_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{32}\.tmp", re.DOTALL)
-
-
-@contextmanager
-def _sentence(doing: str, target: Path) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"cannot {doing} {target}: {error.strerror or error}") from error
-
-
-def _unless_gone(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        raise error
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    text = str(uri)
+    is_local = "://" not in text or text.startswith("file://")
+    return local_folder(text, what) if is_local else bucket_uri(text, what)

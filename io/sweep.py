@@ -14,7 +14,9 @@ from pathlib import PurePosixPath
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import commit_path, path_below, tail
 from deltaworks.io.staged import REJECTS
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile, is_temporary
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.local_folder import is_temporary
+from deltaworks.io.stores.stored_file import StoredFile
 
 LIVE_FOR = dt.timedelta(days=1)
 """A run that gave a sign of life within this time may still commit its files, however wrong its machine's clock is."""
@@ -111,7 +113,7 @@ def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs
     files = [file for file in store.files(folder) if file.modified_at < before and _is_reject(file, folder, runs)]
     if not files:
         return []
-    if not store.exists(f"{name}/_delta_log"):
+    if not store.has_folder(f"{name}/_delta_log"):
         return []
     # A log that others clean has lost its beginning, and names no rows of this lake.
     tables = (table for table in store.folders_with("_delta_log") if store.exists(commit_path(table, 0)))

@@ -54,9 +54,9 @@ def read_switches(store: Store) -> dict[str, bool]:
     return {name: switch.is_on for name, switch in found.items() if switch is not None}
 
 
-def switches_stamp(store: Store) -> str:
-    """Return what changes when somebody starts or stops anything; cheap, and only locally more than ""."""
-    return store.stamp(FOLDER)
+def switches_stamp(store: Store) -> str | None:
+    """Return what changes when somebody starts or stops anything; none: only a listing could tell."""
+    return store.folder_stamp(FOLDER)
 
 
 def set_switch(store: Store, name: str, *, is_on: bool, by: str, at: dt.datetime) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from deltaworks.io.heartbeats import FOLDER as HEARTBEATS
 from deltaworks.io.marks import marked
-from deltaworks.io.store import Store, StoredFile
+from deltaworks.io.store import Store
+from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.ticks import CLAIMS, LEDGER, id_of, kind_of
 
 KEPT_TICKS = 20

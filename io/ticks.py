@@ -30,6 +30,7 @@ from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
+from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 LEDGER = f"{ENGINE_FOLDER}/ledger/ticks"
@@ -84,6 +85,8 @@ class AskedRun:
     assets: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, tuple[tuple[str, str], ...]])
     """What conditions ask for, in place of a job: by asset, first and last keys of ranges; the empty key is the whole
     of an asset that has no partitions."""
+    tables: Mapping[str, PlannedTable] = field(default_factory=dict[str, PlannedTable])
+    """The tables of these assets as the tick found them; none of those that an older engine asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +381,8 @@ def _asked(document: Json) -> AskedRun:
     values = {each.name: document[each.name] for each in fields(AskedRun) if each.name in document}
     made: dict[str, list[list[str]]] = document.get("assets") or {}
     values["assets"] = {asset: tuple((first, last) for first, last in ranges) for asset, ranges in made.items()}
+    found: dict[str, Json] = document.get("tables") or {}
+    values["tables"] = {asset: PlannedTable(**table) for asset, table in found.items()}
     return AskedRun(**values)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from deltaworks.io.lifetimes import Lifetime, Lifetimes
-from deltaworks.io.store import Store, StoredFile
+from deltaworks.io.store import Store
+from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.table import Table
 
 

@@ -93,10 +93,7 @@ class _AtLake:
 
     def __init__(self, watched: WatchedConditions, store: Store) -> None:
         self._watched, self._store = watched, store
-        self._logs = [
-            (store if table.root is None else Store(table.root, durable=False), f"{table.name}/_delta_log")
-            for table in watched.tables
-        ]
+        self._logs = [(table.store(store), f"{table.name}/_delta_log") for table in watched.tables]
         self._signs: tuple[object, ...] = ()
         """As they were when something was found last."""
         self._found_s = 0.0
@@ -116,7 +113,7 @@ class _AtLake:
     def _now(self, now: dt.datetime) -> Sequence[object]:
         watched, yesterday = self._watched, now.date() - dt.timedelta(days=1)
         return [
-            *(store.stamp(folder) for store, folder in self._logs),
+            *(store.folder_stamp(folder) for store, folder in self._logs),
             *(runs_stamp(self._store, day) for day in (yesterday, now.date())),
             *(keys_stamp(self._store, name) for name in watched.names),
             switches_stamp(self._store),

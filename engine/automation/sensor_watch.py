@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from deltaworks.engine.automation.ended_runs import read_ended
@@ -23,7 +22,7 @@ from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.io.ledger import runs_stamp
 from deltaworks.io.log import commit_path, digest, last_checkpoint
 from deltaworks.io.marks import Mark, next_id, read_mark
-from deltaworks.io.store import Store
+from deltaworks.io.store import Store, split_place
 from deltaworks.io.ticks import TickEntry, TickKind
 
 CLOSER_LOOK_S = 30.0
@@ -38,18 +37,24 @@ class WatchedTable:
     """Where a table lies."""
 
     key: str
-    root: Path | None
+    root: str | None
     """None: it lies in the lake."""
     name: str
     """Its folder below the root."""
+    storage: str | None = None
+    """The profile by which an object store is reached that it lies in."""
 
     @classmethod
     def of(cls, asset: Asset[..., Any]) -> WatchedTable:
         """Describe the table of an asset."""
         if asset.kind is AssetKind.EXTERNAL:
-            folder = Path(str(asset.location))
-            return cls(str(asset.key), folder.parent, folder.name)
+            root, name = split_place(str(asset.location))
+            return cls(str(asset.key), root, name, asset.storage)
         return cls(str(asset.key), None, asset.table_name)
+
+    def store(self, lake: Store) -> Store:
+        """Return what it lies in."""
+        return lake if self.root is None else lake.elsewhere(self.root, self.storage)
 
 
 Subject: TypeAlias = tuple[WatchedTable, ...] | FilesOf | RunsOf | FreshnessOf | None
@@ -150,7 +155,7 @@ class _AtTables:
 
     def __init__(self, whose: str, tables: Sequence[WatchedTable], lake: Store) -> None:
         self._whose = whose
-        self._tables = [(table, lake if table.root is None else Store(table.root, durable=False)) for table in tables]
+        self._tables = [(table, table.store(lake)) for table in tables]
         self._cursor: str | None = None
         self._positions: dict[str, Position] = {}
         self._stamps: dict[str, str] = {}
@@ -204,7 +209,7 @@ class _AtRuns:
 
     def __init__(self, name: str, watched: RunsOf, store: Store) -> None:
         self._name, self._watched, self._store = name, watched, store
-        self._seen: tuple[str | None, str, str] | None = None
+        self._seen: tuple[str | None, str | None, str | None] | None = None
         """The cursor, and the stamps of yesterday and today, for which nothing was found."""
         self._closer_s: float | None = None
 

@@ -110,6 +110,8 @@ class Asset(Generic[P, R]):
     """What stands for the function's code instead of its hash, where the author says so."""
     location: str | None = None
     """Where the table lies, where that is not told by the key: below the lake, or anywhere if others write it."""
+    storage: str | None = None
+    """The profile of the settings by which an object store is reached that others write it to."""
     kind: AssetKind = AssetKind.FUNCTION
     files: Files | None = None
     """What a source of files consists of; none: it is no source, or its function tells its versions."""
@@ -134,6 +136,8 @@ class Asset(Generic[P, R]):
     """The ops that make it; none: its function does."""
     freshness: FreshnessPolicy | None = None
     """How far it may lag behind what its data comes from; none: nobody asks."""
+    interval_s: float | None = None
+    """Of a source, how often daemons observe it; none: only runs do."""
     foreign: Foreign | None = None
     """Where its code is, if it is in another code location; it cannot be called here then."""
 

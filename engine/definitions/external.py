@@ -20,7 +20,7 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions, Unpar
 from deltaworks.engine.definitions.policies import BackfillPolicy
 from deltaworks.engine.definitions.signature import Signature
 from deltaworks.errors import DeltaworksError, InvalidDefinition, Place, RequestError
-from deltaworks.io.store import local_folder
+from deltaworks.io.store import place
 from deltaworks.validation import is_model
 
 
@@ -28,6 +28,7 @@ def external_asset(
     name: KeyLike,
     *,
     uri: str | Path,
+    storage: str | None = None,
     partitions: Partitions | None = None,
     partition_by: PartitionBy | None = None,
     model: type | None = None,
@@ -44,7 +45,10 @@ def external_asset(
 
     Args:
         name: the asset key.
-        uri: the table's folder: a path, from the folder of the module that defines the asset, or a `file://` URI.
+        uri: the table's folder: a path, from the folder of the module that defines the asset, or a URI: `file://`,
+            `s3://`, `gs://` or `az://`.
+        storage: the profile of the settings, `[storage.NAME]`, by which an object store is reached; none: as the
+            environment of the process says.
         partitions: how the table is partitioned; none: it counts as one partition, however its files are cut.
         partition_by: the table's partition column; one for each dimension, in the table's order.
         model: the pandera model that its readers rely on: its columns and dtypes are compared with the table's before
@@ -90,18 +94,23 @@ def external_asset(
             tags=dict(tags or {}),
             code_version=None,
             location=str(folder),
+            storage=storage,
             kind=AssetKind.EXTERNAL,
             freshness=freshness,
         )
     )
 
 
-def _folder(uri: str | Path, beside: Path) -> Path:
+_SLASHES = 3
+"""How many there are in the URI of a folder in a bucket, at least."""
+
+
+def _folder(uri: str | Path, beside: Path) -> Path | str:
     text = str(uri)
     if not text:
         raise InvalidDefinition("uri is empty; it names the table's folder")
-    folder = local_folder(text if "://" in text else str(beside / Path(text).expanduser()), "table")
-    if folder == folder.parent:
+    folder = place(text if "://" in text else str(beside / Path(text).expanduser()), "table")
+    if folder == folder.parent if isinstance(folder, Path) else folder.count("/") < _SLASHES:
         raise InvalidDefinition(f"uri={text!r} is no folder of a table")
     return folder
 

@@ -144,8 +144,9 @@ def launch(
             pools = _pools(store, graph, plan, entry, sharing or Sharing())
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
+            watched = replace(entry, dashboard=executor.dashboard)
             run = Run(
-                graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most, desk
+                graph, plan, tables, executor, watched, now, log.tell, pools, checker, stager.keep, swap, most, desk
             )
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)

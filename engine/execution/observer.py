@@ -32,8 +32,8 @@ _KEPT_KEYS = 8
 class _Look(NamedTuple):
     """A log as it was when it was last read."""
 
-    stamp: str
-    """Of its folder, in which every commit is a file."""
+    stamp: str | None
+    """Of its folder, in which every commit is a file; none: it cannot be told without reading."""
     is_certain: bool
     """Whether the same stamp means that nothing was committed since."""
 
@@ -79,14 +79,14 @@ class Observer:
 
     def _look_at(self, key: AssetKey, node: Node) -> None:
         store, folder = log_folder(self._store, node.asset)
-        stamp = store.stamp(folder)
+        stamp = store.folder_stamp(folder)
         known = self._looks.get(key)
         if known is not None and known.is_certain and known.stamp == stamp:
             return
         changed_at = store.modified_at(folder) if stamp else None
         is_certain = changed_at is None or time.time_ns() - int(changed_at.timestamp() * 1e9) > _STEP_NS
         self._read(key, node)
-        self._looks[key] = _Look(stamp, is_certain and key not in self._faults)
+        self._looks[key] = _Look(stamp, stamp is not None and is_certain and key not in self._faults)
 
     def _read(self, key: AssetKey, node: Node) -> None:
         table = self._tables.get(key)
@@ -100,6 +100,7 @@ class Observer:
             if node.asset.kind is not AssetKind.EXTERNAL:
                 raise
             self._tables[key], self._faults[key] = no_table(self._store, node.asset), str(error)
+        self._tables[key].narrow()
         self._share_keys(self._tables[key].partitions())
 
     def _share_keys(self, partitions: pl.DataFrame) -> None:

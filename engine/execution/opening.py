@@ -7,7 +7,7 @@ of an asset asks here, and nowhere else is it known where that is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind
@@ -18,7 +18,7 @@ from deltaworks.io.history import history
 from deltaworks.io.index import load_indexed, load_table
 from deltaworks.io.log import Commit
 from deltaworks.io.memory import as_known, load_external, remember, remember_if_due
-from deltaworks.io.store import Store
+from deltaworks.io.store import Store, split_place
 from deltaworks.io.table import Table
 
 
@@ -50,7 +50,7 @@ def open_and_keep(lake: Store, asset: Asset[..., Any]) -> Table:
     if asset.kind is not AssetKind.EXTERNAL:
         return load_indexed(lake, asset.table_name)
     table = open_latest(lake, asset)
-    if lake.exists(""):
+    if lake.has_folder(""):
         remember_if_due(table)
     return table
 
@@ -99,8 +99,8 @@ def place_of_table(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:
     """Return the store that the table of an asset lies in, and its folder there."""
     if asset.kind is not AssetKind.EXTERNAL:
         return lake, asset.table_name
-    folder = Path(str(asset.location))
-    return Store(folder.parent, durable=False), folder.name
+    root, name = split_place(str(asset.location))
+    return lake.elsewhere(root, asset.storage), name
 
 
 def keep_what_is_read(table: Table) -> None:
@@ -137,11 +137,11 @@ def refuse_own_tables(definitions: Definitions, lake: Store) -> None:
         InvalidDefinition: it is one, or lies inside of one, or one or the whole lake lies inside of it.
     """
     without = (AssetKind.EXTERNAL, AssetKind.VIEW)
-    own = {lake.root / asset.table_name: asset for asset in definitions.assets if asset.kind not in without}
-    within = {folder: asset for path, asset in own.items() for folder in path.parents}
+    own = {lake.uri(asset.table_name): asset for asset in definitions.assets if asset.kind not in without}
+    within = {folder: asset for place, asset in own.items() for folder in _above(place)}
     for asset in definitions.assets:
         if asset.kind is AssetKind.EXTERNAL:
-            problem = _overlap(Path(str(asset.location)), lake, own, within)
+            problem = _overlap(str(asset.location), lake, own, within)
             if problem is not None:
                 raise InvalidDefinition(
                     f"external {str(asset.key)!r}: {problem}", where=asset.where, asset=str(asset.key)
@@ -149,17 +149,18 @@ def refuse_own_tables(definitions: Definitions, lake: Store) -> None:
 
 
 def _overlap(
-    folder: Path,
+    folder: str,
     lake: Store,
-    own: Mapping[Path, Asset[..., Any]],
-    within: Mapping[Path, Asset[..., Any]],
+    own: Mapping[str, Asset[..., Any]],
+    within: Mapping[str, Asset[..., Any]],
 ) -> str | None:
     """Say what a folder that others write shares with a lake, whose assets are given by folder and by what is above."""
-    other = next((own[each] for each in (folder, *folder.parents) if each in own), None)
+    other = next((own[each] for each in (folder, *_above(folder)) if each in own), None)
     if other is not None:
         named = f"asset {str(other.key)!r} ({other.where})"
         return f"{folder} is the folder of {named}, or lies in it; read that asset instead"
-    if lake.root.is_relative_to(folder):
+    root = lake.uri("")
+    if folder in (root, *_above(root)):
         return f"the lake is at or below {folder}, where only others write; put the lake somewhere else"
     if folder in within:
         other = within[folder]
@@ -168,6 +169,12 @@ def _overlap(
             "asset another name or location"
         )
     return None
+
+
+def _above(place: str) -> list[str]:
+    """Return the folders, or the prefixes of a bucket, that a place lies in."""
+    top, is_uri, path = place.rpartition("://")
+    return [f"{top}{is_uri}{folder}" for folder in map(str, PurePosixPath(path).parents) if folder != "."]
 
 
 def _load(lake: Store, asset: Asset[..., Any]) -> Table:

@@ -40,7 +40,7 @@ from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.retries import Retries, policy_for
 from deltaworks.engine.execution.sizes import Sizes
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.superseded import Superseded, Verdict
@@ -121,8 +121,9 @@ class Run:
             run_id, mark = self._entry.run_id, lambda: self._progress.commits
             with Pulse(store, run_id, alive, stop, self._tell, also, mark, desk.write):
                 self._loop(stop)
-        except BaseException:
-            desk.write(self._entry_now(RunStatus.FAILURE))
+        except BaseException as error:
+            reason = str(error) if isinstance(error, DeltaworksError) else None
+            desk.write(replace(self._entry_now(RunStatus.FAILURE), reason=reason))
             raise
         finally:
             if self._running and stop.is_urgent:
@@ -293,8 +294,9 @@ class Run:
 
     def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
         """Let what a call did not make of a partition wait for the next try; return how long, or none."""
-        task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
-        if policy is None or not policy.allows(failed[0].error_names):
+        task, names = failed[0].task, failed[0].error_names
+        policy = policy_for(self._graph.nodes[task.asset].asset.retry, names)
+        if policy is None:
             return None
         keys = [each.task.asset for each in failed]
         return self._retries.wait_for(keys, task.first, policy, time.monotonic())

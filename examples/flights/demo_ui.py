@@ -28,28 +28,10 @@ PICTURES = {
     "lineage": "/lineage",
 }
 
-FEED = """
-import time
-
-import polars as pl
-
-import deltaworks as dw
-import flights as tables
-
-_BROKEN = ("2013-07-04", "2013-07-05")
-
-
-@dw.asset(partitions=tables.days, partition_by="flight_date", group="raw")
-def weather(partition: dw.Partition) -> pl.LazyFrame:
-    \"\"\"The weather of each day, from a feed that is slow and does not have every day.\"\"\"
-    if partition.key in _BROKEN:
-        raise RuntimeError(f"the feed has no weather of {partition.key}")
-    if partition.key >= "2013-10-01":
-        time.sleep(2)
-    return pl.LazyFrame({"flight_date": [partition.start], "wind_kmh": [partition.start.day % 9 * 4.5]})
-
-
-defs = dw.Definitions(assets=[weather])
+SETTINGS = """
+name = "New York flights"
+lake = "./lake"
+modules = ["flights", "demo_feed"]
 """
 
 
@@ -73,12 +55,14 @@ def main() -> None:
 
 def prepare(project: Path) -> None:
     """Make a lake in which some of everything happened."""
-    for name in ("flights.py", "flights.parquet", "carriers.csv"):
+    for name in ("flights.py", "demo_feed.py", "flights.parquet", "carriers.csv"):
         shutil.copy(HERE / name, project)
-    (project / "feed.py").write_text(FEED)
-    (project / "deltaworks.toml").write_text('lake = "./lake"\nmodules = ["flights", "feed"]\n')
+    (project / "deltaworks.toml").write_text(SETTINGS)
     deltaworks(project, "backfill", "carriers", "flights", "daily_carrier", "trailing_week", *span("2013-10-31"))
     deltaworks(project, "backfill", "carrier_year", "weather", *span("2013-09-30"), fails=True)
+    deltaworks(project, "backfill", "airport_days", *span("2013-04-30"))
+    deltaworks(project, "backfill", "mart/wind_and_delay", "mart/summary", *span("2013-09-30"))
+    deltaworks(project, "job", "run", "letter", "--config", "send.subject=the first one")
     correct_outside(project / "lake" / "flights", "2013-02-10")
     deltaworks(project, "materialize", "flights", "--partition", "2013-05-01")
 
@@ -97,14 +81,16 @@ def correct_outside(table: Path, day: str) -> None:
 
 @contextmanager
 def going_on(project: Path) -> Generator[None]:
-    """Have a slow run beside the block."""
-    asked = ("backfill", "weather", *span("2013-12-31", first="2013-10-01"), "--workers", "1")
-    run = start(project, *asked, stderr=subprocess.DEVNULL)
+    """Have a slow run and a daemon beside the block."""
+    slowly = ("backfill", "weather", *span("2013-12-31", first="2013-10-01"), "--workers", "1")
+    going = [start(project, *asked, stderr=subprocess.DEVNULL) for asked in (slowly, ("daemon",))]
     try:
         yield
     finally:
-        run.send_signal(signal.SIGTERM)
-        run.wait()
+        for each in going:
+            each.send_signal(signal.SIGTERM)
+        for each in going:
+            each.wait()
 
 
 @contextmanager

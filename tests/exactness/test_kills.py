@@ -145,7 +145,7 @@ def kill_and_look(folder: Path, kills: int, days: int, kind: str, row: Row) -> N
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_killed_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path, kind: str) -> None:
-    kill_again_and_again(tmp_path, kills=8, days=DAYS, kind=kind)
+    kill_again_and_again(tmp_path, kills=5, days=DAYS, kind=kind)
 
 
 @pytest.mark.soak

@@ -55,12 +55,12 @@ def _check(project: SmallProject, examples: int, steps: int, *, is_soak: bool = 
 
 
 def test_the_engine_agrees_with_a_naive_oracle_whatever_happens() -> None:
-    _check(small_project.PROJECT, examples=8, steps=30)
+    _check(small_project.PROJECT, examples=5, steps=30)
 
 
 @pytest.mark.parametrize("project", MORE, ids=lambda project: project.name)
 def test_it_does_so_with_every_kind_of_partitions_and_mappings(project: SmallProject) -> None:
-    _check(project, examples=2, steps=20)
+    _check(project, examples=2, steps=14)
 
 
 @pytest.mark.soak

@@ -168,7 +168,9 @@ def test_a_file_uri_is_a_path(tmp_path):
     assert Store.at(f"file://{tmp_path}/a%20lake").root == tmp_path / "a lake"
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/lake", "az://x", "/lakes/50%20percent"])
+@pytest.mark.parametrize(
+    "uri", ["ftp://host/lake", "s3://", "gs://bucket//lake", "az://box/a%20b", "s3://b/../c", "/lakes/50%20percent"]
+)
 def test_places_that_cannot_be_written_are_refused_at_once(uri):
     with pytest.raises((InvalidSettings, StorageError), match=r"^lake "):
         Store.at(uri)

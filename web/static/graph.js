@@ -91,8 +91,7 @@ class Graph {
     const ratio = this.canvas.clientWidth / this.canvas.clientHeight;
     const all = Math.max(Number(width) + 48, (Number(height) + 48) * ratio, this.canvas.clientWidth);
     const wide = least ? Math.min(all, this.canvas.clientWidth / least) : all;
-    const isLow = Number(height) + 48 < wide / ratio;
-    this.look(Number(width) / 2 - wide / 2, isLow ? -24 : Number(height) / 2 - wide / ratio / 2, wide);
+    this.look((Number(width) - wide) / 2, (Number(height) - wide / ratio) / 2, wide);
   }
 
   cull() {

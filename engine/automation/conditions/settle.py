@@ -72,7 +72,8 @@ class Settling:
         if self.left:
             self._limit(being_made, oldest_first=bool(own))
         self._take(self.left, Verdict.REQUESTED, why, is_kept=True)
-        return Settled(self.left, self.waiting | being_made, tuple(self.decisions))
+        nothing = PartitionSet.none(self.left.size)  # the same one for all that are quiet
+        return Settled(self.left or nothing, (self.waiting | being_made) or nothing, tuple(self.decisions))
 
     def _take(self, part: PartitionSet, verdict: Verdict, reason: str, *, is_kept: bool = False) -> None:
         part = part & self.left

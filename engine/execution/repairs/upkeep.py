@@ -21,6 +21,7 @@ from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
 from deltaworks.io.folding import find_foldable, fold_runs
+from deltaworks.io.handed_in import stray_handed_in
 from deltaworks.io.index import load_table
 from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import read_runs
@@ -33,7 +34,8 @@ from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
 from deltaworks.io.step_records import find_old_steps
 from deltaworks.io.stop_request import FOLDER as STOP_REQUESTS
-from deltaworks.io.store import Store, StoredFile
+from deltaworks.io.store import Store
+from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, own_temporaries, stray_rejects
 from deltaworks.io.table import Table
 from deltaworks.io.tick_history import drop_folders_of_ticks, find_old_claims, find_old_heartbeats, find_old_ticks
@@ -150,7 +152,7 @@ def maintain(
         ClaimHeld: somebody else is at it.
         StorageError: the lake cannot be written, or an entry of the ledger cannot be read.
     """
-    if not store.exists(""):
+    if not store.has_folder(""):
         return UpkeepReport(tuple(TableUpkeep(node) for node in nodes))
     _refuse_z_order(store, nodes, care.layout.z_order)
     with claimed(store, CLAIM, "deltaworks maintain") as claim:
@@ -227,7 +229,8 @@ def _find(
         try:
             table = load_table(store, node.asset.table_name)
             rejects = stray_rejects(store, table.name, str(node.key), before, runs)
-            left = (*leftovers(store, table.name, candidates[node.key], runs), *rejects)
+            handed_in = stray_handed_in(store, str(node.key), before, runs)
+            left = (*leftovers(store, table.name, candidates[node.key], runs), *rejects, *handed_in)
             yield _due(_Due(node, table, left), care, needs, now) if table.exists else _Due(node, table, left)
         except StorageError as error:
             yield TableUpkeep(node, problem=str(error))
