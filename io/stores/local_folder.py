@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from deltaworks.errors import StorageError
@@ -84,9 +84,16 @@ class LocalFolder:
 
     def sync_folders(self, paths: Iterable[str]) -> None:
         """Make the names of files that others wrote, and of all folders above them, survive a power cut."""
-        for folder in {parent for path in paths for parent in PurePosixPath(path).parents}:
-            with _sentence("sync", self.root / folder):
-                self._sync_folder(self.root / folder)
+        folders = set[str]()
+        for path in paths:
+            folder = path.rpartition("/")[0]
+            while folder not in folders:
+                folders.add(folder)
+                folder = folder.rpartition("/")[0]
+        for folder in folders:
+            target = self.root / folder
+            with _sentence("sync", target):
+                self._sync_folder(target)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the paths of all files below a folder, in no order; nothing if there is no such folder."""

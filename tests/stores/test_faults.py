@@ -16,11 +16,12 @@ import pytest
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.ticks import instant_id, open_ticks, read_ticks
 from tests.acceptance.conftest import Result
-from tests.engine.automation.house import DUE, SCHEDULE, House
+from tests.engine.automation.house import SCHEDULE, House
 from tests.stores.conftest import reach
 from tests.stores.home import Home, Housed
 from tests.stores.proxy import Fault, Proxy, proxied
 from tests.stores.servers import Server
+from tests.stores.test_automation import YESTERDAY, work_until
 
 TABLES = """
 two = dw.DailyPartitions(start="2024-01-01", end="2024-01-03")
@@ -119,7 +120,7 @@ def run_and_run_again(faulty: Faulty, fail: Callable[[], None]) -> None:
 LOG = f"base/_delta_log/{1:020d}.json"
 
 
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", [Fault.ERROR_503, Fault.LOST_REPLY, Fault.LATE_500])
 def test_a_commit_that_meets_a_fault_is_there_once(fault: Fault, faulty: Faulty) -> None:
     run_and_run_again(faulty, lambda: faulty.proxy.fail(fault, about=f"/{LOG}"))
 
@@ -151,7 +152,7 @@ class Ticking:
 
     def __init__(self, faulty: Faulty) -> None:
         self.faulty, self.housed = faulty, faulty.project()
-        self.home = House(self.housed.folder, SCHEDULE, self.housed.lake_uri)
+        self.home = House(self.housed.folder, SCHEDULE, self.housed.lake_uri, YESTERDAY)
         (self.housed.folder / "deltaworks.toml").unlink()
         self.home.begin("morning")
 
@@ -164,8 +165,7 @@ class Ticking:
 
     def work(self) -> None:
         """Let a daemon work until the tick is over, and no longer."""
-        daemon = self.home.daemon()
-        self.home.work_until(daemon, self.is_over)
+        work_until(self.home, self.is_over)
         self.home.close()
 
     def assert_one_run(self) -> None:
@@ -173,9 +173,9 @@ class Ticking:
             reach(self.faulty.proxy.upstream, patch)
             (tick,), (run,) = read_ticks(self.home.store, "morning"), read_runs(self.home.store)
             made = self.housed.home.made("lake/numbers")
-        assert (tick.outcome, tick.tick_id) == ("started", instant_id(DUE))
+        assert (tick.outcome, tick.tick_id) == ("started", instant_id(YESTERDAY))
         assert (run.run_id, run.status) == (tick.requests[0].run_id, "success")
-        assert made == [("2026-01-01", run.run_id)]
+        assert made == [((YESTERDAY - dt.timedelta(days=1)).date().isoformat(), run.run_id)]
 
 
 @pytest.mark.soak
