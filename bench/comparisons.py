@@ -23,7 +23,7 @@ class Comparison:
 
 COMPARISONS: Sequence[Comparison] = (
     Comparison("backfill, a year", "A year of flights, 1,095 partitions, batches allowed", "cpu_s", "CPU s", SCRIPT),
-    Comparison("backfill, days", "Two months of flights, 180 partitions, each by itself", "cpu_s", "CPU s", LOOP),
+    Comparison("backfill, days", "A month of flights, 90 partitions, each by itself", "cpu_s", "CPU s", LOOP),
     Comparison("nothing to do", "The year asked for again: nothing to do", "cpu_s", "CPU s"),
     Comparison("start: --version", "Command line: --version", "cpu_s", "CPU s"),
     Comparison("start: list", "Command line: load the project and list", "cpu_s", "CPU s"),

@@ -2,8 +2,8 @@
 
 Twenty million rows of ten columns, from a Parquet scan, against a model of 22 rules: written by Polars alone, written
 and validated as a run does it (staged, not committed), and validated by pandera. Every way runs in a process of its
-own, in turns. Then a thousand rows, validated again and again. `contracts.py tiny` runs every way once, on next to
-nothing.
+own, in turns, `contracts.py ROUNDS` times. Then a thousand rows, validated again and again. `contracts.py tiny` runs
+every way once, on next to nothing.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class Sizes:
 
 def main() -> None:
     """Run the rounds and print the tables."""
-    sizes = Sizes(5_000, 1, 3) if sys.argv[1:] == ["tiny"] else Sizes()
+    sizes = Sizes()
+    if sys.argv[1:]:
+        sizes = Sizes(5_000, 1, 3) if sys.argv[1] == "tiny" else Sizes(rounds=int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
         _child("source", folder, sizes.rows)
         runs: dict[str, list[Measurement]] = {way: [] for way in SAYS}

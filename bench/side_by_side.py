@@ -2,7 +2,7 @@
 
 Every way is a process of its own, as its user would start it. In each round all ways of a case run one after the other,
 and a row keeps the fingerprint of the table that came out. A peer has only the cases that it can do. `side_by_side.py
-tiny` does the flights once, on some days.
+ROUNDS` says how often; `side_by_side.py tiny` does the flights once, on some days.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rows import PACKAGES, Fingerprint, Row, installed, keep, measured
 from ways import (
     DAGSTER,
     DAGSTER_DAYS,
+    DAGSTER_LIBRARY,
     DAGSTER_RANGE,
     ENGINE,
     LOOP,
@@ -52,9 +53,9 @@ class Sizes:
     """How much is done."""
 
     year: int = 365
-    days: int = 60
+    days: int = 30
     """Of the case in which every partition is made by itself."""
-    rounds: int = 2
+    rounds: int = 1
     ops: int = 200
     assets: int = 1000
     idle_s: float = 30.0
@@ -64,16 +65,17 @@ class Sizes:
 def main() -> None:
     """Run all cases."""
     is_tiny = sys.argv[1:] == ["tiny"]
-    sizes = Sizes(year=10, days=3, rounds=1) if is_tiny else Sizes()
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 and not is_tiny else 1
+    sizes = Sizes(year=10, days=3) if is_tiny else Sizes(rounds=rounds)
     for number in range(sizes.rounds):
         flights("backfill, a year", YEAR, sizes.year, number)
         flights("backfill, days", DAYS, sizes.days, number)
         start_up(number)
     if is_tiny:
         return
-    for name in ("ops.py", "automation.py", "daemon.py"):
-        subprocess.run([sys.executable, str(BENCH / name)], check=True)
     dagster_alone(sizes)
+    for name in ("ops.py", "daemon.py", "automation.py"):
+        subprocess.run([sys.executable, str(BENCH / name)], check=True)
 
 
 def by_example(way: str) -> Way:
@@ -88,12 +90,13 @@ def by_example(way: str) -> Way:
 
 
 def by_dagster(runs: str) -> Way:
-    """Return what makes them by Dagster: `each` day a run, or the `range` in one."""
+    """Return what makes them by Dagster: `each` day a run, the `range` in one, or that by the `library` for Delta."""
 
     def make(folder: Path, days: int) -> tuple[Measurement, Fingerprint]:
         script = str(PEERS / "dagster_flights.py")
         found = measure([IN_DAGSTER.program("python"), script, str(folder), str(days), runs], folder, QUIET)
-        return found, fingerprint(pl.read_delta(str(folder / TABLES[-1])))
+        lake = folder / "flown" if runs == "library" else folder
+        return found, fingerprint(pl.read_delta(str(lake / TABLES[-1])))
 
     return make
 
@@ -128,6 +131,7 @@ DAYS = {
     ENGINE: by_example(ENGINE),
     SQLMESH_DAYS: by_sqlmesh(1),
     DAGSTER_DAYS: by_dagster("each"),
+    DAGSTER_LIBRARY: by_dagster("library"),
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 ENGINE, RANGES = "deltaworks, one partition a call", "deltaworks, in ranges"
+UNSYNCED = "deltaworks, in ranges, durable = false"
 LOOP, SCRIPT = "plain loop, one commit a partition", "plain script, one commit a table"
 OURS = "deltaworks"
 
 SQLMESH = "SQLMesh"
 SQLMESH_PLAN, SQLMESH_DAYS = "SQLMesh on DuckDB, one batch", "SQLMesh on DuckDB, a day a batch"
 DAGSTER_RANGE, DAGSTER_DAYS = "Dagster in process, one run", "Dagster in process, a run a day"
+DAGSTER_LIBRARY = "Dagster in process, one run, dagster-deltalake"
 DAGSTER = "Dagster"
 
 WAITING = "deltaworks, with a process waiting"

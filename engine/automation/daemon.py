@@ -233,8 +233,8 @@ class Daemon:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
             more = ", and automation conditions" if CONDITIONS in self._watched else ""
-            names = self._watched.keys() - {CONDITIONS, FRESHNESS, MAINTENANCE}
-            self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
+            count = sum(not name.startswith("_") for name in self._watched)
+            self._parts.tell(f"watching {count} schedules and sensors{more}")
             for problem in self._location.problems:
                 self._parts.tell(f"not everything is loaded: {problem}")
         if (self._location.fault or "") != self._fault:

@@ -10,6 +10,7 @@ from deltaworks.engine.automation.asking import Surroundings
 from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.automation.elsewhere import ask_elsewhere
 from deltaworks.engine.automation.freshness import AskedFreshness
+from deltaworks.engine.automation.source_watch import AskedSources
 from deltaworks.engine.workspace.project import Origin, load_project
 from deltaworks.io.freed_memory import give_back
 
@@ -29,5 +30,14 @@ def load_surroundings(origin: Origin) -> Surroundings:
     problems = tuple(map(str, project.problems))
     freshness = AskedFreshness(project.definitions, project.store)
     return Surroundings(
-        project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, freshness, project.close
+        project.definitions,
+        project.store,
+        os.environ,
+        now,
+        conditions,
+        elsewhere,
+        problems,
+        freshness,
+        AskedSources(project),
+        project.close,
     )

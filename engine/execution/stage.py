@@ -325,7 +325,7 @@ def _judge_one(
         staging = staging.sifted
     files: tuple[StagedFile, ...] = ()
     if verdict.rows:
-        files = staging.staged_files(values, measured, verdict.rows, pl.Schema(stored_schema(result)))
+        files = staging.staged_files(values, measured, verdict.rows, stored_schema(result))
     else:
         staging.drop(values)
     partition = StagedPartition(key, values, verdict.rows, files, rejects)

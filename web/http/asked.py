@@ -16,6 +16,7 @@ from deltaworks.web.http.idempotency import Answered, Once, key_of_form
 from deltaworks.web.http.live import Streams
 from deltaworks.web.http.roles import Actor
 from deltaworks.web.launching import Launcher
+from deltaworks.web.previews import Previews
 from deltaworks.web.views.shell import shell_view
 from deltaworks.web.workspace import Sight, Workspace
 
@@ -47,6 +48,11 @@ def _answered(request: Request) -> Answered:
 
 def _streams(request: Request) -> Streams:
     found: Streams = request.app.state.streams
+    return found
+
+
+def _previews(request: Request) -> Previews:
+    found: Previews = request.app.state.previews
     return found
 
 
@@ -99,6 +105,7 @@ TheWorkspace = Annotated[Workspace, Depends(_workspace)]
 TheLauncher = Annotated[Launcher, Depends(_launcher)]
 TheAnswered = Annotated[Answered, Depends(_answered)]
 TheStreams = Annotated[Streams, Depends(_streams)]
+ThePreviews = Annotated[Previews, Depends(_previews)]
 TheActor = Annotated[Actor, Depends(_actor)]
 """Who asks; the doors have let them in."""
 TheSight = Annotated[Sight, Depends(_sight)]

@@ -137,6 +137,8 @@ def _run_failures(entry: RunEntry, status: RunStatus, at: dt.datetime) -> Iterat
     for step in entry.steps:
         if step.materialized and not (step.failed or step.still_failing) and step.asset not in failed:
             yield _of_asset(step.asset, at, (), occasion, is_over=True)
+    for source in entry.observed:
+        yield _of_asset(source, at, (), occasion, is_over=True)
     for asset in failed:
         own = [each for each in entry.failures if each.asset == asset]
         yield _of_asset(asset, at, tuple(_causes(entry, status, own)), occasion, is_over=False)

@@ -175,6 +175,7 @@ def observe_own(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], 
         environ=os.environ,
         now=_now,
         tell=lambda event: tell(EventTold(event)),
+        is_repeated=told["is_repeated"],
     )
 
 

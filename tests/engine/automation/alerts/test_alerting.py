@@ -21,7 +21,7 @@ from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.ledger import CheckFailure, RunStatus
 from deltaworks.io.marks import Mark, advance_mark
 from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, number_id, read_ticks
-from tests.engine.automation.alerts.servers import Received, mailbox, webhook
+from tests.engine.automation.alerts.servers import Received, webhook
 from tests.engine.automation.alerts.stage import Stage, hooked
 
 HOUR = dt.timedelta(hours=1)
@@ -326,32 +326,6 @@ def test_a_variable_that_is_not_set_is_said_and_tried_again(tmp_path: Path, hook
     (waiting,) = deliveries(stage.store)
     told = "alerts.oncall.url is env:HOOK, but the environment has no HOOK, or it is empty"
     assert waiting.error == f"alert 'oncall' could not be sent: {told}"
-
-
-def test_mail_goes_by_smtp(tmp_path: Path) -> None:
-    with mailbox() as box:
-        mail = AlertSettings.model_validate(
-            {
-                "name": "mail",
-                "kind": "email",
-                "host": "127.0.0.1",
-                "port": box.port,
-                "tls": "none",
-                "user": "me",
-                "password": "env:PASSWORD",
-                "sender": "lake@example.com",
-                "to": ["oncall@example.com", "team@example.com"],
-            }
-        )
-        stage = Stage(tmp_path, mail, PASSWORD="hunter2")
-        stage.end_run("r1", RunStatus.FAILURE, job="nightly")
-        stage.look()
-
-    (sent,) = box.documents
-    assert "Subject: [deltaworks] job nightly failed" in sent
-    assert "To: oncall@example.com, team@example.com" in sent
-    assert "To look further: deltaworks runs show r1" in sent
-    assert box.headers[0]["AUTH"].startswith("AUTH PLAIN ")
 
 
 def test_a_thread_looks_by_itself_and_survives_what_it_finds(tmp_path: Path, hook: Received) -> None:
