@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
 
 from deltaworks.engine.definitions.asset import Asset
-from deltaworks.engine.definitions.staged_files import StagedFiles, Staging
+from deltaworks.engine.definitions.staged_files import Staging
 from deltaworks.engine.execution.task import Task
 from deltaworks.errors import RunError, StorageError
 from deltaworks.io.handed_in import handed_in_folder, schema_of_file
@@ -34,13 +34,15 @@ class HandedIn:
         """What the function is told."""
         return Staging(self.store.uri(self.folder))
 
-    def rows(self, asset: Asset[..., Any], files: StagedFiles[Any], where: str) -> pl.LazyFrame:
+    def rows(
+        self, asset: Asset[..., Any], paths: Sequence[str | Path], expected: int | None, where: str
+    ) -> pl.LazyFrame:
         """Return the rows of files, lazily.
 
         Raises:
             RunError: one lies elsewhere, or has other columns than the model; or they have not as many rows as is said.
         """
-        found = list(dict.fromkeys(path for each in files.paths for path in self._files(str(each), where)))
+        found = list(dict.fromkeys(path for each in paths for path in self._files(str(each), where)))
         schema = _schema(asset, where)
         parts: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for path in found:
@@ -48,17 +50,15 @@ class HandedIn:
             self._refuse_misfit(path, values, schema, where)
             parts.setdefault(tuple(values.items()), []).append(self.store.uri(path))
         frames = [
-            pl.scan_parquet(paths, glob=False, hive_partitioning=False, storage_options=self.store.polars_options)
+            pl.scan_parquet(uris, glob=False, hive_partitioning=False, storage_options=self.store.polars_options)
             .with_columns(_literal(column, value, schema, where) for column, value in values)
             .select(schema.names())
-            for values, paths in parts.items()
+            for values, uris in parts.items()
         ]
         lf = pl.concat(frames) if frames else pl.LazyFrame(schema=schema)
-        rows = None if files.rows is None else lf.select(pl.len()).collect().item()
-        if rows != files.rows:
-            raise RunError(
-                f"{where}: the staged files have {rows:,} rows, expected {files.rows:,} as the function said"
-            )
+        rows = None if expected is None else lf.select(pl.len()).collect().item()
+        if rows != expected:
+            raise RunError(f"{where}: the staged files have {rows:,} rows, expected {expected:,} as the function said")
         return lf
 
     def _files(self, path: str, where: str) -> Iterator[str]:

@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportAttributeAccessIssue=false
 """Tables of which one is computed by Daft, on its local runner: `pip install daft`, then `deltaworks backfill`.
 
 The engine hands out a folder, Daft writes Parquet into it, and what lies there is cut, checked and committed as if the
