@@ -6,21 +6,23 @@ It reads what Chromium writes: 8 bits a channel, no interlacing, without an alph
 import struct
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = 3
 _MOST_COLOURS = 256
+_ALIKE = 20
+"""How far apart colours may be that nobody tells from each other, as the square of their distance."""
 
 
 def with_few_colours(picture: bytes) -> bytes:
-    """Return a picture with its 256 most frequent colours; all others become the nearest of them."""
+    """Return a picture with at most 256 of its colours; all others become the nearest of them."""
     chunks = list(_chunks(picture))
     width, height, depth, kind = struct.unpack(">IIBB", chunks[0][1][:10])
     assert (depth, kind) == (8, 2), "Chromium writes opaque pictures so"
     rows = list(_rows(zlib.decompress(b"".join(content for name, content in chunks if name == b"IDAT")), width))
     counts = Counter(pixel for row in rows for pixel in _pixels(row))
-    palette = [colour for colour, _ in counts.most_common(_MOST_COLOURS)]
+    palette = _palette(colour for colour, _ in counts.most_common())
     number = {colour: _nearest(palette, colour) for colour in counts}
     # Without filters: equal rows of flat areas are what compresses best here.
     packed = b"".join(b"\0" + bytes(number[pixel] for pixel in _pixels(row)) for row in rows)
@@ -71,7 +73,18 @@ def _pixels(row: bytes) -> Iterator[bytes]:
     return (row[place : place + _CHANNELS] for place in range(0, len(row), _CHANNELS))
 
 
+def _palette(colours: Iterable[bytes]) -> list[bytes]:
+    """Choose from colours, the most frequent first: one that is like another leaves room for one that is not."""
+    chosen: list[bytes] = []
+    for colour in colours:
+        if len(chosen) < _MOST_COLOURS and all(_distance(each, colour) > _ALIKE for each in chosen):
+            chosen.append(colour)
+    return chosen
+
+
+def _distance(one: bytes, other: bytes) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+
+
 def _nearest(palette: list[bytes], colour: bytes) -> int:
-    return min(
-        range(len(palette)), key=lambda place: sum((a - b) ** 2 for a, b in zip(palette[place], colour, strict=True))
-    )
+    return min(range(len(palette)), key=lambda place: _distance(palette[place], colour))
