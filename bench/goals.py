@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from results import Results
 from ways import (
     DAGSTER,
-    DAGSTER_DAYS,
     DAGSTER_RANGE,
     DELTA_RS,
     ENGINE,
@@ -18,7 +17,6 @@ from ways import (
     POLARS_STEP,
     RANGES,
     SCRIPT,
-    SQLMESH_DAYS,
     SQLMESH_PLAN,
     SWAP_LOOP,
     WAITING,
@@ -100,7 +98,6 @@ GOALS = (
         "x",
         0.15,
         ratio("backfill", ENGINE, LOOP, "cpu_s"),
-        [(each, ratio("backfill, days", each, LOOP, "cpu_s")) for each in (SQLMESH_DAYS, DAGSTER_DAYS)],
     ),
     Goal(
         "backfill in ranges: CPU beside the plain script",

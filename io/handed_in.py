@@ -7,7 +7,8 @@ import datetime as dt
 import polars as pl
 
 from deltaworks.errors import RunError
-from deltaworks.io.store import ENGINE_FOLDER, Store, StoredFile
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.sweep import Runs
 
 _FOLDER = f"{ENGINE_FOLDER}/staging"
