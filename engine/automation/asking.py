@@ -69,8 +69,9 @@ def described(definitions: Definitions) -> tuple[Watched, ...]:
     """Return what the daemon needs to know of schedules and sensors, conditions, freshness, and sources."""
     schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
     sensors = (WatchedSensor.of(each, definitions) for each in definitions.sensors.values())
-    own = (*WatchedConditions.of(definitions), *watched_freshness(definitions), *watched_sources(definitions))
-    return (*schedules, *sensors, *own)
+    watched: list[Watched] = [*schedules, *sensors, *WatchedConditions.of(definitions)]
+    watched += (*watched_freshness(definitions), *watched_sources(definitions))
+    return tuple(watched)
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:

@@ -90,7 +90,15 @@ def a_commit_from_outside_in_an_otherwise_quiet_lake(lake_of: LakeOf) -> Iterato
     yield daemon
 
 
+def a_truth_that_is_new_once(lake_of: LakeOf) -> Iterator[Daemon]:
+    newly = Made.missing().newly_true()
+    daemon = Daemon(lake_of(table("a", days(1, 2)), automated(table("b", days(1, 2), a=None), newly)))
+    yield daemon
+    yield daemon
+
+
 STORIES: list[Story] = [
+    a_truth_that_is_new_once,
     a_failure_that_is_forgiven,
     a_run_that_begins_and_ends,
     a_run_above_that_ends_without_making_anything,
