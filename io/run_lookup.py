@@ -8,7 +8,6 @@ from deltaworks.io import folded
 from deltaworks.io.ledger import RUNS, RunEntry, read_entry, read_folded, read_run_at
 from deltaworks.io.store import Store
 
-
 _FEW_DAYS = 4
 """Of more days it is looked first which of them have any run."""
 
