@@ -7,11 +7,12 @@ venv := .venv/installed
 # pyright comes whole from its wheel; this keeps it from asking for newer releases.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
-.PHONY: test check demo demo-ui screenshots demo-live workspace bench soak clean
+.PHONY: test check test-stores demo demo-ui screenshots demo-live workspace bench bench-peers soak hygiene clean
 
+# Many tests wait for processes, so one more runs at a time than there are processors.
 test: check
 	@echo "== tests"
-	@$(bin)/python -m pytest -n auto --dist loadgroup
+	@$(bin)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
 
 # mypy starts in src: in the root it would take io/ for the standard library's.
 check: $(venv)
@@ -61,23 +62,81 @@ $(workspace)/installed: $(venv)
 	@$(workspace)/finance/bin/python -m pip install --quiet --no-deps "polars==2.0.0" "polars-runtime-32==2.0.0"
 	@touch $@
 
-bench: $(venv)
-	@echo "== bench"
-	@$(bin)/python bench/backfill.py
-	@$(bin)/python bench/commits.py
-	@$(bin)/python bench/state.py
-	@$(bin)/python bench/contracts.py
-	@$(bin)/python bench/ops.py
-	@$(bin)/python bench/steps.py
-	@$(bin)/python bench/large.py
-	@$(bin)/python bench/locations.py
+# Each of the others has an environment of its own, made from nothing.
+others := bench/.environments
 
+# What is measured lies in a file of rows; the tables come from it: python bench/report.py ROWS.
+rows ?= bench/results/mine.jsonl
+peer_rows ?= bench/results/mine-peers.jsonl
+
+bench: $(venv) $(others)/tpch/installed
+	@echo "== bench, rows into $(rows)"
+	@mkdir -p $(dir $(rows)) && rm -f $(rows) && $(bin)/python -m compileall -q engine io validation cli web src
+	@for each in backfill.py "commits.py 10000" state.py contracts.py ops.py steps.py large.py locations.py automation.py \
+		daemon.py web.py star_schema.py stores.py; do \
+		BENCH_ROWS=$(rows) $(bin)/python bench/$$each || exit 1; done
+	@$(bin)/python bench/report.py $(rows)
+
+bench-peers: $(venv) $(others)/dagster/installed $(others)/sqlmesh/installed
+	@echo "== bench beside Dagster and SQLMesh, rows into $(peer_rows)"
+	@mkdir -p $(dir $(peer_rows)) && rm -f $(peer_rows) && $(bin)/python -m compileall -q engine io validation cli web src
+	@BENCH_ROWS=$(peer_rows) $(bin)/python bench/side_by_side.py
+	@$(bin)/python bench/report.py $(peer_rows)
+
+$(others)/dagster/installed: packages = "dagster>=1.13,<1.14" "dagster-webserver>=1.13,<1.14" \
+	dagster-deltalake dagster-deltalake-polars \
+	"polars==2.1.*" "deltalake==1.6.*" "pandera[polars]==0.35.*"
+$(others)/sqlmesh/installed: packages = "sqlmesh==0.236.*" "duckdb>=1.5,<2" pandas
+$(others)/tpch/installed: packages = "tpchgen-cli==4.*"
+$(others)/%/installed:
+	@echo "== install into $(others)/$*"
+	@$(PYTHON) -m venv $(others)/$* && $(others)/$*/bin/python -m pip install --quiet $(packages)
+	@touch $@
+
+# SEED=7 repeats the chance of a campaign. The report is written also if something failed.
 soak: $(venv)
 	@echo "== soak"
-	@$(bin)/python -m pytest -m soak
+	@DELTAWORKS_CAMPAIGN="$(CURDIR)/docs/faults.jsonl" DELTAWORKS_SEED="$(SEED)" $(bin)/python -m pytest -m "soak or counted"; \
+		code=$$?; $(bin)/python -m tests.campaign.report docs/faults.jsonl docs/faults.md; exit $$code
+
+# The tools stand apart from what they look at. An index that serves no advisories makes pip-audit skip every package, and say so.
+hygiene := build/hygiene
+permissive := Apache-2.0;Apache Software License;BSD License;BSD-2-Clause;BSD-3-Clause;ISC License (ISCL);MIT;MIT License;PSF-2.0;Python Software Foundation License
+hygiene: $(hygiene)/installed
+	@echo "== security lint"
+	@$(hygiene)/tools/bin/bandit --quiet --configfile pyproject.toml --recursive engine io validation cli web src/deltaworks/*.py
+	@echo "== licences"
+	@$(hygiene)/tools/bin/pip-licenses --python $(hygiene)/product/bin/python --from=mixed --partial-match --allow-only="$(permissive)"
+	@echo "== known vulnerabilities"
+	@$(hygiene)/tools/bin/pip-audit --progress-spinner off --path $$($(hygiene)/product/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+	@echo "== bill of materials: $(hygiene)/deltaworks.cdx.json"
+	@$(hygiene)/tools/bin/cyclonedx-py environment $(hygiene)/product/bin/python --pyproject pyproject.toml --output-file $(hygiene)/deltaworks.cdx.json
+	@echo "== reproducible wheel"
+	@for copy in one other; do rm -rf $(hygiene)/$$copy && git archive --prefix=$(hygiene)/$$copy/tree/ HEAD | tar -x && \
+		$(hygiene)/tools/bin/python -m build --quiet --outdir $(hygiene)/$$copy $(hygiene)/$$copy/tree >/dev/null || exit 1; done
+	@cmp $(hygiene)/one/*.whl $(hygiene)/other/*.whl && echo "the same bytes: $$(sha256sum < $$(ls $(hygiene)/one/*.whl) | cut -d ' ' -f 1)"
+
+$(hygiene)/installed: pyproject.toml
+	@echo "== install into $(hygiene)"
+	@for name in tools product; do $(PYTHON) -m venv $(hygiene)/$$name || exit 1; done
+	@$(hygiene)/product/bin/python -m pip install --quiet ".[all]"
+	@$(hygiene)/tools/bin/python -m pip install --quiet bandit build cyclonedx-bom pip-audit pip-licenses
+	@touch $@
+
+# Azurite comes from npm; nothing else needs Node.js.
+azurite := build/azurite
+test-stores: $(venv) $(azurite)/installed
+	@echo "== stores: a local folder, S3 by moto, Azure by Azurite"
+	@$(bin)/python -m pytest -n auto -m "not soak" tests/stores
+
+$(azurite)/installed:
+	@echo "== install into $(azurite)"
+	@mkdir -p $(azurite)
+	@npm install --silent --no-audit --no-fund --no-save --prefix $(azurite) azurite@3
+	@touch $@
 
 clean:
-	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake $(workspace)
+	@rm -rf .venv build dist .*_cache .hypothesis examples/*/lake $(workspace) $(others)
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is touched last, so that a broken installation is made again.

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from lakes import remake_latest, write_daily_project
+from rows import Row, keep
 
 from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.workspace.project import Origin, load_project
@@ -61,6 +62,7 @@ def _measure(place: Path) -> None:
         ticks.next("the next")
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak_mib:,.0f} MiB")
+    keep(Row("automation memory", "deltaworks", {"peak_mib": round(peak_mib)}, sizes={"assets": ASSETS}))
 
 
 class Ticks:
@@ -79,6 +81,7 @@ class Ticks:
         tick = self._conditions.last
         requested = sum(map(len, tick.requests.values()))
         print(f"{what:34} {cpu_s:8.3f} {tick.evaluated:10,} {requested:10,}", flush=True)
+        keep(Row("automation tick", f"deltaworks, {what}", {"cpu_s": round(cpu_s, 4)}, sizes={"assets": ASSETS}))
 
 
 if __name__ == "__main__":

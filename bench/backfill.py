@@ -1,53 +1,49 @@
 """The flights backfill beside the same job in plain scripts: `make bench`.
 
-Three daily tables over 365 days, validated, by four ways in turn: the engine with one partition a call and in ranges, a
-loop that overwrites one partition a commit, and a script with one commit a table. Every round runs all four, so their
-ratios hold on a noisy machine. A way whose result differs from the others' stops the bench. `backfill.py tiny` runs one
-round of some days.
+Three daily tables over 365 days, validated, by five ways in turn: the engine with one partition a call, in ranges, and
+in ranges without syncing to the disk, which the scripts do not do either; a loop that overwrites one partition a
+commit, and a script with one commit a table. Every round runs all of them, so their ratios hold on a noisy machine. A
+way whose result differs from the others' stops the bench. `backfill.py tiny` runs one round of some days.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import platform
 import statistics
 import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-import deltalake
 import polars as pl
+from flights_job import START, TABLES, fingerprint
 from measure import Measurement, measure
+from rows import PACKAGES, Row, installed, keep, measured
+from ways import ENGINE, LOOP, RANGES, SCRIPT, UNSYNCED
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE.parent / "examples" / "flights"
-ENGINE, RANGES = "deltaworks, one partition a call", "deltaworks, in ranges"
-LOOP, SCRIPT = "plain loop, one commit a partition", "plain script, one commit a table"
-TABLES = ("flights", "daily_carrier", "trailing_week")
-START, DAYS, FEW = dt.date(2013, 1, 1), 365, 10
+DAYS, FEW = 365, 10
 
 
 def main() -> None:
     """Run the rounds and print a row a run, then the table."""
     is_tiny = sys.argv[1:] == ["tiny"]
     rounds, days = (1, FEW) if is_tiny else (int(sys.argv[1]) if len(sys.argv) > 1 else 3, DAYS)
-    machine = {
-        "python": platform.python_version(),
-        "polars": pl.__version__,
-        "deltalake": deltalake.__version__,
-        "machine": platform.machine(),
-    }
-    print(json.dumps(machine))
-    runs: dict[str, list[Measurement]] = {ENGINE: [], RANGES: [], LOOP: [], SCRIPT: []}
+    print(json.dumps(installed(PACKAGES)))
+    runs: dict[str, list[Measurement]] = {ENGINE: [], RANGES: [], UNSYNCED: [], LOOP: [], SCRIPT: []}
     prints: set[tuple[float, ...]] = set()
     for number in range(rounds):
         for way, done in runs.items():
             with tempfile.TemporaryDirectory() as folder:
-                lake = Path(folder)
-                done.append(measure(command(way, lake, days), EXAMPLE, {"DELTAWORKS_LAKE": str(lake)}))
-                prints.add(fingerprint(lake))
+                lake = Path(folder) / "lake"
+                (Path(folder) / "deltaworks.toml").write_text("durable = false\n")
+                place = Path(folder) if way == UNSYNCED else EXAMPLE
+                done.append(measure(command(way, lake, days), place, {"DELTAWORKS_LAKE": str(lake)}))
+                found = fingerprint(pl.read_delta(str(lake / TABLES[-1])))
+            prints.add(found)
+            keep(Row("backfill", way, measured(done[-1]), number, {"days": days}, found))
             print(json.dumps({"round": number, "way": way, **asdict(done[-1])}), flush=True)
     if len(prints) != 1:
         raise SystemExit(f"the ways disagree: {prints}")
@@ -56,26 +52,19 @@ def main() -> None:
 
 def command(way: str, lake: Path, days: int) -> list[str]:
     """Return the command of a way, as a user would type it."""
-    if way in (ENGINE, RANGES):
+    if way in (ENGINE, RANGES, UNSYNCED):
         last = START + dt.timedelta(days=days - 1)
-        origin = ["-f", str(HERE / "ranged.py")] if way == RANGES else []
+        origin = ["-f", str(HERE / "ranged.py")] if way != ENGINE else []
         ends = ["--from", str(START), "--to", str(last)]
         return [sys.executable, "-m", "deltaworks", "backfill", *TABLES, *ends, *origin]
     return [sys.executable, str(HERE / "plain.py"), "loop" if way == LOOP else "script", str(lake), str(days)]
-
-
-def fingerprint(lake: Path) -> tuple[float, ...]:
-    """Return what equal tables agree in: rows and sums, the latter without the digits that parallel sums differ in."""
-    df = pl.read_delta(str(lake / "trailing_week"))
-    sums = df.select(pl.col("days", "flights_7d", "mean_dep_delay_7d", "cancelled_share_7d").sum()).row(0)
-    return (df.height, *(round(value, 4) for value in sums))
 
 
 def show(runs: dict[str, list[Measurement]]) -> None:
     """Print medians, and the ratio of each way's CPU to each other's, round by round."""
     plain = {LOOP: "/ loop", SCRIPT: "/ script"}
     print(
-        f"\n{'way':36} {'CPU s':>8} {'wall s':>8} {'peak MiB':>9}" + "".join(f" {each:>9}" for each in plain.values())
+        f"\n{'way':40} {'CPU s':>8} {'wall s':>8} {'peak MiB':>9}" + "".join(f" {each:>9}" for each in plain.values())
     )
     for way, done in runs.items():
         cpu_s, wall_s, peak = (
@@ -85,7 +74,7 @@ def show(runs: dict[str, list[Measurement]]) -> None:
             statistics.median(this.cpu_s / that.cpu_s for this, that in zip(done, runs[each], strict=True))
             for each in plain
         )
-        print(f"{way:36} {cpu_s:8.1f} {wall_s:8.1f} {peak:9.0f}" + "".join(f" {ratio:9.2f}" for ratio in ratios))
+        print(f"{way:40} {cpu_s:8.1f} {wall_s:8.1f} {peak:9.0f}" + "".join(f" {ratio:9.2f}" for ratio in ratios))
     wall = statistics.median(
         ours.wall_s / theirs.wall_s for ours, theirs in zip(runs[RANGES], runs[SCRIPT], strict=True)
     )

@@ -2,8 +2,8 @@
 
 Twenty million rows of ten columns, from a Parquet scan, against a model of 22 rules: written by Polars alone, written
 and validated as a run does it (staged, not committed), and validated by pandera. Every way runs in a process of its
-own, in turns. Then a thousand rows, validated again and again. `contracts.py tiny` runs every way once, on next to
-nothing.
+own, in turns, `contracts.py ROUNDS` times. Then a thousand rows, validated again and again. `contracts.py tiny` runs
+every way once, on next to nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import pandera.polars as pa
 import polars as pl
 from measure import Measurement, measure
 from pandera.config import ValidationDepth, config_context
+from rows import Row, keep, measured
 
 import deltaworks as dw
 from deltaworks import LazyFrame
@@ -79,13 +80,16 @@ class Sizes:
 
 def main() -> None:
     """Run the rounds and print the tables."""
-    sizes = Sizes(5_000, 1, 3) if sys.argv[1:] == ["tiny"] else Sizes()
+    sizes = Sizes()
+    if sys.argv[1:]:
+        sizes = Sizes(5_000, 1, 3) if sys.argv[1] == "tiny" else Sizes(rounds=int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
         _child("source", folder, sizes.rows)
         runs: dict[str, list[Measurement]] = {way: [] for way in SAYS}
-        for _ in range(sizes.rounds):
+        for number in range(sizes.rounds):
             for way, done in runs.items():
                 done.append(_child(way, folder, sizes.rows))
+                keep(Row("validation", SAYS[way], measured(done[-1]), number, {"rows": sizes.rows}))
     print(f"\n{sizes.rows:,} rows, 10 columns; medians of {sizes.rounds}")
     print(f"{'way':46} {'CPU s':>8} {'peak MiB':>9} {'CPU / write':>12}", flush=True)
     for way, done in runs.items():
@@ -186,6 +190,8 @@ def _small(repeats: int) -> None:
             took[way] += time.process_time() - started
     for way, cpu_s in took.items():
         print(f"{way:46} {cpu_s / repeats * 1000:8.2f}", flush=True)
+        figures = {"cpu_ms": round(cpu_s / repeats * 1000, 3)}
+        keep(Row("validation of a thousand rows", way, figures, sizes={"rows": SMALL_ROWS}))
 
 
 if __name__ == "__main__":

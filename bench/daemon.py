@@ -7,7 +7,6 @@ server on six assets, measured on such a machine: five processes, 518 MB, 4.5 % 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from pathlib import Path
 from statistics import quantiles
 
 import polars as pl
+from measure import cpu_s, pss_mb
+from rows import Row, keep
 
 TINY = sys.argv[1:] == ["tiny"]
 """Whether only to show that every case runs."""
@@ -27,6 +28,7 @@ COMMAND = [sys.executable, "-m", "deltaworks"]
 
 TABLES_PY = """
 import polars as pl
+from measure import cpu_s, pss_mb
 import deltaworks as dw
 
 made = []
@@ -107,9 +109,12 @@ def show_idle(processes: dict[str, int]) -> None:
     time.sleep(IDLE_S)
     print(f"\nidle over {TABLES} tables with a sensor each")
     print(f"{'process':16} {'PSS MB':>8} {'% of a core':>12}")
-    for what, pid in processes.items():
-        used = 100 * (cpu_s(pid) - before[what]) / IDLE_S
-        print(f"{what:16} {pss_mb(pid):8.0f} {used:12.2f}", flush=True)
+    found = {what: (pss_mb(pid), 100 * (cpu_s(pid) - before[what]) / IDLE_S) for what, pid in processes.items()}
+    found["all processes"] = (sum(held for held, _ in found.values()), sum(used for _, used in found.values()))
+    for what, (held, used) in found.items():
+        print(f"{what:16} {held:8.0f} {used:12.2f}", flush=True)
+        figures = {"pss_mb": round(held, 1), "cpu_percent": round(used, 2)}
+        keep(Row("idle", f"deltaworks, {what}", figures, sizes={"tables": TABLES}))
 
 
 def show_latency(folder: Path, given: Path) -> None:
@@ -127,18 +132,8 @@ def show_latency(folder: Path, given: Path) -> None:
     cuts = quantiles(waited, n=20)
     print(f"\n{COMMITS} commits by an outside writer, each to the start of its run, with a process waiting")
     print(f"median {cuts[9]:.2f} s, p95 {cuts[18]:.2f} s, longest {max(waited):.2f} s", flush=True)
-
-
-def cpu_s(pid: int) -> float:
-    """Return how much CPU a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def pss_mb(pid: int) -> float:
-    """Return the memory of a process, what it shares with others by its share, in millions of bytes."""
-    line = next(each for each in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if each.startswith("Pss:"))
-    return int(line.split()[1]) * 1024 / 1e6
+    figures = {"median_s": round(cuts[9], 3), "p95_s": round(cuts[18], 3), "longest_s": round(max(waited), 3)}
+    keep(Row("commit to run", "deltaworks, with a process waiting", figures, sizes={"commits": COMMITS}))
 
 
 if __name__ == "__main__":

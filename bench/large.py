@@ -19,6 +19,7 @@ from pathlib import Path
 
 import polars as pl
 from measure import measure
+from rows import Row, keep, measured
 
 HERE = Path(__file__).parent
 DAYS, ROW_BYTES = 30, 15
@@ -82,6 +83,8 @@ def main() -> None:
         source_bytes = source.stat().st_size
     for way, found in (("Polars' partitioned sink", plain), (f"deltaworks within {memory_mb:g} MB", ours)):
         print(json.dumps({"way": way, "source_mb": round(source_bytes / 1e6), **asdict(found)}), flush=True)
+        sizes = {"source_mb": round(source_bytes / 1e6), "cap_mb": memory_mb}
+        keep(Row("larger than memory", way, measured(found), sizes=sizes, fingerprint=[rows[0]]))
     peaks = f"{plain.peak_mib:,.0f} and {ours.peak_mib:,.0f} MiB"
     print(f"\npeak memory of all processes together: {peaks}, of which the engine's were held to {memory_mb:,.0f} MB")
     print(f"{rows[0]:,} rows, {source_bytes / 1e6:,.0f} MB of Parquet, {DAYS} partitions")

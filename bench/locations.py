@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import Measurement, measure
+from rows import Row, keep, measured
 
 _HEAD = """
 import deltaworks as dw
@@ -41,11 +42,13 @@ class Sizes:
     locations: int = 10
     assets: int = 100
     """Of each."""
+    alone: int = 500
+    """Assets of one more location, in a workspace of its own."""
 
 
 def main() -> None:
     """Print a row for each way to load."""
-    sizes = Sizes(2, 2) if sys.argv[1:] == ["tiny"] else Sizes()
+    sizes = Sizes(2, 2, 5) if sys.argv[1:] == ["tiny"] else Sizes()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         bare = _load(_workspace(root / "bare", Sizes(sizes.locations, 1)))
@@ -54,14 +57,19 @@ def main() -> None:
         with (full / "place0" / "tables0.py").open("a", encoding="utf-8") as file:
             file.write("# changed\n")
         changed = _load(full)
+        alone = _workspace(root / "alone", Sizes(1, sizes.alone))
+        alone_first, alone_again = _load(alone), _load(alone)
     print(f"{sizes.locations} locations of {sizes.assets} assets{'':20}{'CPU s':>8}{'wall s':>8}{'a location':>12}")
     for name, found in (
         ("one asset each, loaded", bare),
         ("loaded", first),
         ("again", again),
         ("one changed", changed),
+        (f"one location of {sizes.alone}, loaded", alone_first),
+        (f"one location of {sizes.alone}, again", alone_again),
     ):
         print(f"{name:46}{found.cpu_s:8.2f}{found.wall_s:8.2f}")
+        keep(Row("load code locations", name, measured(found), sizes={"locations": sizes.locations}))
     beyond = (first.cpu_s - bare.cpu_s) / sizes.locations
     print(f"{'beyond imports':46}{'':16}{max(0.0, beyond):12.3f}")
 

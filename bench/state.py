@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lakes import write_daily_project, write_hourly_project
 from measure import Measurement, measure
+from rows import Row, keep
 
 HERE = Path(__file__).parent
 IMPORTS = "import gc, deltaworks.cli.app, deltaworks.engine.execution.decide, deltaworks.engine.workspace.project"
@@ -41,7 +42,7 @@ class Sizes:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Case:
     """One command on one size of lake."""
 
     what: str
@@ -57,20 +58,22 @@ def main() -> None:
     print(f"{'what':44} {'size':>18} {'CPU s':>8} {'peak MiB':>9} {'ratio':>7}", flush=True)
     before: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for row in _rows(Path(folder), sizes):
-            cpu_s, peak_mib = row.took
-            ratio = f"{cpu_s / before[row.what]:.1f}" if before.get(row.what, 0) > NOISE_S else ""
-            before[row.what] = cpu_s
-            print(f"{row.what:44} {row.size:>18} {cpu_s:8.2f} {peak_mib:9.0f} {ratio:>7}", flush=True)
+        for case in _cases(Path(folder), sizes):
+            cpu_s, peak_mib = case.took
+            ratio = f"{cpu_s / before[case.what]:.1f}" if before.get(case.what, 0) > NOISE_S else ""
+            before[case.what] = cpu_s
+            print(f"{case.what:44} {case.size:>18} {cpu_s:8.2f} {peak_mib:9.0f} {ratio:>7}", flush=True)
+            figures = {"cpu_s_beyond_imports": round(cpu_s, 3), "peak_mib": round(peak_mib, 1)}
+            keep(Row(case.what, "deltaworks", figures, sizes={"lake": case.size}))
 
 
-def _rows(folder: Path, sizes: Sizes) -> Iterator[Row]:
+def _cases(folder: Path, sizes: Sizes) -> Iterator[Case]:
     yield from _by_states(folder, sizes.states)
     yield from _by_commits(folder, sizes.commits)
     yield from _by_assets(folder, sizes.assets, sizes.days)
 
 
-def _by_states(folder: Path, sizes: Sequence[int]) -> Iterator[Row]:
+def _by_states(folder: Path, sizes: Sequence[int]) -> Iterator[Case]:
     """Ten hourly tables and a daily one, chained, a hundred commits each."""
     for states in sizes:
         place, changed, size = folder / f"{states} states", folder / f"{states} stale", f"{states:,} states"
@@ -78,41 +81,41 @@ def _by_states(folder: Path, sizes: Sequence[int]) -> Iterator[Row]:
         write_hourly_project(changed, states // HOURLY, HOURLY, salt=1)
         _write("logs", place, str(COMMITS), "files")
         lake = ["--lake", str(place / "lake")]
-        yield Row("status, no index", size, _run(place, STATUS, times=1))
-        yield Row("status", size, _run(place, STATUS))
-        yield Row("status --partitions", size, _run(place, [*STATUS, "--partitions"]))
-        yield Row("status --partitions, all stale", size, _run(changed, [*STATUS, "--partitions", *lake]))
-        yield Row("plan, all stale", size, _run(changed, [*PLAN, *lake]))
-        yield Row("plan, all missing", size, _run(place, [*PLAN, "--lake", str(place / "none")]))
+        yield Case("status, no index", size, _run(place, STATUS, times=1))
+        yield Case("status", size, _run(place, STATUS))
+        yield Case("status --partitions", size, _run(place, [*STATUS, "--partitions"]))
+        yield Case("status --partitions, all stale", size, _run(changed, [*STATUS, "--partitions", *lake]))
+        yield Case("plan, all stale", size, _run(changed, [*PLAN, *lake]))
+        yield Case("plan, all missing", size, _run(place, [*PLAN, "--lake", str(place / "none")]))
         _write("commit", place, "h0")
-        yield Row("status, one commit after the index", size, _run(place, STATUS))
+        yield Case("status, one commit after the index", size, _run(place, STATUS))
         _write("commit", place, "h0", "2")
-        yield Row("status, every other hour remade at the root", size, _run(place, STATUS, times=1))
-        yield Row("plan, every other hour remade at the root", size, _run(place, PLAN))
+        yield Case("status, every other hour remade at the root", size, _run(place, STATUS, times=1))
+        yield Case("plan, every other hour remade at the root", size, _run(place, PLAN))
         shutil.rmtree(place)
 
 
-def _by_commits(folder: Path, sizes: Sequence[int]) -> Iterator[Row]:
+def _by_commits(folder: Path, sizes: Sequence[int]) -> Iterator[Case]:
     """Two hourly tables, an hour a commit."""
     for commits in sizes:
         place, size = folder / f"{commits} commits", f"{commits:,} commits"
         write_hourly_project(place, commits, 2)
         _write("logs", place, str(commits), "files")
-        yield Row("status of one-hour commits, no index", size, _run(place, STATUS, times=1))
-        yield Row("status of one-hour commits", size, _run(place, STATUS))
+        yield Case("status of one-hour commits, no index", size, _run(place, STATUS, times=1))
+        yield Case("status of one-hour commits", size, _run(place, STATUS))
         shutil.rmtree(place)
 
 
-def _by_assets(folder: Path, sizes: Sequence[int], days: int) -> Iterator[Row]:
+def _by_assets(folder: Path, sizes: Sequence[int], days: int) -> Iterator[Case]:
     """Daily tables in one module, each with a model of its own."""
     for assets in sizes:
         place, size = folder / f"{assets} assets", f"{assets:,} x {days:,} days"
         write_daily_project(place, assets, days)
-        yield Row("check (no lake)", size, _run(place, ["check", "--json"]))
+        yield Case("check (no lake)", size, _run(place, ["check", "--json"]))
         _write("logs", place, "3", "records")
-        yield Row("list (loads the project)", size, _run(place, ["list", "--json"]))
-        yield Row("status of daily tables, no index", size, _run(place, STATUS, times=1))
-        yield Row("status of daily tables", size, _run(place, STATUS))
+        yield Case("list (loads the project)", size, _run(place, ["list", "--json"]))
+        yield Case("status of daily tables, no index", size, _run(place, STATUS, times=1))
+        yield Case("status of daily tables", size, _run(place, STATUS))
         shutil.rmtree(place)
 
 

@@ -1,7 +1,7 @@
 """App: the command line as a whole, with every command under its name.
 
-Importing it must stay cheap: `deltaworks --help` loads neither Polars nor pandera nor deltalake. Commands import what
-they work with when they run.
+Importing it must stay cheap: `deltaworks --help` loads neither Polars nor pandera nor deltalake. Commands are imported
+when they are named, and what they work with when they run.
 """
 
 from __future__ import annotations
@@ -14,41 +14,11 @@ from typing import Annotated
 
 import typer
 
-from deltaworks.cli.commands import (
-    adopt,
-    alert,
-    automation,
-    backfill,
-    check,
-    daemon,
-    dev,
-    diff,
-    doctor,
-    history,
-    init,
-    job,
-    lineage,
-    list_,
-    maintain,
-    materialize,
-    partitions,
-    plan,
-    rerun,
-    rollback,
-    runs,
-    schedule,
-    sensor,
-    settings,
-    show,
-    status,
-    ui,
-    why,
-    wipe,
-    workspace,
-)
+from deltaworks.cli.by_name import CommandsByName
 
 app = typer.Typer(
     name="deltaworks",
+    cls=CommandsByName,
     help="Build tables from typed Polars functions; every materialization is a Delta commit.",
     no_args_is_help=True,
     add_completion=False,
@@ -71,41 +41,6 @@ def _options(
     ] = False,
 ) -> None:
     """Build tables from typed Polars functions; every materialization is a Delta commit."""
-
-
-for command in (
-    init,
-    check,
-    list_,
-    settings,
-    status,
-    why,
-    plan,
-    materialize,
-    backfill,
-    job,
-    schedule,
-    sensor,
-    daemon,
-    dev,
-    ui,
-    runs,
-    partitions,
-    history,
-    show,
-    lineage,
-    diff,
-    rollback,
-    wipe,
-    rerun,
-    maintain,
-    adopt,
-    automation,
-    alert,
-    doctor,
-    workspace,
-):
-    command.add_to(app)
 
 
 def main() -> None:

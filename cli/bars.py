@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from deltaworks.cli.layout import visible
 from deltaworks.cli.pacing import current_text, left_text, rate_text, stopping_text
 from deltaworks.cli.ration import Ration
 from deltaworks.cli.wording import counted
@@ -84,14 +85,14 @@ class _Bars:
             case events.PartitionWarned(asset, key, warnings):
                 self._rationed("warnings", f"warning: {f'{asset} {key}'.rstrip()}: {'; '.join(warnings)}")
             case events.RunNoted(note):
-                self._drawn.console.print(Text(f"note: {note}", style="yellow"))
+                self._drawn.console.print(Text(f"note: {visible(note)}", style="yellow"))
             case events.Stopping(reason, is_urgent):
-                self._drawn.console.print(Text(stopping_text(reason, is_urgent=is_urgent)))
+                self._drawn.console.print(Text(visible(stopping_text(reason, is_urgent=is_urgent))))
 
     def _rationed(self, kind: str, line: str) -> None:
         told = self._ration.of(kind, line)
         if told is not None:
-            self._drawn.console.print(Text(told, style="yellow"))
+            self._drawn.console.print(Text(visible(told), style="yellow"))
 
     def _add(self, name: str, total: int, *, visible: bool = True) -> None:
         self._tasks[name] = self._drawn.add_task(name, total=total, visible=visible, note="", pace="", current="")
@@ -117,4 +118,4 @@ class _AboveBars(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(Text(self.format(record)))
+        self._console.print(Text(visible(self.format(record))))

@@ -6,6 +6,7 @@ order: columns of zeros are left out, texts are wrapped between their words, the
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,17 @@ GAP = 2
 
 _READABLE = 24
 """Down to this width the last text of a row is wrapped; a narrower one stands under the row."""
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """Return a text with control characters spelled out, but for tabs and ends of lines.
+
+    Names, values and logs may come from anybody who writes to the lake; a terminal would obey them.
+    """
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 @dataclass(frozen=True, slots=True)

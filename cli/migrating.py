@@ -67,7 +67,10 @@ def run_migration(
             node,
             project.store,
             workers=Workers(
-                workers or project.executor.workers, executor or project.executor.kind, project.recipe.load
+                workers or project.executor.workers,
+                executor or project.executor.kind,
+                project.recipe.load,
+                cluster=project.executor.cluster(project.recipe.folder, workers),
             ),
             entry=entry,
             environ=os.environ,

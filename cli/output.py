@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from deltaworks.cli.layout import GAP, fit, wrapped
+from deltaworks.cli.layout import GAP, fit, visible, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,7 +78,7 @@ class Output(Protocol):
 def write(stream: TextIO, text: str) -> None:
     """Write a line; if its reader has gone, as `| head` does, nobody is told and what goes on goes on."""
     try:
-        print(text, file=stream, flush=True)
+        print(visible(text), file=stream, flush=True)
     except BrokenPipeError:
         # Whatever is still written there, at exit too, is lost in silence.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -161,7 +161,8 @@ class TerminalFace:
         from rich.text import Text
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        lines = wrapped(f"error: {message}", self.width) if sys.stderr.isatty() else [f"error: {message}"]
+        told = f"error: {visible(message)}"
+        lines = wrapped(told, self.width) if sys.stderr.isatty() else [told]
         first, *more = (Text(line) for line in lines)
         first.stylize("bold red", 0, len("error: "))
         for line in (first, *more):
@@ -171,7 +172,7 @@ class TerminalFace:
 def _toned(cell: str | Cell) -> RichText:
     from rich.text import Text
 
-    return Text(cell) if isinstance(cell, str) else Text(cell.text, style=TONES.get(cell.tone, ""))
+    return Text(_text(cell), style="" if isinstance(cell, str) else TONES.get(cell.tone, ""))
 
 
 def _lines(block: Table | Cell | str, console: Console, width: int) -> Iterator[RichText]:
@@ -180,7 +181,7 @@ def _lines(block: Table | Cell | str, console: Console, width: int) -> Iterator[
         case Table():
             yield from _drawn(block, console, width)
         case Cell():
-            yield from (_toned(Cell(line, block.tone)) for line in wrapped(block.text, width))
+            yield from (_toned(Cell(line, block.tone)) for line in wrapped(visible(block.text), width))
         case str():
             yield _toned(block)
 
@@ -262,4 +263,4 @@ def aligned(table: Table) -> list[str]:
 
 
 def _text(cell: str | Cell) -> str:
-    return cell if isinstance(cell, str) else cell.text
+    return visible(cell if isinstance(cell, str) else cell.text)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 ExecutorOption = Annotated[
     str | None,
-    typer.Option("--executor", metavar="KIND", help="threads or processes: where functions are called."),
+    typer.Option("--executor", metavar="KIND", help="threads, processes or dask: where functions are called."),
 ]
 TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the run, for the queue and for people.")
@@ -251,6 +251,7 @@ def workers_of(
         project.recipe.load,
         memory_mb or settings.memory_mb,
         settings.target_file_bytes,
+        settings.cluster(project.recipe.folder, count),
     )
 
 

@@ -56,6 +56,8 @@ class Message:
     at: dt.datetime
     """When it was decided."""
     is_over: bool = False
+    keys: tuple[str, ...] = ()
+    """The problems, if it is about several; `key` is then what they have in common."""
 
     def to_json(self) -> Json:
         """Return it for another process."""
@@ -65,7 +67,8 @@ class Message:
     def from_json(cls, document: Json) -> Message:
         """Return what `to_json` has written."""
         at = dt.datetime.fromisoformat(document["at"])
-        return cls(**(document | {"lines": tuple(document["lines"]), "at": at}))
+        several = {name: tuple(document.get(name) or ()) for name in ("lines", "keys")}
+        return cls(**(document | several | {"at": at}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.dtypes import Json, from_delta_schema
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.log import commit_path, last_checkpoint
 from deltaworks.io.stores.reason import reason
 from deltaworks.io.table import Table
@@ -28,10 +29,12 @@ def checkpoint_if_due(table: Table) -> bool:
     """
     if not checkpoint_is_due(table):
         return False
+    hit(Step.CHECKPOINT)
     try:
         DeltaTable(table.store.uri(table.name), storage_options=table.store.delta_options).create_checkpoint()
     except Exception as error:  # delta-rs raises bare ones too
         raise StorageError(f"cannot write a checkpoint of {table.store.uri(table.name)}: {reason(error)}") from error
+    hit(Step.CHECKPOINTED)
     return True
 
 

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from deltaworks.errors import CommitConflict, StorageError
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.log import Commit, LiveFile, commit_path, parse_commit
 from deltaworks.io.protocol import upgrade
 from deltaworks.io.record import FORMAT, RECORD_KEY, Kind, Record
@@ -194,8 +195,10 @@ def put_next(
     # NaN is no JSON: other readers could not open the table any more.
     lines = (json.dumps(action, separators=(",", ":"), allow_nan=False) for action in ({"commitInfo": info}, *actions))
     content = "".join(f"{line}\n" for line in lines).encode()
+    hit(Step.BEFORE_PUT)
     if not table.store.put_new_surely(commit_path(table.name, table.version + 1), content):
         return False
+    hit(Step.AFTER_PUT)
     table.apply(parse_commit(table.name, table.version + 1, content, table.places))
     return True
 
@@ -238,7 +241,9 @@ def secure_files(table: Table, files: Sequence[StagedFile | LiveFile]) -> None:
                 f"table {table.name}: data file {file.path} is not there as it was written; nothing was "
                 "committed. Run the command again."
             )
+    hit(Step.BEFORE_SYNC)
     table.store.sync_folders(f"{table.name}/{file.path}" for file in files)
+    hit(Step.AFTER_SYNC)
 
 
 def _actions(table: Table, staged: Sequence[C], metadata: Json | None, now_ms: int) -> Iterator[Json]:

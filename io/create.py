@@ -16,6 +16,7 @@ from deltaworks.errors import StorageError, TableMismatch
 from deltaworks.io.description import Description, last_metadata
 from deltaworks.io.dtypes import Json, to_delta_schema
 from deltaworks.io.evolution import grown
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.log import SCHEME, commit_path
 from deltaworks.io.protocol import writer_demand
 from deltaworks.io.record import FORMAT
@@ -48,6 +49,7 @@ def create_table(
     Raises:
         StorageError: the place cannot be written, or Delta does not take the columns.
     """
+    hit(Step.CREATING)
     table.store.make_folder(table.name)
     try:
         DeltaTable.create(
@@ -65,6 +67,7 @@ def create_table(
     except Exception as error:  # delta-rs raises bare ones too
         if not table.store.exists(commit_path(table.name, 0)):
             raise StorageError(f"cannot create table {table.store.uri(table.name)}: {reason(error)}") from error
+    hit(Step.CREATED)
     table.store.sync_file(commit_path(table.name, 0))
     table.store.sync_folders([commit_path(table.name, 0)])
     table.tail()

@@ -17,6 +17,7 @@ import polars as pl
 from deltaworks.errors import StorageError
 from deltaworks.io import index_file
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.live_files import LiveFiles
 from deltaworks.io.log import LiveFile, Metadata
 from deltaworks.io.materialization import Materialization
@@ -99,8 +100,10 @@ def save_index(table: Table) -> None:
         )
         for key, file in table.live_files()
     ]
+    hit(Step.INDEX)
     anchor = {"format": FORMAT, "version": state.version, "digest": state.digest.hex()}
     _write(table.store, _files_path(table.name), pl.DataFrame(files, schema=_FILES_SCHEMA, orient="row"), anchor)
+    hit(Step.INDEX_HALF)
     _write(table.store, _state_path(table.name), state.partitions, anchor | state_json(state))
     table.is_indexed = True
 
@@ -139,10 +142,15 @@ def index_problem(table: Table) -> str | None:
     return None if _facts(kept) == _facts(table) else "says something else than the log"
 
 
+def index_paths(name: str) -> tuple[str, str]:
+    """Return the files of a table's index, whether they are there or not."""
+    return _state_path(name), _files_path(name)
+
+
 def drop_index(store: Store, name: str) -> None:
     """Delete a table's index."""
-    store.delete(_state_path(name))
-    store.delete(_files_path(name))
+    for path in index_paths(name):
+        store.delete(path)
 
 
 def _facts(table: Table) -> tuple[Json, ...]:

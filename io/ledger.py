@@ -17,6 +17,7 @@ from deltaworks.errors import RequestError, StorageError, UnknownRun
 from deltaworks.io import folded
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
 from deltaworks.io.silence import Silence, silence_of
@@ -140,8 +141,10 @@ class RunEntry:
     """How many calls at once, likewise."""
     memory_mb: float | None = None
     """How much memory it may take, likewise."""
+    dashboard: str | None = None
+    """Where the cluster that carries it out can be watched."""
     reason: str | None = None
-    """Why it was stopped."""
+    """Why it was stopped, or had to end."""
     waits_for: str | None = None
     """What a queued run waits for."""
     attempt: int = 1
@@ -216,6 +219,7 @@ def write_run(store: Store, entry: RunEntry) -> None:
         StorageError: the lake cannot be written.
     """
     assert entry.status is not RunStatus.LOST, "a run that can write is not lost"
+    hit(Step.LEDGER)
     store.put(_path(entry.run_id, entry.started_at), json.dumps(document_of(entry), indent=1).encode())
 
 
@@ -357,10 +361,8 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
         some = ", ".join(run.run_id for run in found[-_SHOWN_RUNS:])
         raise RequestError(f"{len(found)} runs begin with {name!r}, among them {some}; write more of the id.")
     ids = [run.run_id for run in reversed(runs)]
-    close = get_close_matches(name, ids, n=_SHOWN_RUNS)
-    hint = (
-        f"Did you mean {' or '.join(map(repr, close))}?" if close else "`deltaworks runs list` shows which there are."
-    )
+    close = " or ".join(map(repr, get_close_matches(name, ids, n=_SHOWN_RUNS)))
+    hint = f"Did you mean {close}?" if close else "`deltaworks runs list` shows which there are."
     raise UnknownRun(f"There is no run {name!r}. {hint}")
 
 

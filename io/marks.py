@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 
 from deltaworks.errors import StorageError
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.ticks import LEDGER, TickKind, id_of, kind_of, number_id
 
@@ -82,6 +83,8 @@ def advance_mark(store: Store, name: str, mark: Mark) -> None:
     before = list(store.list(f"{FOLDER}/{name}"))
     if max(before, default="") >= path:
         return
+    hit(Step.BEFORE_MARK)
     store.put_new_surely(path, json.dumps({"cursor": mark.cursor}).encode())
+    hit(Step.MARK_HALF)
     for each in before:
         store.delete(each)

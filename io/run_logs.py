@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Final
 
-from deltaworks.errors import StorageError
+from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.stores.stored_file import StoredFile
@@ -21,6 +22,10 @@ from deltaworks.io.stores.stored_file import StoredFile
 FOLDER: Final = f"{ENGINE_FOLDER}/logs"
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+_SUFFIX: Final = ".jsonl"
+_FIRST: Final = f"-{0:06d}{_SUFFIX}"
+_POSITION: Final = re.compile(r"([0-9]{3,9}-[0-9]{6,9}):([0-9]{1,9})")
 
 OBJECT_BYTES = 1024 * 1024
 """How large an object becomes."""
@@ -55,40 +60,66 @@ class LogWriter:
 
     def _put(self) -> None:
         try:
-            self._store.put(f"{self._place}-{self._number:06d}.jsonl", bytes(self._content))
+            self._store.put(f"{self._place}-{self._number:06d}{_SUFFIX}", bytes(self._content))
             self._is_new = False
         except StorageError as error:
             # A run goes on without its log.
             self.problem = self.problem or error
 
 
-@dataclass
 class LogReader:
-    """Reads the logs of a run, and what comes later."""
+    """Reads the logs of a run in their order, and what comes later."""
 
-    store: Store
-    run_id: str
-    _read: dict[str, int] = field(default_factory=dict[str, int])
-    """By object, up to which byte."""
-    _full: set[str] = field(default_factory=set[str])
+    def __init__(self, store: Store, run_id: str, after: str | None = None, most_objects: int | None = None) -> None:
+        """Know where to begin; nothing is read yet.
+
+        Args:
+            store: the lake.
+            run_id: the run.
+            after: the `position` of a reader that was here before; none: from the beginning.
+            most_objects: how many are read of a longer log: the first of its latest attempt, and its last ones; none:
+                all of it.
+
+        Raises:
+            RequestError: `after` is no position.
+        """
+        self._store, self._folder, self._most = store, f"{FOLDER}/{run_id}", most_objects
+        self._name, self._offset = _place_of(after)
+        self.has_gaps = False
+        """Whether `read` has left out objects, since there are too many."""
+
+    @property
+    def position(self) -> str | None:
+        """What stands for the lines that were read; none: none were."""
+        return f"{self._name}:{self._offset}" if self._name else None
 
     def read(self) -> Iterator[Json]:
         """Yield the lines that are new since the last time, in their order; one that is damaged is told as a line.
 
+        After each of them, `position` is behind it.
+
         Raises:
             StorageError: the lake cannot be read.
         """
-        paths = sorted(path for path in self.store.list(f"{FOLDER}/{self.run_id}") if path.endswith(".jsonl"))
-        for place, path in enumerate(paths):
-            if path in self._full:
-                continue
-            content = self.store.read(path) or b""
-            start, end = self._read.get(path, 0), content.rfind(b"\n") + 1
-            for line in content[start:end].splitlines():
+        for path in self._paths():
+            name = path.rpartition("/")[2].removesuffix(_SUFFIX)
+            if name != self._name:
+                self._name, self._offset = name, 0
+            content = self._store.read(path) or b""
+            for line in content[self._offset : content.rfind(b"\n") + 1].splitlines(keepends=True):
+                self._offset += len(line)
                 yield _parsed(line, path)
-            self._read[path] = end
-            if place < len(paths) - 1:
-                self._full.add(path)
+
+    def _paths(self) -> Sequence[str]:
+        """Return the objects to read: that of the position, and those after it."""
+        known = sorted(path for path in self._store.list(self._folder) if path.endswith(_SUFFIX))
+        paths = [path for path in known if path.rpartition("/")[2].removesuffix(_SUFFIX) >= self._name]
+        if self._most is None or len(paths) <= self._most:
+            return paths
+        self.has_gaps = True
+        last = paths[1 - self._most :]
+        begun = [path for path in paths if path.endswith(_FIRST)][-1:]
+        return [*(path for path in begun if path not in last), *last]
 
 
 def find_old_logs(store: Store, before: dt.datetime) -> Iterator[StoredFile]:
@@ -99,6 +130,16 @@ def find_old_logs(store: Store, before: dt.datetime) -> Iterator[StoredFile]:
     for files in by_run.values():
         if max(file.modified_at for file in files) < before:
             yield from files
+
+
+def _place_of(position: str | None) -> tuple[str, int]:
+    """Return the object of a position, and how many bytes of it were read."""
+    if position is None:
+        return "", 0
+    found = _POSITION.fullmatch(position)
+    if found is None:
+        raise RequestError(f"There is nothing after {position!r} in a log: it is not the `next` of a page of one.")
+    return found[1], int(found[2])
 
 
 def _parsed(line: bytes, path: str) -> Json:

@@ -134,7 +134,7 @@ class StepRecords:
         if content is None:
             raise self._gone(where["file"])
         try:
-            return pickle.loads(content)  # noqa: S301 - the lake is trusted as the project is, see the module
+            return pickle.loads(content)  # noqa: S301 # nosec B301 - the lake is trusted as the project is, see the module
         except Exception as error:
             raise StorageError(
                 f"a value that run {self.run_id} recorded cannot be read any more ({type(error).__name__}: {error}); "

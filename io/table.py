@@ -22,7 +22,7 @@ from deltaworks.io.protocol import Protocol, reader_demand
 from deltaworks.io.record import FORMAT, Kind
 from deltaworks.io.store import Store
 from deltaworks.io.stores.stored_file import StoredFile
-from deltaworks.io.table_state import PARTITION_SCHEMA, Origin, TableState, materialization_of, origin_of
+from deltaworks.io.table_state import PARTITION_SCHEMA, Origin, TableState, materialization_of, narrowed, origin_of
 from deltaworks.io.writer import UNTOLD, Writer
 
 _NEVER = (-1, Origin.GONE)
@@ -104,7 +104,7 @@ class Table:
         """Return what is known, without files and without what no partition names any more."""
         assert self.metadata is not None, "a table that exists has metadata"
         assert self.protocol is not None, "a table that exists has a protocol"
-        partitions = self.partitions()
+        partitions = self.partitions().cast(PARTITION_SCHEMA)
         named = partitions["materialization"].unique().drop_nulls().sort()
         if named.len() < len(self.materializations):
             numbers = pl.DataFrame(
@@ -250,14 +250,18 @@ class Table:
             self._note([key], commit.version, origin, [None], None)
 
     def partitions(self) -> pl.DataFrame:
-        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`."""
+        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`, or narrower."""
         if self._changes["key"]:
             changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
-            known = changes if self._known.is_empty() else pl.concat([self._known, changes])
+            known = changes if self._known.is_empty() else pl.concat([self._known.cast(PARTITION_SCHEMA), changes])
             # A backfill goes forward. To sort what is in order already is half of the cost of this.
             self._known = known if _ascends(known["key"]) else known.unique("key", keep="last").sort("key")
             self._changes = {column: [] for column in PARTITION_SCHEMA}
         return self._known
+
+    def narrow(self) -> None:
+        """Hold the state of the partitions in a third of the memory, for one who holds many tables for long."""
+        self._known = narrowed(self.partitions(), len(self.materializations))
 
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""

@@ -28,7 +28,9 @@ from typing import Any
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
+from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 LEDGER = f"{ENGINE_FOLDER}/ledger/ticks"
@@ -83,6 +85,8 @@ class AskedRun:
     assets: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict[str, tuple[tuple[str, str], ...]])
     """What conditions ask for, in place of a job: by asset, first and last keys of ranges; the empty key is the whole
     of an asset that has no partitions."""
+    tables: Mapping[str, PlannedTable] = field(default_factory=dict[str, PlannedTable])
+    """The tables of these assets as the tick found them; none of those that an older engine asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,9 @@ def claim_tick(store: Store, claim: TickClaim) -> bool:
         "process": claim.process and asdict(claim.process),
         "failed": claim.failed,
     }
-    return store.put_new_surely(_claim_path(claim.name, claim.tick_id, claim.number), json.dumps(who).encode())
+    is_mine = store.put_new_surely(_claim_path(claim.name, claim.tick_id, claim.number), json.dumps(who).encode())
+    hit(Step.CLAIMED)
+    return is_mine
 
 
 def claim_is_there(store: Store, name: str, tick_id: str, number: int) -> bool:
@@ -277,6 +283,7 @@ def close_tick(store: Store, name: str, tick_id: str) -> None:
     Raises:
         StorageError: the lake cannot be written.
     """
+    hit(Step.BEFORE_CLOSE)
     folder = f"{CLAIMS}/{name}/{tick_id}"
     for path in sorted(store.list(folder), reverse=True):
         store.delete(path)
@@ -290,7 +297,9 @@ def decide_tick(store: Store, entry: TickEntry) -> TickEntry:
         StorageError: the lake cannot be read or written, or what is recorded is damaged.
     """
     assert entry.is_decided, "what is tried again is no decision"
+    hit(Step.BEFORE_DECISION)
     if store.put_new_surely(_path(entry.name, entry.tick_id), _content(entry)):
+        hit(Step.DECIDED)
         return entry
     found = read_tick(store, entry.name, entry.tick_id)
     return entry if found is None else found
@@ -372,6 +381,8 @@ def _asked(document: Json) -> AskedRun:
     values = {each.name: document[each.name] for each in fields(AskedRun) if each.name in document}
     made: dict[str, list[list[str]]] = document.get("assets") or {}
     values["assets"] = {asset: tuple((first, last) for first, last in ranges) for asset, ranges in made.items()}
+    found: dict[str, Json] = document.get("tables") or {}
+    values["tables"] = {asset: PlannedTable(**table) for asset, table in found.items()}
     return AskedRun(**values)
 
 

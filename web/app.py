@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -15,10 +15,11 @@ from deltaworks.web.http import static
 from deltaworks.web.http.audit import Audit
 from deltaworks.web.http.doors import Doors
 from deltaworks.web.http.idempotency import Answered
-from deltaworks.web.http.live import Streams
+from deltaworks.web.http.live import LINES, Streams
 from deltaworks.web.http.problems import add_problems
 from deltaworks.web.http.roles import Auth
 from deltaworks.web.launching import Launcher
+from deltaworks.web.previews import Previews
 from deltaworks.web.workspace import Workspace
 
 
@@ -29,7 +30,10 @@ def create_app(workspace: Workspace, auth: Auth) -> ASGIApp:
         workspace: what it shows; it is loaded by the first request that needs it.
         auth: who may do what.
     """
-    return Doors(GZipMiddleware(inner_app(workspace, auth), minimum_size=1000, compresslevel=6), auth)
+    # What is compressed is kept until there is enough of it: streams are sent as they are.
+    plain = (*DEFAULT_EXCLUDED_CONTENT_TYPES, LINES.media_type)
+    app = GZipMiddleware(inner_app(workspace, auth), minimum_size=1000, compresslevel=6, exclude_content_types=plain)
+    return Doors(app, auth)
 
 
 def inner_app(workspace: Workspace, auth: Auth) -> FastAPI:
@@ -46,6 +50,7 @@ def inner_app(workspace: Workspace, auth: Auth) -> FastAPI:
     )
     app.state.workspace, app.state.auth = workspace, auth
     app.state.launcher = Launcher(workspace.origin, workspace.environ)
+    app.state.previews = Previews()
     app.state.answered, app.state.streams = Answered(), Streams()
     add_problems(app)
     app.add_middleware(Audit, workspace=workspace)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from deltaworks.engine.automation.sensing import Scene
 from deltaworks.engine.automation.switching import switch_conditions, switch_schedule, switch_sensor
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import Sensor
-from deltaworks.engine.documents.automations import automated
+from deltaworks.engine.documents.automations import automated, schedules_json, sensors_json
 from deltaworks.errors import RequestError, UnknownAutomation, did_you_mean
+from deltaworks.io.switches import read_switches
 from deltaworks.web.launching import Launcher
 from deltaworks.web.workspace import Sight
 
@@ -57,6 +60,18 @@ def turn_sensor(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
     switch_sensor(scene, find_sensor(sight, name), is_on=is_on, by=by)
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Schedules, or sensors: what is done with one is done with the other in the same way."""
+
+    name: str
+    find: Callable[[Sight, str], Schedule | Sensor]
+    turn: Callable[..., None]
+    names: Callable[[Sight], list[str]]
+    tell: Callable[[Sight, Sequence[str]], list[dict[str, Any]]]
+    """Returns how those of some names are defined, whether they are on, and when they are asked next, if known."""
+
+
 def turn_conditions(sight: Sight, asset: str, by: str, *, is_on: bool) -> None:
     """Start or stop the condition of an asset; without one, all conditions of the lake.
 
@@ -78,3 +93,18 @@ def preview(launcher: Launcher, kind: str, name: str) -> dict[str, Any]:
     """
     asks = ["--ask"] if kind == "schedule" else []
     return launcher.answer([kind, "preview", *asks, "--", name])
+
+
+def _told_schedules(sight: Sight, names: Sequence[str]) -> list[dict[str, Any]]:
+    found = [find_schedule(sight, name) for name in names]
+    return schedules_json(found, read_switches(sight.project.store), sight.at)
+
+
+def _told_sensors(sight: Sight, names: Sequence[str]) -> list[dict[str, Any]]:
+    return sensors_json([find_sensor(sight, name) for name in names], read_switches(sight.project.store))
+
+
+SCHEDULES = Kind(
+    "schedule", find_schedule, turn_schedule, lambda sight: list(sight.project.definitions.schedules), _told_schedules
+)
+SENSORS = Kind("sensor", find_sensor, turn_sensor, lambda sight: list(sight.project.definitions.sensors), _told_sensors)

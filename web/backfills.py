@@ -31,10 +31,7 @@ class BackfillRequest:
 
     def arguments(self) -> list[str]:
         """Return the command that asks for the same."""
-        words = ["backfill"]
-        words += [f"--partition={key}" for key in self.partitions]
-        words += [] if self.from_key is None else [f"--from={self.from_key}"]
-        words += [] if self.to_key is None else [f"--to={self.to_key}"]
+        words = ["backfill", *key_options(self.partitions, self.from_key, self.to_key)]
         words += [] if self.only == DEFAULT_ONLY else [f"--only={','.join(sorted(self.only))}"]
         return [*words, *(["--", *self.select] if self.select else [])]
 
@@ -86,10 +83,17 @@ def launch_backfill(
     if plan_hash is not None and plan["plan_hash"] != plan_hash:
         raise PlanChanged(plan_hash, plan["plan_hash"])
     run_id = new_run_id(sight.at)
-    command = _with_run(asked.arguments(), run_id, by)
-    launcher.start(run_id, command)
+    launcher.start(run_id, with_run(asked.arguments(), run_id, by))
     return {"run_id": run_id, "status": "starting", "command": asked.typed(), "plan": plan}
 
 
-def _with_run(arguments: Sequence[str], run_id: str, by: str) -> list[str]:
+def key_options(partitions: Sequence[str], from_key: str | None, to_key: str | None) -> list[str]:
+    """Return the options that name partitions."""
+    from_ = [] if from_key is None else [f"--from={from_key}"]
+    to = [] if to_key is None else [f"--to={to_key}"]
+    return [*(f"--partition={key}" for key in partitions), *from_, *to]
+
+
+def with_run(arguments: Sequence[str], run_id: str, by: str) -> list[str]:
+    """Return a command that is this run, and says who has asked for it."""
     return [arguments[0], f"--run-id={run_id}", f"--tag=by={by}", *arguments[1:]]

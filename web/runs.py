@@ -1,15 +1,41 @@
-"""Runs: what people ask of one that is there: to stop, or to go on; as the commands do it."""
+"""Runs: what is known of one, and what people ask of it: to stop, or to go on; as the commands do it."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
+from deltaworks.engine.documents.runs import run_json, summary_json
+from deltaworks.engine.execution.jobs.step_tree import read_step_tree
 from deltaworks.errors import RequestError
+from deltaworks.io.kept import find_kept
 from deltaworks.io.ledger import RunEntry
+from deltaworks.io.step_records import StepRecords
 from deltaworks.io.stop_request import StopKind, StopRequest, ask_run_to_stop
 from deltaworks.web.launching import Launcher
 from deltaworks.web.workspace import Sight
+
+
+def run_id_of(run: RunEntry) -> str:
+    """Return by what a run is known."""
+    return run.run_id
+
+
+def summaries(sight: Sight, runs: Sequence[RunEntry]) -> list[dict[str, Any]]:
+    """Return what is said of runs in a line each, as `runs list --json`."""
+    return [summary_json(run, sight.at) for run in runs]
+
+
+def run_document(sight: Sight, run: RunEntry) -> dict[str, Any]:
+    """Return all that is known of a run, as `runs show --json`.
+
+    Raises:
+        StorageError: what is recorded of its steps is damaged.
+    """
+    store, is_over = sight.project.store, sight.run_status(run).is_over
+    steps = read_step_tree(StepRecords(store, run.run_id), is_over=is_over) if run.job is not None else ()
+    return run_json(run, steps, find_kept(store, run.run_id), store, sight.at)
 
 
 def cancel_run(sight: Sight, run: RunEntry, by: str) -> dict[str, Any]:

@@ -56,6 +56,11 @@ def instant(at: dt.datetime | None) -> str:
     return f"{at:%b} {at.day}, {at:%H:%M}" if same_year else f"{at:%b} {at.day} {at.year}, {at:%H:%M}"
 
 
+def clock(at: dt.datetime) -> str:
+    """Return what a clock of UTC shows at an instant."""
+    return f"{at.astimezone(dt.UTC):%H:%M}"
+
+
 def ago(at: dt.datetime | None, now: dt.datetime) -> str:
     """Return how long ago an instant was, in its largest unit."""
     if at is None:

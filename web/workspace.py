@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import linecache
+import os
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ from deltaworks.engine.planning.lineage import Lineage
 from deltaworks.engine.planning.status import AssetStatus
 from deltaworks.engine.workspace.locations.reloading import forget_all, tell_daemons
 from deltaworks.engine.workspace.project import Origin, Project, load_project, load_settings, open_lake
+from deltaworks.engine.workspace.settings import Settings
 from deltaworks.engine.workspace.showing import lineage_of
 from deltaworks.errors import DeltaworksError
 from deltaworks.io.ledger import RunEntry, RunStatus
@@ -66,6 +68,16 @@ class Sight:
     """What runs that go on are still to make; only assets that have any."""
     at: dt.datetime
     findings: Findings
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """What the project is called."""
+        return self.settings.name
+
+    def from_folder(self, text: object) -> str:
+        """Return a text in which files of the project are named as its people do: from its folder on."""
+        return str(text).replace(f"{self.settings.folder}{os.sep}", "")
 
     @cached_property
     def problems(self) -> Problems:
@@ -106,6 +118,7 @@ class Workspace:
         self._observer: Observer | None = None
         self._progress: InProgress | None = None
         self._findings: Findings | None = None
+        self._settings: Settings | None = None
         self._fault: DeltaworksError | None = None
         self._sight: Sight | None = None
         self._looked_s = self._grown_s = float("-inf")
@@ -178,7 +191,7 @@ class Workspace:
             raise
         self._observer = Observer(self._project.graph, self._project.store)
         self._progress = InProgress(self._project.store)
-        self._findings = Findings(self._project)
+        self._findings, self._settings = Findings(self._project), settings
         self._grown_s = time.monotonic()
 
     def _forget_project(self) -> None:
@@ -191,6 +204,7 @@ class Workspace:
         assert self._observer is not None, "it was loaded"
         assert self._progress is not None, "it was loaded"
         assert self._findings is not None, "it was loaded"
+        assert self._settings is not None, "it was loaded"
         grown = self._project.grown(self.now(), is_due=now_s - self._grown_s > GROW_S)
         if grown is not None:
             self._project = grown
@@ -199,7 +213,7 @@ class Workspace:
             self._grown_s = now_s
         observation, now = self._observer.observe(), self.now()
         running = self._progress.of(self._project.graph, observation, now)
-        return Sight(self._project, observation, running, now, self._findings)
+        return Sight(self._project, observation, running, now, self._findings, self._settings)
 
 
 def _forget_modules(folder: Path) -> None:

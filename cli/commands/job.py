@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,10 +12,10 @@ from deltaworks.cli.commands import job_run
 from deltaworks.cli.delegating import delegated
 from deltaworks.cli.output import Cell, Table, View
 from deltaworks.cli.wording import counted
+from deltaworks.engine.documents.jobs import asset_job_json, job_json, op_job_json, upstream_of
 
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.definitions import AnyJob
-    from deltaworks.engine.planning.step_graph import StepNode
     from deltaworks.engine.workspace.project import Project
 
 
@@ -28,7 +28,7 @@ def list_jobs(session: Session) -> ExitCode:
 def jobs_view(project: Project) -> View:
     """Return which jobs there are."""
     jobs = list(project.definitions.jobs.values())
-    document = {"jobs": [_job_json(job) for job in jobs]}
+    document = {"jobs": [job_json(job) for job in jobs]}
     if not jobs:
         return View(document, (Cell("There are no jobs; @job and define_asset_job make some.", "quiet"),))
     rows = [
@@ -47,25 +47,25 @@ def print_job(session: Session, name: JobArgument) -> ExitCode:
     """Show what a job is made of: its ops and what they read, or its assets."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.job import Job
-    from deltaworks.engine.planning.selection import select
     from deltaworks.engine.planning.step_graph import resolve_steps
     from deltaworks.engine.workspace.jobs import find_job
 
     project = session.load()
     job = find_job(project.definitions, name)
     if not isinstance(job, Job):
-        assets = [str(key) for key in select(project.graph, job.selection)]
-        table = Table(("asset",), [(asset,) for asset in assets])
-        session.output.show(View(_job_json(job) | {"assets": assets}, (table,)))
+        document = asset_job_json(job, project.graph)
+        table = Table(("asset",), [(asset,) for asset in document["assets"]])
+        session.output.show(View(document, (table,)))
         return ExitCode.DONE
     if project.workspace is not None:
         return delegated(session, project, project.workspace.owner_of_job(name))
-    nodes = list(resolve_steps(job.graph, job.inputs).nodes.values())
-    document = _job_json(job) | {"ops": [_op_json(node) for node in nodes]}
+    steps = resolve_steps(job.graph, job.inputs)
+    nodes = list(steps.nodes.values())
+    document = op_job_json(job, steps)
     rows = [
         (
             Cell(node.address(["*"] * len(node.fans)), "strong"),
-            ", ".join(_upstream(node)) or Cell("-", "quiet"),
+            ", ".join(upstream_of(node)) or Cell("-", "quiet"),
             node.op.run_when.value,
             "-" if node.op.signature.config_model is None else node.op.signature.config_model.__name__,
             Cell(str(node.op.where), "quiet"),
@@ -82,48 +82,6 @@ def _made_of(job: AnyJob, op_counts: Mapping[str, int]) -> str:
     if isinstance(job, Job):
         return counted(op_counts[job.name], "op")
     return f"assets {' '.join(job.selection)}"
-
-
-def _job_json(job: AnyJob) -> dict[str, Any]:
-    from deltaworks.engine.definitions.ops.job import Job
-
-    return {
-        "job": job.name,
-        "kind": "ops" if isinstance(job, Job) else "assets",
-        "selection": None if isinstance(job, Job) else list(job.selection),
-        "partitions": str(job.partitions) if job.partitions.dimensions else None,
-        "tags": dict(job.tags),
-        "hooks": [hook.name for hook in job.hooks],
-        "description": job.description,
-        "file": job.where.file,
-        "line": job.where.line,
-    }
-
-
-def _op_json(node: StepNode) -> dict[str, Any]:
-    signature = node.op.signature
-    return {
-        "op": ".".join(node.path),
-        "is_mapped": bool(node.fans),
-        "reads": list(_upstream(node)),
-        "run_when": node.op.run_when.value,
-        "config": None if signature.config_model is None else list(signature.config_model.model_fields),
-        "resources": {argument: wanted.__name__ for argument, wanted in signature.resources.items()},
-        "pool": node.op.pool,
-        "timeout_s": node.op.limits.timeout_s,
-        "memory_mb": node.op.limits.memory_mb,
-        "isolate": node.op.limits.isolate,
-        "tags": dict(node.op.tags),
-        "description": node.op.description,
-        "file": node.op.where.file,
-        "line": node.op.where.line,
-    }
-
-
-def _upstream(node: StepNode) -> Iterator[str]:
-    """Yield the ops that an op reads or waits for, and the tables."""
-    yield from dict.fromkeys(".".join(need.path) for need in node.needs)
-    yield from (f"table {port.asset}" for port in node.op.signature.inputs if port.asset is not None)
 
 
 def add_to(app: typer.Typer) -> None:

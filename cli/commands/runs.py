@@ -158,6 +158,12 @@ def _facts(run: RunEntry, now: dt.datetime) -> Iterator[tuple[str, str | Cell]]:
     elif run.heartbeat_at is not None:
         yield "last sign", f"{instant_text(run.heartbeat_at)} UTC"
     yield "took", duration_text(run_took(run, now))
+    yield from _whereabouts(run)
+
+
+def _whereabouts(run: RunEntry) -> Iterator[tuple[str, str | Cell]]:
+    if run.dashboard is not None:
+        yield "dashboard", run.dashboard
     if run.host is not None:
         place = run.host if run.pid is None else f"{run.host}, process {run.pid}"
         yield "on", place if run.user is None else f"{place}, by {run.user}"

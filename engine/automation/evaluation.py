@@ -14,6 +14,7 @@ from typing import Any, TypeGuard, cast
 from deltaworks.engine.automation.conditions.spelling import Spelled
 from deltaworks.engine.definitions.automation.run_request import RunRequest, SkipReason
 from deltaworks.errors import InvalidDefinition, did_you_mean
+from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.ticks import AskedRun
 
 MOST_REQUESTS = 1_000
@@ -41,6 +42,8 @@ class Evaluation:
     """Keys to remove before that."""
     assets: tuple[Mapping[str, Spelled], ...] = ()
     """What conditions ask for, beside all requests: for each run, partitions by asset."""
+    tables: Mapping[str, PlannedTable] = field(default_factory=dict[str, PlannedTable])
+    """The tables of these assets as they were found."""
     left: Mapping[str, int] = field(default_factory=dict[str, int])
     """Of conditions: how many partitions wait, by asset."""
 
@@ -104,7 +107,11 @@ def asked_runs(evaluation: Evaluation, run_ids: Iterable[str]) -> tuple[AskedRun
         AskedRun(next(ids), each.job or "", each.partition, each.run_key, dict(each.config), dict(each.tags))
         for each in evaluation.requests
     )
-    return (*jobs, *(AskedRun(next(ids), "", assets=assets) for assets in evaluation.assets))
+    of_conditions = (
+        AskedRun(next(ids), "", assets=assets, tables={asset: evaluation.tables[asset] for asset in assets})
+        for assets in evaluation.assets
+    )
+    return (*jobs, *of_conditions)
 
 
 def _parts(whose: str, answer: object) -> Iterator[object]:

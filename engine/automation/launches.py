@@ -18,6 +18,7 @@ from enum import Enum, StrEnum
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.ledger import LOST_AFTER_S, RunEntry
 from deltaworks.io.process import Process
 from deltaworks.io.run_lookup import look_up_run, look_up_run_of
@@ -145,8 +146,10 @@ def begin_launch(store: Store, launch: Launch, since: dt.date, until: dt.date) -
         StorageError: the lake cannot be read or written.
     """
     held = HeldLaunch(store, launch, until)
+    hit(Step.LAUNCH)
     if not store.put_new_surely(launch.path, held.content()):
         return None
+    hit(Step.LAUNCHED)
     # Whoever closes a tick deletes its launches first and what makes it open last, so one of the two is seen.
     if not tick_is_open(store, launch.name, launch.tick_id):
         store.delete(launch.path)

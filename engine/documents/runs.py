@@ -46,6 +46,7 @@ def summary_json(run: RunEntry, now: dt.datetime) -> dict[str, Any]:
         "executor": run.executor,
         "workers": run.workers,
         "memory_mb": run.memory_mb,
+        "dashboard": run.dashboard,
         "config": dict(run.config),
         "reason": run.reason,
         "waits_for": None if run.status.is_over else run.waits_for,

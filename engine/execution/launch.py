@@ -40,6 +40,7 @@ from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
 from deltaworks.io.stop_request import forget_stop_requests
@@ -102,6 +103,7 @@ def launch(
             case the ledger says so. No table was written.
         StorageError: the lake cannot be written.
     """
+    hit(Step.PLANNED)
     chosen = Workers(workers) if isinstance(workers, int) else workers
     chosen.verify()
     entry = entry or begin_entry(command, now())
@@ -137,12 +139,14 @@ def launch(
                 swap = decided.swap
                 if keeps_plan:
                     keep_plan(graph, store, entry.run_id, plan, tables)
+            hit(Step.TURN)
             executor = start(chosen, stager, graph, tuple(plan.planned), environ, entry.config, log)
             pools = _pools(store, graph, plan, entry, sharing or Sharing())
             checker = Checker(store, stager.resources)
             most = chosen.range_bytes
+            watched = replace(entry, dashboard=executor.dashboard)
             run = Run(
-                graph, plan, tables, executor, entry, now, log.tell, pools, checker, stager.keep, swap, most, desk
+                graph, plan, tables, executor, watched, now, log.tell, pools, checker, stager.keep, swap, most, desk
             )
             run.skip(skipped)
             report = run.carry_out(store, asked, log.flush)

@@ -5,10 +5,27 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.policies import RetryPolicy
+from deltaworks.errors import WorkerLost
+
+OF_LOST = RetryPolicy(max_retries=5, delay_s=0.5)
+"""A worker that goes says nothing about the call that it had: machines of clusters come and go."""
+
+
+def policy_for(own: RetryPolicy | None, names: Collection[str]) -> RetryPolicy | None:
+    """Return the policy by which a call that failed is tried again; none: it is not.
+
+    Args:
+        own: what its author wants.
+        names: those of what it failed with; see `error_names`.
+    """
+    policies = [] if own is None or not own.allows(names) else [own]
+    if WorkerLost.__name__ in names:
+        policies.append(OF_LOST)
+    return max(policies, key=lambda policy: policy.max_retries, default=None)
 
 
 class Retries:

@@ -40,7 +40,7 @@ from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.pulse import Pulse
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.engine.execution.retries import Retries
+from deltaworks.engine.execution.retries import Retries, policy_for
 from deltaworks.engine.execution.sizes import Sizes
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.superseded import Superseded, Verdict
@@ -53,6 +53,7 @@ from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
+from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
 from deltaworks.io.store import Store
@@ -120,8 +121,9 @@ class Run:
             run_id, mark = self._entry.run_id, lambda: self._progress.commits
             with Pulse(store, run_id, alive, stop, self._tell, also, mark, desk.write):
                 self._loop(stop)
-        except BaseException:
-            desk.write(self._entry_now(RunStatus.FAILURE))
+        except BaseException as error:
+            reason = str(error) if isinstance(error, DeltaworksError) else None
+            desk.write(replace(self._entry_now(RunStatus.FAILURE), reason=reason))
             raise
         finally:
             if self._running and stop.is_urgent:
@@ -133,6 +135,7 @@ class Run:
         ended = self._entry_now(self._status(stop))
         if ended.status is RunStatus.CANCELED:
             ended = replace(ended, reason=stop.reason)
+        hit(Step.ENDING)
         self._end(desk, ended)
         self._tell(RunEnded(ended.status.value, ended.reason))
         return self._progress.report(ended, left_calls=self._running)
@@ -291,8 +294,9 @@ class Run:
 
     def _wait_for(self, failed: Sequence[Outcome]) -> float | None:
         """Let what a call did not make of a partition wait for the next try; return how long, or none."""
-        task, policy = failed[0].task, self._graph.nodes[failed[0].task.asset].asset.retry
-        if policy is None or not policy.allows(failed[0].error_names):
+        task, names = failed[0].task, failed[0].error_names
+        policy = policy_for(self._graph.nodes[task.asset].asset.retry, names)
+        if policy is None:
             return None
         keys = [each.task.asset for each in failed]
         return self._retries.wait_for(keys, task.first, policy, time.monotonic())
@@ -338,6 +342,7 @@ class Run:
             rows = sum(each.partition.rows for each in done)
             self._progress.commit(key, [each.partition.key for each in done], rows, rejected)
             self._tell(PartitionsCommitted(key, committed.version, len(done), rows))
+            hit(Step.COMMITTED)
             self._teller.warned(key, self._afterwards.committed(key, [each.ordinal for each in done]))
         for each in batch.staged:
             if each.partition.key in committed.refused:

@@ -111,12 +111,12 @@ class SqlDatabase(Resource):
             if idempotency_key is not None and not self._is_first(cursor, idempotency_key):
                 return 0
             if how is WriteMode.REPLACE:
-                cursor.execute(f"DELETE FROM {_quoted(table)}")  # noqa: S608 - the name is quoted
+                cursor.execute(f"DELETE FROM {_quoted(table)}")  # noqa: S608 # nosec B608 - the name is quoted
             elif how is WriteMode.UPSERT:
                 cursor.adbc_ingest(_STAGED, df.select(keys), mode="create", temporary=True)
                 same = " AND ".join(f"{_STAGED}.{_name(key)} = {_quoted(table)}.{_name(key)}" for key in keys)
                 cursor.execute(
-                    f"DELETE FROM {_quoted(table)} WHERE EXISTS (SELECT 1 FROM {_STAGED} WHERE {same})"  # noqa: S608 - the names are quoted
+                    f"DELETE FROM {_quoted(table)} WHERE EXISTS (SELECT 1 FROM {_STAGED} WHERE {same})"  # noqa: S608 # nosec B608 - the names are quoted
                 )
                 cursor.execute(f"DROP TABLE {_STAGED}")
             cursor.adbc_ingest(name, df, mode="append", **place)
@@ -127,7 +127,7 @@ class SqlDatabase(Resource):
         mark = _PLACEHOLDERS[self._driver]
         cursor.execute(f"CREATE TABLE IF NOT EXISTS {WRITES} (idempotency_key TEXT PRIMARY KEY)")
         cursor.execute(
-            f"INSERT INTO {WRITES} VALUES ({mark}) ON CONFLICT DO NOTHING RETURNING idempotency_key",  # noqa: S608 - a placeholder
+            f"INSERT INTO {WRITES} VALUES ({mark}) ON CONFLICT DO NOTHING RETURNING idempotency_key",  # noqa: S608 # nosec B608 - a placeholder
             (key,),
         )
         return not pl.DataFrame(cursor.fetch_arrow()).is_empty()

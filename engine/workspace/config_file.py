@@ -19,7 +19,7 @@ def read_config(given: Sequence[str]) -> list[ConfigLayer]:
     """Return a layer for each file or `key=value`, in their order.
 
     A key is the dotted way to a field: `notify.subject=hello`. A value that begins with a bracket is JSON; any other is
-    a text, which a field of another type is made from.
+    a text, which a field of another type is made from. All fields at once are `notify={"subject": "hello"}`.
 
     Raises:
         RequestError: one is neither, or a file cannot be read.
@@ -29,10 +29,9 @@ def read_config(given: Sequence[str]) -> list[ConfigLayer]:
 
 def _field(text: str) -> ConfigLayer:
     key, _, value = text.partition("=")
-    names = key.split(".")
-    if len(names) < 2 or not all(names):
+    names, found = key.split("."), cast("Any", value)
+    if (len(names) < 2 and not value.startswith("{")) or not all(names):
         raise RequestError(f"--config {text}: a key is an op or an asset and a field, such as notify.subject=hello.")
-    found: Any = value
     if value.startswith(("[", "{")):
         try:
             found = json.loads(value)

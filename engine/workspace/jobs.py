@@ -39,7 +39,7 @@ from deltaworks.engine.planning.selection import select
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.engine.workspace.in_process import make, tell_notes
 from deltaworks.engine.workspace.project import Project
-from deltaworks.errors import RequestError, RunError, did_you_mean
+from deltaworks.errors import RunError, UnknownJob
 from deltaworks.io.store import Store
 
 
@@ -149,12 +149,11 @@ def find_job(definitions: Definitions, name: str) -> AnyJob:
     """Return a job by its name.
 
     Raises:
-        RequestError: there is none.
+        UnknownJob: there is none.
     """
-    if name in definitions.jobs:
-        return definitions.jobs[name]
-    hint = did_you_mean(name, definitions.jobs, otherwise=" `deltaworks job list` shows which there are.")
-    raise RequestError(f"There is no job {name!r}.{hint}")
+    if name not in definitions.jobs:
+        raise UnknownJob(name, definitions.jobs)
+    return definitions.jobs[name]
 
 
 def partitions_of(project: Project, job: AnyJob, now: dt.datetime) -> Partitions:

@@ -80,6 +80,8 @@ class Settings:
 
     folder: Path
     """Modules are imported from here, and a relative lake of the file lies below it."""
+    name: str
+    """What the project is called."""
     lake: str
     lake_storage: str | None
     storage: Mapping[str, StorageSettings]
@@ -228,6 +230,7 @@ def resolve(
         modules, given["modules"] = (module,), Given(Source.COMMAND_LINE, "--module")
     return Settings(
         folder,
+        said.name or folder.name or str(folder),
         chosen,
         said.lake_storage if own_storage is None else own_storage,
         said.storage,

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from deltaworks.engine.definitions.partitions.cron import Cron
+from deltaworks.engine.execution.workers.cluster import Cluster, Tls
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.engine.workspace.storage_settings import StorageSettings
@@ -20,6 +21,19 @@ from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
 from deltaworks.io.parquet import TARGET_FILE_BYTES
 
 FILE = "deltaworks.toml"
+
+ResourceUser: TypeAlias = Annotated[str, Field(pattern=r"^(pool:.+|tag:.+=.+)$")]
+"""`pool:NAME` or `tag:KEY=VALUE`."""
+
+
+class TlsSettings(BaseModel):
+    """The files by which a scheduler and those who talk to it know each other; from the project's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ca_file: str
+    cert_file: str
+    key_file: str
 
 
 class ExecutorSettings(BaseModel):
@@ -34,6 +48,26 @@ class ExecutorSettings(BaseModel):
     """How much memory a run may take, in millions of bytes; none: as much as there is."""
     target_file_bytes: int = Field(default=TARGET_FILE_BYTES, ge=1_000_000)
     """About how large the files of a large partition are."""
+    scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://.+$")
+    """That of the Dask cluster; none: Dask runs in the process of the run, and `workers` processes on this machine."""
+    tls: TlsSettings | None = None
+    """How it is talked to; none: in plain text."""
+    resources: dict[ResourceUser, dict[str, Annotated[float, Field(gt=0)]]] = {}
+    """What Dask workers must offer to calls in a pool or with a tag."""
+
+    def cluster(self, folder: Path, asked: int | None) -> Cluster:
+        """Return where Dask is.
+
+        Args:
+            folder: the project's.
+            asked: how many calls at once a command wants; none: as many as there are threads. `workers` is for this
+                machine.
+        """
+        tls = self.tls
+        files = (
+            None if tls is None else Tls(*(str(folder / file) for file in (tls.ca_file, tls.cert_file, tls.key_file)))
+        )
+        return Cluster(self.scheduler, files, None if self.scheduler is None else asked, self.resources)
 
 
 class QueueSettings(BaseModel):
@@ -119,6 +153,8 @@ class FileSettings(BaseModel):
     """Who is told of what goes wrong."""
     pools: dict[str, Annotated[int, Field(ge=1)]] = {}
     """How many calls of each pool run at a time, across all runs of the lake."""
+    name: str | None = Field(default=None, min_length=1, max_length=100)
+    """What the project is called where people look at it; none: as its folder."""
     durable: bool = True
     """Whether commits are synced to the disk before they count as made."""
     lake_storage: str | None = None
@@ -182,6 +218,7 @@ def _hint(name: str, section: Mapping[str, Any]) -> str:
     """Say which settings there are that are called nearly so."""
     parts: dict[str, type[BaseModel]] = {
         "executor": ExecutorSettings,
+        "executor.tls": TlsSettings,
         "queue": QueueSettings,
         "daemon": DaemonSettings,
     }

@@ -18,38 +18,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+from demo_png import with_few_colours
 
 HERE = Path(__file__).parent
 PICTURES = {
-    "overview": "/",
-    "asset": "/assets/daily_carrier",
-    "partitions": "/assets/flights/partitions",
-    "partition": "/assets/trailing_week/partitions/2013-02-12",
-    "lineage": "/lineage",
+    "overview": ("/", "light"),
+    "asset": ("/assets/daily_carrier", "dark"),
+    "partitions": ("/assets/airport_days/partitions", "light"),
+    "partition": ("/assets/trailing_week/partitions/2013-02-12", "light"),
+    "lineage": ("/lineage", "dark"),
+    "plan": ("/backfills/new?select=daily_carrier%2B", "light"),
+    "run": ("/runs/{run}", "light"),
+    "automation": ("/automation", "dark"),
 }
+"""By name, what each picture is of, and in which theme; `{run}` is the first run of the lake."""
 
-FEED = """
-import time
-
-import polars as pl
-
-import deltaworks as dw
-import flights as tables
-
-_BROKEN = ("2013-07-04", "2013-07-05")
-
-
-@dw.asset(partitions=tables.days, partition_by="flight_date", group="raw")
-def weather(partition: dw.Partition) -> pl.LazyFrame:
-    \"\"\"The weather of each day, from a feed that is slow and does not have every day.\"\"\"
-    if partition.key in _BROKEN:
-        raise RuntimeError(f"the feed has no weather of {partition.key}")
-    if partition.key >= "2013-10-01":
-        time.sleep(2)
-    return pl.LazyFrame({"flight_date": [partition.start], "wind_kmh": [partition.start.day % 9 * 4.5]})
-
-
-defs = dw.Definitions(assets=[weather])
+SETTINGS = """
+name = "New York flights"
+lake = "./lake"
+modules = ["flights", "demo_feed"]
 """
 
 
@@ -73,12 +60,14 @@ def main() -> None:
 
 def prepare(project: Path) -> None:
     """Make a lake in which some of everything happened."""
-    for name in ("flights.py", "flights.parquet", "carriers.csv"):
+    for name in ("flights.py", "demo_feed.py", "flights.parquet", "carriers.csv"):
         shutil.copy(HERE / name, project)
-    (project / "feed.py").write_text(FEED)
-    (project / "deltaworks.toml").write_text('lake = "./lake"\nmodules = ["flights", "feed"]\n')
+    (project / "deltaworks.toml").write_text(SETTINGS)
     deltaworks(project, "backfill", "carriers", "flights", "daily_carrier", "trailing_week", *span("2013-10-31"))
     deltaworks(project, "backfill", "carrier_year", "weather", *span("2013-09-30"), fails=True)
+    deltaworks(project, "backfill", "airport_days", *span("2013-04-30"))
+    deltaworks(project, "backfill", "mart/wind_and_delay", "mart/summary", *span("2013-09-30"))
+    deltaworks(project, "job", "run", "letter", "--config", "send.subject=the first one")
     correct_outside(project / "lake" / "flights", "2013-02-10")
     deltaworks(project, "materialize", "flights", "--partition", "2013-05-01")
 
@@ -97,14 +86,16 @@ def correct_outside(table: Path, day: str) -> None:
 
 @contextmanager
 def going_on(project: Path) -> Generator[None]:
-    """Have a slow run beside the block."""
-    asked = ("backfill", "weather", *span("2013-12-31", first="2013-10-01"), "--workers", "1")
-    run = start(project, *asked, stderr=subprocess.DEVNULL)
+    """Have a slow run and a daemon beside the block."""
+    slowly = ("backfill", "weather", *span("2013-12-31", first="2013-10-01"), "--workers", "1")
+    going = [start(project, *asked, stderr=subprocess.DEVNULL) for asked in (slowly, ("daemon",))]
     try:
         yield
     finally:
-        run.send_signal(signal.SIGTERM)
-        run.wait()
+        for each in going:
+            each.send_signal(signal.SIGTERM)
+        for each in going:
+            each.wait()
 
 
 @contextmanager
@@ -121,7 +112,7 @@ def served(project: Path, port: str, stderr: int | None = None) -> Generator[sub
 
 
 def picture(server: subprocess.Popen[str], folder: Path) -> None:
-    """Take a picture of each page, in the light and in the dark."""
+    """Take a picture of each page."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only pictures need it
 
     assert server.stderr is not None, "it is a pipe"
@@ -130,11 +121,15 @@ def picture(server: subprocess.Popen[str], folder: Path) -> None:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
-            for name, path in PICTURES.items():
-                page.goto(address + path, wait_until="networkidle")
-                page.screenshot(path=folder / f"{name}{'-dark' if scheme == 'dark' else ''}.png")
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.get_by_text("its last tick failed").wait_for()  # the daemon is at work
+        page.get_by_text(" of 92").wait_for()  # and so is the run
+        run = page.request.get(f"{address}/api/v1/runs").json()["runs"][-1]["run_id"]
+        for name, (path, theme) in PICTURES.items():
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            page.goto(address + path.format(run=run), wait_until="networkidle")
+            (folder / f"{name}.png").write_bytes(with_few_colours(page.screenshot()))
         browser.close()
 
 

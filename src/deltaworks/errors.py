@@ -12,6 +12,9 @@
     │   ├── UnknownAsset
     │   ├── UnknownColumn
     │   ├── UnknownPartition
+    │   ├── UnknownAutomation   a schedule or a sensor
+    │   ├── UnknownJob
+    │   ├── UnknownRun
     │   └── PlanChanged         what would be carried out is not what was looked at
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
@@ -26,7 +29,9 @@
     └── RunError                user code that raised or gave back the wrong thing    exit code 1
         ├── CallTimedOut        a call took longer than it may
         ├── CallOutOfMemory     a call took more memory than it may
+        ├── ClusterLost         the scheduler of a run's workers does not answer any more
         └── WorkerDied          the process of a call ended, or could not begin
+            └── WorkerLost      a worker of a cluster is gone, with all that it had to do
 
 A constructor takes facts, builds the sentence and keeps the facts as attributes. Errors pickle, so that they can
 travel from a worker process to the coordinator.
@@ -159,6 +164,15 @@ class UnknownAutomation(RequestError):
         self.kind, self.name = kind, name
         hint = did_you_mean(name, known, otherwise=f" `deltaworks {kind} list` shows which there are.")
         super().__init__(f"There is no {kind} {name!r}.{hint}")
+
+
+class UnknownJob(RequestError):
+    """A request names a job that is not defined."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        hint = did_you_mean(name, known, otherwise=" `deltaworks job list` shows which there are.")
+        super().__init__(f"There is no job {name!r}.{hint}")
 
 
 class UnknownRun(RequestError):
@@ -321,6 +335,18 @@ class WorkerDied(RunError):
     def __init__(self, where: str, what: str) -> None:
         self.where, self.what = where, what
         super().__init__(f"{where}: {what}")
+
+
+class WorkerLost(WorkerDied):
+    """A worker of a cluster went while it had a call to carry out, which may well not have been the call's doing."""
+
+
+class ClusterLost(RunError):
+    """The scheduler of a run's workers does not answer any more; what the run has committed stays."""
+
+    def __init__(self, scheduler: str, run_hint: str) -> None:
+        self.scheduler, self.run_hint = scheduler, run_hint
+        super().__init__(f"The Dask scheduler at {scheduler} is gone. What is committed stays; {run_hint}")
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = " `deltaworks list` shows what is defined.") -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from deltaworks.engine.automation.asking import ask
 from deltaworks.engine.automation.location_load import load_surroundings
 from deltaworks.engine.definitions.automation.tick import Tick
+from deltaworks.engine.workspace.locations.process import LocationProcess
 from deltaworks.engine.workspace.project import Origin
+from deltaworks.errors import LocationFailed
 from tests.acceptance.conftest import Here
 from tests.acceptance.running import started, wait_until
 
@@ -90,6 +94,37 @@ def test_ticks_are_answered_where_the_functions_are_also_when_an_asset_is_define
     assert [(each.job, each.run_key) for each in sensed.requests] == [("make", "orders-1")]
 
 
+def test_a_location_is_told_once_what_the_others_define_however_many_ticks_it_answers(
+    workspace: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    ask_process = LocationProcess.ask
+
+    def noted(process: LocationProcess, what: str, told: Mapping[str, Any], **how: Any) -> Any:
+        said.extend(name for name in told if name in {"others", "tick"})
+        return ask_process(process, what, told, **how)
+
+    monkeypatch.setattr(LocationProcess, "ask", noted)
+    with closing(load_surroundings(Origin(workspace.folder))) as around:
+        asked = [ask(around, Tick("daily", NOON)) for _ in range(3)]
+
+    assert said == ["others", "tick", "tick", "tick"]
+    assert {each.job for evaluation in asked for each in evaluation.requests} == {"make"}
+
+
+def test_a_broken_location_is_not_imported_anew_at_each_tick(workspace: Here) -> None:
+    assert workspace.run("check").code == 0
+    imports = workspace.folder / "imports"
+    workspace.write("finance_tables.py", f"open({str(imports)!r}, 'a').write('x')\nraise OSError('gone')\n" + FINANCE)
+
+    with closing(load_surroundings(Origin(workspace.folder))) as around:
+        for _ in range(3):
+            with pytest.raises(LocationFailed, match=r"location 'finance': .*OSError: gone"):
+                ask(around, Tick("daily", NOON))
+
+    assert imports.read_text() == "x"
+
+
 def test_an_environment_gives_values_to_the_resources_of_whichever_location_has_them(workspace: Here) -> None:
     made = workspace.run("backfill", "--environment", "test", "--json")
 
@@ -107,16 +142,16 @@ def total_commits(workspace: Here) -> int:
     return len(list((workspace.lake / "totals" / "_delta_log").glob("*.json")))
 
 
+def sensor_looked(workspace: Here) -> bool:
+    return (workspace.lake / "_deltaworks" / "state" / "ticks" / "on_orders").exists()
+
+
 def test_a_daemon_makes_what_follows_from_another_location_also_after_that_was_broken(workspace: Here) -> None:
     workspace.edit("finance_tables.py", 'sensor(asset="orders", ', 'sensor(asset="orders", interval_s=0.5, ')
     with started(workspace, "daemon") as daemon:
-        wait_until(lambda: bool(workspace.run("daemon", "--status", "--json").json["daemons"]), "the daemon")
-
-        def made() -> bool:
-            """Make it again: what was there before the sensor looked first is passed over."""
-            return workspace.run("materialize", "orders").code == 0
-
-        wait_until(lambda: made() and total_commits(workspace) > 0, "totals of what was there first")
+        wait_until(lambda: sensor_looked(workspace), "the sensor's first look, which passes over what is there")
+        assert workspace.run("materialize", "orders").code == 0
+        wait_until(lambda: total_commits(workspace) > 0, "totals of what was there first")
 
         workspace.edit("shop_tables.py", "import polars", "import polarbears")
         broken = workspace.run("workspace", "reload", "--json")
@@ -129,7 +164,8 @@ def test_a_daemon_makes_what_follows_from_another_location_also_after_that_was_b
         workspace.edit("shop_tables.py", "import polarbears", "import polars")
         assert workspace.run("workspace", "reload").code == 0
         before = total_commits(workspace)
-        wait_until(lambda: made() and total_commits(workspace) > before, "totals of what was made afterwards")
+        assert workspace.run("materialize", "orders").code == 0
+        wait_until(lambda: total_commits(workspace) > before, "totals of what was made afterwards")
         daemon.terminate()
 
 

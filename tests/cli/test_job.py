@@ -181,6 +181,7 @@ def test_a_job_of_assets_that_is_named_makes_only_what_its_commits_lack(shop: An
     [
         ([], "config field 'subject' is missing; give it by --config letter.subject=..."),
         (["letter.subject=x", "letter.copies=two"], "--config letter.copies=two: config field letter.copies: Input"),
+        (['letter={"subject": 3}'], "config field letter.subject: Input should be a valid string"),
         (["letter=x"], "--config letter=x: a key is an op or an asset and a field, such as notify.subject=hello."),
         (["run.ini"], "--config run.ini is neither key=value nor a file that ends in .toml, .json, .yaml, .yml."),
         (["there/is/none.json"], "--config there/is/none.json cannot be read"),

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deltaworks.cli.layout import GAP, fit, wrapped
+from deltaworks.cli.layout import GAP, fit, visible, wrapped
 
 HEADINGS = ("asset", "version#", "partitions#", "fresh#", "stale#", "missing#", "external#", "failed#")
 WIDTHS = [25, 7, 10, 5, 5, 7, 8, 6]
@@ -155,3 +155,37 @@ def test_what_stands_beside_fits_and_nothing_is_lost(data: Any, count: int, widt
     assert all(layout.widths[place] >= pieces[place] for place in layout.widths)
     assert len(layout.widths) == 1 or sum(layout.widths.values()) + GAP * (len(layout.widths) - 1) <= width
     assert {*layout.widths, *layout.below} | zeros == set(range(count))
+
+
+HOSTILE = """
+import polars as pl
+import deltaworks as dw
+
+@dw.asset
+def told() -> pl.LazyFrame:
+    print("\\x1b]0;title\\x07\\x9b2J said")
+    return pl.LazyFrame({"a\\x1b[31m": ["\\x1b[2Jx\\r"]})
+"""
+
+
+def test_what_lies_in_a_lake_cannot_command_a_terminal(shell: Any) -> None:
+    (shell.folder / "tables.py").write_text(HOSTILE)
+    assert shell.run("backfill").code == 0
+
+    frame, log = (shell.run(*command).out for command in (("show", "told"), ("runs", "logs")))
+    drawn_frame, drawn_log = drawn(shell, 80, "show told", "runs logs")
+
+    for text in (frame, "\n".join(drawn_frame)):
+        assert r"a\x1b[31m" in text
+        assert r"\x1b[2Jx" in text
+    for text in (log, "\n".join(drawn_log)):
+        assert r"\x1b]0;title\x07\x9b2J said" in text
+    assert not {"\x1b", "\x07", "\x9b"} & set("".join((frame, log, *drawn_frame, *drawn_log)))
+
+
+@given(st.text())
+def test_control_characters_are_spelled_out_and_nothing_else(text: str) -> None:
+    shown = visible(text)
+
+    assert not any((each < " " and each not in "\n\t") or "\x7f" <= each <= "\x9f" for each in shown)
+    assert shown == text or not text.replace("\n", "").replace("\t", "").isprintable()

@@ -4,7 +4,9 @@ import datetime as dt
 import os
 from dataclasses import replace
 
-from deltaworks.errors import StorageError
+import pytest
+
+from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.run_logs import FOLDER, OBJECT_BYTES, LogReader, LogWriter, find_old_logs
 from tests.exactness.failing_store import FailingStore, Moment, Trigger
 
@@ -38,6 +40,40 @@ def test_a_long_log_is_several_objects_and_attempts_follow_one_another(lake):
     sizes = [file.size_bytes for file in lake.store.files(FOLDER)]
     assert len(sizes) == 6
     assert max(sizes) < 1.2 * OBJECT_BYTES
+
+
+def test_a_reader_goes_on_where_another_one_was(lake):
+    writer, reader = LogWriter(lake.store, "r", 1), LogReader(lake.store, "r")
+    for number in range(3):
+        writer.write({"n": number})
+    writer.flush()
+    first = next(reader.read())
+    second = LogWriter(lake.store, "r", 2)
+    second.write({"n": 3})
+    second.flush()
+
+    rest = list(LogReader(lake.store, "r", reader.position).read())
+
+    assert [first, *rest] == [{"n": number} for number in range(4)]
+    assert LogReader(lake.store, "nothing").position is None
+    for wrong in ("", "3", "001-000000", "001-000000:-1", "../x:0", "001-000000:" + "9" * 5000):
+        with pytest.raises(RequestError, match="There is nothing after"):
+            LogReader(lake.store, "r", wrong)
+
+
+def test_of_a_log_that_is_too_long_the_beginning_and_the_end_are_read(lake):
+    for attempt, count in ((1, 3), (2, 9)):
+        writer = LogWriter(lake.store, "r", attempt)
+        for number in range(count):
+            writer.write({"attempt": attempt, "n": number, "text": "x" * OBJECT_BYTES})
+        writer.flush()
+    whole, short = LogReader(lake.store, "r", most_objects=12), LogReader(lake.store, "r", most_objects=4)
+
+    seen, shown = list(whole.read()), list(short.read())
+
+    assert (len(seen), whole.has_gaps) == (12, False)
+    assert [(line["attempt"], line["n"]) for line in shown] == [(2, 0), (2, 6), (2, 7), (2, 8)]
+    assert (short.has_gaps, short.position) == (True, whole.position)
 
 
 def test_a_disk_that_refuses_costs_the_lines_and_nothing_else(lake):

@@ -113,7 +113,9 @@ def test_a_schedule_is_stopped_and_started_by_a_form(client: Client, folder: Pat
 
 
 def test_a_program_switches_a_sensor_and_reads_it_back(client: Client, folder: Path) -> None:
-    found = client.send("PATCH", "/api/v1/sensors/on_orders", b'{"is_on": true}', {"content-type": "application/json"})
+    found = client.send(
+        "PATCH", "/api/v1/sensors/on_orders", b'{"enabled": true}', {"content-type": "application/json"}
+    )
 
     assert (found.status, found.json["is_on"]) == (200, True)
     assert client.get("/api/v1/sensors").json["sensors"][1] == found.json
@@ -128,12 +130,15 @@ def test_conditions_show_what_was_decided_and_are_switched_alone_or_together(cli
     text = client.get("/automation").text
     client.submit("/automation/switch", {"on": "0", "asset": "orders"})
     alone = client.get("/api/v1/conditions").json
-    client.submit("/automation/switch", {"on": "0"})
-    together = client.get("/api/v1/conditions").json
+    kind = {"content-type": "application/json"}
+    together = client.send("PATCH", "/api/v1/conditions", b'{"is_on": false}', kind).json
 
     assert "waits: orders is in run r-1" in text
     assert (alone["is_on"], alone["conditions"][0]["is_on"], alone["conditions"][0]["waiting"]) == (True, False, 1)
     assert together["is_on"] is False
+    assert client.get("/api/v1/conditions").json == together
+    unknown = client.send("PATCH", "/api/v1/conditions", b'{"enabled": true, "asset": "x"}', kind)
+    assert (unknown.status, "no asset 'x' that has a condition" in unknown.text) == (422, True)
     assert client.submit("/automation/switch", {"on": "0", "asset": "nothing"}).status == 422
 
 

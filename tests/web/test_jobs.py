@@ -1,5 +1,6 @@
 """Jobs in the browser: which there are, and what their form takes and refuses."""
 
+import re
 import time
 
 import pytest
@@ -7,12 +8,15 @@ import pytest
 from tests.web.client import Client
 
 TABLES = '''
+from typing import Literal
 import pydantic
 import deltaworks as dw
 
 class Fetch(dw.Config):
     url: str
     limit: int = pydantic.Field(10, ge=1, description="Rows, at most.")
+    is_fast: bool = False
+    kind: Literal["xml", "csv"] = "csv"
 
 @dw.op
 def fetch(config: Fetch) -> int:
@@ -39,14 +43,17 @@ def test_jobs_are_listed_and_have_a_form(client):
     assert 'href="/jobs/weekly"' in client.get("/jobs").text
     assert 'name="config.fetch.limit" class="mono" value="10"' in text
     assert "Rows, at most." in text
+    assert "<option>true</option><option selected>false</option>" in text
+    assert "<option>xml</option><option selected>csv</option>" in text
     assert "Fetch the &lt;b&gt;rates&lt;/b&gt;." in text
-    assert client.get("/jobs/nothing").status == 422
+    assert client.get("/jobs/nothing").status == 404
 
 
 def test_what_does_not_fit_is_said_beside_its_field(client):
     refused = client.submit("/jobs/weekly/runs", {"config.fetch.url": "<i>", "config.fetch.limit": "0"})
 
     assert refused.status == 422
+    assert 'name="config.fetch.limit" class="mono" value="0" aria-invalid="true"' in refused.text
     assert 'id="config.fetch.limit-problem">Input should be greater than or equal to 1<' in refused.text
     assert 'value="&lt;i&gt;"' in refused.text
     assert "config.fetch.url-problem" not in refused.text
@@ -60,9 +67,12 @@ def test_a_text_that_is_no_config_is_refused(client):
 
 
 def test_a_job_is_launched_with_what_was_filled_in(client):
-    started = client.submit("/jobs/weekly/runs", {"config.fetch.url": "a b", "config.fetch.limit": "3"})
+    key = re.search(r'name="idempotency_key" value="([^"]+)"', client.get("/jobs/weekly").text)
+    form = {"config.fetch.url": "a b", "config.fetch.limit": "3", "idempotency_key": key[1]}
 
-    assert started.status == 303
+    started, doubled = (client.submit("/jobs/weekly/runs", form) for _ in range(2))
+
+    assert (started.status, doubled.headers["location"]) == (303, started.headers["location"])
     run = started.headers["location"]
     until = time.monotonic() + PATIENCE_S
     while (found := client.get(f"/api/v1{run}")).status == 404 or found.json["ended_at"] is None:
@@ -71,3 +81,5 @@ def test_a_job_is_launched_with_what_was_filled_in(client):
         time.sleep(0.2)
     assert (found.json["status"], found.json["tags"]) == ("success", ["by=local"])
     assert found.json["config"] == {"fetch": {"url": "a b", "limit": "3"}}
+    assert len(client.get("/api/v1/runs").json["runs"]) == 1
+    assert client.submit("/jobs/weekly/runs", {**form, "config.fetch.limit": "0"}).status == 422

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.io.ledger import write_run
+from deltaworks.io.run_logs import OBJECT_BYTES, LogWriter
 from deltaworks.io.stop_request import find_stop_request
 from deltaworks.io.store import Store
 from tests.acceptance.conftest import Here
@@ -126,15 +128,105 @@ def test_a_run_that_is_not_there_is_said_to_be_none(client):
 
 
 def test_a_stream_of_a_log_ends_with_its_run(client, ids):
-    sent = client.get(f"/api/v1/runs/{ids[1]}/log?level=error&after=1", accept="text/event-stream").text
+    sent = client.get(f"/api/v1/runs/{ids[1]}/log?level=error", accept="text/event-stream").text
 
     assert sent.count("the <b>bank</b> is closed") == 3
     assert "ordering" not in sent
     assert sent.rstrip().endswith('event: end\ndata: {"status": "failure"}')
 
 
+def test_a_log_is_a_stream_of_lines_too(client, here, ids):
+    kept = here.run("runs", "logs", ids[1], "--json", "--lake", str(here.lake)).json
+
+    lines = client.get(f"/api/v1/runs/{ids[1]}/log", accept="application/x-ndjson")
+    events = client.get(f"/api/v1/runs/{ids[1]}/events", accept="application/x-ndjson", accept_encoding="gzip")
+
+    assert (lines.headers["content-type"], lines.headers["cache-control"]) == ("application/x-ndjson", "no-store")
+    assert [json.loads(line) for line in lines.text.splitlines()] == kept
+    happened = [line for line in kept if "event" in line]
+    assert [json.loads(line) for line in events.text.splitlines()] == happened
+    assert 0 < len(happened) < len(kept)
+    first = client.get(f"/api/v1/runs/{ids[1]}/events?limit=1").json
+    rest = client.get(f"/api/v1/runs/{ids[1]}/events?after={first['next']}").json
+    assert first["events"] + rest["events"] == happened
+    assert client.get(f"/api/v1/runs/{ids[1]}/log?after=7").status == 422
+
+
+def test_the_state_of_a_run_is_a_stream_that_ends_with_it(client, ids):
+    sent = client.get(f"/api/v1/runs/{ids[1]}", accept="text/event-stream").text
+
+    (told,) = (line for line in sent.splitlines() if line.startswith("data: "))
+    assert "event: state" in sent
+    assert json.loads(told.removeprefix("data: "))["status"] == "failure"
+
+
+def test_backfills_are_runs_that_were_backfills(client, ids):
+    listed = client.get("/api/v1/backfills").json
+
+    assert [each["run_id"] for each in listed["backfills"]] == [ids[1]]
+    assert client.get(f"/api/v1/backfills/{ids[1]}").json == client.get(f"/api/v1/runs/{ids[1]}").json
+    assert client.get(f"/api/v1/backfills/{ids[0]}").status == 404
+    assert client.post(f"/api/v1/backfills/{ids[0]}:cancel", {}).status == 404
+    assert client.post(f"/api/v1/backfills/{ids[1]}:cancel", {}).status == 422
+
+
+def test_how_far_each_asset_came_is_told(client, ids):
+    told = client.get(f"/api/v1/runs/{ids[1]}/steps").json
+
+    assert [(each["asset"], each["materialized"], each["failed"]) for each in told["assets"]] == [
+        ("orders", 3, 0),
+        ("mart/daily", 0, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"select": []}, 422),
+        ({}, 422),
+        ({"select": ["order"]}, 404),
+        ({"select": ["orders"], "from": "2024-01-01"}, 422),
+    ],
+)
+def test_what_cannot_be_materialized_starts_nothing(client, ids, body, status):
+    assert client.post("/api/v1/runs", body).status == status
+    assert len(client.get("/api/v1/runs").json["runs"]) == len(ids)
+
+
+def test_a_materialization_is_a_run_of_its_own(tmp_path):
+    (tmp_path / "tables.py").write_text(TABLES)
+    client = Client.of(tmp_path)
+
+    started = client.post("/api/v1/runs", {"select": ["rates"]})
+
+    assert (started.status, started.json["command"]) == (202, "deltaworks materialize -- rates")
+    until = time.monotonic() + PATIENCE_S
+    while client.get("/api/v1/assets/rates").json["partitions"]["fresh"] == 0:
+        assert time.monotonic() < until, client.get(started.headers["location"]).text
+        time.sleep(0.1)
+
+
+def test_the_page_of_a_run_reads_no_more_of_a_long_log_than_its_beginning_and_its_end(tmp_path):
+    (tmp_path / "tables.py").write_text(TABLES)
+    client, store = Client.of(tmp_path), Store.at(str(tmp_path / "lake"))
+    run = begin_entry("backfill orders", dt.datetime.now(dt.UTC))
+    write_run(store, run)
+    log = LogWriter(store, run.run_id, 1)
+    for number in range(8):
+        log.write(
+            {"at": run.started_at, "step": "s", "stream": "stdout", "text": f"line {number} " + "x" * OBJECT_BYTES}
+        )
+    log.flush()
+
+    text = client.get(f"/runs/{run.run_id}").text
+
+    assert [number for number in range(8) if f"line {number} " in text] == [0, 5, 6, 7]
+    assert "the last 4" in text
+    assert 'data-after="001-000007:' in text
+
+
 def test_a_run_that_is_over_is_not_canceled(client, ids):
-    refused = client.post(f"/api/v1/runs/{ids[1]}/cancel", {})
+    refused = client.post(f"/api/v1/runs/{ids[1]}:cancel", {})
 
     assert refused.status == 422
     assert "cannot be canceled: it has ended as failure" in refused.json["detail"]
@@ -152,7 +244,7 @@ def test_a_run_that_goes_on_is_asked_to_stop(tmp_path):
     assert (asked.status, asked.headers["location"]) == (303, f"/runs/{run.run_id}")
     assert str(find_stop_request(store, run.run_id)) == "canceled by local in the browser"
     assert "asked to stop: canceled by local" in client.get(f"/runs/{run.run_id}").text
-    assert client.post(f"/api/v1/runs/{run.run_id}/retry", {}).status == 422
+    assert client.post(f"/api/v1/runs/{run.run_id}:retry", {}).status == 422
 
 
 def test_a_run_is_tried_again_and_says_by_whom(tmp_path):

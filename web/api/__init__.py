@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from deltaworks.web.api import assets, audit, automation, backfills, details, health, runs, surroundings
+from deltaworks.web.api import assets, audit, automation, backfills, details, health, jobs, run_logs, runs, surroundings
 
 
 def routers() -> tuple[APIRouter, ...]:
@@ -15,6 +15,8 @@ def routers() -> tuple[APIRouter, ...]:
         details.router,
         backfills.router,
         runs.router,
+        run_logs.router,
+        jobs.router,
         automation.router,
         surroundings.router,
         audit.router,

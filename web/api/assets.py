@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
+from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.documents.assets import asset_json
 from deltaworks.engine.documents.history import commit_json
@@ -18,7 +20,7 @@ from deltaworks.engine.planning.selection import select_every
 from deltaworks.errors import RequestError
 from deltaworks.io.history import changes_data
 from deltaworks.web.draw.heat import cell_bytes
-from deltaworks.web.http.asked import TheNode, TheSight
+from deltaworks.web.http.asked import After, Limit, Select, TheNode, TheSight
 from deltaworks.web.http.documents import document, paged
 from deltaworks.web.http.templates import with_tag
 from deltaworks.web.views.partition import why_document
@@ -27,22 +29,22 @@ from deltaworks.web.workspace import Sight
 
 router = APIRouter(prefix="/api/v1", tags=["assets"])
 
-Limit = Annotated[int, Query(ge=1, le=500, description="How many, at most.")]
-After = Annotated[str | None, Query(description="The `next` of the page before.")]
-
 
 @router.get("/assets")
 def assets(
     request: Request,
     sight: TheSight,
-    select: Annotated[list[str] | None, Query(description="As on the command line; several mean their union.")] = None,
+    select: Select = None,
     after: After = None,
     limit: Limit = 100,
 ) -> Response:
     """List assets with their status, as `list --json` and `status --json` together."""
     chosen = select_every(sight.project.graph, select or (), lambda: sight.observation.status)
-    rows = [_asset_json(sight, sight.project.graph.every[key]) for key in chosen]
-    return document(request, paged(rows, "assets", after, limit, "asset"))
+
+    def tell(keys: Sequence[AssetKey]) -> list[dict[str, Any]]:
+        return [_asset_json(sight, sight.project.graph.every[key]) for key in keys]
+
+    return document(request, paged(chosen, "assets", after, limit, str, tell))
 
 
 @router.get("/assets/{key}")

@@ -6,8 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
-from deltaworks.web.api.assets import After, Limit
-from deltaworks.web.http.asked import TheSight
+from deltaworks.web.http.asked import After, Limit, TheSight
 from deltaworks.web.http.documents import document
 from deltaworks.web.views.audit import audit_view
 

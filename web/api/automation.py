@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from deltaworks.engine.documents.automations import conditions_json, schedules_json, sensors_json
+from deltaworks.engine.documents.automations import conditions_json
 from deltaworks.engine.documents.ticks import tick_json
 from deltaworks.io.condition_notes import NAME, read_decisions
 from deltaworks.io.switches import read_switches
 from deltaworks.io.ticks import read_ticks
-from deltaworks.web.automations import find_schedule, find_sensor, preview, turn_schedule, turn_sensor
-from deltaworks.web.http.asked import PathName, TheActor, TheLauncher, TheSight, TheWorkspace
+from deltaworks.web.automations import SCHEDULES, SENSORS, Kind, preview, turn_conditions
+from deltaworks.web.http.asked import After, Limit, PathName, TheActor, TheLauncher, TheSight, TheWorkspace
 from deltaworks.web.http.documents import document, paged
 from deltaworks.web.workspace import Sight
 
 router = APIRouter(prefix="/api/v1", tags=["automation"])
 
-Limit = Annotated[int, Query(ge=1, le=500, description="How many, at most.")]
-After = Annotated[str | None, Query(description="The `next` of the page before.")]
 Before = Annotated[str | None, Query(max_length=40, description="Only ticks before this one: `next` of a page.")]
 
 
@@ -29,89 +28,75 @@ class SwitchBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    is_on: bool = Field(description="True starts it, false stops it.")
+    enabled: bool = Field(
+        validation_alias=AliasChoices("enabled", "is_on"),
+        description="True starts it, false stops it; `is_on`, as documents tell it, says the same.",
+    )
 
 
-@router.get("/schedules")
-def schedules(request: Request, sight: TheSight, after: After = None, limit: Limit = 100) -> Response:
-    """List schedules, as `schedule list --json`."""
-    found = schedules_json(sight.project.definitions.schedules.values(), read_switches(sight.project.store), sight.at)
-    return document(request, paged(found, "schedules", after, limit, "schedule"))
+class ConditionsBody(SwitchBody):
+    """Whether conditions are to be on."""
+
+    asset: str = Field("", description="Only the condition of this asset; empty: all of them.")
 
 
-@router.get("/schedules/{name}")
-def schedule(request: Request, sight: TheSight, name: PathName) -> Response:
-    """Return a schedule."""
-    return document(request, _schedule(sight, name))
+def _add(kind: Kind) -> None:
+    """Add the endpoints of schedules, or of sensors."""
+    noun, every, one = kind.name, f"/{kind.name}s", f"/{kind.name}s/{{name}}"
+
+    def listed(request: Request, sight: TheSight, after: After = None, limit: Limit = 100) -> Response:
+        return document(request, paged(kind.names(sight), f"{noun}s", after, limit, str, partial(kind.tell, sight)))
+
+    def told(request: Request, sight: TheSight, name: PathName) -> Response:
+        return document(request, kind.tell(sight, [name])[0])
+
+    def switched(
+        workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, body: SwitchBody
+    ) -> dict[str, Any]:
+        kind.turn(sight, name, actor.name, is_on=body.enabled)
+        workspace.look_again()
+        return kind.tell(sight, [name])[0]
+
+    def ticks(request: Request, sight: TheSight, name: PathName, before: Before = None, limit: Limit = 20) -> Response:
+        return _ticks(request, sight, kind.find(sight, name).name, before, limit)
+
+    def evaluated(sight: TheSight, launcher: TheLauncher, name: PathName) -> dict[str, Any]:
+        return preview(launcher, noun, kind.find(sight, name).name)
+
+    router.add_api_route(every, listed, description=f"List {noun}s, as `{noun} list --json`.")
+    router.add_api_route(one, told, description=f"Return a {noun}.")
+    router.add_api_route(
+        one, switched, methods=["PATCH"], description=f"Start or stop a {noun}, as `{noun} start` and `{noun} stop`."
+    )
+    router.add_api_route(
+        f"{one}/ticks", ticks, description=f"Return the ticks of a {noun}, the latest first, as `{noun} ticks --json`."
+    )
+    router.add_api_route(
+        f"{one}:evaluate",
+        evaluated,
+        methods=["POST"],
+        description=f"Ask a {noun} what it would ask for, as `{noun} preview --json`; nothing is started or recorded.",
+    )
 
 
-@router.patch("/schedules/{name}")
-def switch_schedule(
-    workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, body: SwitchBody
-) -> dict[str, Any]:
-    """Start or stop a schedule, as `schedule start` and `schedule stop`."""
-    turn_schedule(sight, name, actor.name, is_on=body.is_on)
-    workspace.look_again()
-    return _schedule(sight, name)
-
-
-@router.get("/schedules/{name}/ticks")
-def schedule_ticks(
-    request: Request, sight: TheSight, name: PathName, before: Before = None, limit: Limit = 20
-) -> Response:
-    """Return the ticks of a schedule, the latest first, as `schedule ticks --json`."""
-    return _ticks(request, sight, find_schedule(sight, name).name, before, limit)
-
-
-@router.post("/schedules/{name}/preview")
-def preview_schedule(sight: TheSight, launcher: TheLauncher, name: PathName) -> dict[str, Any]:
-    """Ask a schedule about its next tick, as `schedule preview --ask --json`; nothing is started or recorded."""
-    return preview(launcher, "schedule", find_schedule(sight, name).name)
-
-
-@router.get("/sensors")
-def sensors(request: Request, sight: TheSight, after: After = None, limit: Limit = 100) -> Response:
-    """List sensors, as `sensor list --json`."""
-    found = sensors_json(sight.project.definitions.sensors.values(), read_switches(sight.project.store))
-    return document(request, paged(found, "sensors", after, limit, "sensor"))
-
-
-@router.get("/sensors/{name}")
-def sensor(request: Request, sight: TheSight, name: PathName) -> Response:
-    """Return a sensor."""
-    return document(request, _sensor(sight, name))
-
-
-@router.patch("/sensors/{name}")
-def switch_sensor(
-    workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, body: SwitchBody
-) -> dict[str, Any]:
-    """Start or stop a sensor, as `sensor start` and `sensor stop`."""
-    turn_sensor(sight, name, actor.name, is_on=body.is_on)
-    workspace.look_again()
-    return _sensor(sight, name)
-
-
-@router.get("/sensors/{name}/ticks")
-def sensor_ticks(
-    request: Request, sight: TheSight, name: PathName, before: Before = None, limit: Limit = 20
-) -> Response:
-    """Return the ticks of a sensor, the latest first, as `sensor ticks --json`."""
-    return _ticks(request, sight, find_sensor(sight, name).name, before, limit)
-
-
-@router.post("/sensors/{name}/preview")
-def preview_sensor(sight: TheSight, launcher: TheLauncher, name: PathName) -> dict[str, Any]:
-    """Ask a sensor now, as `sensor preview --json`; nothing is started or recorded."""
-    return preview(launcher, "sensor", find_sensor(sight, name).name)
+_add(SCHEDULES)
+_add(SENSORS)
 
 
 @router.get("/conditions")
 def conditions(request: Request, sight: TheSight) -> Response:
     """Return the conditions of assets, as `automation list --json`."""
-    store = sight.project.store
-    found = conditions_json(sight.project.definitions, read_switches(store), read_decisions(store))
-    return document(request, found)
+    return document(request, _conditions(sight))
+
+
+@router.patch("/conditions")
+def switch_conditions(
+    workspace: TheWorkspace, sight: TheSight, actor: TheActor, body: ConditionsBody
+) -> dict[str, Any]:
+    """Start or stop the condition of an asset, or all of them, as `automation start` and `automation stop`."""
+    turn_conditions(sight, body.asset, actor.name, is_on=body.enabled)
+    workspace.look_again()
+    return _conditions(sight)
 
 
 @router.get("/conditions/ticks")
@@ -120,13 +105,9 @@ def condition_ticks(request: Request, sight: TheSight, before: Before = None, li
     return _ticks(request, sight, NAME, before, limit)
 
 
-def _schedule(sight: Sight, name: str) -> dict[str, Any]:
-    found = schedules_json([find_schedule(sight, name)], read_switches(sight.project.store), sight.at)
-    return found[0]
-
-
-def _sensor(sight: Sight, name: str) -> dict[str, Any]:
-    return sensors_json([find_sensor(sight, name)], read_switches(sight.project.store))[0]
+def _conditions(sight: Sight) -> dict[str, Any]:
+    store = sight.project.store
+    return conditions_json(sight.project.definitions, read_switches(store), read_decisions(store))
 
 
 def _ticks(request: Request, sight: Sight, name: str, before: str | None, limit: int) -> Response:

@@ -1,27 +1,48 @@
-"""Runs: which there were and how each went, as the commands below `deltaworks runs`."""
+"""Runs: which there were, how each went, and starting one, as the commands below `deltaworks runs`."""
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from deltaworks.engine.documents.runs import run_json, summary_json
-from deltaworks.engine.execution.jobs.step_tree import read_step_tree
-from deltaworks.io.kept import find_kept
-from deltaworks.io.run_logs import LogReader
-from deltaworks.io.step_records import StepRecords
-from deltaworks.web.api.assets import After, Limit
-from deltaworks.web.http.asked import TheActor, TheAnswered, TheLauncher, TheRun, TheSight, TheStreams, TheWorkspace
-from deltaworks.web.http.documents import document, paged
-from deltaworks.web.http.run_lines import RunLines
-from deltaworks.web.runs import cancel_run, retry_run
+from deltaworks.web.http.asked import (
+    After,
+    Limit,
+    TheActor,
+    TheLauncher,
+    TheOnce,
+    TheRun,
+    TheSight,
+    TheStreams,
+    TheWorkspace,
+)
+from deltaworks.web.http.audit import tell_command
+from deltaworks.web.http.documents import document, paged, started
+from deltaworks.web.http.live import SENT_EVENTS
+from deltaworks.web.http.run_lines import RunStates
+from deltaworks.web.materializations import MaterializeRequest, launch_materialization
+from deltaworks.web.runs import cancel_run, retry_run, run_document, run_id_of, summaries
 from deltaworks.web.views.runs import RunFilter, chosen_runs
 
 router = APIRouter(prefix="/api/v1", tags=["runs"])
 
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+class MaterializeBody(BaseModel):
+    """What is to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    select: list[str] = Field(min_length=1, description="As on the command line.")
+    partitions: list[str] = Field([], description="Keys, one by one.")
+    from_: str | None = Field(None, alias="from", description="First partition of a range.")
+    to: str | None = Field(None, description="Last partition of the range, included.")
+
+    def request(self) -> MaterializeRequest:
+        """Return it as a request."""
+        return MaterializeRequest(tuple(self.select), tuple(self.partitions), self.from_, self.to)
 
 
 @router.get("/runs")
@@ -35,65 +56,59 @@ def runs(
     limit: Limit = 100,
 ) -> Response:
     """List runs, the latest first, as `runs list --json`."""
-    rows = [summary_json(run, sight.at) for run in chosen_runs(sight, RunFilter(status, asset, job))]
-    return document(request, paged(rows, "runs", after, limit, "run_id"))
+    found = chosen_runs(sight, RunFilter(status, asset, job))
+    return document(request, paged(found, "runs", after, limit, run_id_of, partial(summaries, sight)))
 
 
-@router.get("/runs/{run}")
-def run(request: Request, sight: TheSight, found: TheRun) -> Response:
-    """Return all that is known of a run, as `runs show --json`; `latest` and the beginning of an id will do."""
-    store, is_over = sight.project.store, sight.run_status(found).is_over
-    steps = read_step_tree(StepRecords(store, found.run_id), is_over=is_over) if found.job is not None else ()
-    return document(request, run_json(found, steps, find_kept(store, found.run_id), store, sight.at))
+@router.post("/runs", status_code=202)
+def materialize(
+    request: Request,
+    sight: TheSight,
+    launcher: TheLauncher,
+    once: TheOnce,
+    actor: TheActor,
+    body: MaterializeBody,
+    response: Response,
+) -> dict[str, Any]:
+    """Make partitions now, whatever their status, as `materialize`, as a process of its own; return its run."""
+    asked = body.request()
+    tell_command(request, asked.typed())
+    return started(response, once.do(asked, lambda: launch_materialization(sight, launcher, actor.name, asked)))
 
 
-@router.get("/runs/{run}/log", response_model=None)
-def log(
+@router.get("/runs/{run}", response_model=None)
+def run(
     request: Request,
     workspace: TheWorkspace,
     sight: TheSight,
     streams: TheStreams,
     found: TheRun,
-    accept: Annotated[str, Header(description="text/event-stream: lines as they come, until the run is over.")] = "*/*",
-    after: Annotated[int, Query(ge=0, description="The `next` of the page before.")] = 0,
-    level: Annotated[Literal["", "warn", "error"], Query(description="Of a stream: only lines as grave as that.")] = "",
-    limit: Limit = 500,
+    accept: Annotated[str, Header(description="text/event-stream: its line of the list, whenever it changes.")] = "*/*",
 ) -> Response:
-    """Return lines of a run's log, the first of them first, as `runs logs --json`."""
-    store = sight.project.store
-    if "text/event-stream" in accept:
-        lines = RunLines(store, found, level, workspace.now)
-        return streams.respond(request, ("log", found.run_id, level), lines.poll)
-    shown = list(islice(LogReader(store, found.run_id).read(), after, after + limit))
-    return document(request, {"lines": shown, "next": after + len(shown)})
+    """Return all that is known of a run, as `runs show --json`; `latest` and the beginning of an id will do."""
+    if SENT_EVENTS.media_type in accept:
+        states = RunStates(sight.project.store, found, workspace.now)
+        return streams.respond(request, ("states", found.run_id), states.poll)
+    return document(request, run_document(sight, found))
 
 
-@router.post("/runs/{run}/cancel", status_code=202)
-def cancel(
-    workspace: TheWorkspace, sight: TheSight, answered: TheAnswered, actor: TheActor, found: TheRun, key: Key = None
-) -> dict[str, Any]:
+@router.get("/runs/{run}/steps")
+def steps(request: Request, sight: TheSight, found: TheRun) -> Response:
+    """Return the steps of a run of a job of ops as a tree, and how far each asset has come of other runs."""
+    told = run_document(sight, found)
+    return document(request, {"run_id": found.run_id, "assets": told["steps"], "steps": told["step_tree"]})
+
+
+@router.post("/runs/{run}:cancel", status_code=202)
+def cancel(sight: TheSight, once: TheOnce, actor: TheActor, found: TheRun) -> dict[str, Any]:
     """Ask a run to stop within seconds, as `runs cancel --no-wait`; what it has committed stays."""
-    asked = ("cancel", found.run_id)
-    return _done(workspace, answered.once(actor.name, key, asked, lambda: cancel_run(sight, found, actor.name)))
+    return once.do(("cancel", found.run_id), lambda: cancel_run(sight, found, actor.name))
 
 
-@router.post("/runs/{run}/retry", status_code=202)
+@router.post("/runs/{run}:retry", status_code=202)
 def retry(
-    workspace: TheWorkspace,
-    sight: TheSight,
-    launcher: TheLauncher,
-    answered: TheAnswered,
-    actor: TheActor,
-    found: TheRun,
-    key: Key = None,
+    sight: TheSight, launcher: TheLauncher, once: TheOnce, actor: TheActor, found: TheRun, response: Response
 ) -> dict[str, Any]:
     """Go on with a run where it stopped, as `runs retry`, as a process of its own."""
     asked = ("retry", found.run_id)
-    answer = answered.once(actor.name, key, asked, lambda: retry_run(sight, launcher, found, actor.name))
-    return _done(workspace, answer)
-
-
-def _done(workspace: TheWorkspace, answer: dict[str, Any]) -> dict[str, Any]:
-    """Let the next look see what has just been done."""
-    workspace.look_again()
-    return answer
+    return started(response, once.do(asked, lambda: retry_run(sight, launcher, found, actor.name)))

@@ -17,8 +17,8 @@ from deltaworks.web.http.documents import document
 router = APIRouter(prefix="/api/v1", tags=["surroundings"])
 
 
-@router.get("/daemons")
-def daemons(request: Request, sight: TheSight) -> Response:
+@router.get("/daemon")
+def daemon(request: Request, sight: TheSight) -> Response:
     """List daemons, the latest first, as `daemon --status --json`."""
     beats = read_heartbeats(sight.project.store)
     return document(request, {"daemons": [daemon_json(beat, sight.at) for beat in beats]})

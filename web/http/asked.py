@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import parse_qs, unquote
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 from pydantic import AfterValidator
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry, find_run
-from deltaworks.web.http.idempotency import Answered
+from deltaworks.web.http.idempotency import Answered, Once, key_of_form
 from deltaworks.web.http.live import Streams
+from deltaworks.web.http.problems import wants_page
 from deltaworks.web.http.roles import Actor
 from deltaworks.web.launching import Launcher
+from deltaworks.web.previews import Previews
 from deltaworks.web.views.shell import shell_view
 from deltaworks.web.workspace import Sight, Workspace
 
@@ -24,6 +26,10 @@ MOST_FIELDS = 1000
 PathName = Annotated[str, Path(max_length=1000), AfterValidator(unquote)]
 """A name in a path, which may hold any character: the doors leave paths as clients wrote them, so that a slash of a
 name, `%2F`, does not divide the path."""
+
+Limit = Annotated[int, Query(ge=1, le=500, description="How many, at most.")]
+After = Annotated[str | None, Query(max_length=1000, description="The `next` of the page before.")]
+Select = Annotated[list[str] | None, Query(description="As on the command line; several mean their union.")]
 
 
 def _workspace(request: Request) -> Workspace:
@@ -46,6 +52,11 @@ def _streams(request: Request) -> Streams:
     return found
 
 
+def _previews(request: Request) -> Previews:
+    found: Previews = request.app.state.previews
+    return found
+
+
 def _actor(request: Request) -> Actor:
     found: Actor = request.state.actor
     return found
@@ -56,7 +67,8 @@ def _sight(request: Request) -> Sight:
     sight = workspace.sight(
         anew=request.method not in ("GET", "HEAD")
     )  # what is changed is decided on the lake as it is
-    request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
+    if wants_page(request):
+        request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
     return sight
 
 
@@ -67,6 +79,18 @@ def _node(sight: Annotated[Sight, Depends(_sight)], key: PathName) -> Node:
 
 def _run(sight: Annotated[Sight, Depends(_sight)], run: PathName) -> RunEntry:
     return find_run(sight.observation.runs, run)
+
+
+def _once(
+    answered: Annotated[Answered, Depends(_answered)],
+    workspace: Annotated[Workspace, Depends(_workspace)],
+    actor: Annotated[Actor, Depends(_actor)],
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", min_length=1, max_length=200, description="The same twice has one effect."),
+    ] = None,
+) -> Once:
+    return Once(answered, workspace, actor.name, key)
 
 
 async def _form(request: Request) -> Mapping[str, list[str]]:
@@ -83,6 +107,7 @@ TheWorkspace = Annotated[Workspace, Depends(_workspace)]
 TheLauncher = Annotated[Launcher, Depends(_launcher)]
 TheAnswered = Annotated[Answered, Depends(_answered)]
 TheStreams = Annotated[Streams, Depends(_streams)]
+ThePreviews = Annotated[Previews, Depends(_previews)]
 TheActor = Annotated[Actor, Depends(_actor)]
 """Who asks; the doors have let them in."""
 TheSight = Annotated[Sight, Depends(_sight)]
@@ -91,4 +116,19 @@ TheNode = Annotated[Node, Depends(_node)]
 """The asset that the path names as `{key}`."""
 TheRun = Annotated[RunEntry, Depends(_run)]
 """The run that the path names as `{run}`: by its id, the beginning of one, or as the `latest`."""
+TheOnce = Annotated[Once, Depends(_once)]
+"""Does what the API is asked for, once for each `Idempotency-Key`."""
 TheForm = Annotated[Mapping[str, list[str]], Depends(_form)]
+
+
+def _once_of_form(
+    answered: Annotated[Answered, Depends(_answered)],
+    workspace: Annotated[Workspace, Depends(_workspace)],
+    actor: Annotated[Actor, Depends(_actor)],
+    form: TheForm,
+) -> Once:
+    return Once(answered, workspace, actor.name, key_of_form(form))
+
+
+TheFormOnce = Annotated[Once, Depends(_once_of_form)]
+"""Does what a form asks for, once however often its button is clicked."""

@@ -1,4 +1,4 @@
-"""Live: server-sent events. One poller for each subject feeds everybody who listens to it.
+"""Live: streams of events. One poller for each subject feeds everybody who listens to it.
 
 A subject is anything that can be asked what is new after an event: a log, the runs of a lake. Who comes back names the
 last event that was seen, and gets what came after it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -37,8 +37,38 @@ class Event:
     """Whether nothing comes after it, so that the stream ends."""
 
 
+LINES_EVENT = "lines"
+"""The name of events whose data are many rows."""
+
 Poll = Callable[[str | None], Sequence[Event]]
 """Returns the events after one, all if it is none; it may read files, and is called on a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How events are written."""
+
+    media_type: str
+    begin: str
+    write: Callable[[Event], str]
+    quiet: str
+    """What is sent after a while without an event."""
+
+
+def _as_sent_event(event: Event) -> str:
+    return f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(event.data, default=str)}\n\n"
+
+
+def _as_lines(event: Event) -> str:
+    rows = cast("list[object]", event.data) if event.name == LINES_EVENT else []
+    return "".join(f"{json.dumps(row, default=str)}\n" for row in rows)
+
+
+SENT_EVENTS = Form("text/event-stream", "retry: 2000\n\n", _as_sent_event, ": still here\n\n")
+"""As browsers listen to them."""
+
+LINES = Form("application/x-ndjson", "", _as_lines, "\n")
+"""Each row of the events that have many as a line of JSON, and nothing else."""
 
 
 class Streams:
@@ -53,36 +83,41 @@ class Streams:
         """End all streams: the server ends."""
         self._is_closing = True
 
-    def respond(self, request: Request, subject: Hashable, poll: Poll) -> StreamingResponse:
+    def respond(self, request: Request, subject: Hashable, poll: Poll, form: Form = SENT_EVENTS) -> StreamingResponse:
         """Answer with a stream of events.
 
         Args:
             request: may name the last event seen, as `Last-Event-ID` or `?after=`.
             subject: those who listen to the same share what is polled.
             poll: what is new.
+            form: how it is written.
         """
         if self._listening >= MOST_STREAMS:
             raise HTTPException(503, "Too many listen already", {"Retry-After": "10"})
         after = request.headers.get("last-event-id") or request.query_params.get("after")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._events(subject, poll, after), media_type="text/event-stream", headers=headers)
+        events = self._events(subject, poll, after, form)
+        return StreamingResponse(events, media_type=form.media_type, headers=headers)
 
-    async def _events(self, subject: Hashable, poll: Poll, after: str | None) -> AsyncGenerator[str]:
+    async def _events(self, subject: Hashable, poll: Poll, after: str | None, form: Form) -> AsyncGenerator[str]:
         self._listening += 1
         quiet_s = 0.0
         try:
-            yield "retry: 2000\n\n"
+            yield form.begin
             while not self._is_closing:
                 events = await self._polled(subject, poll, after)
                 for event in events:
                     after = event.id
-                    yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(event.data, default=str)}\n\n"
+                    yield form.write(event)
                     if event.is_last:
                         return
-                quiet_s = 0.0 if events else quiet_s + POLL_S
+                if events:
+                    quiet_s = 0.0  # there may be more already
+                    continue
+                quiet_s += POLL_S
                 if quiet_s >= QUIET_S:
                     quiet_s = 0.0
-                    yield ": still here\n\n"
+                    yield form.quiet
                 await anyio.sleep(POLL_S)
         finally:
             self._listening -= 1

@@ -1,47 +1,87 @@
-"""Run lines: the log of a run as a stream, from where a client was, until the run is over."""
+"""Run lines: the log of a run as a stream, from where a client was, until the run is over; and its states."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
 
 from deltaworks.engine.documents.run_logs import log_line
+from deltaworks.engine.documents.runs import summary_json
 from deltaworks.io.ledger import RunEntry, read_run
 from deltaworks.io.run_logs import LogReader
 from deltaworks.io.store import Store
-from deltaworks.web.http.live import Event
-from deltaworks.web.views.run import has_level
+from deltaworks.web.http.live import LINES_EVENT, Event
 
 MOST_LINES = 1000
 """Of one event."""
 
+MOST_READ = 10_000
+"""How many lines are read for one event, if few of them are wanted."""
 
+Line = Mapping[str, Any]
+Wanted = Callable[[Line], bool]
+Tell = Callable[[Sequence[Line]], list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class RunLines:
-    """What one client has heard of a log; an event is many lines, known by the number of the last of them."""
+    """The lines of a run's log as events; each has many of them, and is known by the place behind the last one."""
 
-    def __init__(self, store: Store, run: RunEntry, level: str, now: Callable[[], dt.datetime]) -> None:
-        self._store, self._run, self._level, self._now = store, run, level, now
-        self._reader, self._count = LogReader(store, run.run_id), 0
+    store: Store
+    run: RunEntry
+    wants: Wanted
+    tell: Tell
+    """Returns lines as clients get them."""
+    now: Callable[[], dt.datetime]
 
     def poll(self, after: str | None) -> Sequence[Event]:
-        """Return the lines after one, and at last that there are no more."""
-        self._run = read_run(self._store, self._run) or self._run
-        is_over = self._run.status_at(self._now()).is_over  # before the look, so that nothing is missed
-        seen = int(after) if after is not None and after.isdecimal() else 0
-        numbered = enumerate(self._reader.read(), self._count + 1)
-        new = [(number, log_line(document)) for number, document in numbered]
-        self._count += len(new)
-        shown = [(number, line) for number, line in new if number > seen and has_level(line, self._level)]
-        events = [
-            Event(str(part[-1][0]), [asdict(line) for _, line in part], "lines")
-            for start in range(0, len(shown), MOST_LINES)
-            for part in [shown[start : start + MOST_LINES]]
-        ]
-        if is_over:
-            events.append(
-                Event(
-                    str(max(seen, self._count)), {"status": self._run.status_at(self._now()).value}, "end", is_last=True
-                )
-            )
-        return events
+        """Return the next lines, and at last that there are no more.
+
+        Raises:
+            RequestError: `after` is no place in a log.
+        """
+        run = read_run(self.store, self.run) or self.run
+        is_over = run.status_at(self.now()).is_over  # before the look, so that nothing is missed
+        reader = LogReader(self.store, run.run_id, after)
+        lines = list(read_lines(reader, MOST_LINES, self.wants))
+        if reader.position != after:
+            return [Event(reader.position or "", self.tell(lines), LINES_EVENT)]
+        end = {"status": run.status_at(self.now()).value}
+        return [Event(after or "", end, "end", is_last=True)] if is_over else []
+
+
+@dataclass(frozen=True, slots=True)
+class RunStates:
+    """What is said of a run in a line, as an event whenever it has changed."""
+
+    store: Store
+    run: RunEntry
+    now: Callable[[], dt.datetime]
+
+    def poll(self, after: str | None) -> Sequence[Event]:
+        """Return how the run is, unless a client has seen just that."""
+        run, now = read_run(self.store, self.run) or self.run, self.now()
+        told = summary_json(run, now)
+        known = hashlib.sha256(json.dumps(told | {"duration_s": None}).encode()).hexdigest()[:16]
+        is_over = run.status_at(now).is_over
+        return [Event(known, told, "state", is_last=is_over)] if is_over or known != after else []
+
+
+def read_lines(reader: LogReader, most: int, wants: Wanted) -> Iterator[Line]:
+    """Yield the next lines of a log that are wanted, at most so many; few of very many may be none."""
+    return islice(filter(wants, islice(reader.read(), MOST_READ)), most)
+
+
+def as_shown(lines: Sequence[Line]) -> list[Any]:
+    """Return lines as browsers show them."""
+    return [asdict(log_line(line)) for line in lines]
+
+
+def as_they_are(lines: Sequence[Line]) -> list[Any]:
+    """Return lines as they are kept."""
+    return list(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import secrets
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -32,10 +33,15 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = environment.filters
     filters.update(
-        number=words.number, size=words.size, duration=words.duration, instant=words.instant, plural=words.plural
+        number=words.number,
+        size=words.size,
+        duration=words.duration,
+        instant=words.instant,
+        clock=words.clock,
+        plural=words.plural,
     )
     names: dict[str, Any] = environment.globals
-    names.update(urls=urls, static=address, ago=words.ago)
+    names.update(urls=urls, static=address, ago=words.ago, new_key=_new_key)
     return environment
 
 
@@ -73,6 +79,11 @@ def with_tag(request: Request, content: bytes, media_type: str, status: int = 20
     if status == 200 and tag in known:
         return Response(None, 304, headers)
     return Response(content, status, headers, media_type)
+
+
+def _new_key() -> str:
+    """Return by what a form is known that is sent twice."""
+    return secrets.token_urlsafe(12)
 
 
 def _all_values(request: Request, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from deltaworks.errors import PlanChanged, RequestError
 from deltaworks.web import urls
 from deltaworks.web.backfills import launch_backfill
-from deltaworks.web.http.asked import MOST_FIELDS, TheActor, TheForm, TheLauncher, TheSight, TheWorkspace
+from deltaworks.web.http.asked import MOST_FIELDS, TheActor, TheForm, TheFormOnce, TheLauncher, TheSight
 from deltaworks.web.http.audit import tell_command
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.backfills import Asked, new_backfill_view
@@ -41,15 +41,14 @@ def new(request: Request, sight: TheSight) -> Response:
 
 @router.post("/backfills")
 def start(
-    request: Request, workspace: TheWorkspace, sight: TheSight, launcher: TheLauncher, actor: TheActor, form: TheForm
+    request: Request, sight: TheSight, launcher: TheLauncher, actor: TheActor, form: TheForm, once: TheFormOnce
 ) -> Response:
     """Launch the plan that was looked at; if it has changed meanwhile, show the new one instead."""
     given = Asked.of(form)
     asked, looked_at = given.request(), form.get("plan_hash", ["none"])[-1]
     tell_command(request, asked.typed())
     try:
-        answer = launch_backfill(sight, launcher, actor.name, asked, looked_at)
+        answer = once.do(asked, lambda: launch_backfill(sight, launcher, actor.name, asked, looked_at))
     except PlanChanged as error:
         return page(request, "backfill_new.html", new_backfill_view(sight, given, error), status=409)
-    workspace.look_again()
     return RedirectResponse(urls.run(answer["run_id"]), 303)

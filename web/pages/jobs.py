@@ -8,7 +8,8 @@ from starlette.responses import RedirectResponse
 from deltaworks.engine.workspace.jobs import find_job
 from deltaworks.errors import RequestError
 from deltaworks.web import urls
-from deltaworks.web.http.asked import PathName, TheActor, TheForm, TheLauncher, TheSight, TheWorkspace
+from deltaworks.web.http.asked import PathName, TheActor, TheForm, TheFormOnce, TheLauncher, TheSight
+from deltaworks.web.http.audit import tell_command
 from deltaworks.web.http.templates import page
 from deltaworks.web.jobs import JobRequest, launch_job, read_config_text
 from deltaworks.web.views.jobs import config_of, job_view, jobs_view
@@ -31,11 +32,11 @@ def job(request: Request, sight: TheSight, name: PathName) -> Response:
 @router.post("/jobs/{name}/runs")
 def start(
     request: Request,
-    workspace: TheWorkspace,
     sight: TheSight,
     launcher: TheLauncher,
     actor: TheActor,
     form: TheForm,
+    once: TheFormOnce,
     name: PathName,
 ) -> Response:
     """Start a job; what does not fit is said beside its field."""
@@ -44,8 +45,9 @@ def start(
     try:
         text = given.get("text", "").strip()
         config = read_config_text(text) if text else config_of(given)
-        answer = launch_job(sight, launcher, actor.name, found, JobRequest(given.get("partition") or None, config))
+        asked = JobRequest(given.get("partition") or None, config)
+        tell_command(request, asked.typed(found))
+        answer = once.do((name, asked), lambda: launch_job(sight, launcher, actor.name, found, asked))
     except RequestError as error:
         return page(request, "job.html", job_view(sight, found, given, str(error)), status=422)
-    workspace.look_again()
     return RedirectResponse(urls.run(answer["run_id"]), 303)

@@ -12,6 +12,6 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def overview(request: Request, sight: TheSight) -> Response:
+def overview(request: Request, sight: TheSight, window: str = "") -> Response:
     """Show the overview."""
-    return page(request, "overview.html", overview_view(sight))
+    return page(request, "overview.html", overview_view(sight, window))

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from deltaworks.io.ledger import find_run
 from deltaworks.web import urls
-from deltaworks.web.http.asked import PathName, TheActor, TheLauncher, TheRun, TheSight, TheWorkspace
+from deltaworks.web.http.asked import PathName, TheActor, TheFormOnce, TheLauncher, TheRun, TheSight, TheWorkspace
 from deltaworks.web.http.templates import page
 from deltaworks.web.runs import cancel_run, retry_run
 from deltaworks.web.views.run import run_view
@@ -50,8 +50,7 @@ def cancel(workspace: TheWorkspace, sight: TheSight, actor: TheActor, found: The
 
 
 @router.post("/runs/{run}/retry")
-def retry(workspace: TheWorkspace, sight: TheSight, launcher: TheLauncher, actor: TheActor, found: TheRun) -> Response:
+def retry(sight: TheSight, launcher: TheLauncher, actor: TheActor, found: TheRun, once: TheFormOnce) -> Response:
     """Go on with a run where it stopped."""
-    retry_run(sight, launcher, found, actor.name)
-    workspace.look_again()
+    once.do(("retry", found.run_id), lambda: retry_run(sight, launcher, found, actor.name))
     return RedirectResponse(urls.run(found.run_id), 303)

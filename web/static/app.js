@@ -4,14 +4,27 @@ import { selectInHeatMaps } from "./heat.js";
 
 const GO = { o: "/", a: "/assets", l: "/lineage", r: "/runs", b: "/backfills", s: "/schedules" };
 
+const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  const { theme } = document.documentElement.dataset;
+  return theme ? theme === "dark" : SYSTEM.matches;
+}
+
+// The button says what it leads to.
+function nameTheme() {
+  const button = document.querySelector("[data-theme-toggle]");
+  if (!button) return;
+  button.hidden = false;
+  button.textContent = isDark() ? "Light mode" : "Dark mode";
+}
+
 function toggleTheme() {
-  const root = document.documentElement;
-  const isDark = root.dataset.theme
-    ? root.dataset.theme === "dark"
-    : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = isDark ? "light" : "dark";
+  const { dataset } = document.documentElement;
+  dataset.theme = isDark() ? "light" : "dark";
+  nameTheme();
   try {
-    localStorage.setItem("theme", root.dataset.theme);
+    localStorage.setItem("theme", dataset.theme);
   } catch {
     // It holds for this page only.
   }
@@ -47,5 +60,7 @@ document.addEventListener("click", (event) => {
   if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => (copy.textContent = "Copied"));
 });
 
+SYSTEM.addEventListener("change", nameTheme);
+nameTheme();
 refreshParts(document);
 selectInHeatMaps(document);

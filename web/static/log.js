@@ -17,13 +17,13 @@ function follow(log) {
   const box = document.querySelector("[data-follow]");
   document.querySelector("[data-follow-label]").hidden = false;
   const address = new URL(log.dataset.stream, location.href);
-  address.searchParams.set("after", log.dataset.after);
+  if (log.dataset.after) address.searchParams.set("after", log.dataset.after);
   const source = new EventSource(address);
   source.addEventListener("lines", (event) => {
     document.querySelector("[data-log-empty]")?.remove();
     log.append(...JSON.parse(event.data).map(row));
     while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
-    state.textContent = `${event.lastEventId} lines, live`;
+    state.textContent = `${log.childElementCount} lines, live`;
     if (box.checked) log.scrollTop = log.scrollHeight;
   });
   source.addEventListener("end", () => {

@@ -25,12 +25,15 @@ from deltaworks.io.stop_request import StopRequest, find_stop_request
 from deltaworks.web import words
 from deltaworks.web.draw.gantt import Gantt, Span, draw_gantt
 from deltaworks.web.launching import Launched
-from deltaworks.web.views.overview import RunRow, run_row
+from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.views.run_times import RunTimes, StepTimes
 from deltaworks.web.workspace import Sight
 
 SHOWN_LINES = 300
 """How many lines of the log stand on the page at first, the last ones."""
+
+MOST_OBJECTS = 4
+"""How many objects of the log are read for the page, each of 1 MiB: the first, and the last ones."""
 
 SHOWN_STEPS = 200
 SHOWN_FAILURES = 50
@@ -78,7 +81,13 @@ class RunView:
     tags: tuple[str, ...]
     pins: tuple[Pin, ...]
     lines: tuple[LogLine, ...]
-    lines_total: int
+    """The last ones."""
+    has_more_lines: bool
+    """Whether there are others before them."""
+    log_end: str | None
+    """The place in the log behind them; none: there is none yet."""
+    has_gaps: bool
+    """Whether the log is so long that only its beginning and its end were read, also for the timeline."""
     level: str
     is_over: bool
     can_retry: bool
@@ -98,12 +107,14 @@ def run_view(sight: Sight, run: RunEntry, level: str, launched: Launched | None)
     """
     store, now = sight.project.store, sight.at
     is_over = run.status_at(now).is_over
-    times, lines, total = RunTimes(), deque[LogLine](maxlen=SHOWN_LINES), 0
-    for document in LogReader(store, run.run_id).read():
+    times, lines, shown_of = RunTimes(), deque[LogLine](maxlen=SHOWN_LINES), 0
+    log = LogReader(store, run.run_id, most_objects=MOST_OBJECTS)
+    for document in log.read():
         times.read(document)
-        line, total = log_line(document), total + 1
+        line = log_line(document)
         if has_level(line, level):
             lines.append(line)
+            shown_of += 1
     steps = read_step_tree(StepRecords(store, run.run_id), is_over=is_over) if run.job is not None else ()
     spans = list(_spans_of_ops(run, steps, times) if steps else _spans_of_assets(sight, run, times))
     took = run_took(run, now)
@@ -116,7 +127,7 @@ def run_view(sight: Sight, run: RunEntry, level: str, launched: Launched | None)
         gantt=draw_gantt(spans[:SHOWN_STEPS], took.total_seconds(), goes_on=not is_over),
         more_steps=max(0, len(spans) - SHOWN_STEPS),
         outcomes=run.steps,
-        failures=tuple(map(_failed, run.failures[:SHOWN_FAILURES])),
+        failures=tuple(_failed(sight, each) for each in run.failures[:SHOWN_FAILURES]),
         more_failures=max(0, len(run.failures) - SHOWN_FAILURES),
         checks=run.check_failures[:SHOWN_FAILURES],
         attempt=run.attempt,
@@ -125,7 +136,9 @@ def run_view(sight: Sight, run: RunEntry, level: str, launched: Launched | None)
         tags=run.tags,
         pins=tuple(_pins(sight, run)),
         lines=tuple(lines),
-        lines_total=total,
+        has_more_lines=log.has_gaps or shown_of > len(lines),
+        log_end=log.position,
+        has_gaps=log.has_gaps,
         level=level,
         is_over=is_over,
         can_retry=is_over and run.kind is Kind.MATERIALIZE and run.status_at(now) != "success",
@@ -246,9 +259,9 @@ def _totals(run: RunEntry) -> Iterator[tuple[str, int]]:
         yield "Checks passed", run.checks_passed
 
 
-def _failed(failure: Failure) -> FailedPartition:
+def _failed(sight: Sight, failure: Failure) -> FailedPartition:
     reason = plain_reason(failure.asset, failure.partition or "", failure.error)
-    return FailedPartition(failure.asset, failure.partition, reason)
+    return FailedPartition(failure.asset, failure.partition, sight.from_folder(reason))
 
 
 def _fields(values: Json) -> Iterator[tuple[str, str]]:

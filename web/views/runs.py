@@ -11,7 +11,7 @@ from deltaworks.engine.documents.runs import run_took
 from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry
 from deltaworks.web import urls
-from deltaworks.web.views.overview import RunRow, run_row
+from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.workspace import Sight
 
 PAGE = 50
@@ -69,6 +69,11 @@ class RunsView:
     jobs: tuple[str, ...]
 
 
+def is_backfill(run: RunEntry) -> bool:
+    """Return whether a run is one of `deltaworks backfill`."""
+    return run.command.partition(" ")[0] == "backfill"
+
+
 def chosen_runs(sight: Sight, asked: RunFilter) -> list[RunEntry]:
     """Return the runs that are asked for, the latest first.
 
@@ -115,7 +120,7 @@ def _of_subject(sight: Sight, asked: RunFilter) -> list[RunEntry]:
     return [
         run
         for run in reversed(sight.observation.runs)
-        if (run.command.partition(" ")[0] == "backfill" or not asked.is_backfill)
+        if (is_backfill(run) or not asked.is_backfill)
         and asked.job in ("", run.job)
         and (not asked.asset or _is_about(run, asked.asset))
     ]

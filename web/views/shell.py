@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from deltaworks.errors import StorageError
 from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
 from deltaworks.web.workspace import Sight
+
+
+class DaemonLife(Enum):
+    """Whether a daemon runs on a lake."""
+
+    UP = auto()
+    STOPPED = auto()
+    """There was one."""
+    NONE = auto()
+    """There has never been one."""
+    UNKNOWN = auto()
+    """The heartbeats cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,8 @@ class ShellView:
     daemon: str
     """Its state, in a few words."""
     is_daemon_up: bool
-    lake: str
+    project: str
+    """What the project is called."""
 
 
 PLACES: Final = (
@@ -68,17 +82,22 @@ def shell_view(sight: Sight, path: str, pages: Collection[str]) -> ShellView:
         for label, href in PLACES
         if href in pages
     )
-    daemon, is_up = _daemon(sight)
-    return ShellView(places, daemon, is_up, sight.project.store.uri(""))
+    life, daemon = _daemon(sight)
+    return ShellView(places, daemon, life is DaemonLife.UP, sight.name)
 
 
-def _daemon(sight: Sight) -> tuple[str, bool]:
+def daemon_life(sight: Sight) -> DaemonLife:
+    """Return whether a daemon runs on the lake."""
+    return _daemon(sight)[0]
+
+
+def _daemon(sight: Sight) -> tuple[DaemonLife, str]:
     try:
         beats = read_heartbeats(sight.project.store)
     except StorageError:
-        return "cannot be read", False
+        return DaemonLife.UNKNOWN, "cannot be read"
     for beat in beats:
         silent_s = beat.silent_s(sight.at)
         if not beat.is_gone and silent_s <= LEASE_S:
-            return f"beat {max(0, silent_s):.0f} s ago", True
-    return ("stopped" if beats else "none has run"), False
+            return DaemonLife.UP, f"beat {max(0, silent_s):.0f} s ago"
+    return (DaemonLife.STOPPED, "stopped") if beats else (DaemonLife.NONE, "none has run")

@@ -16,19 +16,20 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _AnySchema(GenerateJsonSchema):
+class AnySchema(GenerateJsonSchema):
     """Describes also what is no JSON."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as the base has it
 
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> dict[str, Any]:  # noqa: ARG002 - pydantic's
+        """Say that anything may stand there."""
         return {}
 
 
 def secret_problem(model: type[Config]) -> str | None:
     """Say why a config cannot be kept in the ledger; none: none of its fields is a secret."""
     try:
-        schema = json.dumps(model.model_json_schema(schema_generator=_AnySchema))
+        schema = json.dumps(model.model_json_schema(schema_generator=AnySchema))
     except PydanticUserError:
         return None  # a type that it names is not defined yet
     if '"writeOnly": true' in schema or _has_secret(model, frozenset()):

@@ -69,6 +69,14 @@ class JobBook:
         """Return what carries tasks out as `work` does, guarded; what they print is written down."""
         return guarded(work, self._secrets.masked) if self._log is None else self._log.capturing(work)
 
+    def watched_at(self, dashboard: str | None) -> None:
+        """Note where the steps can be watched."""
+        self._entry = replace(self._entry, dashboard=dashboard)
+
+    def masked(self, text: str) -> str:
+        """Return a text without secrets."""
+        return self._secrets.masked(text)
+
     def note(self, text: str) -> None:
         """Tell a sentence."""
         self.tell(RunNoted(text))

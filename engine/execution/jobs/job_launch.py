@@ -128,14 +128,12 @@ def launch_job(
     around = Surroundings(first, job.name, partition, config, scope, asked, reads.reads)
     calls = StepCalls(steps, earlier.values(records), around)
     agenda = StepAgenda(steps, {step: each.end for step, each in earlier.ends.items()})
+    elsewhere = CallsOf.made(workers, records, away(workers, steps), around, told, reads.versions, environ)
+    executor = start_steps(workers, calls, elsewhere, book)
+    book.watched_at(executor.dashboard)
     run = JobRun(
         agenda,
-        start_steps(
-            workers,
-            calls,
-            CallsOf.made(workers, records, away(workers, steps), around, told, reads.versions, environ),
-            book,
-        ),
+        executor,
         calls.values,
         StepJournal(records),
         StepHooks(

@@ -24,6 +24,7 @@ from deltaworks.engine.execution.jobs.step_journal import Recorded, StepJournal
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask
 from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.execution.pools import Pools
+from deltaworks.engine.execution.retries import policy_for
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.executor import Executor
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda, StepEnd
@@ -169,10 +170,9 @@ class JobRun:
     def _delay_s(self, outcome: StepOutcome) -> float | None:
         """Return how long to wait before a step is tried again; none: it is not."""
         step = outcome.task.step
-        policy = self._agenda.graph.nodes[step.path].op.retry or self._retry
-        if not outcome.may_pass_later or self.tries[step] > policy.max_retries or self._is_stopping:
-            return None
-        if not policy.allows(outcome.error_names):
+        own = self._agenda.graph.nodes[step.path].op.retry or self._retry
+        policy = policy_for(own, outcome.error_names)
+        if policy is None or not outcome.may_pass_later or self.tries[step] > policy.max_retries or self._is_stopping:
             return None
         return policy.delay_before_s(self.tries[step], random.random())  # noqa: S311 - spreads load, guards nothing
 

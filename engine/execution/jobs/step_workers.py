@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.partitions.partition import Partition
+from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.jobs.job_book import JobBook
 from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask, values_in
@@ -21,6 +23,7 @@ from deltaworks.engine.execution.workers.child_scope import open_to_the_end
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.on_cluster import start_on_cluster
 from deltaworks.engine.execution.workers.workers import Load, Workers
 from deltaworks.engine.planning.job_config import ConfigLayer, resolve_config
 from deltaworks.engine.planning.step_agenda import GivenValue
@@ -37,7 +40,7 @@ def away(workers: Workers, steps: StepGraph) -> frozenset[Path]:
     """
     if workers.load is None:
         return frozenset()
-    is_asked = workers.kind is ExecutorKind.PROCESSES
+    is_asked = workers.kind.is_elsewhere
     return frozenset(path for path, node in steps.nodes.items() if is_asked or node.op.limits.need_process)
 
 
@@ -56,7 +59,8 @@ class CallsOf:
     """What the run is told, in one."""
     versions: Mapping[str, int]
     """Of the tables that it reads."""
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] | None
+    """Where its resources find their `EnvVar`s; none: in the variables of the process that it is made in."""
 
     @classmethod
     def made(
@@ -81,7 +85,7 @@ class CallsOf:
             around.partition,
             config,
             versions,
-            dict(environ),
+            None if workers.is_remote else dict(environ),
         )
 
     def __call__(self) -> Callable[[StepTask], StepOutcome]:
@@ -90,6 +94,7 @@ class CallsOf:
         Raises:
             DefinitionError: its code is wrong, or it does not define the job any more as it was.
         """
+        environ = os.environ if self.environ is None else self.environ
         definitions, graph = self.load()
         job = definitions.jobs.get(self.job)
         if not isinstance(job, Job):
@@ -106,11 +111,11 @@ class CallsOf:
             self.records.store,
             partition=None if self.partition is None else self.partition.key,
             versions=self.versions,
-            environ=self.environ,
+            environ=environ,
         )
         ops: set[Op | Hook] = {node.op for node in nodes}
         asked = {each: given for each, given in definitions.resources_of(job).items() if each in ops}
-        scope = ResourceScope((each for given in asked.values() for each in given.values()), self.environ)
+        scope = ResourceScope((each for given in asked.values() for each in given.values()), environ)
         open_to_the_end(scope)
         around = Surroundings(
             first_run_id=self.first_run_id,
@@ -138,21 +143,44 @@ def start_steps(
     if elsewhere is None:
         return ThreadExecutor(book.captured(calls.call), workers.count)
     nodes, ops = calls.graph.nodes, elsewhere.ops
-    children: Children[StepTask, StepOutcome] = Children(
-        elsewhere, elsewhere.environ, lambda task: nodes[task.step.path].op.limits, workers.count, book.line
-    )
 
-    def call(task: StepTask) -> StepOutcome:
-        if task.step.path not in ops:
-            return calls.call(task)
+    def limits_of(task: StepTask) -> Limits:
+        return nodes[task.step.path].op.limits
+
+    def placed(task: StepTask) -> tuple[StepTask, StepOutcome | None]:
+        """Return a task as another process can carry it out, and its outcome if none can."""
         places: dict[GivenValue, Json] = {}
         for value in (value for argument in task.arguments.values() for value in values_in(argument)):
             place = calls.values.place(value)
             if place is None:
                 whose = f"output {value.output!r} of {calls.graph.address(value.step)}"
                 reason = f"it is called in another process, and {whose}, which it reads, cannot be pickled"
-                return StepOutcome(task, reason=reason)
+                return task, StepOutcome(task, reason=reason)
             places[value] = place
-        return children.carry_out(replace(task, places=places))
+        return replace(task, places=places), None
+
+    if workers.kind is ExecutorKind.DASK:
+        asked = {path: workers.cluster.resources_of(nodes[path].op.tags, nodes[path].op.pool) for path in ops}
+        return start_on_cluster(
+            workers.cluster,
+            workers.count,
+            elsewhere,
+            limits_of,
+            lambda task: asked[task.step.path],
+            elsewhere.environ or {},
+            book.line,
+            book.note,
+            book.masked,
+            placed,
+        )
+    children: Children[StepTask, StepOutcome] = Children(
+        elsewhere, elsewhere.environ or {}, limits_of, workers.count, book.line
+    )
+
+    def call(task: StepTask) -> StepOutcome:
+        if task.step.path not in ops:
+            return calls.call(task)
+        ready, outcome = placed(task)
+        return children.carry_out(ready) if outcome is None else outcome
 
     return ThreadExecutor(book.captured(call), workers.count, children.close)

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from multiprocessing import Pipe
 from typing import Any, Generic
 
@@ -53,6 +54,7 @@ class Children(Generic[T, R]):
         limits_of: Callable[[T], Limits],
         count: int,
         sink: LineSink,
+        log_level: int | None = None,
     ) -> None:
         """Begin without any process.
 
@@ -62,9 +64,11 @@ class Children(Generic[T, R]):
             limits_of: how far the call of a task may go.
             count: how many children there are at once, which share the processors.
             sink: takes what their calls print, in any thread.
+            log_level: from which on they pass on what is logged; none: from that of this process.
         """
         self._make, self._limits_of, self._sink = make, limits_of, sink
-        self._environ = {"POLARS_MAX_THREADS": str(max(1, _processors() // count)), **environ}
+        self._environ = {"POLARS_MAX_THREADS": str(max(1, processors() // count)), **environ}
+        self._log_level = logging.getLogger("deltaworks").level if log_level is None else log_level
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
         self._is_closed = False
@@ -79,17 +83,18 @@ class Children(Generic[T, R]):
             WorkerDied: the child ended, or could not load the project.
         """
         limits = self._limits_of(task)
-        child = self._take(task, limits)
-        try:
-            child.get_ready(task)
+        with self._taken(task.where, limits) as child:
             outcome: R = child.carry_out(task, limits)
-        except BaseException:
-            child.end()
-            with self._lock:
-                self._busy.discard(child)
-            raise
-        self._give_back(child)
         return outcome
+
+    def prepare(self, where: str) -> None:
+        """Let a child load the project, before there is a task for it; `where`: for whom, for messages.
+
+        Raises:
+            WorkerDied: it cannot.
+        """
+        with self._taken(where, Limits()):
+            return
 
     def close(self) -> None:
         """End all children, whatever they do."""
@@ -108,17 +113,31 @@ class Children(Generic[T, R]):
         for child in self._at_work():
             child.kill()
 
+    @contextmanager
+    def _taken(self, where: str, limits: Limits) -> Generator[_Child]:
+        """Take a child that is ready; what is raised meanwhile ends it."""
+        child = self._take(where, limits)
+        try:
+            child.get_ready(where)
+            yield child
+        except BaseException:
+            child.end()
+            with self._lock:
+                self._busy.discard(child)
+            raise
+        self._give_back(child)
+
     def _at_work(self) -> list[_Child]:
         with self._lock:
             return list(self._busy)
 
-    def _take(self, task: T, limits: Limits) -> _Child:
+    def _take(self, where: str, limits: Limits) -> _Child:
         with self._lock:
             if self._is_closed:
-                raise WorkerDied(task.where, "the run was over before its call began")
+                raise WorkerDied(where, "the run was over before its call began")
             child = self._idle.pop() if self._idle else None
             if child is None or not child.is_fit_for(limits):
-                stale, child = child, _Child(self._make, self._environ, self._sink)
+                stale, child = child, _Child(self._make, self._environ, self._sink, self._log_level)
             else:
                 stale = None
             self._busy.add(child)
@@ -138,7 +157,9 @@ class Children(Generic[T, R]):
 class _Child:
     """One process, with the thread that drives it at the other end of its wire."""
 
-    def __init__(self, make: Callable[[], Callable[[Any], Any]], environ: Mapping[str, str], sink: LineSink) -> None:
+    def __init__(
+        self, make: Callable[[], Callable[[Any], Any]], environ: Mapping[str, str], sink: LineSink, log_level: int
+    ) -> None:
         self._sink = sink
         self._wire, theirs = Pipe()
         with theirs:
@@ -151,7 +172,7 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is the coordinator's; what user code starts ends with its child
             )
-        self._instructions: Instructions | None = Instructions(make, logging.getLogger("deltaworks").level)
+        self._instructions: Instructions | None = Instructions(make, log_level)
 
     def is_fit_for(self, limits: Limits) -> bool:
         """Return whether it lives, and holds little enough memory for what comes next."""
@@ -159,7 +180,7 @@ class _Child:
             return False
         return limits.memory_mb is None or held_memory_mb(self._process.pid) <= limits.memory_mb / 2
 
-    def get_ready(self, task: Errand) -> None:
+    def get_ready(self, where: str) -> None:
         """Let the child load the project, the first time.
 
         Raises:
@@ -167,18 +188,18 @@ class _Child:
         """
         if self._instructions is None:
             return
-        self._send(task, self._instructions)
+        self._send(where, self._instructions)
         late = f"its worker process did not load the project within {START_S:g} s, and was ended"
-        said = self._hear(task, Limits(START_S), WorkerDied(task.where, late))
+        said = self._hear(where, Limits(START_S), WorkerDied(where, late))
         if isinstance(said, Unfit):
-            raise WorkerDied(task.where, f"its worker process cannot load the project: {said.reason}")
+            raise WorkerDied(where, f"its worker process cannot load the project: {said.reason}")
         assert isinstance(said, Ready), "a child is ready, or says why not"
         self._instructions = None
 
     def carry_out(self, task: Errand, limits: Limits) -> Any:
         """Send a task and wait for what comes of it; see `Children.carry_out` for what it raises."""
-        self._send(task, task)
-        said = self._hear(task, limits, CallTimedOut(task.where, limits.timeout_s or 0))
+        self._send(task.where, task)
+        said = self._hear(task.where, limits, CallTimedOut(task.where, limits.timeout_s or 0))
         assert isinstance(said, Done), "a child that is ready says what comes of its tasks"
         return said.outcome
 
@@ -206,13 +227,13 @@ class _Child:
         self.kill()  # what it has started may not have heard
         self._wire.close()
 
-    def _send(self, task: Errand, told: Instructions | Errand) -> None:
+    def _send(self, where: str, told: Instructions | Errand) -> None:
         try:
             self._wire.send(told)
         except OSError as error:
-            raise self._death(task) from error
+            raise self._death(where) from error
 
-    def _hear(self, task: Errand, limits: Limits, too_late: Exception) -> Said:
+    def _hear(self, where: str, limits: Limits, too_late: Exception) -> Said:
         """Wait for the next thing that the child says, but for what it prints and logs, which is passed on."""
         deadline_s = None if limits.timeout_s is None else time.monotonic() + limits.timeout_s
         look_s = _LOOK_S if limits.memory_mb is None else _WEIGH_S
@@ -222,7 +243,7 @@ class _Child:
                 self.terminate()
                 raise too_late
             if self._wire.poll(min(look_s, left_s)):
-                said = self._read(task)
+                said = self._read(where)
                 if isinstance(said, logging.LogRecord):
                     logging.getLogger(said.name).handle(said)
                 elif isinstance(said, Line):
@@ -230,34 +251,34 @@ class _Child:
                 else:
                     return said
             elif self._process.poll() is not None and not self._wire.poll():
-                raise self._death(task)  # what user code has started may hold its end of the wire
+                raise self._death(where)  # what user code has started may hold its end of the wire
             if limits.memory_mb is not None:
-                self._weigh(task, limits.memory_mb)
+                self._weigh(where, limits.memory_mb)
 
-    def _read(self, task: Errand) -> Said:
+    def _read(self, where: str) -> Said:
         try:
             said: Said = self._wire.recv()
         except (EOFError, OSError) as error:
-            raise self._death(task) from error
+            raise self._death(where) from error
         return said
 
-    def _weigh(self, task: Errand, memory_mb: float) -> None:
+    def _weigh(self, where: str, memory_mb: float) -> None:
         taken_mb = held_memory_mb(self._process.pid)
         if taken_mb > memory_mb:
             self.kill()  # while it is asked to end it would take more
-            raise CallOutOfMemory(task.where, memory_mb, taken_mb)
+            raise CallOutOfMemory(where, memory_mb, taken_mb)
 
-    def _death(self, task: Errand) -> WorkerDied:
+    def _death(self, where: str) -> WorkerDied:
         try:
             code = self._process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            return WorkerDied(task.where, "its worker process closed the connection to the run, and was ended")
+            return WorkerDied(where, "its worker process closed the connection to the run, and was ended")
         self.kill()
         if code >= 0:
-            return WorkerDied(task.where, f"the worker process ended with exit code {code}")
+            return WorkerDied(where, f"the worker process ended with exit code {code}")
         hint = ", as happens when memory runs out" if -code == signal.SIGKILL else ""
-        return WorkerDied(task.where, f"the worker process was killed by signal {-code} ({_signal_name(-code)}){hint}")
+        return WorkerDied(where, f"the worker process was killed by signal {-code} ({_signal_name(-code)}){hint}")
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the process and all that it has started."""
@@ -270,6 +291,6 @@ def _signal_name(number: int) -> str:
     return known.get(number, "unknown")
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -25,6 +25,14 @@ class Errand(Protocol):
         ...
 
 
+class Repeatable(Errand, Protocol):
+    """An errand that may be carried out twice at a time, without harm."""
+
+    def as_one(self, execution: int, /) -> Self:
+        """Return it as one execution of it, which writes files of its own; it is equal to the others."""
+        ...
+
+
 class Result(Protocol):
     """What came of an errand: a dataclass."""
 
@@ -35,12 +43,13 @@ class Result(Protocol):
         """How long it took to carry it out, once it had begun."""
         ...
 
-    def masked(self, masked: Callable[[str], str]) -> Self:
+    def masked(self, masked: Callable[[str], str], /) -> Self:
         """Return it without the secrets that `masked` takes out of texts."""
         ...
 
 
 T = TypeVar("T", bound=Errand)
+P = TypeVar("P", bound=Repeatable)
 R = TypeVar("R", bound=Result)
 R_co = TypeVar("R_co", bound=Result, covariant=True)
 
@@ -62,12 +71,21 @@ class Executor(Protocol[T, R_co]):
         """How many tasks run at once."""
         ...
 
+    @property
+    def dashboard(self) -> str | None:
+        """Where people can watch it at work; none: nowhere."""
+        ...
+
     def submit(self, task: T) -> None:
         """Accept a task, without waiting for it."""
         ...
 
     def wait(self, timeout_s: float) -> Iterator[R_co]:
-        """Yield the outcomes that are there, waiting for the first one for a while."""
+        """Yield the outcomes that are there, waiting for the first one for a while.
+
+        Raises:
+            ClusterLost: no more will come, since what carries tasks out is out of reach.
+        """
         ...
 
     def cancel(self) -> list[T]:
@@ -85,6 +103,8 @@ class Executor(Protocol[T, R_co]):
 
 class ThreadExecutor(Generic[T, R]):
     """Threads of this process, which carry tasks out or wait for other processes that do."""
+
+    dashboard: str | None = None
 
     def __init__(self, work: Callable[[T], R], workers: int, end: Callable[[], None] = lambda: None) -> None:
         """Start without any thread.

@@ -77,6 +77,10 @@ class RunLog(Generic[E]):
 
         return captured
 
+    def masked(self, text: str) -> str:
+        """Return a text without secrets."""
+        return self._secrets.masked(text)
+
     def flush(self) -> None:
         """Bring to the lake what is new; that it cannot be, is told once."""
         self._writer.flush()

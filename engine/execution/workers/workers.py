@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from deltaworks.engine.definitions.definitions import Definitions
@@ -18,8 +19,10 @@ from deltaworks.engine.execution.stage import Stager
 from deltaworks.engine.execution.task import Outcome, Task
 from deltaworks.engine.execution.workers.child_scope import open_to_the_end
 from deltaworks.engine.execution.workers.children import Children
+from deltaworks.engine.execution.workers.cluster import Cluster
 from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
+from deltaworks.engine.execution.workers.on_cluster import start_on_cluster
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError
@@ -59,6 +62,13 @@ class Workers:
     """How much memory the run may take in all its processes, in millions of bytes; none: as much as there is."""
     file_bytes: int = TARGET_FILE_BYTES
     """How large the files of a large partition should be about."""
+    cluster: Cluster = field(default_factory=Cluster)
+    """Where Dask is, if that is asked for."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether functions may be called on other machines, which have files and variables of their own."""
+        return self.kind is ExecutorKind.DASK and self.cluster.scheduler is not None
 
     @property
     def share_mb(self) -> float | None:
@@ -82,6 +92,12 @@ class Workers:
         Raises:
             RequestError: it is not.
         """
+        if self.memory_mb is not None and self.is_remote:
+            raise RequestError(
+                "memory_mb says how much memory of this machine a run may take, but its functions are called by the "
+                f"workers of {self.cluster.scheduler}: leave it out, start them with --memory-limit, and give assets "
+                "memory_mb of their own."
+            )
         least = COORDINATOR_MB + self.count * LEAST_MB
         if self.memory_mb is not None and self.memory_mb < least:
             raise RequestError(
@@ -98,10 +114,14 @@ class StagerOf:
     load: Load
     store: Store
     assets: tuple[AssetKey, ...]
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] | None
+    """Where its resources find their `EnvVar`s; none: in the variables of the process that it is made in."""
     kept_bytes: int
     config: Mapping[str, Json]
     file_bytes: int
+    codes: Mapping[AssetKey, str | None] = field(default_factory=dict[AssetKey, "str | None"])
+    """The code versions that the coordinator knows, where other files may be loaded; those that are not here may be
+    any."""
 
     def __call__(self) -> Callable[[Task], Outcome]:
         """Load the project and return what carries out its tasks.
@@ -113,11 +133,27 @@ class StagerOf:
         gone = [str(key) for key in self.assets if key not in graph.nodes]
         if gone:
             raise InvalidDefinition(f"it does not define {', '.join(gone)} any more")
+        self._refuse_other_code(graph)
         stager = stager_of(
-            definitions, graph, self.store, self.assets, self.environ, self.config, kept_bytes=self.kept_bytes
+            definitions,
+            graph,
+            self.store,
+            self.assets,
+            os.environ if self.environ is None else self.environ,
+            self.config,
+            kept_bytes=self.kept_bytes,
         )
         open_to_the_end(stager.resources.scope)
         return replace(stager, file_bytes=self.file_bytes).stage
+
+    def _refuse_other_code(self, graph: AssetGraph) -> None:
+        other = next((key for key, code in self.codes.items() if graph.nodes[key].code != code), None)
+        if other is not None:
+            node = graph.nodes[other]
+            raise InvalidDefinition(
+                f"the code of {other} is {node.code} there ({node.asset.where}), expected {self.codes[other]} as where "
+                "the run is coordinated; bring the same project to both"
+            )
 
 
 def stager_of(
@@ -177,13 +213,32 @@ def start(
         RequestError: calls would have to run in processes that cannot load them.
     """
     limits = {key: workers.limits_of(graph.nodes[key].asset.limits) for key in assets}
-    in_processes = {key for key in assets if workers.kind is ExecutorKind.PROCESSES or limits[key].need_process}
+    in_processes = {key for key in assets if workers.kind.is_elsewhere or limits[key].need_process}
     if not in_processes:
         return ThreadExecutor(log.capturing(stager.stage), workers.count)
     if workers.load is None:
         raise RequestError(_no_project(sorted(map(str, in_processes)), workers.kind))
     kept_bytes = KEPT_BYTES // workers.count
     make = StagerOf(workers.load, stager.store, assets, dict(environ), kept_bytes, config, workers.file_bytes)
+    if workers.kind is ExecutorKind.DASK:
+        known = {key: graph.nodes[key].code for key in assets}
+        made = replace(make, environ=None, codes=known) if workers.is_remote else make
+        asked = {
+            key: workers.cluster.resources_of(asset.tags, asset.pool)
+            for key in assets
+            for asset in [graph.nodes[key].asset]
+        }
+        return start_on_cluster(
+            workers.cluster,
+            workers.count,
+            made,
+            lambda task: limits[task.asset],
+            lambda task: asked[task.asset],
+            environ,
+            log.line,
+            log.note,
+            log.masked,
+        )
     children = Children(make, environ, lambda task: limits[task.asset], workers.count, log.line)
     return ThreadExecutor(
         log.capturing(lambda task: children.carry_out(task) if task.asset in in_processes else stager.stage(task)),
@@ -194,7 +249,7 @@ def start(
 
 def _no_project(assets: list[str], kind: ExecutorKind) -> str:
     more = f" and {len(assets) - _SHOWN} more" if len(assets) > _SHOWN else ""
-    is_asked = kind is ExecutorKind.PROCESSES
+    is_asked = kind.is_elsewhere
     way_out = "use threads" if is_asked else "leave out timeout_s, memory_mb and isolate"
     return (
         f"{', '.join(assets[:_SHOWN])}{more} cannot be called in other processes: these could not load what is defined "

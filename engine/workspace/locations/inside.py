@@ -18,6 +18,8 @@ class Inside:
     modules: tuple[str, ...] = ()
     folder: Path = Path()
     definitions: Definitions = field(default_factory=Definitions)
+    among_others: Definitions | None = None
+    """These with the assets of the other locations; none: it was not told of them."""
     environment: Environment | None = None
     stops: list[Stop] = field(default_factory=list[Stop])
     """What asks the runs to end that go on here."""

@@ -25,6 +25,7 @@ from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.sources import Observations, observe_sources
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.engine.execution.workers.capture import capturing
+from deltaworks.engine.execution.workers.cluster import Cluster
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.execution.workers.workers import Workers
@@ -50,6 +51,7 @@ class Part:
     codes: Mapping[AssetKey, str | None]
     """The code versions that the host knows of them."""
     only: frozenset[Only]
+    failing: Mapping[AssetKey, frozenset[str]]
     versions: Mapping[AssetKey, int | None]
     """At which version each table is read; none: at the latest, since the run itself has written it, or it is new."""
     entry: RunEntry
@@ -57,6 +59,7 @@ class Part:
     executor: ExecutorKind
     memory_mb: float | None
     file_bytes: int
+    cluster: Cluster
     sharing: Sharing
     config: tuple[ConfigLayer, ...]
     job_config: tuple[ConfigLayer, ...]
@@ -110,7 +113,7 @@ def carry_out(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], No
     part: Part = told["part"]
     definitions, graph = part.around.related(inside.definitions)
     _refuse_changed(inside.name, graph, part)
-    plan = Plan((), (), part.planned, part.only)
+    plan = Plan((), (), part.planned, part.only, failing=part.failing)
     stop = Stop()
     inside.stops.append(stop)
     desk = Desk(lambda entry: tell(EntryTold(entry)), lambda: None, _Lines(tell), is_part=True)
@@ -123,7 +126,7 @@ def carry_out(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], No
             part.store,
             {key: _table(part.store, node.asset, part.versions.get(key)) for key, node in graph.nodes.items()},
             plan,
-            workers=Workers(part.workers, part.executor, recipe.load, part.memory_mb, part.file_bytes),
+            workers=Workers(part.workers, part.executor, recipe.load, part.memory_mb, part.file_bytes, part.cluster),
             command=part.entry.command,
             environ=os.environ,
             now=_now,
@@ -172,6 +175,7 @@ def observe_own(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], 
         environ=os.environ,
         now=_now,
         tell=lambda event: tell(EventTold(event)),
+        is_repeated=told["is_repeated"],
     )
 
 

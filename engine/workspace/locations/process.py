@@ -84,6 +84,8 @@ class LocationProcess:
             LocationFailed: it cannot be started as the settings say, did not start, or has another deltaworks.
         """
         self._spec = spec
+        self.knows_others = False
+        """Whether it was told what the other locations define."""
         spec.refuse_no_interpreter()
         environ = spec.environ(base)
         try:

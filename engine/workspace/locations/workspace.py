@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from deltaworks.errors import DefinitionError, InvalidSettings, RequestError
 
 _AT_ONCE = 8
 """How many locations are loaded at a time."""
+
+_AGAIN_S = 30.0
+"""How long a location that could not be loaded is not tried again: each time takes all that its import takes."""
 
 
 @dataclass
@@ -37,6 +41,8 @@ class CodeLocation:
     """Whether it did not have to be loaded."""
     _stamp: Stamp | None = None
     _process: LocationProcess | None = None
+    _again_at_s: float = 0.0
+    """When it is tried again to load it, if it has a fault, on this process's own clock."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _has_learned: bool = False
 
@@ -59,14 +65,21 @@ class CodeLocation:
         """Return its process, with its code imported; start one if there is none.
 
         Raises:
-            LocationFailed: it cannot be started as the settings say, or its code cannot be imported.
+            LocationFailed: it cannot be started as the settings say, or its code cannot be imported, now or a moment
+                ago.
         """
         with self._lock:
             if self._process is not None and self._process.is_over:
                 self._process.end()
                 self._process = None
             if self._process is None:
-                self._process = self._started()
+                if self.fault is not None and time.monotonic() < self._again_at_s:
+                    raise self.fault.with_traceback(None)
+                try:
+                    self._process = self._started()
+                except DefinitionError as error:
+                    self.fault, self._again_at_s = error, time.monotonic() + _AGAIN_S
+                    raise
             return self._process
 
     def ask_function(self, address: str, key: str) -> tuple[str, ...]:

@@ -47,11 +47,12 @@ morning = dw.define_schedule("morning", job=daily, cron="0 6 * * *", catchup="la
 class House:
     """A project, its lake, and daemons whose clock on the wall stands still just after a tick."""
 
-    def __init__(self, folder: Path, code: str) -> None:
-        self.folder, self.told, self.now = folder, list[str](), DUE + dt.timedelta(seconds=5)
+    def __init__(self, folder: Path, code: str, lake: str | None = None, due: dt.datetime = DUE) -> None:
+        self.folder, self.told, self.due, self.now = folder, list[str](), due, due + dt.timedelta(seconds=5)
         self.passed_s = 0.0
         """How much time has passed beside that which really has."""
-        self.store = Store.at(str(folder / "lake"), durable=False)
+        self.lake = lake or str(folder / "lake")
+        self.store = Store.at(self.lake, durable=False)
         self.daemons: list[Daemon] = []
         self.pools: list[RunPool] = []
         self.write(code)
@@ -63,12 +64,12 @@ class House:
     def begin(self, *names: str) -> None:
         """Let schedules begin before the tick."""
         for name in names:
-            advance_mark(self.store, name, Mark(instant_id(DUE - dt.timedelta(days=1))))
+            advance_mark(self.store, name, Mark(instant_id(self.due - dt.timedelta(days=1))))
 
     def daemon(
         self, *, most: int = 2, warm: int = 0, maintenance: WatchedSchedule | None = None, is_dev: bool = False
     ) -> Daemon:
-        origin = Origin(file=self.folder / "tables.py", lake=str(self.folder / "lake"))
+        origin = Origin(file=self.folder / "tables.py", lake=self.lake)
         self.location = Location(partial(load_surroundings, origin), os.environ)
         program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()]
         pool = RunPool(program, os.environ, most, warm)

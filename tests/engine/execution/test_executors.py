@@ -25,13 +25,14 @@ from tests.engine.execution.carried_out import (
     task,
     wait_until,
 )
+from tests.engine.execution.on_dask import on_dask
 
 Make = Callable[[Work], Executor[AnyTask, AnyOutcome]]
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture(params=[on_threads, in_processes])
+@pytest.fixture(params=[on_threads, in_processes, on_dask])
 def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Make:
     monkeypatch.syspath_prepend(str(ROOT))  # where other processes find what tasks do
     chosen: Make = request.param

@@ -40,6 +40,7 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "daemon.warm": (2, "default"),
         "daemon.maintain": (None, "default"),
         "pools": ({}, "default"),
+        "name": (folder.name, "default"),
         "durable": (True, "default"),
         "lake_storage": (None, "default"),
         "environment": (None, "default"),
@@ -237,6 +238,14 @@ def test_locations_that_make_no_sense_are_refused(tmp_path: Path, toml: str, sai
         find_settings(tmp_path, None, {})
 
     assert said in str(refused.value)
+
+
+def test_a_project_is_called_by_its_name_or_else_its_folder(folder: Path) -> None:
+    assert find_settings(folder, None, {}).name == folder.name
+
+    (folder / "deltaworks.toml").write_text('name = "Sales"\nmodules = ["a"]\n')
+
+    assert listed(find_settings(folder, None, {}))["name"] == ("Sales", str(folder / "deltaworks.toml"))
 
 
 STORAGE = """
