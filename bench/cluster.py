@@ -104,7 +104,11 @@ def cluster(folder: Path) -> Iterator[str]:
         str(file),
     )
     program = [sys.executable, "-P", "-m"]
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}  # where `nothing` is
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parent),  # where `nothing` is
+        "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0",
+    }
     with (folder / "log").open("wb") as log:
         started = [
             subprocess.Popen(

@@ -109,6 +109,7 @@ def test_workers_that_are_there_and_those_that_come_are_seen_to_fit(monkeypatch:
     assert "polars 0.1" in str(reason)
 
 
+@pytest.mark.soak
 def test_calls_with_limits_are_ended_and_what_dies_takes_its_own_task_with_it(tmp_path: Path) -> None:
     executor = on_dask(carried_out.sleep_on, Limits(timeout_s=1))
 

@@ -28,7 +28,7 @@ from deltaworks.engine.execution.workers.dask.versions import versions_here
 from deltaworks.engine.execution.workers.executor import P, R
 from deltaworks.errors import ClusterLost, DeltaworksError, RequestError, WorkerLost
 
-AHEAD = 8
+AHEAD = 24
 """How many more tasks than twice the threads are on their way: they need a few milliseconds to a worker and back."""
 
 _V = TypeVar("_V")
