@@ -28,6 +28,7 @@ COMMAND = [sys.executable, "-m", "deltaworks"]
 
 TABLES_PY = """
 import polars as pl
+from measure import cpu_s, pss_mb
 import deltaworks as dw
 
 made = []

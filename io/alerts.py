@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ from enum import StrEnum
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.process import Process
+from deltaworks.io.silence import silence_of
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/ledger/alerts"
@@ -54,6 +56,8 @@ class Message:
     at: dt.datetime
     """When it was decided."""
     is_over: bool = False
+    keys: tuple[str, ...] = ()
+    """The problems, if it is about several; `key` is then what they have in common."""
 
     def to_json(self) -> Json:
         """Return it for another process."""
@@ -63,7 +67,8 @@ class Message:
     def from_json(cls, document: Json) -> Message:
         """Return what `to_json` has written."""
         at = dt.datetime.fromisoformat(document["at"])
-        return cls(**(document | {"lines": tuple(document["lines"]), "at": at}))
+        several = {name: tuple(document.get(name) or ()) for name in ("lines", "keys")}
+        return cls(**(document | several | {"at": at}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ def claim_attempt(store: Store, delivery: Delivery, now: dt.datetime) -> bool:
     Raises:
         StorageError: the lake cannot be written.
     """
-    who = {"process": asdict(Process.current()), "at": now.isoformat()}
+    who = {"process": asdict(Process.current()), "at": now.isoformat(), "nonce": uuid.uuid4().hex}
     return store.put_new_surely(_claim_path(delivery.message_id, delivery.attempts + 1), json.dumps(who).encode())
 
 
@@ -128,12 +133,16 @@ def is_abandoned(store: Store, delivery: Delivery, now: dt.datetime) -> bool:
     Raises:
         StorageError: the lake cannot be read.
     """
-    content = store.read(_claim_path(delivery.message_id, delivery.attempts + 1))
+    path = _claim_path(delivery.message_id, delivery.attempts + 1)
+    content = store.read(path)
     if content is None:
         return False
     try:
         who = json.loads(content)
-        return Process(**who["process"]).is_gone() or now - dt.datetime.fromisoformat(who["at"]) > ABANDONED
+        process, at = Process(**who["process"]), dt.datetime.fromisoformat(who["at"])
+        silence = silence_of(store, path, process)
+        silent_s = (now - at).total_seconds() if silence is None else silence.seconds
+        return process.is_gone() or silent_s > ABANDONED.total_seconds()
     except (ValueError, KeyError, TypeError):
         return True  # whoever it was
 

@@ -27,3 +27,5 @@ class AssetOutcome:
     """How long the rest takes at this rate; none: nothing is left, or nobody knows."""
     current: str | None = None
     """The partitions of its oldest call that goes on, as messages call them; none: none does."""
+    still_failing: int = 0
+    """How many others of its partitions failed when tried last, in earlier runs, and were not changed since."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import uuid
 from dataclasses import asdict
 
 from deltaworks.errors import RequestError
+from deltaworks.io.dtypes import Json
 from deltaworks.io.ledger import LOST_AFTER_S
 from deltaworks.io.process import Process
 from deltaworks.io.store import ENGINE_FOLDER, Store
@@ -28,7 +30,9 @@ def take_attempt(store: Store, run_id: str, first: int) -> int:
         StorageError: the lake cannot be written.
     """
     here, number = Process.current(), first
-    while not store.put_new(_path(run_id, number), json.dumps(asdict(here)).encode()):
+    # Two attempts in one process have to be told apart, too.
+    content = json.dumps({**asdict(here), "nonce": uuid.uuid4().hex}).encode()
+    while not store.put_new_surely(_path(run_id, number), content):
         number += 1
     for other in range(first, number):
         holder = _holder(store.read(_path(run_id, other)))
@@ -54,8 +58,9 @@ def _is_older(store: Store, theirs: str, own: str) -> bool:
 def _holder(content: bytes | None) -> Process | None:
     """Return whose a number is; none: an older engine took it, and did not say."""
     try:
-        return Process(**json.loads(content or b""))
-    except (ValueError, TypeError):
+        who: Json = json.loads(content or b"")
+        return Process(who["host"], who["pid"], who.get("born"))
+    except (ValueError, KeyError, TypeError):
         return None
 
 

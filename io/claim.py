@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -74,8 +74,8 @@ def claimed(store: Store, name: str, purpose: str) -> Generator[Claim]:
     who = {"purpose": purpose, **asdict(Process.current()), "nonce": uuid.uuid4().hex}
     content = json.dumps(who).encode()
     taken_over_from = None
-    if not store.put_new(path, content):
-        taken_over_from = _take_over(store, path, lambda: store.put_new(path, content))
+    if not store.put_new_surely(path, content):
+        taken_over_from = _take_over(store, path, content)
     try:
         claimed_at = store.modified_at(path)
         assert claimed_at is not None, "nobody deletes a claim of a living process"
@@ -84,11 +84,11 @@ def claimed(store: Store, name: str, purpose: str) -> Generator[Claim]:
         store.delete(path)
 
 
-def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
+def _take_over(store: Store, path: str, content: bytes) -> str | None:
     """Replace the claim of a dead process, and return who that was; none if it was released meanwhile."""
     found = store.read(path)
     if found is None:
-        if put():
+        if store.put_new_surely(path, content):
             return None
         raise ClaimHeld(store.uri(path), "somebody who was faster")
     holder, process = _holder(found)
@@ -96,7 +96,7 @@ def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
         raise ClaimHeld(store.uri(path), holder)
     # Whoever puts this object may remove this very claim, so that no two take it over.
     right = path.removesuffix(".json") + f".{digest(found).hex()}.json"
-    if not store.put_new(right, b""):
+    if not store.put_new_surely(right, content):
         raise ClaimHeld(store.uri(path), "somebody who is just taking it over")
     try:
         claimed_at, now = store.modified_at(path), store.modified_at(right)
@@ -105,7 +105,7 @@ def _take_over(store: Store, path: str, put: Callable[[], bool]) -> str | None:
             raise ClaimHeld(store.uri(path), f"{holder}, which is gone", free_at=claimed_at + STALE_AFTER)
         if store.read(path) == found:
             store.delete(path)
-        if not put():
+        if not store.put_new_surely(path, content):
             raise ClaimHeld(store.uri(path), "somebody who was faster")
     finally:
         store.delete(right)

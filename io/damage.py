@@ -97,8 +97,10 @@ def inspect(store: Store, name: str) -> Inspection:
             if found_wrong is not None:
                 paths = [*checkpoints[version], *(["_last_checkpoint"] if version == hinted else [])]
                 wrong.append(DamagedCheckpoint(tuple(f"{name}/_delta_log/{each}" for each in paths), found_wrong))
+    hint = f"{name}/_delta_log/_last_checkpoint"
+    if hinted < 0 and store.exists(hint):
+        wrong.append(DamagedCheckpoint((hint,), "cannot be read, so it points to no checkpoint"))
     if hinted >= 0 and hinted not in checkpoints:
-        hint = f"{name}/_delta_log/_last_checkpoint"
         wrong.append(DamagedCheckpoint((hint,), f"names the checkpoint of version {hinted}, which is not there"))
     return Inspection(table, last, tuple(commits), tuple(wrong), max(checkpoints, default=-1))
 

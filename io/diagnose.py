@@ -6,27 +6,32 @@ Nothing is written here: a lake that can only be read is diagnosed like any othe
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deltaworks.io.claim import stale_claims
 from deltaworks.io.create import PROPERTIES
 from deltaworks.io.damage import DamagedCommit, Inspection, data_damage
-from deltaworks.io.index import index_problem
+from deltaworks.io.doubled import find_doubled
+from deltaworks.io.index import index_paths, index_problem
 from deltaworks.io.ledger import find_damaged_runs
 from deltaworks.io.lifetimes import read_lifetimes
 from deltaworks.io.log import commit_path
 from deltaworks.io.places import WHOLE
+from deltaworks.io.record import FORMAT
 from deltaworks.io.rejects import current_rejects
 from deltaworks.io.scattered import Layout, compaction_demand, find_scattered
-from deltaworks.io.store import Store
-from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
+from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.sweep import Runs, find_candidates, leftovers, own_temporaries, stray_rejects
 
 SWEPT_AFTER = dt.timedelta(days=7)
 """How old leftovers are when `maintain` takes them, unless it is told otherwise."""
 
 MANY_FILES = 50
 """How many files too many a table must have before that is a problem."""
+
+STRANDED_AFTER = dt.timedelta(hours=1)
+"""How long nothing was written to a folder without a log before that is a problem; a run commits every few seconds."""
 
 _SHOWN = 5
 
@@ -42,6 +47,8 @@ class Problem:
     message: str
     repair: str
     """What to do about it."""
+    deletes: tuple[str, ...] = ()
+    """Files of the lake whose deletion is the repair, where that loses nothing that could still be read."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +75,22 @@ def log_problems(subject: Subject) -> Iterator[Problem]:
         yield Problem(kind, asset, message, _commit_repair(subject, damaged))
     for checkpoint in found.checkpoints:
         files = " and ".join(map(store.uri, checkpoint.paths))
-        complete = f"delete {files}; nothing is lost, since the commits are complete"
+        complete, deletes = f"delete {files}; nothing is lost, since the commits are complete", checkpoint.paths
         if found.commits:
-            complete = f"restore {files} from a backup: the commits are not complete either"
-        yield Problem("damaged_checkpoint", asset, f"{store.uri(checkpoint.paths[0])} {checkpoint.problem}", complete)
+            complete, deletes = f"restore {files} from a backup: the commits are not complete either", ()
+        message = f"{store.uri(checkpoint.paths[0])} {checkpoint.problem}"
+        yield Problem("damaged_checkpoint", asset, message, complete, deletes)
 
 
 def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[Problem]:
     """Yield what is wrong with a table whose log can be read."""
     table, asset = subject.inspection.table, subject.asset
     if table.metadata is None:
+        yield from _no_log(subject, now)
         return
+    yield from _newer_format(subject)
     yield from _missing_files(subject)
+    yield from _doubled(subject)
     yield from _missing_rejects(subject)
     changed = {
         name: table.metadata.configuration.get(name, "not set")
@@ -96,7 +107,7 @@ def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[P
     left += stray_rejects(table.store, table.name, asset, before, runs)
     if left and subject.is_made:
         size_bytes = sum(file.size_bytes for file in left)
-        message = f"{len(left)} files ({size_bytes:,} bytes) of it were left behind by runs that have ended"
+        message = f"{_files(left)} ({size_bytes:,} bytes) of it, left behind by runs that have ended"
         yield Problem("leftovers", asset, message, f"`deltaworks maintain {asset}`")
     beyond = sorted(key for key in table.live_keys() if not subject.is_defined(key))
     if beyond:
@@ -106,9 +117,8 @@ def table_problems(subject: Subject, runs: Runs, now: dt.datetime) -> Iterator[P
         yield Problem("beyond_definition", asset, message, repair)
     wrong = index_problem(table)
     if wrong is not None:
-        yield Problem(
-            "damaged_index", asset, f"its index {wrong}; it is left aside", "`deltaworks doctor --rebuild-index`"
-        )
+        repair, message = "`deltaworks doctor --rebuild-index`", f"its index {wrong}; it is left aside"
+        yield Problem("damaged_index", asset, message, repair, index_paths(table.name))
 
 
 def lost_pin(asset: str, upstream: str, keys: Sequence[str], versions: Sequence[int], paths: Sequence[str]) -> Problem:
@@ -129,7 +139,7 @@ def ledger_problems(store: Store) -> Iterator[Problem]:
     for path, error in find_damaged_runs(store):
         message = str(error).partition(";")[0]
         whose = "the history of the runs in it" if path.endswith(".parquet") else "that run's history"
-        yield Problem("damaged_ledger", None, message, f"delete {store.uri(path)}; only {whose} is lost")
+        yield Problem("damaged_ledger", None, message, f"delete {store.uri(path)}; only {whose} is lost", (path,))
 
 
 def claim_problems(store: Store, now: dt.datetime) -> Iterator[Problem]:
@@ -141,7 +151,62 @@ def claim_problems(store: Store, now: dt.datetime) -> Iterator[Problem]:
         if not stale.is_dead:
             message = f"claim {path} has been held by {stale.holder} since {stale.claimed_at:%Y-%m-%d %H:%M} UTC"
             repair = f"if that process is gone, delete {path}"
-        yield Problem("stale_claim", None, message, repair)
+        yield Problem("stale_claim", None, message, repair, (stale.path,) if stale.is_dead else ())
+
+
+def own_problems(store: Store, now: dt.datetime) -> Iterator[Problem]:
+    """Yield what lies around beside the tables."""
+    left = own_temporaries(store, now - SWEPT_AFTER)
+    if left:
+        message = f"{_files(left)} below {store.uri(ENGINE_FOLDER)}, left half-written by writers that died"
+        yield Problem("leftovers", None, message, "`deltaworks maintain`")
+
+
+def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
+    """Do the repairs that only delete what is no use to anybody, and return the problems that were repaired.
+
+    Raises:
+        StorageError: the lake cannot be written.
+    """
+    done = [problem for problem in problems if problem.deletes]
+    for path in (path for problem in done for path in problem.deletes):
+        store.delete(path)
+    return done
+
+
+def _no_log(subject: Subject, now: dt.datetime) -> Iterator[Problem]:
+    """Find files of a table that has no log, unless somebody may be about to make it."""
+    table, asset = subject.inspection.table, subject.asset
+    files = list(table.store.files(table.name))
+    if not files or max(file.modified_at for file in files) > now - STRANDED_AFTER:
+        return
+    data = sum(file.name.endswith(".parquet") for file in files)
+    message = f"{table.store.uri(table.name)} holds {_files(files)}, {data} of them of data, and no commit"
+    repair = (
+        f"`deltaworks backfill {asset}` makes the table, as after a run that was killed before its first commit; if "
+        "there was one, restore its _delta_log from a backup first"
+    )
+    yield Problem("no_log", asset, message, repair)
+
+
+def _newer_format(subject: Subject) -> Iterator[Problem]:
+    table = subject.inspection.table
+    if table.needs_format > FORMAT:
+        message = f"a newer deltaworks wrote to it, in record format {table.needs_format}, and this one knows {FORMAT}"
+        yield Problem("newer_format", subject.asset, f"{message}: it is read and not written", "upgrade deltaworks")
+
+
+def _doubled(subject: Subject) -> Iterator[Problem]:
+    """Find partitions to which others appended what they held already, which no log tells."""
+    doubled = list(find_doubled(subject.inspection.table)) if subject.is_made else []
+    if doubled:
+        keys, rows = sorted(each.key for each in doubled), sum(each.rows for each in doubled)
+        versions = sorted({each.version for each in doubled})
+        which = f"version{'' if len(versions) == 1 else 's'} {', '.join(map(str, versions[:_SHOWN]))}"
+        message = (
+            f"others appended {_counted(rows, 'row')} to {_some(keys)} at {which}, all of which were there already"
+        )
+        yield Problem("doubled_rows", subject.asset, message, _remake(subject.asset, keys))
 
 
 def _small_files(subject: Subject) -> Iterator[Problem]:
@@ -206,6 +271,14 @@ def _restore(subject: Subject, path: str) -> str:
         f"restore {path} from a backup; or move {table.store.uri(table.name)} away, and `deltaworks backfill "
         f"{subject.asset}+` makes the table anew"
     )
+
+
+def _files(files: Collection[object]) -> str:
+    return _counted(len(files), "file")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_whole(keys: Sequence[str]) -> bool:

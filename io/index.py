@@ -142,10 +142,15 @@ def index_problem(table: Table) -> str | None:
     return None if _facts(kept) == _facts(table) else "says something else than the log"
 
 
+def index_paths(name: str) -> tuple[str, str]:
+    """Return the files of a table's index, whether they are there or not."""
+    return _state_path(name), _files_path(name)
+
+
 def drop_index(store: Store, name: str) -> None:
     """Delete a table's index."""
-    store.delete(_state_path(name))
-    store.delete(_files_path(name))
+    for path in index_paths(name):
+        store.delete(path)
 
 
 def _facts(table: Table) -> tuple[Json, ...]:

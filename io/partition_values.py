@@ -37,7 +37,7 @@ def folder(values: Mapping[str, str | None]) -> str:
 @lru_cache(maxsize=1024)
 def _folder(values: tuple[tuple[str, str | None], ...]) -> str:
     return "".join(
-        f"{quote(column, safe=' ')}={quote(value, safe=' ') if value else NULL_KEY}/" for column, value in values
+        f"{quote(column, safe=' ')}={quote(value, safe='') if value else NULL_KEY}/" for column, value in values
     )
 
 

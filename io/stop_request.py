@@ -48,7 +48,7 @@ def ask_to_stop(store: Store, run_id: str, request: StopRequest) -> bool:
     Raises:
         StorageError: the lake cannot be written.
     """
-    return store.put_new(_path(run_id, request.kind), json.dumps(asdict(request)).encode())
+    return store.put_new_surely(_path(run_id, request.kind), json.dumps(asdict(request)).encode())
 
 
 def ask_run_to_stop(store: Store, run: RunEntry, request: StopRequest, now: dt.datetime) -> None:

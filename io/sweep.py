@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import commit_path, path_below, tail
 from deltaworks.io.staged import REJECTS
-from deltaworks.io.store import Store
+from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.stores.local_folder import is_temporary
 from deltaworks.io.stores.stored_file import StoredFile
 
@@ -54,6 +54,11 @@ class Runs:
         return cls(known, frozenset(entry.run_id for entry in live), min(starts, default=None))
 
 
+def is_staged(path: str) -> bool:
+    """Return whether a data file is named as this engine names its own."""
+    return _STAGED.fullmatch(PurePosixPath(path).name) is not None
+
+
 def find_candidates(store: Store, folder: str, before: dt.datetime) -> list[StoredFile]:
     """Return the files of a folder that are old enough and named like leftovers; tables inside it are left alone.
 
@@ -88,6 +93,11 @@ def leftovers(store: Store, name: str, candidates: Sequence[StoredFile], runs: R
             known.add(commit.record.run_id)
     never_added = (file for file in candidates if file.path.removeprefix(f"{name}/") not in added)
     return [file for file in never_added if not _run_id(file) or (has_log and _has_ended(file, known, runs.live))]
+
+
+def own_temporaries(store: Store, before: dt.datetime) -> list[StoredFile]:
+    """Return what writers that died have left half-written beside the tables, if it is old enough."""
+    return [file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name)]
 
 
 def stray_rejects(store: Store, name: str, asset: str, before: dt.datetime, runs: Runs) -> list[StoredFile]:

@@ -21,7 +21,8 @@ from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol, reader_demand
 from deltaworks.io.record import FORMAT, Kind
 from deltaworks.io.store import Store
-from deltaworks.io.table_state import PARTITION_SCHEMA, Origin, TableState, materialization_of, origin_of
+from deltaworks.io.stores.stored_file import StoredFile
+from deltaworks.io.table_state import PARTITION_SCHEMA, Origin, TableState, materialization_of, narrowed, origin_of
 from deltaworks.io.writer import UNTOLD, Writer
 
 _NEVER = (-1, Origin.GONE)
@@ -103,7 +104,7 @@ class Table:
         """Return what is known, without files and without what no partition names any more."""
         assert self.metadata is not None, "a table that exists has metadata"
         assert self.protocol is not None, "a table that exists has a protocol"
-        partitions = self.partitions()
+        partitions = self.partitions().cast(PARTITION_SCHEMA)
         named = partitions["materialization"].unique().drop_nulls().sort()
         if named.len() < len(self.materializations):
             numbers = pl.DataFrame(
@@ -172,12 +173,21 @@ class Table:
             StorageError: the table was dropped since, and perhaps made anew.
             LogGap: a commit is missing or damaged.
         """
+        if self.exists and not self.store.is_local and self._is_latest():
+            return []
         if self.exists and not self.is_same():
             raise StorageError(
                 f"table {self.title}: version {self.version} of the log is no longer the commit that was read; the "
                 "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
             )
         return self.follow()
+
+    def _is_latest(self) -> bool:
+        """Return whether one look into the log, from its last commit on, shows that commit and nothing later."""
+        path = commit_path(self.name, self.version)
+        folder, _, name = path.rpartition("/")
+        found: Sequence[StoredFile] = self.store.files_from(folder, name) if self._stamp else ()
+        return [(file.path, file.stamp) for file in found if file.name[0].isdigit()] == [(path, self._stamp)]
 
     def skip_to(self, baseline: Baseline) -> None:
         """Advance to a checkpoint whose commits are gone.
@@ -240,14 +250,18 @@ class Table:
             self._note([key], commit.version, origin, [None], None)
 
     def partitions(self) -> pl.DataFrame:
-        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`."""
+        """Return the state of every partition ever changed, by key. Columns: `PARTITION_SCHEMA`, or narrower."""
         if self._changes["key"]:
             changes = pl.DataFrame(self._changes, schema=PARTITION_SCHEMA)
-            known = changes if self._known.is_empty() else pl.concat([self._known, changes])
+            known = changes if self._known.is_empty() else pl.concat([self._known.cast(PARTITION_SCHEMA), changes])
             # A backfill goes forward. To sort what is in order already is half of the cost of this.
             self._known = known if _ascends(known["key"]) else known.unique("key", keep="last").sort("key")
             self._changes = {column: [] for column in PARTITION_SCHEMA}
         return self._known
+
+    def narrow(self) -> None:
+        """Hold the state of the partitions in a third of the memory, for one who holds many tables for long."""
+        self._known = narrowed(self.partitions(), len(self.materializations))
 
     def changed_at(self, key: str) -> int:
         """Return the version that last changed a partition; -1: none did."""

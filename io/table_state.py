@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import polars as pl
 
@@ -36,6 +37,9 @@ PARTITION_SCHEMA = pl.Schema(
 the index of its materialization, the last two null for what was written outside or is gone."""
 
 
+_MOST = {pl.UInt8(): 2**8 - 1, pl.UInt16(): 2**16 - 1, pl.UInt32(): 2**32 - 1}
+
+
 @dataclass(frozen=True, slots=True)
 class TableState:
     """What a table's log comes to at one version, without its files: what an index keeps."""
@@ -63,6 +67,23 @@ def materialization_of(version: int, run_id: str, group: Group) -> Materializati
     return Materialization(
         version, run_id, group.source, group.override, group.inputs, group.restored_from, group.config_hash
     )
+
+
+def narrowed(partitions: pl.DataFrame, materializations: int) -> pl.DataFrame:
+    """Return the state of partitions in narrower columns, into which all fits that they are compared with.
+
+    Args:
+        partitions: as `PARTITION_SCHEMA`, or narrower.
+        materializations: how many there are.
+    """
+    most_rows = cast("int | None", partitions["rows"].max())
+    dtypes = {"version": pl.Int32(), "rows": _least(most_rows or 0), "materialization": _least(materializations)}
+    # Series by series, as a query costs more than all of it on a small table.
+    return pl.DataFrame([each.cast(dtypes.get(each.name, each.dtype)) for each in partitions.iter_columns()])
+
+
+def _least(number: int) -> pl.DataType:
+    return next((dtype for dtype, most in _MOST.items() if number <= most), pl.Int64())
 
 
 def origin_of(group: Group) -> Origin:

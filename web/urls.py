@@ -7,12 +7,12 @@ from urllib.parse import quote, urlencode
 Value = str | int | None
 
 
-def asset(key: object, *below: str, **query: Value) -> str:
+def asset(key: object, /, *below: str, **query: Value) -> str:
     """Return the address of an asset's page, or of what lies below it."""
     return _joined("/assets", str(key), *below, **query)
 
 
-def api_asset(key: object, *below: str, **query: Value) -> str:
+def api_asset(key: object, /, *below: str, **query: Value) -> str:
     """Return the address of an asset in the API, or of what lies below it."""
     return _joined("/api/v1/assets", str(key), *below, **query)
 
@@ -77,11 +77,11 @@ def audit(**query: Value) -> str:
     return _joined("/audit", **query)
 
 
-def with_query(path: str, **query: Value) -> str:
+def with_query(path: str, /, **query: Value) -> str:
     """Return a path with a query; what is none or empty is left out."""
     given = [(name.rstrip("_"), value) for name, value in query.items() if value not in (None, "")]
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def _joined(path: str, *parts: str, **query: Value) -> str:
+def _joined(path: str, /, *parts: str, **query: Value) -> str:
     return with_query("/".join((path, *(quote(part, safe="") for part in parts))), **query)

@@ -22,23 +22,36 @@ def doctor(
     rebuild_index: Annotated[
         bool, typer.Option("--rebuild-index", help="First make the indexes anew from the logs.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Do the repairs that only delete what is no use to anybody.")
+    ] = False,
 ) -> ExitCode:
-    """Find damage, gaps and leftovers; say the repair."""
+    """Find damage, gaps and leftovers; say the repair, or do it."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.execution import diagnosis
+    from deltaworks.io import diagnose
 
     project = session.load()
     if rebuild_index:
         diagnosis.rebuild_indexes(project.graph, project.store)
     problems = list(diagnosis.diagnose(project.graph, project.store, session.now()))
-    session.output.show(_view(problems, len(project.graph.nodes)))
+    repaired = diagnose.repair(project.store, problems) if repair else []
+    if repaired:
+        problems = list(diagnosis.diagnose(project.graph, project.store, session.now()))
+    session.output.show(_view(problems, repaired, len(project.graph.nodes)))
     return ExitCode.FAILED if problems else ExitCode.DONE
 
 
-def _view(problems: Sequence[Problem], tables: int) -> View:
-    document = {"ok": not problems, "problems": [asdict(problem) for problem in problems]}
+def _view(problems: Sequence[Problem], repaired: Sequence[Problem], tables: int) -> View:
+    document = {
+        "ok": not problems,
+        "problems": [asdict(problem) for problem in problems],
+        "repaired": [asdict(problem) for problem in repaired],
+    }
+    done = [Cell(f"repaired: {problem.asset or 'lake'}: {problem.message}", "good") for problem in repaired]
     if not problems:
-        return View(document, (Cell(f"{counted(tables, 'table')}: no problems found", "good"),))
+        left = "left" if repaired else "found"
+        return View(document, (*done, Cell(f"{counted(tables, 'table')}: no problems {left}", "good")))
     lines = [
         line
         for problem in problems
@@ -47,7 +60,7 @@ def _view(problems: Sequence[Problem], tables: int) -> View:
             Cell(f"    repair: {problem.repair}", "quiet"),
         )
     ]
-    return View(document, (*lines, Cell(f"{counted(len(problems), 'problem')} found", "strong")))
+    return View(document, (*done, *lines, Cell(f"{counted(len(problems), 'problem')} found", "strong")))
 
 
 def add_to(app: typer.Typer) -> None:

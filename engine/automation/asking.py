@@ -19,6 +19,8 @@ from deltaworks.engine.automation.freshness import AskedFreshness, watched_fresh
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensing import Scene, sense
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
+from deltaworks.engine.automation.source_watch import PREFIX as SOURCES
+from deltaworks.engine.automation.source_watch import AskedSources, watched_sources
 from deltaworks.engine.automation.watch import Watched
 from deltaworks.engine.definitions.automation.asked import Asked
 from deltaworks.engine.definitions.automation.schedule import Schedule
@@ -53,6 +55,8 @@ class Surroundings:
     """Why some code locations are not loaded, or not all of what they define."""
     freshness: AskedFreshness | None = None
     """What is known of the lake's freshness from the ticks before; none: nothing."""
+    sources: AskedSources | None = None
+    """Those that are observed at ticks; none: none is here."""
     end: Callable[[], None] = lambda: None
     """Ends the processes that were started to ask."""
 
@@ -62,10 +66,11 @@ class Surroundings:
 
 
 def described(definitions: Definitions) -> tuple[Watched, ...]:
-    """Return what the daemon needs to know of every schedule and sensor, and of the conditions of assets."""
+    """Return what the daemon needs to know of schedules and sensors, conditions, freshness, and sources."""
     schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
     sensors = (WatchedSensor.of(each, definitions) for each in definitions.sensors.values())
-    return (*schedules, *sensors, *WatchedConditions.of(definitions), *watched_freshness(definitions))
+    conditions = WatchedConditions.of(definitions)
+    return (*schedules, *sensors, *conditions, *watched_freshness(definitions), *watched_sources(definitions))
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:
@@ -82,6 +87,8 @@ def ask(around: Surroundings, tick: Tick) -> Evaluation:
         return around.conditions.ask(tick.cursor, around.now)
     if tick.name == FRESHNESS and around.freshness is not None:
         return around.freshness.ask(tick.cursor, around.now)
+    if tick.name.startswith(SOURCES) and around.sources is not None:
+        return around.sources.ask(tick.name, around.now)
     if around.elsewhere is not None:
         return around.elsewhere(tick)
     schedule, sensor = around.definitions.schedules.get(tick.name), around.definitions.sensors.get(tick.name)

@@ -233,8 +233,8 @@ class Daemon:
                 if self._watched.get(name) != known[name]:
                     self._watches.pop(name, None)
             more = ", and automation conditions" if CONDITIONS in self._watched else ""
-            names = self._watched.keys() - {CONDITIONS, FRESHNESS, MAINTENANCE}
-            self._parts.tell(f"watching {len(names)} schedules and sensors{more}")
+            count = sum(not name.startswith("_") for name in self._watched)
+            self._parts.tell(f"watching {count} schedules and sensors{more}")
             for problem in self._location.problems:
                 self._parts.tell(f"not everything is loaded: {problem}")
         if (self._location.fault or "") != self._fault:
@@ -242,7 +242,9 @@ class Daemon:
             if self._fault:
                 self._parts.tell(f"the project cannot be loaded: {self._fault}")
         if self._parts.alerting is not None and (self._loads or self._fault):
-            self._parts.alerting.hear_fault(self._fault or None, now.now)
+            is_whole = not (self._fault or self._location.problems)
+            has_policies = FRESHNESS in self._watched or not is_whole
+            self._parts.alerting.hear_load(self._fault or None, now.now, has_policies=has_policies)
         for name, watched in self._watched.items():
             is_on = self._switches.get(name, watched.is_on)
             if is_on and name not in self._watches:

@@ -10,7 +10,9 @@ from deltaworks.engine.automation.asking import Surroundings
 from deltaworks.engine.automation.conditions.asking import AskedConditions
 from deltaworks.engine.automation.elsewhere import ask_elsewhere
 from deltaworks.engine.automation.freshness import AskedFreshness
+from deltaworks.engine.automation.source_watch import AskedSources
 from deltaworks.engine.workspace.project import Origin, load_project
+from deltaworks.io.freed_memory import give_back
 
 
 def load_surroundings(origin: Origin) -> Surroundings:
@@ -22,10 +24,20 @@ def load_surroundings(origin: Origin) -> Surroundings:
     """
     now = dt.datetime.now(dt.UTC)
     project = load_project(origin, os.environ, now)
+    give_back()
     conditions = AskedConditions(project.definitions, project.store)
     elsewhere = None if project.workspace is None else partial(ask_elsewhere, project)
     problems = tuple(map(str, project.problems))
     freshness = AskedFreshness(project.definitions, project.store)
     return Surroundings(
-        project.definitions, project.store, os.environ, now, conditions, elsewhere, problems, freshness, project.close
+        project.definitions,
+        project.store,
+        os.environ,
+        now,
+        conditions,
+        elsewhere,
+        problems,
+        freshness,
+        AskedSources(project),
+        project.close,
     )

@@ -136,6 +136,8 @@ class Asset(Generic[P, R]):
     """The ops that make it; none: its function does."""
     freshness: FreshnessPolicy | None = None
     """How far it may lag behind what its data comes from; none: nobody asks."""
+    interval_s: float | None = None
+    """Of a source, how often daemons observe it; none: only runs do."""
     foreign: Foreign | None = None
     """Where its code is, if it is in another code location; it cannot be called here then."""
 

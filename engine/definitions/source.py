@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from deltaworks.engine.definitions.asset import Asset, AssetKind, complete, named
+from deltaworks.engine.definitions.automation.sensor import LONGEST_INTERVAL_S
 from deltaworks.engine.definitions.files import Files, KeyOfPath, read_files
 from deltaworks.engine.definitions.frames import FrameType
 from deltaworks.engine.definitions.freshness import FreshnessPolicy
@@ -44,6 +45,7 @@ def observable_source(
     tags: Mapping[str, str] | None = None,
     location: str | None = None,
     freshness: FreshnessPolicy | None = None,
+    interval_s: float | None = None,
 ) -> Callable[[Callable[P, R]], Asset[P, R]]: ...
 
 
@@ -58,12 +60,13 @@ def observable_source(
     tags: Mapping[str, str] | None = None,
     location: str | None = None,
     freshness: FreshnessPolicy | None = None,
+    interval_s: float | None = None,
 ) -> Asset[P, R] | Callable[[Callable[P, R]], Asset[P, R]]:
     """Define data without a log by the function that tells its version.
 
     The function may ask for a `Logger` and for resources by type. It returns a version, which is a text or a whole
     number; with partitions, the version of each by its key. A key that it does not return any more is gone. Every run
-    calls it before it decides what else there is to do.
+    calls it before it decides what else there is to do, and daemons as often as `interval_s` says.
 
     Args:
         function: what `@observable_source` without parentheses decorates.
@@ -75,6 +78,7 @@ def observable_source(
         location: the folder below the lake of the table of its versions, where that is not told by the key.
         freshness: how old the last change that was observed may be; of partitions of time, how long after its end one
             may be missing.
+        interval_s: how often daemons observe it; none: only runs do.
 
     Raises:
         DefinitionError: the definition does not make sense; the message has file and line.
@@ -102,6 +106,7 @@ def observable_source(
             location,
             inspect.getdoc(function) or "",
             freshness=freshness,
+            interval_s=interval_s,
         )
 
     return define if function is None else define(function)
@@ -119,6 +124,7 @@ def file_source(
     tags: Mapping[str, str] | None = None,
     location: str | None = None,
     freshness: FreshnessPolicy | None = None,
+    interval_s: float | None = None,
 ) -> Asset[[str], str | None]:
     """Define data by its files, whose sizes and times, or the tags that an object store gives them, are its versions.
 
@@ -139,6 +145,7 @@ def file_source(
         location: the folder below the lake of the table of its versions, where that is not told by the key.
         freshness: how old the last change that was observed may be; of partitions of time, how long after its end one
             may be missing.
+        interval_s: how often daemons observe it; none: only runs do.
 
     Raises:
         InvalidDefinition: the pattern or the key is none, or there is a key without partitions.
@@ -173,6 +180,7 @@ def file_source(
         description,
         files,
         freshness=freshness,
+        interval_s=interval_s,
     )
 
 
@@ -194,8 +202,9 @@ def _complete(
     files: Files | None = None,
     *,
     freshness: FreshnessPolicy | None,
+    interval_s: float | None,
 ) -> Asset[P, T]:
-    problem = _problem(signature, partitions)
+    problem = _problem(signature, partitions, interval_s)
     if problem:
         raise InvalidDefinition(f"source {str(key)!r}: {problem}", where=where, asset=str(key))
     return complete(
@@ -217,11 +226,12 @@ def _complete(
             kind=AssetKind.SOURCE,
             files=files,
             freshness=freshness,
+            interval_s=interval_s,
         )
     )
 
 
-def _problem(signature: Signature, partitions: Any) -> str | None:
+def _problem(signature: Signature, partitions: Any, interval_s: Any) -> str | None:
     if signature.upstreams:
         return (
             f"argument {signature.upstreams[0].argument!r} is a frame, but a source is made from nothing; it may ask "
@@ -234,4 +244,6 @@ def _problem(signature: Signature, partitions: Any) -> str | None:
         )
     if partitions is not None and not isinstance(getattr(partitions, "dimensions", None), tuple):
         return f"partitions must be a definition such as DailyPartitions(start=...), not {partitions!r}"
+    if interval_s is not None and not (isinstance(interval_s, int | float) and 0 < interval_s <= LONGEST_INTERVAL_S):
+        return f"interval_s must be more than 0 and at most {LONGEST_INTERVAL_S:,.0f} seconds, not {interval_s!r}"
     return None

@@ -66,7 +66,11 @@ def decide_again(graph: AssetGraph, store: Store, before: Plan, then: Mapping[As
     )
     left_out = (*before.left_out, *found.left_out)
     decided = replace(
-        before, steps=tuple(each for each in steps if each.partitions), left_out=left_out, planned=planned
+        before,
+        steps=tuple(each for each in steps if each.partitions),
+        left_out=left_out,
+        planned=planned,
+        failing=found.failing,
     )
     return Again(decided, seen.tables, tuple(skipped))
 

@@ -20,7 +20,7 @@ from deltaworks.engine.execution.events import PartitionSkipped
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.execution.opening import no_table, open_version
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.engine.planning.plan import Only, Plan, Step
+from deltaworks.engine.planning.plan import Only, Plan, Step, failing_keys
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
 from deltaworks.io.attempts import take_attempt
@@ -187,8 +187,8 @@ def decide_retry(graph: AssetGraph, store: Store, run: RunEntry, *, latest: bool
     reason = f"it is left of run {run.run_id}"
     in_order = {key: left[key] for key in graph.nodes if key in left}
     steps = tuple(Step(key, part, (reason,)) for key, part in in_order.items())
-    question = Question(Request(asked), replace(seen, tables=tables))
-    decided = Decision(question, Plan(steps, (), in_order, frozenset({Only.ALL})))
+    question, failing = Question(Request(asked), replace(seen, tables=tables)), failing_keys(seen.status, in_order)
+    decided = Decision(question, Plan(steps, (), in_order, frozenset({Only.ALL}), failing=failing))
     return Retry(decided, count, tuple(others))
 
 

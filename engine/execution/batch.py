@@ -201,7 +201,7 @@ def kept_files(outcomes: Iterable[Outcome]) -> dict[str, KeptFile]:
     """Return under which name the rows of each staged partition are kept if it may not be committed, by key."""
     return {
         each.partition.key: KeptFile(
-            str(outcome.task.asset), outcome.task.run_id, f"{outcome.task.number}-{each.ordinal}.parquet"
+            str(outcome.task.asset), outcome.task.run_id, f"{outcome.task.file_number}-{each.ordinal}.parquet"
         )
         for outcome in outcomes
         for each in outcome.staged

@@ -21,6 +21,7 @@ from deltaworks.io.diagnose import (
     ledger_problems,
     log_problems,
     lost_pin,
+    own_problems,
     table_problems,
 )
 from deltaworks.io.index import drop_index, save_index
@@ -39,6 +40,7 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
     """
     yield from ledger_problems(store)
     yield from claim_problems(store, now)
+    yield from own_problems(store, now)
     runs = _runs(store, now)
     inspections: dict[AssetKey, Inspection] = {}
     for key, node in graph.nodes.items():

@@ -21,7 +21,7 @@ def forecast(decision: Decision, workers: int) -> Estimates:
     histories: dict[AssetKey, AssetHistory] = {}
     for key in decision.plan.planned:
         found = seen.status[key]
-        rows = found.state.columns["rows"]
+        rows = found.state.columns["rows"].cast(pl.Int64)
         histories[key] = AssetHistory(rows, _sizes_bytes(found, seen.tables[key]), partition_s(seen.runs, key))
     return estimate(decision.plan, histories, workers)
 

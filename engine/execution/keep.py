@@ -119,5 +119,5 @@ def keep_broken(
     if keep is None:
         return Broken(rules, Kept(None))
     node, task = call.node, call.task
-    file = KeptFile(str(node.key), task.run_id, f"{task.number}-{ordinal}.parquet")
+    file = KeptFile(str(node.key), task.run_id, f"{task.file_number}-{ordinal}.parquet")
     return Broken(rules, keep.keep(file, lf, size_bytes, node.partitions.key(ordinal) or None, rules))

@@ -100,6 +100,7 @@ class Observer:
             if node.asset.kind is not AssetKind.EXTERNAL:
                 raise
             self._tables[key], self._faults[key] = no_table(self._store, node.asset), str(error)
+        self._tables[key].narrow()
         self._share_keys(self._tables[key].partitions())
 
     def _share_keys(self, partitions: pl.DataFrame) -> None:

@@ -40,6 +40,8 @@ class Progress:
     """How many failures there are of each asset."""
     skipped_of: Counter[str] = field(default_factory=Counter[str])
     """How many partitions of each asset are skipped or blocked."""
+    failing: dict[str, set[str]] = field(init=False)
+    """What failed in earlier runs and was not settled in this one yet, by asset."""
     broken: dict[tuple[str, str | None], Broken] = field(default_factory=dict[tuple[str, str | None], Broken])
 
     def __post_init__(self) -> None:
@@ -47,6 +49,7 @@ class Progress:
 
         What is held back has failed before anything begins.
         """
+        self.failing = {str(key): set(failed) for key, failed in self.plan.failing.items()}
         self.made.update(dict.fromkeys(self.plan.planned, 0))
         self.left_out.update(dict.fromkeys(self.plan.planned, LeftOut()))
         for failure in held_back(self.plan):
@@ -60,6 +63,7 @@ class Progress:
         self.rows[key] += rows
         self.left_out[key] += left_out
         self.commits += 1
+        self.failing.get(str(key), set()).difference_update(partitions)
         if self.open:
             for partition in partitions:
                 self.open.pop((str(key), partition or None), None)
@@ -69,10 +73,12 @@ class Progress:
         self.failures.append(failure)
         self.failed_of[failure.asset] += 1
         self.open.pop((failure.asset, failure.partition), None)
+        self.failing.get(failure.asset, set()).discard(failure.partition or "")
 
     def skip(self, event: PartitionSkipped) -> None:
         """Note that others have made a partition."""
         self.skipped.append(event)
+        self.failing.get(str(event.asset), set()).discard(event.key)
         self.skipped_of[str(event.asset)] += 1
 
     def block(self, event: PartitionBlocked) -> None:
@@ -133,6 +139,7 @@ class Progress:
                     None if rate is None else round(rate, 3),
                     round(left / rate, 3) if rate and left else None,
                     pace.current,
+                    len(self.failing.get(name, ())),
                 )
             )
         return tuple(found)

@@ -69,7 +69,7 @@ def sift(
     rejects = None
     if any(each.severity is Severity.QUARANTINE for each in verdict.taken_out):
         task = result.call.task
-        rejects = RejectsFile(str(result.call.node.key), f"{task.run_id}/{task.number}-{ordinal}.parquet")
+        rejects = RejectsFile(str(result.call.node.key), f"{task.run_id}/{task.file_number}-{ordinal}.parquet")
         sinks.append(sink_rejects(lake, rejects, sieve.quarantined(marked)))
     pl.collect_all(sinks, engine="streaming")
     if rejects is not None:

@@ -18,7 +18,7 @@ from deltaworks.engine.execution.events import EventSink, RunNoted, SourceObserv
 from deltaworks.engine.execution.look import Observed, look
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.planning.graph import AssetGraph, Node
-from deltaworks.engine.planning.lapse import lapses
+from deltaworks.engine.planning.lapse import Lapse, lapses
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
 from deltaworks.engine.planning.status import LakeStatus
@@ -109,6 +109,7 @@ def observe_sources(
     environ: Mapping[str, str],
     now: Callable[[], dt.datetime],
     tell: EventSink,
+    is_repeated: bool = False,
 ) -> Observations:
     """Observe sources one after the other; one that cannot be observed keeps none of the others from it.
 
@@ -121,6 +122,7 @@ def observe_sources(
         environ: where resources find their `EnvVar`s.
         now: the clock.
         tell: receives what happens.
+        is_repeated: whether this is done again and again, so that the ledger is not told the same failure twice.
 
     Raises:
         TableMismatch: a source's table cannot keep what is observed; nothing was written.
@@ -142,7 +144,7 @@ def observe_sources(
             tell(SourceObserved(node.key, len(found[-1].changed) + len(found[-1].gone), found[-1].error))
     seen = Observations(tuple(found))
     went_well = tuple(str(each.asset) for each in found if each.error is None)
-    if not seen.commits and not seen.faults and not lapses(read_runs(store)).keys() & set(went_well):
+    if not seen.commits and not _is_news(seen, lapses(read_runs(store)), is_repeated=is_repeated):
         return seen
     versions = {node.key: table for node, table in zip(nodes, tables, strict=True)}
     failures = [
@@ -164,6 +166,14 @@ def observe_sources(
     except StorageError as error:
         tell(RunNoted(f"the ledger does not show this: {error}"))  # what is committed stands
     return replace(seen, entry=ended)
+
+
+def _is_news(seen: Observations, known: Mapping[str, Lapse], *, is_repeated: bool) -> bool:
+    """Return whether the ledger is to be told of observations that have changed nothing."""
+    if any(each.error is None and str(each.asset) in known for each in seen.sources):
+        return True
+    told = {asset: lapse.reason for asset, lapse in known.items()} if is_repeated else {}
+    return any(told.get(str(key)) != fault for key, fault in seen.faults.items())
 
 
 def _observe(

@@ -15,6 +15,7 @@ from deltaworks.engine.definitions.asset_check import When
 from deltaworks.engine.definitions.check_result import Fact
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.policies import error_names
+from deltaworks.engine.execution.workers.parcel import EXECUTIONS
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import LiveFile
 from deltaworks.io.rejects import LeftOut
@@ -97,6 +98,17 @@ class Task:
     """What stands for the config that the function is given; none: it takes none."""
     others: tuple[Task, ...] = ()
     """Those of the same partitions of other assets that the same call makes."""
+    execution: int | None = field(default=None, compare=False)
+    """Which one of several that there may be, drawn at random; none: there is one."""
+
+    @property
+    def file_number(self) -> int:
+        """What its files are named by: no two executions write the same ones, even if both go on."""
+        return file_number(self.number, self.execution)
+
+    def as_one(self, execution: int) -> Task:
+        """Return it as one execution of it."""
+        return replace(self, execution=execution, others=tuple(each.as_one(execution) for each in self.others))
 
     @property
     def where(self) -> str:
@@ -113,6 +125,11 @@ class Task:
         reasons = dict.fromkeys(self.ordinals, reason)
         others = tuple(each.failed(reason, error) for each in self.others)
         return Outcome(self, failures=reasons, may_pass_later=True, error_names=error_names(error), others=others)
+
+
+def file_number(number: int, execution: int | None) -> int:
+    """Return what the files of a task are named by, of its number and of one of its executions."""
+    return number if execution is None else number * EXECUTIONS + execution
 
 
 def where_of(asset: AssetKey, first: str, last: str) -> str:

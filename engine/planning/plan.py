@@ -6,7 +6,7 @@ same plan, so the command line, a daemon and a test all see the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -65,6 +65,8 @@ class Plan:
     """What was asked for: it decides again about a partition that somebody else changes meanwhile."""
     held: Mapping[AssetKey, str] = field(default_factory=dict[AssetKey, str])
     """Why nothing is made of some assets or below them that is no fault of the request."""
+    failing: Mapping[AssetKey, frozenset[str]] = field(default_factory=dict[AssetKey, frozenset[str]])
+    """The keys that failed when they were tried last, planned or not; only of planned assets that have any."""
 
     @property
     def partition_count(self) -> int:
@@ -134,7 +136,13 @@ def plan(
             planned[key] = wanted | moved
         steps += _moved_steps(node, moved, planned)
     _refuse_empty(graph, status, replace(request, partitions=made_here), lacking, planned)
-    return Plan(tuple(steps), tuple(lacking), planned, only)
+    return Plan(tuple(steps), tuple(lacking), planned, only, failing=failing_keys(status, planned))
+
+
+def failing_keys(status: LakeStatus, assets: Iterable[AssetKey]) -> dict[AssetKey, frozenset[str]]:
+    """Return the keys of some assets' partitions whose last attempt failed; only of assets that have any."""
+    states = {key: status[key].state for key in assets}
+    return {key: frozenset(map(each.partitions.key, each.failures)) for key, each in states.items() if each.failures}
 
 
 def _held(

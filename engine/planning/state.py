@@ -15,7 +15,7 @@ import polars as pl
 
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet, shared
 from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
@@ -74,7 +74,7 @@ class AssetState:
     @cached_property
     def exists(self) -> pl.Series:
         """Whether each partition has content (Boolean): written by the engine, even with no row, or from outside."""
-        return certain(self.columns["origin"] != int(Origin.GONE))
+        return shared(certain(self.columns["origin"] != int(Origin.GONE)))
 
     @cached_property
     def made(self) -> pl.Series:
@@ -85,7 +85,7 @@ class AssetState:
     @cached_property
     def is_by_engine(self) -> pl.Series:
         """Whether the engine made each partition last (Boolean)."""
-        return certain(self.columns["origin"] == int(Origin.ENGINE))
+        return shared(certain(self.columns["origin"] == int(Origin.ENGINE)))
 
     @cached_property
     def writer(self) -> pl.Series:

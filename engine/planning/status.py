@@ -17,7 +17,7 @@ import polars as pl
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.asset_config import counting_hash
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
+from deltaworks.engine.definitions.partitions.partition_set import PartitionSet, shared
 from deltaworks.engine.planning.chain import carried
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.members import compare_members
@@ -207,10 +207,10 @@ def _input_status(edge: Edge, state: AssetState, upstream: AssetState, upstream_
         pins=tuple(pins),
         versions=versions,
         unlike=unlike,
-        changed=certain(latest > _pin(pins, state.made)),
+        changed=shared(certain(latest > _pin(pins, state.made))),
         replaced=_of_made(state, replaced),
         regrouped=PartitionSet.none(state.made.len()).mask if compared is None else compared.differs,
-        stale=stale_upstream & state.is_by_engine,
+        stale=shared(stale_upstream & state.is_by_engine),
     )
 
 
@@ -222,4 +222,4 @@ def _of_made(state: AssetState, is_so: Sequence[bool]) -> pl.Series:
     """Return whether something is so of each partition's materialization; no, if it has none that it hangs on."""
     if not any(is_so):
         return PartitionSet.none(state.made.len()).mask
-    return certain(pl.Series(is_so, dtype=pl.Boolean)[state.made])
+    return shared(certain(pl.Series(is_so, dtype=pl.Boolean)[state.made]))

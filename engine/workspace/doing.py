@@ -87,7 +87,13 @@ def carry_out(
 
 
 def observe(
-    project: Project, sources: Sequence[AssetKey], *, command: str, now: Callable[[], dt.datetime], tell: EventSink
+    project: Project,
+    sources: Sequence[AssetKey],
+    *,
+    command: str,
+    now: Callable[[], dt.datetime],
+    tell: EventSink,
+    is_repeated: bool = False,
 ) -> Observations:
     """Observe sources, where their code is; see `observe_sources` and `observe_across`."""
     if project.workspace is not None:
@@ -100,6 +106,7 @@ def observe(
             now=project.recipe.now,
             keys=project.recipe.keys,
             tell=tell,
+            is_repeated=is_repeated,
         )
     return observe_sources(
         project.definitions,
@@ -110,4 +117,5 @@ def observe(
         environ=os.environ,
         now=now,
         tell=tell,
+        is_repeated=is_repeated,
     )

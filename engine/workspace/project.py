@@ -163,9 +163,9 @@ def open_lake(settings: Settings) -> Store:
     """Open the lake of a project; nothing is read or created.
 
     Raises:
-        StorageError: this version cannot keep a lake there.
+        InvalidSettings, StorageError: no lake can lie there.
     """
-    return Store.at(settings.lake, durable=settings.durable)
+    return Store.at(settings.lake, durable=settings.durable, profile=settings.lake_storage, profiles=settings.storages)
 
 
 def load_project(origin: Origin, environ: Mapping[str, str], now: dt.datetime, *, reads_lake: bool = True) -> Project:

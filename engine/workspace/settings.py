@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,11 +30,13 @@ from deltaworks.engine.workspace.settings_file import (
     FileSettings,
     LocationSettings,
     QueueSettings,
-    Variable,
     Written,
     read_settings_file,
 )
+from deltaworks.engine.workspace.storage_settings import StorageSettings
+from deltaworks.engine.workspace.variable import Variable
 from deltaworks.errors import InvalidSettings, did_you_mean
+from deltaworks.io.stores.storage import Storages
 
 LAKE_VARIABLE = "DELTAWORKS_LAKE"
 ENVIRONMENT_VARIABLE = "DELTAWORKS_ENVIRONMENT"
@@ -81,6 +83,8 @@ class Settings:
     name: str
     """What the project is called."""
     lake: str
+    lake_storage: str | None
+    storage: Mapping[str, StorageSettings]
     modules: tuple[str, ...]
     locations: tuple[LocationSpec, ...]
     """The code locations of a workspace; none: the modules are the only one, and are loaded where they are needed."""
@@ -95,6 +99,11 @@ class Settings:
     """Where each setting comes from; what is not named is a default."""
 
     @property
+    def storages(self) -> Storages:
+        """How object stores are reached."""
+        return Storages(tuple(each.storage(name) for name, each in self.storage.items()))
+
+    @property
     def sharing(self) -> Sharing:
         """How much of what runs share they may have."""
         return Sharing(self.queue.max_runs, self.queue.tags, self.pools)
@@ -102,7 +111,7 @@ class Settings:
     def listed(self) -> Iterator[Setting]:
         """Yield every setting that a file may have, in its order."""
         for name in FileSettings.model_fields:
-            if name in ("environments", "locations", "alerts"):
+            if name in ("environments", "locations", "alerts", "storage"):
                 continue  # what of them counts comes below
             value: object = getattr(self, name)
             if isinstance(value, Environment):
@@ -110,15 +119,20 @@ class Settings:
             parts = {f"{name}.{part}": each for part, each in value} if isinstance(value, BaseModel) else {name: value}
             for dotted, each in parts.items():
                 yield Setting(dotted, each, self.given.get(dotted, Given(Source.DEFAULT)))
-        for alert in self.alerts:
-            for name, value in alert.shown():
-                yield Setting(f"alerts.{alert.name}.{name}", value, self.given["alerts"])
+        for prefix, section in self._sections():
+            for name, value in section.shown():
+                yield Setting(f"{prefix}.{name}", value, self.given[prefix.partition(".")[0]])
         for location in self.locations:
             yield from _of_location(location, self.given)
         if self.environment is not None:
             for resource, values in self.environment.resources.items():
                 for name, value in values.items():
                     yield _of_resource(f"resources.{resource}.{name}", value, self.environment)
+
+    def _sections(self) -> Iterator[tuple[str, StorageSettings | AlertSettings]]:
+        """Yield the named parts of a file that know what of them may be shown."""
+        yield from ((f"storage.{name}", each) for name, each in self.storage.items())
+        yield from ((f"alerts.{each.name}", each) for each in self.alerts)
 
 
 def _of_location(location: LocationSpec, given: Mapping[str, Given]) -> Iterator[Setting]:
@@ -203,6 +217,9 @@ def resolve(
     if own_lake is not None:
         given["lake"] = given["environments." + str(name) + ".lake"]
     chosen = said.lake if own_lake is None else own_lake
+    own_storage = None if name is None else said.environments[name].lake_storage
+    if own_storage is not None:
+        given["lake_storage"] = given["environments." + str(name) + ".lake_storage"]
     chosen = chosen if "://" in chosen else str(folder / Path(chosen).expanduser())
     if environ.get(LAKE_VARIABLE):
         chosen, given["lake"] = environ[LAKE_VARIABLE], Given(Source.ENVIRONMENT, LAKE_VARIABLE)
@@ -215,8 +232,10 @@ def resolve(
         folder,
         said.name or folder.name or str(folder),
         chosen,
+        said.lake_storage if own_storage is None else own_storage,
+        said.storage,
         modules,
-        tuple(_location(each, said.locations, folder) for each in said.locations),
+        tuple(_location(each, said, folder) for each in said.locations),
         said.executor,
         said.queue,
         said.daemon,
@@ -228,11 +247,12 @@ def resolve(
     )
 
 
-def _location(location: LocationSettings, every: Iterable[LocationSettings], folder: Path) -> LocationSpec:
+def _location(location: LocationSettings, said: FileSettings, folder: Path) -> LocationSpec:
     def path(text: str) -> Path:
         # Not resolved: the program of a virtual environment is a link, and by it Python finds its packages.
         return Path(os.path.normpath(folder / Path(text).expanduser()))
 
+    taken = frozenset[str]().union(*(each.taken for each in said.locations))
     return LocationSpec(
         location.name,
         sys.executable if location.python is None else str(path(location.python)),
@@ -240,7 +260,7 @@ def _location(location: LocationSettings, every: Iterable[LocationSettings], fol
         path(location.working_directory),
         {name: EnvVar(each.env) if isinstance(each, Variable) else each for name, each in location.environment.items()},
         None if location.environment_file is None else path(location.environment_file),
-        frozenset[str]().union(*(each.taken for each in every)) - location.taken,
+        taken - location.taken.union(*(each.variables for each in said.storage.values())),
         location.import_timeout_s,
         location.memory_mb,
     )

@@ -15,7 +15,9 @@ from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.execution.workers.cluster import Cluster, Tls
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
 from deltaworks.engine.workspace.alert_settings import AlertSettings
-from deltaworks.errors import InvalidDefinition, InvalidSettings
+from deltaworks.engine.workspace.storage_settings import StorageSettings
+from deltaworks.engine.workspace.variable import Variable
+from deltaworks.errors import InvalidDefinition, InvalidSettings, did_you_mean
 from deltaworks.io.parquet import TARGET_FILE_BYTES
 
 FILE = "deltaworks.toml"
@@ -58,13 +60,14 @@ class ExecutorSettings(BaseModel):
 
         Args:
             folder: the project's.
-            asked: how many calls at once a command wants; none: as many as the settings say, if they say it.
+            asked: how many calls at once a command wants; none: as many as there are threads. `workers` is for this
+                machine.
         """
-        tls, said = self.tls, self.workers if "workers" in self.model_fields_set else None
+        tls = self.tls
         files = (
             None if tls is None else Tls(*(str(folder / file) for file in (tls.ca_file, tls.cert_file, tls.key_file)))
         )
-        return Cluster(self.scheduler, files, None if self.scheduler is None else asked or said, self.resources)
+        return Cluster(self.scheduler, files, None if self.scheduler is None else asked, self.resources)
 
 
 class QueueSettings(BaseModel):
@@ -83,6 +86,7 @@ class EnvironmentSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lake: str | None = None
+    lake_storage: str | None = None
     resources: dict[str, dict[str, Any]] = {}
     """Values of fields, by the name of a resource; `{env = "NAME"}` is read from a variable when a run starts."""
 
@@ -106,14 +110,6 @@ class DaemonSettings(BaseModel):
             return None if text is None else str(Cron(text))
         except InvalidDefinition as error:
             raise ValueError(error.reason) from error
-
-
-class Variable(BaseModel):
-    """A variable that is read from those of whoever starts a process."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    env: str
 
 
 class LocationSettings(BaseModel):
@@ -161,6 +157,10 @@ class FileSettings(BaseModel):
     """What the project is called where people look at it; none: as its folder."""
     durable: bool = True
     """Whether commits are synced to the disk before they count as made."""
+    lake_storage: str | None = None
+    """Which of `storage` says how the object store is reached that the lake lies in; none: the environment does."""
+    storage: dict[str, StorageSettings] = {}
+    """How object stores are reached, by names of one's own."""
     environment: str | None = None
     """Which of `environments` is in force, unless somebody names another."""
     environments: dict[str, EnvironmentSettings] = {}
@@ -205,7 +205,9 @@ def _parse(file: Path, section: Mapping[str, Any]) -> Written:
         if first["type"] == "extra_forbidden":
             raise InvalidSettings(f"{file}: there is no setting {name!r}. {_hint(name, section)}") from error
         found = (
-            "" if name.startswith(("environments.", "locations.", "alerts.")) else f", not {first['input']!r}"
+            ""
+            if name.startswith(("environments.", "locations.", "alerts.", "storage."))
+            else f", not {first['input']!r}"
         )  # it may be secret
         raise InvalidSettings(f"{file}: setting {name!r}: {first['msg']}{found}") from error
     _refuse_misfits(file, settings)
@@ -221,6 +223,7 @@ def _hint(name: str, section: Mapping[str, Any]) -> str:
         "daemon": DaemonSettings,
     }
     parts |= {f"environments.{each}": EnvironmentSettings for each in section.get("environments", ())}
+    parts |= {f"storage.{each}": StorageSettings for each in section.get("storage", ())}
     parts |= {f"alerts.{place}": AlertSettings for place, _ in enumerate(section.get("alerts", ()))}
     parts |= {f"locations.{place}": LocationSettings for place, _ in enumerate(section.get("locations", ()))}
     known = [
@@ -245,6 +248,12 @@ def _refuse_misfits(file: Path, settings: FileSettings) -> None:
     double = next((name for name in alerts if alerts.count(name) > 1), None)
     if double is not None:
         raise InvalidSettings(f"{file}: there are two alerts {double!r}; give each a name of its own")
+    named = {"lake_storage": settings.lake_storage}
+    named |= {f"environments.{name}.lake_storage": each.lake_storage for name, each in settings.environments.items()}
+    for setting, profile in named.items():
+        if profile is not None and profile not in settings.storage:
+            hint = did_you_mean(profile, settings.storage, otherwise=f" Write [storage.{profile}] into the file.")
+            raise InvalidSettings(f"{file}: setting {setting!r}: there is no storage {profile!r}.{hint}")
     if settings.locations and settings.modules:
         raise InvalidSettings(
             f"{file} has both modules and [[locations]]; move the modules into a location of their own"

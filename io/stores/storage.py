@@ -63,7 +63,7 @@ _ENDPOINTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class FromVariable:
     """A value that stands in a variable of the environment; every process reads its own."""
 
     name: str
@@ -93,7 +93,7 @@ class Storage:
     """
 
     name: str = ""
-    options: tuple[tuple[str, str | Variable], ...] = ()
+    options: tuple[tuple[str, str | FromVariable], ...] = ()
     """By the names of `OPTIONS`."""
     patience: Patience = _PATIENCE
 
@@ -165,7 +165,7 @@ class Storage:
             },
         }
 
-    def _value(self, option: str, value: str | Variable) -> str:
+    def _value(self, option: str, value: str | FromVariable) -> str:
         if isinstance(value, str):
             return value
         found = os.environ.get(value.name)

@@ -51,14 +51,14 @@ def made(here: Here) -> Project:
     write_project(here)
     assert here.run("backfill").code == 0
     healthy = here.run("doctor", "--json")
-    assert (healthy.code, healthy.json) == (0, {"ok": True, "problems": []})
+    assert (healthy.code, healthy.json) == (0, {"ok": True, "problems": [], "repaired": []})
     return here
 
 
 def test_on_an_absent_lake_nothing_is_wrong_and_nothing_is_made(here: Here) -> None:
     write_project(here)
 
-    assert here.run("doctor", "--json").json == {"ok": True, "problems": []}
+    assert here.run("doctor", "--json").json == {"ok": True, "problems": [], "repaired": []}
     assert here.run("maintain").code == 0
     assert not here.lake.exists()
 

@@ -120,7 +120,7 @@ def test_deleted_rows_are_gone_for_what_is_made_from_them(shop: Shop) -> None:
 
 def test_doctor_complains_of_what_cannot_be_read_and_not_of_others_properties(shop: Shop) -> None:
     shop.backfill()
-    assert shop.project.run("doctor", "--json").json == {"ok": True, "problems": []}
+    assert shop.project.run("doctor", "--json").json == {"ok": True, "problems": [], "repaired": []}
     next((Path(shop.orders) / "day=2024-01-03").glob("*.parquet")).unlink()
 
     (problem,) = shop.project.run("doctor", "--json").json["problems"]

@@ -151,7 +151,7 @@ def test_a_backfill_beside_maintenance_loses_nothing(made: Project) -> None:
     assert made.status()["doubled"]["partitions"]["fresh"] == 10
     assert pl.read_delta(str(table))["n"].sum() == 10 * 303
     assert pl.read_delta(str(made.lake / "doubled"))["n"].sum() == 20 * 303
-    assert made.run("doctor", "--json").json == {"ok": True, "problems": []}
+    assert made.run("doctor", "--json").json == {"ok": True, "problems": [], "repaired": []}
 
 
 def test_it_says_what_it_did_and_the_second_time_that_there_is_nothing_to_do(made: Project) -> None:

@@ -54,10 +54,10 @@ class Survivor:
             change = read
         return made(asset, key, self.generations[str(change.run_id)])
 
-    def start(self, *command: str, failpoints: str = "") -> tuple[str, Fork]:
-        """Start a run of the next generation; return its id, too."""
-        generation = len(self.generations) + 1
-        run_id = f"20240101T000000-{generation:08x}"
+    def start(self, *command: str, failpoints: str = "", generation: int | None = None) -> tuple[str, Fork]:
+        """Start a run of a generation, the next one if none is named; return its id, too."""
+        number = len(self.generations) + 1
+        generation, run_id = generation or number, f"20240101T000000-{number:08x}"
         self.generations[run_id] = generation
         arguments = (*command, *ASSETS, "--run-id", run_id)
         environ = {"GENERATION": str(generation)}

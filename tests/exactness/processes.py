@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
 from typing import Any
 
 import polars as pl
@@ -146,6 +148,25 @@ def write_project(folder: Path, days: int, seconds: float = 0) -> Processes:
     (folder / "deltaworks.toml").write_text(f'modules = ["{name}"]\ndurable = false\n', "utf-8")
     (folder / f"{name}.py").write_text(MODULE.format(start=START, days=days, seconds=seconds), "utf-8")
     return Processes(folder, days)
+
+
+@contextmanager
+def without_claims(folder: Path) -> Iterator[None]:
+    """Delete what appears in a folder."""
+    is_over = Flag()
+
+    def delete() -> None:
+        while not is_over.wait(0.005):
+            for file in folder.glob("*.json"):
+                file.unlink(missing_ok=True)
+
+    thread = Thread(target=delete)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def rows(table: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import random
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Event as Flag
-from threading import Thread
 
 import polars as pl
 import pytest
@@ -17,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from tests.exactness.naive import read_history
-from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_until, write_project
+from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_until, without_claims, write_project
 
 DAYS = 24
 
@@ -52,25 +49,6 @@ def at_once(project: Processes, *commands: tuple[str, ...]) -> list[tuple[int, s
         stack.enter_context(without_claims(project.lake / "_deltaworks" / "claims" / "work"))
         said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
         return [(process.returncode, out) for process, out in zip(processes, said, strict=True)]
-
-
-@contextmanager
-def without_claims(folder: Path) -> Iterator[None]:
-    """Delete what appears in a folder."""
-    is_over = Flag()
-
-    def delete() -> None:
-        while not is_over.wait(0.005):
-            for file in folder.glob("*.json"):
-                file.unlink(missing_ok=True)
-
-    thread = Thread(target=delete)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def made_once(project: Processes) -> None:

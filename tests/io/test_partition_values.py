@@ -16,7 +16,7 @@ unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 
 def test_a_folder_has_the_values_percent_encoded():
-    assert folder({"a b": "1/2 %=ü", "c": None}) == f"a b=1%2F2 %25%3D%C3%BC/c={NULL_KEY}/"
+    assert folder({"a b": "1/2 %=ü", "c": None}) == f"a b=1%2F2%20%25%3D%C3%BC/c={NULL_KEY}/"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FACADE = ROOT / "src/deltaworks"
 PACKAGES = sorted(link.name for link in FACADE.iterdir() if link.is_symlink())
+OWN = sorted(module.parent.name for module in FACADE.glob("*/__init__.py") if not module.parent.is_symlink())
 
 IMPORT_EVERYTHING = """
 import pkgutil, sys
@@ -53,6 +54,8 @@ def test_the_wheel_holds_exactly_the_files_of_the_source_folders(site):
     sources = {path.name for path in FACADE.iterdir() if path.is_file()}
     for package in PACKAGES:
         sources |= {f"{package}/{path}" for path in files_below(ROOT / package)}
+    for folder in OWN:
+        sources |= {f"{folder}/{path}" for path in files_below(FACADE / folder)}
 
     assert files_below(site / "deltaworks") == sources
 
@@ -70,7 +73,7 @@ def test_the_wheel_adds_one_name_to_the_import_path(site):
     assert {name for name in importable if not name.endswith(".dist-info")} == {"deltaworks"}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, *OWN])
 def test_the_type_checker_is_told_of_every_package(package):
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -87,6 +87,8 @@ class Proxy:
     upstream: Server
     server: Server
     """The store as clients reach it through this proxy."""
+    mend: Callable[[Request, bytes], bytes] = lambda _, content: content
+    """What becomes of the content of an answer."""
     plan: Plan = field(default_factory=Plan)
     requests: list[Request] = field(default_factory=list[Request])
     failed: list[tuple[Request, Fault]] = field(default_factory=list[tuple[Request, Fault]])
@@ -126,9 +128,11 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, upstream: Server) -> None:
-        super().__init__(("127.0.0.1", 0), _Carrier)
-        self.proxy = Proxy(upstream, replace(upstream, host="127.0.0.1", port=self.server_port))
+    def __init__(self, upstream: Server, host: str, mend: Callable[[Request, bytes], bytes] | None) -> None:
+        super().__init__((host, 0), _Carrier)
+        self.proxy = Proxy(upstream, replace(upstream, host=host, port=self.server_port))
+        if mend is not None:
+            self.proxy.mend = mend
         self.is_over = threading.Event()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -187,6 +191,7 @@ class _Carrier(BaseHTTPRequestHandler):
 
     def pass_on(self, body: bytes) -> None:
         response, content = self.ask(body)
+        content = self.server.proxy.mend(Request(self.command, self.path), content)
         self.send_response_only(response.status, response.reason)
         for name, value in response.getheaders():
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
@@ -223,9 +228,11 @@ class _Carrier(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def proxied(upstream: Server) -> Iterator[Proxy]:
+def proxied(
+    upstream: Server, host: str = "127.0.0.1", mend: Callable[[Request, bytes], bytes] | None = None
+) -> Iterator[Proxy]:
     """Run a proxy before a store."""
-    with _Listener(upstream) as listener:
+    with _Listener(upstream, host, mend) as listener:
         thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""Serve S3 by moto on a free port of the address given until standard input is closed; the port is printed.
+"""Serve S3 by moto on a free port of the loopback interface until standard input is closed; the port is printed.
 
 One request at a time: what moto looks up and then writes is one step, as it is in a real store.
 """
@@ -30,7 +30,7 @@ def main() -> None:
         with turn:
             return moto(environ, start)
 
-    server = make_server(sys.argv[1], 0, answer, threaded=True, request_handler=KeptOpen)
+    server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=KeptOpen)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)

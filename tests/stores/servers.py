@@ -20,7 +20,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 BUCKET = "lakes"
-AZURITE = Path(__file__).parents[2] / "build" / "azurite" / "node_modules" / ".bin" / "azurite-blob"
+ROOT = Path(__file__).parents[2]
+AZURITE = ROOT / "build" / "azurite" / "node_modules" / ".bin" / "azurite-blob"
 
 AZURE_ACCOUNT = "devstoreaccount1"
 AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -61,19 +62,11 @@ class Server:
 
 
 @contextmanager
-def moto(host: str = "127.0.0.1") -> Iterator[Server]:
+def moto() -> Iterator[Server]:
     """Serve S3."""
-    command = [sys.executable, str(Path(__file__).with_name("serve_s3.py")), host]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            server = Server("s3", int(process.stdout.readline()), host)
-            _ask(urllib.request.Request(f"http://{host}:{server.port}/{BUCKET}", method="PUT"))
-            yield server
-        finally:
-            process.stdin.close()  # at which it ends, as it does when this process dies
-            process.wait(30)
+    with _served("s3", "tests.stores.serve_s3") as server:
+        _ask(urllib.request.Request(f"http://{server.host}:{server.port}/{BUCKET}", method="PUT"))
+        yield server
 
 
 @contextmanager
@@ -85,16 +78,21 @@ def azurite() -> Iterator[Server]:
     """
     if not AZURITE.exists():
         raise FileNotFoundError(f"Azurite is not in {AZURITE.parents[2]}: `make test-stores` installs it")
-    options = ["--blobPort", "0", "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
-    with subprocess.Popen([str(AZURITE), *options], stdout=subprocess.PIPE, text=True) as process:
+    with _served("az", "tests.stores.serve_azure") as server:
+        _ask(_new_container(server))
+        yield server
+
+
+@contextmanager
+def _served(scheme: str, module: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", module]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
-            line = next(each for each in process.stdout if "successfully listens" in each)
-            server = Server("az", int(line.rpartition(":")[2]))
-            _ask(_new_container(server))
-            yield server
+            yield Server(scheme, int(process.stdout.readline()))
         finally:
-            process.terminate()
+            process.stdin.close()  # at which it ends, as it does when this process dies
             process.wait(30)
 
 

@@ -1,24 +1,41 @@
 """The Python client, of an app that is served on the loopback interface."""
 
 import re
-import time
 
 import pytest
 
-from deltaworks.client import Client, Counts, StatusRange, Step
+from deltaworks.client import Client, Counts, Job, StatusRange, Step, Totals
 from deltaworks.errors import PlanChanged, RequestError, ServerError
 from deltaworks.web.serve import listen
 from tests.acceptance.conftest import Here
 from tests.web.browser import serving
 
-PATIENCE_S = 120
 ONE = """
 import polars as pl
 import deltaworks as dw
 
 @dw.asset
 def one() -> pl.LazyFrame:
+    print("made <one>")
     return pl.LazyFrame({"a": [1]})
+"""
+NIGHTLY = """
+import deltaworks as dw
+
+class Letter(dw.Config):
+    to: str
+
+@dw.op
+def send(config: Letter) -> None:
+    print(config.to)
+
+@dw.job
+def mail() -> None:
+    send()
+
+@dw.schedule(job=mail, cron="0 6 * * *")
+def nightly(tick: dw.Tick) -> dw.RunRequest:
+    return dw.RunRequest()
 """
 
 
@@ -28,7 +45,7 @@ def remote(address):
 
 
 def test_assets_are_listed_page_by_page(remote, monkeypatch):
-    monkeypatch.setattr("deltaworks.client._PAGE", 2)
+    monkeypatch.setattr("deltaworks.client.connection.PAGE", 2)
 
     found = list(remote.assets())
 
@@ -74,16 +91,59 @@ def test_a_backfill_is_started_once_for_each_key(tmp_path):
         assert first == again
         assert first.command == "deltaworks backfill -- one"
         assert {each["led_to"] for each in remote.audit()} == {f"/runs/{first.run_id}"}
-        deadline = time.monotonic() + PATIENCE_S
-        while remote.asset("one").counts.fresh == 0:
-            assert time.monotonic() < deadline, "the run does not end"
-            time.sleep(0.1)
+        lines = list(remote.log(first.run_id, follow=True))
+        run = remote.wait(first.run_id)
+
+        assert (run.status, run.totals, run.job) == ("success", Totals(1, 0, 0, 1), None)
+        assert lines == list(remote.log(run.run_id))
+        assert [line for line in lines if "event" in line] == list(remote.events(run.run_id))
+        assert "made <one>" in [line.get("text") for line in lines]
+        assert [each.run_id for each in remote.runs()] == [each.run_id for each in remote.backfills()] == [run.run_id]
+        assert remote.steps(run.run_id)["assets"][0]["materialized"] == 1
+        assert remote.asset("one").counts.fresh == 1
+        assert remote.preview("one")["rows"] == [{"a": 1}]
+        with pytest.raises(RequestError, match="it has ended as success"):
+            remote.cancel(run.run_id)
+
+
+def test_a_job_is_run_and_a_schedule_switched(tmp_path):
+    (tmp_path / "tables.py").write_text(NIGHTLY)
+    with serving(tmp_path) as address:
+        remote = Client(address)
+
+        (job,) = remote.jobs()
+        done = remote.wait(remote.run_job("mail", config={"send": {"to": "[me]"}}).run_id)
+        off = remote.switch("schedule", "nightly", enabled=False)
+
+        assert isinstance(job, Job)
+        assert remote.job("mail").config_schema["properties"]["send"]["required"] == ["to"]
+        assert (done.status, done.job, done.document["config"]) == ("success", "mail", {"send": {"to": "[me]"}})
+        assert off["is_on"] is False
+        assert list(remote.automations("schedule")) == [off]
+        assert list(remote.ticks("schedule", "nightly")) == []
+        assert remote.evaluate("schedule", "nightly")["requests"][0]["job"] == "mail"
+        with pytest.raises(RequestError, match="config field 'to' is missing"):
+            remote.run_job("mail")
+
+
+def test_what_is_known_of_an_asset_is_told(remote, shop):
+    here = Here(shop)
+
+    assert remote.lineage("orders") == here.run("lineage", "orders", "--json", "--lake", str(here.lake)).json
+    assert remote.lineage("mart/daily", "amount")["column"] == "amount"
+    assert [node["asset"] for node in remote.graph(["mart/daily"])["nodes"]] == ["mart/daily"]
+    assert [column["name"] for column in remote.schema("orders")["columns"]] == ["day", "amount"]
+    assert remote.checks("orders")["rules"][-1]["column"] == "amount"
+    assert remote.metrics("orders")["metrics"][0]["name"] == "rows"
+    assert remote.why("mart/daily", ["2024-01-01"])["asset"] == "mart/daily"
+    assert (remote.daemons(), remote.conditions()["conditions"]) == ([], [])
 
 
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
         (lambda remote: remote.asset("ordres"), "There is no asset 'ordres'. Did you mean 'orders'?"),
+        (lambda remote: remote.run("nothing"), "There is no run 'nothing'"),
         (lambda remote: remote.plan(only=["nothing"]), "body/only/0: "),
         (lambda remote: remote.request("GET", "/api/v1/nothing"), "GET /api/v1/nothing"),
     ],

@@ -55,7 +55,7 @@ def test_the_catalog_is_searched_filtered_and_selected(client):
 def test_a_range_is_told_with_its_reason(client):
     text = client.get(f"{DAILY}/partitions?status=stale").text
 
-    assert "data: orders 2024-01-01 changed at version" in text
+    assert 'data: <a class="link" href="/assets/orders">orders</a> 2024-01-01 changed at <a' in text
     assert f'href="{DAILY}/partitions/2024-01-01"' in text
     assert "never materialized" not in text
 
@@ -63,7 +63,7 @@ def test_a_range_is_told_with_its_reason(client):
 def test_a_partition_is_explained_down_to_the_commit(client):
     text = client.get(f"{DAILY}/partitions/2024-01-01").text
 
-    assert "orders 2024-01-01 changed at version 2" in text
+    assert '2024-01-01 changed at <a class="link" href="/assets/orders/history?before=3#v2">version 2</a>' in text
     assert "made at version" in text
     assert "deltaworks why mart/daily --partition 2024-01-01" in text
     assert f'rel="next" href="{DAILY}/partitions/2024-01-02"' in text
@@ -193,3 +193,24 @@ def test_nothing_from_outside_becomes_markup(tmp_path: Path):
         assert "<img" not in found, path
         assert "7006652" not in found, path
     assert "&lt;img src=x onerror=alert(1)&gt;" in client.get("/assets").text
+
+
+def test_a_part_of_the_map_and_its_ranges_are_an_address(client):
+    text = client.get(f"{DAILY}/partitions?from=2024-01-01&to=2024-01-03&key=1&path=2").text
+
+    assert 'aria-label="3 partitions: 2 fresh, 1 stale"' in text
+    assert "2024-01-06" not in text
+    assert f'href="{DAILY}/partitions?key=1&amp;path=2">Show all</a>' in text
+    assert f'href="{DAILY}/partitions?from=2024-01-01&amp;to=2024-01-03&amp;key=1&amp;path=2&amp;status=stale"' in text
+    assert client.get(f"{DAILY}/partitions?from=2024-01-01&to=nothing").status == 422
+    assert f'formaction="{DAILY}/partitions">Zoom in</button>' in text
+
+
+def test_the_page_of_a_partition_is_opened_from_the_form_below_the_map(client):
+    found = client.get(f"{DAILY}/partition?from=2024-01-03&to=2024-01-05")
+
+    assert (found.status, found.headers["location"]) == (303, f"{DAILY}/partitions/2024-01-03")
+
+
+def test_a_cause_leads_to_the_commit_in_the_history(client):
+    assert 'id="v2"' in client.get("/assets/orders/history?before=3").text

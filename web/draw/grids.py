@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -38,6 +38,13 @@ def by_year(days: pl.Series) -> Grid:
     rows, labels = _latest_first(years)
     marks = tuple(Mark(start, name, divides=start > 0) for start, name in zip(_STARTS, _MONTHS, strict=True))
     return Grid(366, labels, rows * 366 + columns, marks)
+
+
+def by_day_of_month(days: pl.Series) -> Grid:
+    """Lay out days (Date) in a row for each month, the latest first."""
+    rows, labels = _latest_first(days.dt.strftime("%Y-%m"))
+    marks = tuple(Mark(day - 1, str(day)) for day in (1, 5, 10, 15, 20, 25, 30))
+    return Grid(31, labels, rows * 31 + days.dt.day().cast(pl.Int64) - 1, marks, cell_width=35)
 
 
 def by_week(days: pl.Series) -> Grid:
@@ -82,31 +89,40 @@ class Axis:
     labels: Sequence[str]
     stride: int
     """How many ordinals lie between one value and the next."""
+    first: int = 0
+    """Which of the dimension's values the first label is of."""
+    size: int = 0
+    """How many values the dimension has; zero: as many as there are labels."""
+
+    def places(self, ordinals: pl.Series, most: int) -> pl.Series:
+        """Return how far along the axis partitions stand, if it has at most so many places."""
+        values = ordinals // self.stride % (self.size or len(self.labels)) - self.first
+        return values * min(len(self.labels), most) // len(self.labels)
+
+    def within(self, ordinals: pl.Series) -> Axis:
+        """Return the part of the axis on which some partitions stand."""
+        values = (ordinals // self.stride % len(self.labels)).unique()
+        if values.is_empty():
+            return self
+        first, last = int(values[values.arg_min() or 0]), int(values[values.arg_max() or 0])
+        return Axis(self.name, self.labels[first : last + 1], self.stride, first, len(self.labels))
 
 
-def pivot(size: int, x: Axis, y: Axis, fixed: Mapping[int, tuple[int, int]]) -> tuple[Grid, pl.Series]:
+def pivot(ordinals: pl.Series, x: Axis, y: Axis) -> Grid:
     """Lay out partitions of several dimensions by two of them.
 
     Args:
-        size: how many partitions there are.
+        ordinals: of the partitions, all of which stand on both axes.
         x: what runs to the right.
         y: what runs down.
-        fixed: by stride, the size of another dimension and the only value of it that counts.
-
-    Returns:
-        The grid, and the ordinals of the partitions that it lays out.
     """
-    ordinals = pl.int_range(size, eager=True)
-    for stride, (count, value) in fixed.items():
-        ordinals = ordinals.filter(ordinals // stride % count == value)
     columns, rows = min(len(x.labels), MOST_COLUMNS), min(len(y.labels), MOST_ROWS)
-    across = ordinals // x.stride % len(x.labels) * columns // len(x.labels)
-    down = ordinals // y.stride % len(y.labels) * rows // len(y.labels)
+    across, down = x.places(ordinals, MOST_COLUMNS), y.places(ordinals, MOST_ROWS)
     shown = [y.labels[row * len(y.labels) // rows] for row in range(rows)]
     marks = _marks(x.labels, columns)
     height, gap = (15, 4) if rows <= 24 else (9, 1) if rows <= 80 else (3, 0)
     width = max(3, min(46, WIDTH // columns))
-    return Grid(columns, tuple(shown), down * columns + across, marks, width, height, gap), ordinals
+    return Grid(columns, tuple(shown), down * columns + across, marks, width, height, gap)
 
 
 def _marks(labels: Sequence[str], columns: int) -> tuple[Mark, ...]:

@@ -79,11 +79,11 @@ def add_problems(app: FastAPI) -> None:
 
 async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, DeltaworksError), "it is registered for these"
-    status, title = next(
-        ((status, title) for kind, status, title in _STATUS if isinstance(error, kind)), (500, "This went wrong")
+    kind, status, title = next(
+        (each for each in _STATUS if isinstance(error, each[0])), (DeltaworksError, 500, "This went wrong")
     )
     more: dict[str, Any] = {"plan_was": error.was, "plan_is": error.now} if isinstance(error, PlanChanged) else {}
-    return refusal(request, status, title, str(error), **more)
+    return refusal(request, status, title, str(error), type=f"urn:deltaworks:problem:{kind.__name__}", **more)
 
 
 async def _of_http(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.web import urls
-from deltaworks.web.http.asked import PathName, TheNode, TheSight
+from deltaworks.web.http.asked import PathName, TheNode, ThePreviews, TheSight
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.asset import asset_view, history_view, partitions_view
 from deltaworks.web.views.checks import checks_view
@@ -42,6 +42,13 @@ def partition(request: Request, sight: TheSight, node: TheNode, partition: PathN
     """Show one partition, and why it is as it is."""
     _refuse_view(sight, node)
     return page(request, "partition.html", partition_view(sight, node, partition))
+
+
+@router.get("/assets/{key}/partition")
+def first_partition(sight: TheSight, node: TheNode, first: Annotated[str, Query(alias="from")]) -> Response:
+    """Lead from the first key of a range, as the form below a map has it, to the page of that partition."""
+    _refuse_view(sight, node)
+    return RedirectResponse(urls.asset(node.key, "partitions", first), 303)
 
 
 @router.get("/assets/{key}/why")
@@ -97,12 +104,13 @@ def data(
     request: Request,
     sight: TheSight,
     node: TheNode,
+    previews: ThePreviews,
     version: Annotated[int | None, Query(ge=0)] = None,
     partition: str = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """Show rows of an asset, at any version that is still there."""
-    return page(request, "data.html", rows_view(sight, node, version, partition, limit))
+    return page(request, "data.html", rows_view(sight, node, previews, version, partition, limit))
 
 
 @router.get("/assets/{path:path}")

@@ -1,4 +1,5 @@
 // Heat-maps: what is under the pointer, a range by dragging or by keys, and a canvas where there are very many cells.
+// Enter plans the backfill of a range; the form below a map has its keys, and zooms into it, without any of this, too.
 // The list of ranges below a map says the same without any of it.
 
 const COLOURS = ["", "--fill", "--external", "--running", "--hole", "--stale", "--failed"];
@@ -11,7 +12,7 @@ class HeatMap {
     this.columns = Number(this.picture.dataset.columns);
     this.rows = Number(this.picture.dataset.rows);
     this.form = document.querySelector("[data-range]");
-    this.frame = this.picture.querySelector("[data-frame]");
+    this.frame = box.querySelector("[data-frame]");
     this.cells = null;
     this.anchor = null;
     this.cursor = null;
@@ -82,6 +83,7 @@ class HeatMap {
   onKey(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns }[event.key];
     if (event.key === "Escape") return this.clear();
+    if (event.key === "Enter" && this.anchor !== null) return this.form?.requestSubmit();
     if (step === undefined || !this.cells) return;
     event.preventDefault();
     let next = this.cursor === null ? this.cells.findIndex(Boolean) : this.cursor + step;
@@ -91,32 +93,68 @@ class HeatMap {
   }
 
   choose(anchor, cursor) {
+    if (!this.cells?.[anchor] || !this.cells[cursor]) return;
     [this.anchor, this.cursor] = [anchor, cursor];
-    const [one, other] = [this.cells?.[anchor], this.cells?.[cursor]];
-    if (!one || !other) return;
-    this.drawFrame();
+    const spans = this.spans();
+    this.drawFrame(spans);
     if (!this.form) return;
-    // Keys of time sort as they read; of others the place tells which comes first.
-    const isForward = this.picture.dataset.order === "time" ? one[0] <= other[0] : anchor <= cursor;
-    const [first, last] = isForward ? [one[0], other[1]] : [other[0], one[1]];
-    this.form.elements.from.value = first;
-    this.form.elements.to.value = last;
+    const [from, to] = this.ends();
+    this.form.elements.from.value = from;
+    this.form.elements.to.value = to;
+    this.countPlan(spans);
+  }
+
+  // The first and the last key of the selection.
+  ends() {
+    const [low, high] = [this.anchor, this.cursor].sort((one, other) => one - other);
+    const [one, other] = [this.cells[low], this.cells[high]];
+    const { order } = this.picture.dataset;
+    // Keys of time sort as they read.
+    if (order === "time") return one[0] <= other[0] ? [one[0], other[1]] : [other[0], one[1]];
+    if (order === "place") return [one[0], other[1]];
+    const columns = [low % this.columns, high % this.columns].sort((left, right) => left - right);
+    const corners = [low, high].map((cell, place) => cell - (cell % this.columns) + columns[place]);
+    return [this.cells[corners[0]][0], this.cells[corners[1]][1]];
+  }
+
+  // Which columns of which rows are selected: [row, first column, last column].
+  spans() {
+    if (this.anchor === null) return [];
+    const cells = [this.anchor, this.cursor].sort((one, other) => one - other);
+    const [[top, left], [bottom, right]] = cells.map((cell) => [Math.floor(cell / this.columns), cell % this.columns]);
+    const rows = Array.from({ length: bottom - top + 1 }, (_, place) => top + place);
+    const columns = [left, right].sort((one, other) => one - other);
+    const { order } = this.picture.dataset;
+    if (order === "box" || top === bottom) return rows.map((row) => [row, ...columns]);
+    const end = this.columns - 1;
+    return rows.map((row) => {
+      if (order === "time") return [row, row === bottom ? right : 0, row === top ? left : end];
+      return [row, row === top ? left : 0, row === bottom ? right : end];
+    });
+  }
+
+  countPlan(spans) {
+    const button = this.form.querySelector("[data-plan]");
+    if (!button) return;
+    const cells = spans.flatMap(([row, first, last]) => this.cells.slice(row * this.columns + first, row * this.columns + last + 1));
+    const keys = cells.filter(Boolean);
+    const isExact = keys.length > 0 && keys.every(([first, last]) => first === last);
+    button.textContent = isExact ? `Plan a backfill of ${keys.length}` : "Plan a backfill";
   }
 
   clear() {
     this.anchor = this.cursor = null;
-    this.drawFrame();
-    if (this.form) this.form.elements.from.value = this.form.elements.to.value = "";
+    this.drawFrame([]);
+    if (!this.form) return;
+    this.form.elements.from.value = this.form.elements.to.value = "";
+    this.countPlan([]);
   }
 
-  drawFrame() {
-    if (!this.frame) return;
-    const data = this.picture.dataset;
-    const [width, pitch] = [Number(data.cellWidth), Number(data.pitch)];
-    const ends = this.anchor === null ? [] : [this.anchor, this.cursor];
-    const path = ends.map((cell) => {
-      const [x, y] = [(cell % this.columns) * width, Math.floor(cell / this.columns) * pitch];
-      return `M${x} ${y}h${width}v${Number(data.cellHeight)}h${-width}z`;
+  drawFrame(spans) {
+    const { cellWidth, cellHeight, pitch } = this.picture.dataset;
+    const path = spans.map(([row, first, last]) => {
+      const width = (last - first + 1) * Number(cellWidth);
+      return `M${first * Number(cellWidth)} ${row * Number(pitch)}h${width}v${cellHeight}h${-width}z`;
     });
     this.frame.setAttribute("d", path.join(""));
   }

@@ -16,9 +16,11 @@ from deltaworks.engine.planning.causes import status_ranges
 from deltaworks.engine.planning.graph import Node
 from deltaworks.io.history import changes_data
 from deltaworks.io.log import Commit
+from deltaworks.web import urls
 from deltaworks.web.draw.spark import Spark, draw_spark
 from deltaworks.web.views.catalog import AssetRow, asset_row
-from deltaworks.web.views.partitions import HeatView, heat_view, shades
+from deltaworks.web.views.linked import Piece, linked
+from deltaworks.web.views.partitions import HeatView, heat_view, last_week, shades, within
 from deltaworks.web.workspace import Sight
 
 SHOWN_RANGES = 200
@@ -51,6 +53,8 @@ class AssetHead:
     is_partitioned: bool
     partitions: str
     """Its partitions in words."""
+    last_week: tuple[str, str] | None
+    """Keys of the first and the last partition of its last seven days; none: it has none of days or hours."""
     tabs: tuple[Tab, ...]
 
 
@@ -90,7 +94,7 @@ class RangeRow:
     first: str
     last: str
     count: int
-    reasons: tuple[str, ...]
+    reasons: tuple[tuple[Piece, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,12 @@ class PartitionsView:
     """How many ranges are not shown."""
     status: str
     """Only these are listed; empty: all."""
+    asked: Mapping[str, str]
+    """What part of them is shown, and how it is cut, as the address says it."""
+
+    def address(self, **changed: str | None) -> str:
+        """Return the address of this page with something of that changed."""
+        return urls.asset(self.head.row.key, "partitions", **{**self.asked, "status": self.status, **changed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,7 @@ def asset_head(sight: Sight, node: Node) -> AssetHead:
         is_made=has_table and asset.kind.is_made,
         is_partitioned=node.is_partitioned,
         partitions=str(node.partitions),
+        last_week=last_week(node.partitions, sight.at),
         tabs=tuple(
             Tab(word, label, len(node.checks) if word == "checks" else 0)
             for word, label in zip(words, labels, strict=True)
@@ -183,17 +194,20 @@ def partitions_view(sight: Sight, node: Node, status: str, asked: Mapping[str, s
     shade = shades(found, sight.running.get(node.key))
     rows: list[RangeRow] = []
     more = 0
-    for each in status_ranges(found, sight.observation.status, by_failure=True):
+    part = within(node.partitions, asked) if node.is_partitioned else None
+    for each in status_ranges(found, sight.observation.status, part, by_failure=True):
         word = "failed" if each.failure is not None else each.status.word
         if status not in ("", word):
             continue
         if len(rows) >= SHOWN_RANGES:
             more += 1
             continue
+        reasons = tuple(linked(sight, each) for each in each.reasons)
         for first, last in ranges_json([(each.first, each.last)], node.partitions)["ranges"]:
-            rows.append(RangeRow(word, first, last, each.last - each.first + 1, tuple(each.reasons)))
+            rows.append(RangeRow(word, first, last, each.last - each.first + 1, reasons))
     heat = heat_view(node.partitions, shade, asked) if node.is_partitioned else None
-    return PartitionsView(asset_head(sight, node), heat, tuple(reversed(rows)), more, status)
+    kept = {name: value for name, value in asked.items() if name not in ("status", "part", "select")}
+    return PartitionsView(asset_head(sight, node), heat, tuple(reversed(rows)), more, status, kept)
 
 
 def history_view(sight: Sight, node: Node, before: int | None, *, shows_all: bool, size: int = 50) -> HistoryView:

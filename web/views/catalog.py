@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import polars as pl
+
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import Node
 from deltaworks.engine.planning.selection import select_every
@@ -193,4 +195,4 @@ def _committed_at(sight: Sight, key: AssetKey) -> dt.datetime | None:
 def _rows(sight: Sight, key: AssetKey) -> int | None:
     """Return how many rows the partitions have whose number is recorded; none: no number is."""
     rows = sight.status(key).state.columns["rows"]
-    return int(rows.sum()) if rows.count() else None
+    return int(rows.cast(pl.Int64).sum()) if rows.count() else None

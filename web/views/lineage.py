@@ -70,6 +70,8 @@ class LineageView:
     graph: GraphView
     select: str
     is_grouped: bool
+    can_group: bool
+    """Whether the groups alone could be shown instead of all that is."""
     assets: int
     statuses: tuple[tuple[str, int], ...]
 
@@ -88,11 +90,12 @@ def lineage_view(sight: Sight, select: str, *, expands: bool) -> LineageView:
     chosen = select_every(graph, [select] if select else [], lambda: sight.observation.status)
     rows = {key: asset_row(sight, graph.every[key]) for key in chosen}
     edges = edges_among(graph, chosen)
-    is_grouped = len(chosen) > MOST_APART and not expands and len({row.group for row in rows.values()}) > 1
+    is_large = len(chosen) > MOST_APART and len({row.group for row in rows.values()}) > 1
+    is_grouped = is_large and not expands
     statuses = Counter(row.status for row in rows.values())
     drawn = _grouped(rows, edges) if is_grouped else assets_drawn(rows, edges)
     told = tuple((word, statuses[word]) for word in reversed(_ORDER) if statuses[word])
-    return LineageView(drawn, select, is_grouped, len(chosen), told)
+    return LineageView(drawn, select, is_grouped, is_large and expands, len(chosen), told)
 
 
 def edges_among(graph: AssetGraph, chosen: Iterable[AssetKey]) -> list[tuple[AssetKey, AssetKey]]:

@@ -18,6 +18,7 @@ from deltaworks.engine.planning.state import AssetState
 from deltaworks.engine.planning.status import Status
 from deltaworks.web import urls
 from deltaworks.web.views.asset import AssetHead, asset_head
+from deltaworks.web.views.linked import Piece, linked
 from deltaworks.web.workspace import Sight
 
 MOST_SHOWN = 50
@@ -45,7 +46,7 @@ class Cause:
     """Where it is looked at more closely."""
     partitions: str
     status: str
-    lines: tuple[str, ...]
+    lines: tuple[tuple[Piece, ...], ...]
     code: str | None
     """Where the code is that changed."""
     columns: tuple[str, ...]
@@ -128,11 +129,11 @@ def _causes(explanations: Sequence[Explanation], sight: Sight, why: Why) -> Iter
             href=urls.asset(each.asset, "partitions", first) if first else urls.asset(each.asset, "partitions"),
             partitions=_named(each.partitions, ranges),
             status=each.status.word,
-            lines=each.own_causes,
+            lines=tuple(linked(sight, line) for line in each.own_causes),
             code=None if each.code is None else sight.from_folder(each.code.where),
             columns=why.columns.get(each.asset, ()),
             made=tuple(map(_made, each.made[:MOST_SHOWN])),
-            failed=tuple((attempt.run_id, attempt.error) for attempt in each.attempts[:MOST_SHOWN]),
+            failed=tuple((attempt.run_id, sight.from_folder(attempt.error)) for attempt in each.attempts[:MOST_SHOWN]),
             above=tuple(_causes(each.upstream, sight, why)),
             elsewhere=tuple(map(str, (*each.above, *each.deeper))),
         )

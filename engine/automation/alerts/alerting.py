@@ -84,6 +84,7 @@ class Alerting:
         self._fails: dict[str, bool] = {}
         """By schedule or sensor, whether its last tick failed."""
         self._fault: tuple[str | None, dt.datetime] | None = None
+        self._has_policies = True
         self._settled: frozenset[str] = frozenset()
         self._first_mark: Mark | None = None
         """That of freshness as it was at the first look: whoever looked may be gone for long."""
@@ -102,10 +103,17 @@ class Alerting:
             self._heard.append(tick_event(entry))
         self._fails[entry.name] = has_failed
 
-    def hear_fault(self, fault: str | None, now: dt.datetime) -> None:
-        """Hear why the project cannot be loaded; none: it can. May be called by another thread."""
+    def hear_load(self, fault: str | None, now: dt.datetime, *, has_policies: bool) -> None:
+        """Hear how the project is; may be called by another thread.
+
+        Args:
+            fault: why it cannot be loaded; none: it can.
+            now: the moment.
+            has_policies: whether anything can be late.
+        """
         if self._fault is None or self._fault[0] != fault:
             self._fault = fault, now
+        self._has_policies = has_policies
 
     def start(self) -> None:
         """Look again and again, in a thread of its own, so that nothing else waits for who is told."""
@@ -181,6 +189,8 @@ class Alerting:
 
     def _late_by_ticks(self) -> Sequence[FreshnessChange] | None:
         """Return what ticks have found to be late; none: there has been no tick since this process looked first."""
+        if not self._has_policies:
+            return ()
         mark = read_mark(self._store, FRESHNESS, TickKind.SENSOR)
         if not self._has_looked:
             self._first_mark, self._has_looked = mark, True

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deltaworks.engine.automation.alerts.event import Event, Standing
+from deltaworks.engine.automation.alerts.together import Told, together
 from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.io.alerts import Message
 
@@ -50,9 +51,11 @@ def decide(
     messages: list[Message] = []
     for alert in alerts:
         problems = dict(open_before.get(alert.name, {}))
+        told: list[Told] = []
         for event in (*events, *_of_standing(standing, problems, now)):
             if event.on in alert.on:
-                messages += _tell(alert, problems, event, now)
+                told += (Told(event, message) for message in _tell(alert, problems, event, now))
+        messages += together(told)
         open_now[alert.name] = problems
     return open_now, tuple(messages)
 
@@ -64,7 +67,7 @@ def _of_standing(
     for each in standing:
         there = {event.key for event in each.events}
         for key in [key for key in problems if key.startswith(each.prefix) and key not in there]:
-            yield Event(each.on, key, now, problems[key].title, is_over=True)
+            yield Event(each.on, key, now, problems[key].title, is_over=True, occasion=each.occasion)
         yield from each.events
 
 

@@ -8,11 +8,22 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
 from deltaworks.engine.workspace.alert_settings import AlertOn
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome
 
 _MOST_CAUSES = 3
 _LONGEST = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What several events come from, for which they are told together."""
+
+    key: str
+    command: str
+    """What shows more of all of them."""
+    causes: tuple[str, ...] = ()
+    """What is said of all of them; nothing: what is said of the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,8 @@ class Event:
     job: str | None = None
     is_single: bool = False
     """Whether nothing can say that it is over, so that it is told once."""
+    occasion: Occasion | None = None
+    """None: it is told by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,8 @@ class Standing:
     prefix: str
     """Of their keys."""
     events: tuple[Event, ...]
+    occasion: Occasion | None = None
+    """For which it is told that they are over."""
 
 
 def run_events(entry: RunEntry, status: RunStatus, at: dt.datetime) -> Iterator[Event]:
@@ -72,6 +87,7 @@ def tick_event(entry: TickEntry) -> Event:
 
 def late(changes: Iterable[FreshnessChange]) -> Standing:
     """Return which assets are late."""
+    occasion = Occasion("late", "deltaworks status")
     return Standing(
         AlertOn.LATE_FRESHNESS,
         "late:",
@@ -84,9 +100,11 @@ def late(changes: Iterable[FreshnessChange]) -> Standing:
                 causes=(f"{_cut(each.sentence)}.",),
                 command=f"deltaworks why {each.asset}",
                 assets=frozenset({each.asset}),
+                occasion=occasion,
             )
             for each in changes
         ),
+        occasion,
     )
 
 
@@ -108,43 +126,56 @@ def _run_failures(entry: RunEntry, status: RunStatus, at: dt.datetime) -> Iterat
         return
     is_over, command = status is RunStatus.SUCCESS, f"deltaworks runs show {entry.run_id}"
     failed = {each.asset: None for each in entry.failures}
-    causes = tuple(_causes(entry, status))
+    causes = tuple(_causes(entry, status, entry.failures))
     if entry.job is not None:
         partition = f" for {entry.job_partition}" if entry.job_partition else ""
         title = f"job {entry.job} failed{partition}" if status is not RunStatus.LOST else f"job {entry.job} was lost"
         assets = frozenset(failed)
         yield Event(AlertOn.RUN_FAILURE, f"job:{entry.job}", at, title, causes, command, is_over, assets, entry.job)
         return
+    occasion = Occasion(f"run:{entry.run_id}", command, () if is_over else causes)
     for step in entry.steps:
-        if step.materialized and not step.failed and step.asset not in failed:
-            yield _of_asset(step.asset, at, causes, command, is_over=True)
+        if step.materialized and not (step.failed or step.still_failing) and step.asset not in failed:
+            yield _of_asset(step.asset, at, (), occasion, is_over=True)
+    for source in entry.observed:
+        yield _of_asset(source, at, (), occasion, is_over=True)
     for asset in failed:
-        own = tuple(each for each in causes if not each.startswith("Failed: ") or each.startswith(f"Failed: {asset} "))
-        yield _of_asset(asset, at, own, command, is_over=False)
+        own = [each for each in entry.failures if each.asset == asset]
+        yield _of_asset(asset, at, tuple(_causes(entry, status, own)), occasion, is_over=False)
     if not is_over and not failed:
         title = f"run {entry.run_id} {'was lost' if status is RunStatus.LOST else 'failed'}"
         yield Event(AlertOn.RUN_FAILURE, f"run:{entry.run_id}", at, title, causes, command, is_single=True)
 
 
-def _of_asset(asset: str, at: dt.datetime, causes: Sequence[str], command: str, *, is_over: bool) -> Event:
-    assets = frozenset({asset})
-    return Event(AlertOn.RUN_FAILURE, f"asset:{asset}", at, f"{asset} failed", tuple(causes), command, is_over, assets)
+def _of_asset(asset: str, at: dt.datetime, causes: tuple[str, ...], occasion: Occasion, *, is_over: bool) -> Event:
+    return Event(
+        on=AlertOn.RUN_FAILURE,
+        key=f"asset:{asset}",
+        at=at,
+        title=f"{asset} failed",
+        causes=causes,
+        command=occasion.command,
+        is_over=is_over,
+        assets=frozenset({asset}),
+        occasion=occasion,
+    )
 
 
-def _causes(entry: RunEntry, status: RunStatus) -> Iterator[str]:
+def _causes(entry: RunEntry, status: RunStatus, failures: Sequence[Failure]) -> Iterator[str]:
     counts = f"{entry.materialized} made, {entry.failed} failed, {entry.skipped} skipped"
     yield f"Run {entry.run_id} ({entry.command}): {status.value}; partitions: {counts}."
     if entry.reason:
         yield f"{_cut(entry.reason)}"
     if status is RunStatus.LOST:
         yield "Its process gave no sign of life any more; what it had committed stays."
-    for each in entry.failures[:_MOST_CAUSES]:
+    for each in failures[:_MOST_CAUSES]:
         yield f"Failed: {' '.join(filter(None, (each.asset, each.partition)))} - {_cut(each.error)}"
-    if len(entry.failures) > _MOST_CAUSES:
-        yield f"And {len(entry.failures) - _MOST_CAUSES} more failures."
+    if len(failures) > _MOST_CAUSES:
+        yield f"And {len(failures) - _MOST_CAUSES:,} more failures."
 
 
 def _check_failures(entry: RunEntry, at: dt.datetime) -> Iterator[Event]:
+    occasion = Occasion(f"run:{entry.run_id}", f"deltaworks runs show {entry.run_id}")
     failed: dict[tuple[str, str], list[str]] = {}
     for each in entry.check_failures:
         if each.severity == "fail":
@@ -159,9 +190,10 @@ def _check_failures(entry: RunEntry, at: dt.datetime) -> Iterator[Event]:
             at=at,
             title=f"check {check} of {asset} does not hold",
             causes=(*problems[:_MOST_CAUSES], *more, f"The commit of run {entry.run_id} stands."),
-            command=f"deltaworks runs show {entry.run_id}",
+            command=occasion.command,
             assets=frozenset({asset}),
             job=entry.job,
+            occasion=occasion,
         )
     made = {step.asset for step in entry.steps if step.materialized} if entry.checks_passed else set[str]()
     for asset in made - {asset for asset, _ in failed}:
@@ -173,6 +205,7 @@ def _check_failures(entry: RunEntry, at: dt.datetime) -> Iterator[Event]:
             is_over=True,
             assets=frozenset({asset}),
             job=entry.job,
+            occasion=occasion,
         )
 
 

@@ -7,7 +7,7 @@ from threading import Lock
 
 from deltaworks.engine.automation.conditions.evaluate import ConditionTick, groups
 from deltaworks.engine.automation.conditions.growth import has_grown
-from deltaworks.engine.automation.conditions.pending import pending
+from deltaworks.engine.automation.conditions.pending import Pending
 from deltaworks.engine.automation.conditions.rounds import Rounds
 from deltaworks.engine.automation.conditions.spelling import spell
 from deltaworks.engine.automation.conditions.switches import stopped
@@ -18,6 +18,7 @@ from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.source_code import forget_sources
 from deltaworks.engine.planning.state import AssetState
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
+from deltaworks.io.freed_memory import give_back
 from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import Store
 
@@ -31,9 +32,8 @@ class AskedConditions:
         self._has_dynamic = any(dynamic_dimensions(asset.partitions) for asset in definitions.assets)
         self._keys: DynamicKeys = {}
         self._graph: AssetGraph | None = None
-        self._has_code: AssetGraph | None = None
-        """That whose code versions are known."""
         self._rounds: Rounds | None = None
+        self._pending = Pending(store)
         self._lock = Lock()
         """A tick that was given up may still be looked at when the next one comes."""
 
@@ -85,12 +85,8 @@ class AskedConditions:
         graph = self._follow(now)
         if self._rounds is None:
             self._rounds = Rounds(graph, self._store)
-        waiting, off = pending(graph, self._store, now), stopped(self._store, graph)
-        tick = self._rounds.tick(now, cursor, waiting, graph, off)
-        if self._has_code is not graph:
-            forget_sources()
-            self._has_code = graph
-        return self._rounds, tick
+        waiting, off = self._pending.partitions(graph, now), stopped(self._store, graph)
+        return self._rounds, self._rounds.tick(now, cursor, waiting, graph, off)
 
     def _follow(self, now: dt.datetime) -> AssetGraph:
         """Return the assets with their partitions as they are now; the same object where nothing has changed."""
@@ -99,7 +95,16 @@ class AskedConditions:
             keys = read_dynamic_keys(self._definitions, self._store)
         if self._graph is None or keys != self._keys or has_grown(self._graph, now):
             self._graph, self._keys = build_graph(self._definitions, now, keys), keys
+            _read_code(self._graph)
         return self._graph
+
+
+def _read_code(graph: AssetGraph) -> None:
+    """Find out all code versions, and let go of what that takes before the lake is read, which takes as much again."""
+    for node in graph.nodes.values():
+        _ = node.code
+    forget_sources()
+    give_back()
 
 
 def _as_found(state: AssetState) -> PlannedTable:

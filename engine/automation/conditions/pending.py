@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 from deltaworks.engine.automation.conditions.spelling import unspell
 from deltaworks.engine.definitions.keys import AssetKey
@@ -15,35 +14,41 @@ from deltaworks.io.store import Store
 from deltaworks.io.ticks import AskedRun, TickEntry, open_ids, read_tick
 
 
-def pending(graph: AssetGraph, store: Store, now: dt.datetime) -> dict[AssetKey, PartitionSet]:
-    """Return the partitions that open ticks have asked for; only assets that have any.
+class Pending:
+    """What one process knows of the runs that ticks have asked for; one that has ended is read no more."""
 
-    A tick is closed when all that it asks for is over, so what nobody looks after any more is asked for anew.
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ended: frozenset[str] = frozenset()
+        """Of the ticks that were open at the last look."""
 
-    Raises:
-        StorageError: the lake cannot be read.
-    """
-    found: dict[AssetKey, PartitionSet] = {}
-    for asked in unfinished(store, now):
-        for key, chosen in asked_partitions(graph, asked).items():
-            found[key] = found.get(key, chosen) | chosen
-    return found
+    def partitions(self, graph: AssetGraph, now: dt.datetime) -> dict[AssetKey, PartitionSet]:
+        """Return the partitions that open ticks have asked for; only assets that have any.
 
+        A tick is closed when all that it asks for is over, so what nobody looks after any more is asked for anew.
 
-def unfinished(store: Store, now: dt.datetime) -> Iterator[AskedRun]:
-    """Yield the runs of open ticks that can still be begun or have not ended.
+        Raises:
+            StorageError: the lake cannot be read.
+        """
+        found: dict[AssetKey, PartitionSet] = {}
+        for asked in self._unfinished(now):
+            for key, chosen in asked_partitions(graph, asked).items():
+                found[key] = found.get(key, chosen) | chosen
+        return found
 
-    Raises:
-        StorageError: the lake cannot be read.
-    """
-    for tick_id in open_ids(store, NAME):
-        entry = read_tick(store, NAME, tick_id)
-        if entry is None:
-            continue  # it is being asked
-        for asked in entry.requests:
-            begun = look_up_run_of(store, asked.run_id, started_on(entry), now.date())
-            if asked.error is None and (begun is None or not begun.status.is_over):
-                yield asked
+    def _unfinished(self, now: dt.datetime) -> list[AskedRun]:
+        """Return the runs of open ticks that can still be begun or have not ended."""
+        entries = [read_tick(self._store, NAME, tick_id) for tick_id in open_ids(self._store, NAME)]
+        asked = [(each, entry) for entry in entries if entry is not None for each in entry.requests]  # else it is asked
+        ended = {each.run_id for each, entry in asked if self._has_ended(each.run_id, entry, now)}
+        self._ended = frozenset(ended)
+        return [each for each, _ in asked if each.error is None and each.run_id not in ended]
+
+    def _has_ended(self, run_id: str, entry: TickEntry, now: dt.datetime) -> bool:
+        if run_id in self._ended:
+            return True
+        begun = look_up_run_of(self._store, run_id, started_on(entry), now.date())
+        return begun is not None and begun.status.is_over
 
 
 def started_on(entry: TickEntry) -> dt.date:

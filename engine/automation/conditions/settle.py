@@ -72,7 +72,8 @@ class Settling:
         if self.left:
             self._limit(being_made, oldest_first=bool(own))
         self._take(self.left, Verdict.REQUESTED, why, is_kept=True)
-        return Settled(self.left, self.waiting | being_made, tuple(self.decisions))
+        nothing = PartitionSet.none(self.left.size)  # the same one for all that are quiet
+        return Settled(self.left or nothing, (self.waiting | being_made) or nothing, tuple(self.decisions))
 
     def _take(self, part: PartitionSet, verdict: Verdict, reason: str, *, is_kept: bool = False) -> None:
         part = part & self.left
@@ -168,7 +169,6 @@ def _lacking_reason(graph: AssetGraph, edge: Edge, needed: PartitionSet, fault: 
     return f"upstream {edge.upstream} missing for {keys}"
 
 
-def without_condition(node: Node, sight: Sight) -> Settled | None:
-    """Return what is in progress of an asset without a condition, for which others wait; none: nothing is."""
-    being_made = sight.in_progress.get(node.key)
-    return None if being_made is None else Settled(PartitionSet.none(being_made.size), being_made)
+def without_condition(being_made: PartitionSet) -> Settled:
+    """Return what is in progress of an asset without a condition, for which others wait."""
+    return Settled(PartitionSet.none(being_made.size), being_made)

@@ -25,13 +25,13 @@ class PartitionSet:
 
     @classmethod
     def none(cls, size: int) -> PartitionSet:
-        """Return no partition out of `size`."""
-        return cls(_NO.new_from_index(0, size))
+        """Return no partition out of `size`; the same set each time."""
+        return _none(size)
 
     @classmethod
     def all(cls, size: int) -> PartitionSet:
-        """Return each of `size` partitions."""
-        return cls(_YES.new_from_index(0, size))
+        """Return each of `size` partitions; the same set each time."""
+        return _all(size)
 
     @classmethod
     def span(cls, first: int, last: int, size: int) -> PartitionSet:
@@ -43,8 +43,7 @@ class PartitionSet:
     def of(cls, ordinals: Iterable[int], size: int) -> PartitionSet:
         """Return exactly these ordinals; a Series is taken as it is."""
         chosen = ordinals if isinstance(ordinals, pl.Series) else pl.Series(list(ordinals), dtype=pl.Int64)
-        found = cls.none(size)
-        return found if chosen.is_empty() else cls(found.mask.scatter(chosen, True))
+        return _none(size) if chosen.is_empty() else cls(_NO.new_from_index(0, size).scatter(chosen, True))
 
     @classmethod
     def of_ranges(cls, ranges: Sequence[tuple[int, int]], size: int) -> PartitionSet:
@@ -105,3 +104,20 @@ class PartitionSet:
 def _ordinals(size: int) -> pl.Series:
     """Return all ordinals: to filter them takes a fifth of the time of `arg_true`, which makes a query."""
     return pl.int_range(size, dtype=pl.UInt32, eager=True)
+
+
+@lru_cache(maxsize=64)
+def _none(size: int) -> PartitionSet:
+    return PartitionSet(_NO.new_from_index(0, size))
+
+
+@lru_cache(maxsize=64)
+def _all(size: int) -> PartitionSet:
+    return PartitionSet(_YES.new_from_index(0, size))
+
+
+def shared(mask: pl.Series) -> pl.Series:
+    """Return a mask; if it is true nowhere or everywhere, the one that all such sets have in common."""
+    if not mask.any():
+        return _none(mask.len()).mask
+    return _all(mask.len()).mask if mask.all() else mask

@@ -99,7 +99,7 @@ class StepCalls:
             task,
             frozenset((*result.values, *result.fans)),
             {output: tuple(fan) for output, fan in result.fans.items()},
-            self.values.put(task.step, task.number, result),
+            self.values.put(task.step, task.file_number, result),
             took_s=time.perf_counter() - began_s,
         )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from deltaworks.engine.definitions.ops.sources import Constant
 from deltaworks.engine.definitions.policies import error_names
+from deltaworks.engine.execution.task import file_number
 from deltaworks.engine.planning.step_agenda import Argument, GivenValue, Listed
 from deltaworks.engine.planning.step_graph import StepId
 from deltaworks.io.dtypes import Json
@@ -30,6 +31,17 @@ class StepTask:
     """By input; what is not here has a default, is a table or is nothing."""
     places: Mapping[GivenValue, Json] = field(default_factory=dict[GivenValue, Json])
     """Where the values lie that it reads; empty for a call in the process of the run, which has them."""
+    execution: int | None = field(default=None, compare=False)
+    """Which one of several that there may be, drawn at random; none: there is one."""
+
+    @property
+    def file_number(self) -> int:
+        """What its values are stored by; see `Task`."""
+        return file_number(self.number, self.execution)
+
+    def as_one(self, execution: int) -> StepTask:
+        """Return it as one execution of it."""
+        return replace(self, execution=execution)
 
     def failed(self, reason: str, error: BaseException) -> StepOutcome:
         """Return the outcome if the call failed as a whole."""

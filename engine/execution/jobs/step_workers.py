@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import Any
 
 from deltaworks.engine.definitions.ops.hooks import Hook
@@ -13,6 +12,7 @@ from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.engine.definitions.ops.op import Op
 from deltaworks.engine.definitions.ops.sources import Path
 from deltaworks.engine.definitions.partitions.partition import Partition
+from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.jobs.job_book import JobBook
 from deltaworks.engine.execution.jobs.step_call import StepCalls, Surroundings
 from deltaworks.engine.execution.jobs.step_task import StepOutcome, StepTask, values_in
@@ -23,7 +23,7 @@ from deltaworks.engine.execution.workers.child_scope import open_to_the_end
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
-from deltaworks.engine.execution.workers.on_cluster import LimitsBy, start_on_cluster
+from deltaworks.engine.execution.workers.on_cluster import start_on_cluster
 from deltaworks.engine.execution.workers.workers import Load, Workers
 from deltaworks.engine.planning.job_config import ConfigLayer, resolve_config
 from deltaworks.engine.planning.step_agenda import GivenValue
@@ -143,8 +143,9 @@ def start_steps(
     if elsewhere is None:
         return ThreadExecutor(book.captured(calls.call), workers.count)
     nodes, ops = calls.graph.nodes, elsewhere.ops
-    limits = {path: nodes[path].op.limits for path in ops}
-    limits_of: LimitsBy[StepTask, Path] = LimitsBy(limits, attrgetter("step.path"))
+
+    def limits_of(task: StepTask) -> Limits:
+        return nodes[task.step.path].op.limits
 
     def placed(task: StepTask) -> tuple[StepTask, StepOutcome | None]:
         """Return a task as another process can carry it out, and its outcome if none can."""

@@ -21,6 +21,7 @@ from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
 from deltaworks.io.folding import find_foldable, fold_runs
+from deltaworks.io.handed_in import stray_handed_in
 from deltaworks.io.index import load_table
 from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import read_runs
@@ -33,10 +34,9 @@ from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
 from deltaworks.io.step_records import find_old_steps
 from deltaworks.io.stop_request import FOLDER as STOP_REQUESTS
-from deltaworks.io.store import ENGINE_FOLDER, Store
-from deltaworks.io.stores.local_folder import is_temporary
+from deltaworks.io.store import Store
 from deltaworks.io.stores.stored_file import StoredFile
-from deltaworks.io.sweep import Runs, find_candidates, leftovers, stray_rejects
+from deltaworks.io.sweep import Runs, find_candidates, leftovers, own_temporaries, stray_rejects
 from deltaworks.io.table import Table
 from deltaworks.io.tick_history import drop_folders_of_ticks, find_old_claims, find_old_heartbeats, find_old_ticks
 from deltaworks.io.vacuum import expired, unreadable_versions
@@ -229,7 +229,8 @@ def _find(
         try:
             table = load_table(store, node.asset.table_name)
             rejects = stray_rejects(store, table.name, str(node.key), before, runs)
-            left = (*leftovers(store, table.name, candidates[node.key], runs), *rejects)
+            handed_in = stray_handed_in(store, str(node.key), before, runs)
+            left = (*leftovers(store, table.name, candidates[node.key], runs), *rejects, *handed_in)
             yield _due(_Due(node, table, left), care, needs, now) if table.exists else _Due(node, table, left)
         except StorageError as error:
             yield TableUpkeep(node, problem=str(error))
@@ -267,7 +268,7 @@ def _vacuumed(
 
 def _own_leftovers(store: Store, care: Care, now: dt.datetime) -> TableUpkeep:
     before = now - care.older_than
-    own = (file for file in store.files(ENGINE_FOLDER) if file.modified_at < before and is_temporary(file.name))
+    own = own_temporaries(store, before)
     long_ago = _long_ago(care, now)
     of_runs = (file for folder in _OF_RUNS for file in store.files(folder) if file.modified_at < long_ago)
     recorded = (*find_old_logs(store, long_ago), *find_old_steps(store, long_ago))

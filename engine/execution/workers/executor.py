@@ -25,6 +25,14 @@ class Errand(Protocol):
         ...
 
 
+class Repeatable(Errand, Protocol):
+    """An errand that may be carried out twice at a time, without harm."""
+
+    def as_one(self, execution: int, /) -> Self:
+        """Return it as one execution of it, which writes files of its own; it is equal to the others."""
+        ...
+
+
 class Result(Protocol):
     """What came of an errand: a dataclass."""
 
@@ -35,12 +43,13 @@ class Result(Protocol):
         """How long it took to carry it out, once it had begun."""
         ...
 
-    def masked(self, masked: Callable[[str], str]) -> Self:
+    def masked(self, masked: Callable[[str], str], /) -> Self:
         """Return it without the secrets that `masked` takes out of texts."""
         ...
 
 
 T = TypeVar("T", bound=Errand)
+P = TypeVar("P", bound=Repeatable)
 R = TypeVar("R", bound=Result)
 R_co = TypeVar("R_co", bound=Result, covariant=True)
 

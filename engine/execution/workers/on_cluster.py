@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import LineSink
 from deltaworks.engine.execution.workers.children import processors
 from deltaworks.engine.execution.workers.cluster import Cluster
-from deltaworks.engine.execution.workers.executor import Executor, R, T
+from deltaworks.engine.execution.workers.executor import Executor, P, R
 from deltaworks.errors import RequestError
-
-K = TypeVar("K")
-
-
-@dataclass(frozen=True, slots=True)
-class LimitsBy(Generic[T, K]):
-    """How far the calls of tasks may go, by what they are calls of. It pickles."""
-
-    limits: Mapping[K, Limits]
-    of: Callable[[T], K]
-
-    def __call__(self, task: T) -> Limits:
-        """Return those of a task."""
-        return self.limits[self.of(task)]
 
 
 def start_on_cluster(
     cluster: Cluster,
     count: int,
-    make: Callable[[], Callable[[T], R]],
-    limits_of: Callable[[T], Limits],
-    resources_of: Callable[[T], Mapping[str, float]],
+    make: Callable[[], Callable[[P], R]],
+    limits_of: Callable[[P], Limits],
+    resources_of: Callable[[P], Mapping[str, float]],
     environ: Mapping[str, str],
     line: LineSink,
     note: Callable[[str], None],
     masked: Callable[[str], str],
-    prepared: Callable[[T], tuple[T, R | None]] | None = None,
-) -> Executor[T, R]:
+    prepared: Callable[[P], tuple[P, R | None]] | None = None,
+) -> Executor[P, R]:
     """Start the executor of a run; see `DaskExecutor`.
 
     Args:
@@ -69,7 +54,7 @@ def start_on_cluster(
             "'deltaworks[dask]'`, or use threads or processes."
         ) from error
     shared = {"POLARS_MAX_THREADS": str(max(1, processors() // count)), **environ}
-    executor: Executor[T, R] = door.DaskExecutor(
+    executor: Executor[P, R] = door.DaskExecutor(
         cluster,
         count,
         make,

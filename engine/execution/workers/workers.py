@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from typing import TypeAlias
 
 from deltaworks.engine.definitions.definitions import Definitions
@@ -23,7 +22,7 @@ from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.cluster import Cluster
 from deltaworks.engine.execution.workers.executor import Executor, ThreadExecutor
 from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
-from deltaworks.engine.execution.workers.on_cluster import LimitsBy, start_on_cluster
+from deltaworks.engine.execution.workers.on_cluster import start_on_cluster
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import InvalidDefinition, RequestError
@@ -229,12 +228,11 @@ def start(
             for key in assets
             for asset in [graph.nodes[key].asset]
         }
-        limits_of: LimitsBy[Task, AssetKey] = LimitsBy(limits, attrgetter("asset"))
         return start_on_cluster(
             workers.cluster,
             workers.count,
             made,
-            limits_of,
+            lambda task: limits[task.asset],
             lambda task: asked[task.asset],
             environ,
             log.line,

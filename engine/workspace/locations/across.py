@@ -345,6 +345,7 @@ def _part(across: _Across, stratum: Stratum, planned: Mapping[AssetKey, Partitio
         planned,
         {key: graph.nodes[key].code for key in planned},
         across.plan.only,
+        {key: failing for key, failing in across.plan.failing.items() if key in planned},
         {key: _version(across, key) for key in read if key in graph.nodes},
         replace(
             entry,

@@ -30,6 +30,7 @@ def observe_across(
     now: dt.datetime,
     keys: DynamicKeys | None,
     tell: EventSink,
+    is_repeated: bool,
 ) -> Observations:
     """Observe sources, those of each location in its own process.
 
@@ -43,6 +44,7 @@ def observe_across(
             "store": store,
             "sources": tuple(own),
             "command": command,
+            "is_repeated": is_repeated,
         }
         seen = _observed(workspace, location, told, own, _passing_on(tell))
         found = Observations((*found.sources, *seen.sources), seen.entry or found.entry)

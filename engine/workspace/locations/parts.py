@@ -51,6 +51,7 @@ class Part:
     codes: Mapping[AssetKey, str | None]
     """The code versions that the host knows of them."""
     only: frozenset[Only]
+    failing: Mapping[AssetKey, frozenset[str]]
     versions: Mapping[AssetKey, int | None]
     """At which version each table is read; none: at the latest, since the run itself has written it, or it is new."""
     entry: RunEntry
@@ -112,7 +113,7 @@ def carry_out(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], No
     part: Part = told["part"]
     definitions, graph = part.around.related(inside.definitions)
     _refuse_changed(inside.name, graph, part)
-    plan = Plan((), (), part.planned, part.only)
+    plan = Plan((), (), part.planned, part.only, failing=part.failing)
     stop = Stop()
     inside.stops.append(stop)
     desk = Desk(lambda entry: tell(EntryTold(entry)), lambda: None, _Lines(tell), is_part=True)
@@ -174,6 +175,7 @@ def observe_own(inside: Inside, told: Mapping[str, Any], tell: Callable[[Told], 
         environ=os.environ,
         now=_now,
         tell=lambda event: tell(EventTold(event)),
+        is_repeated=told["is_repeated"],
     )
 
 

@@ -9,22 +9,12 @@ from deltaworks.engine.execution.workers.executor import Executor
 from tests.engine.execution.carried_out import AnyOutcome, AnyTask, Given, Work
 
 
-class Always:
-    """The same limits for every task. It pickles."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-
-    def __call__(self, _: AnyTask) -> Limits:
-        return self._limits
-
-
 def on_dask(work: Work, limits: Limits | None = None) -> Executor[AnyTask, AnyOutcome]:
     return DaskExecutor(
         Cluster(),
         2,
         Given(work),
-        Always(limits or Limits()),
+        limits_of=lambda _: limits or Limits(),
         resources_of=lambda _: {},
         environ={},
         line=lambda _: None,

@@ -9,7 +9,7 @@ from typing import Any
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.engine.execution.repairs.upkeep import Care, maintain
 from deltaworks.io.ledger import read_runs
-from deltaworks.io.store import StoredFile
+from deltaworks.io.stores.stored_file import StoredFile
 from tests.engine.execution.conftest import NOW
 
 KEPT_OF_RUNS = ("logs", "ledger/plans", "claims/attempts")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deltaworks.engine.workspace.project import Origin, load_settings
+from deltaworks.engine.workspace.project import Origin, load_settings, open_lake
 from deltaworks.engine.workspace.settings import Settings, find_settings
 from deltaworks.errors import InvalidSettings, LocationFailed
 
@@ -42,6 +42,7 @@ def test_every_setting_says_where_it_comes_from(folder: Path) -> None:
         "pools": ({}, "default"),
         "name": (folder.name, "default"),
         "durable": (True, "default"),
+        "lake_storage": (None, "default"),
         "environment": (None, "default"),
     }
 
@@ -245,3 +246,62 @@ def test_a_project_is_called_by_its_name_or_else_its_folder(folder: Path) -> Non
     (folder / "deltaworks.toml").write_text('name = "Sales"\nmodules = ["a"]\n')
 
     assert listed(find_settings(folder, None, {}))["name"] == ("Sales", str(folder / "deltaworks.toml"))
+
+
+STORAGE = """
+modules = ["a"]
+lake = "s3://bucket/lake"
+lake_storage = "minio"
+[environments.prod]
+lake = "az://box/lake"
+lake_storage = "azure"
+[storage.minio]
+endpoint = "http://127.0.0.1:9000"
+access_key_id = { env = "MINIO_KEY" }
+secret_access_key = { env = "MINIO_SECRET" }
+timeout_s = 5
+[storage.azure]
+account_name = "flights"
+"""
+
+
+def test_storage_is_shown_without_secrets_and_an_environment_names_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deltaworks.toml").write_text(STORAGE)
+    monkeypatch.setenv("MINIO_KEY", "canary")
+    monkeypatch.setenv("MINIO_SECRET", "canary")
+
+    settings = find_settings(tmp_path, None, {})
+    prod = find_settings(tmp_path, None, {}, "prod")
+
+    file = str(tmp_path / "deltaworks.toml")
+    assert listed(settings)["storage.minio.secret_access_key"] == ("$MINIO_SECRET", file)
+    assert listed(settings)["storage.minio.endpoint"] == ("http://127.0.0.1:9000", file)
+    assert "canary" not in f"{listed(settings)} {settings}"
+    assert (open_lake(settings).root, open_lake(settings).profile) == ("s3://bucket/lake", "minio")
+    assert (open_lake(settings).delta_options or {})["aws_secret_access_key"] == "canary"
+    assert (open_lake(prod).root, open_lake(prod).profile) == ("az://box/lake", "azure")
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        (
+            'lake_storage = "mini"\n[storage.minio]\n',
+            "'lake_storage': there is no storage 'mini'. Did you mean 'minio'?",
+        ),
+        ('[environments.prod]\nlake_storage = "x"\n', "'environments.prod.lake_storage': there is no storage 'x'."),
+        ('[storage.s]\nsecret_access_key = "canary"\n', 'put it in a variable and write { env = "NAME" }'),
+        ("[storage.s]\nacess_key_id = 1\n", "Did you mean 'storage.s.access_key_id'?"),
+        ("[storage.s]\ntimeout_s = 0\n", "setting 'storage.s.timeout_s': Input should be greater than 0"),
+    ],
+)
+def test_storage_that_makes_no_sense_is_refused(tmp_path: Path, storage: str, said: str) -> None:
+    (tmp_path / "deltaworks.toml").write_text(f'modules = ["a"]\n{storage}')
+
+    with pytest.raises(InvalidSettings) as refused:
+        find_settings(tmp_path, None, {})
+
+    assert said in str(refused.value)
+    assert "canary" not in str(refused.value)

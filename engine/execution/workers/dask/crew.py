@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from secrets import randbelow
 
 from distributed import Worker, WorkerPlugin
 
@@ -20,7 +20,7 @@ from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import Line, capture
 from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.dask.versions import difference, versions_here
-from deltaworks.engine.execution.workers.executor import guarded
+from deltaworks.engine.execution.workers.parcel import EXECUTIONS, Opening, Parcel, Reply
 from deltaworks.errors import RunError, WorkerDied
 
 SILENT_S = 60.0
@@ -32,8 +32,7 @@ class Crew(WorkerPlugin):
 
     def __init__(
         self,
-        make: Callable[[], Callable[[Any], Any]],
-        limits_of: Callable[[Any], Limits],
+        make: bytes,
         environ: Mapping[str, str],
         versions: Mapping[str, str],
         topic: str,
@@ -42,21 +41,20 @@ class Crew(WorkerPlugin):
         """Describe it, for a worker that unpickles it.
 
         Args:
-            make: loads the project in a process.
-            limits_of: how far the call of a task may go.
+            make: loads the project in a process, pickled: the worker itself needs nothing of it.
             environ: variables of its processes, beside those of the worker.
             versions: those of the coordinator.
             topic: under which the coordinator hears what calls print.
             log_level: from which on it hears what they log.
         """
-        self._make, self._limits_of, self._environ = make, limits_of, dict(environ)
+        self._opening, self._environ = Opening(make), dict(environ)
         self._versions, self._topic, self._log_level = dict(versions), topic, log_level
 
     def setup(self, worker: Worker) -> None:
         """Come to a worker; no process is started before there is something to do."""
         self._worker = worker
         self._where = worker.address
-        self._children: Children[Any, Any] | None = None
+        self._children: Children[Parcel, Reply] | None = None
         self._begun: set[str] = set()
         self._revoked: set[str] = set()
         self._lock = threading.Lock()
@@ -91,33 +89,37 @@ class Crew(WorkerPlugin):
             return f"Dask worker {self._where}: {error.what}"
         return None
 
-    def carry_out(self, key: str, pickled: bytes) -> bytes:
-        """Carry out a task in a process; both it and its outcome are pickled, so that Dask looks into neither.
+    def carry_out(
+        self, key: str, where: str, timeout_s: float | None, memory_mb: float | None, content: bytes
+    ) -> bytes:
+        """Carry out a task in a process; it and what comes of it are pickled, and Dask looks into neither.
 
         Returns nothing for a task that was taken back.
+
+        Raises:
+            RunError: the worker is not fit, or the call was ended, or ended its process.
         """
         with self._lock:
             if key in self._revoked:
                 return b""
             self._begun.add(key)
         if self._unfit is not None:
-            raise RunError(self._unfit)
-        task = pickle.loads(pickled)  # noqa: S301 - whoever may submit tasks may run code
-        with capture(task.where, self._tell):
-            return pickle.dumps(guarded(self._call)(task))
-
-    def _call(self, task: Any) -> Any:
+            raise RunError(f"{where}: {self._unfit}")
+        # Drawn at random, since Dask may have given the task to another worker as well.
+        parcel = Parcel(where, Limits(timeout_s, memory_mb), randbelow(EXECUTIONS), content)
         try:
-            return self._gathered().carry_out(task)
+            with capture(where, self._tell):
+                return self._gathered().carry_out(parcel).content
         except WorkerDied as error:
-            raise WorkerDied(error.where, f"on Dask worker {self._where} {error.what}") from error
+            raise WorkerDied(where, f"on Dask worker {self._where} {error.what}") from error
 
-    def _gathered(self) -> Children[Any, Any]:
+    def _gathered(self) -> Children[Parcel, Reply]:
         with self._lock:
             if self._children is None:
                 environ = {**os.environ, **self._environ}
                 threads = self._worker.state.nthreads
-                self._children = Children(self._make, environ, self._limits_of, threads, self._tell, self._log_level)
+                limits_of = attrgetter("limits")
+                self._children = Children(self._opening, environ, limits_of, threads, self._tell, self._log_level)
             return self._children
 
     def _tell(self, line: Line) -> None:

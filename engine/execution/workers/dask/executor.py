@@ -25,7 +25,7 @@ from deltaworks.engine.execution.workers.cluster import Cluster
 from deltaworks.engine.execution.workers.dask.crew import Crew
 from deltaworks.engine.execution.workers.dask.session import LEAVE_S, PING_S, Session, Size, unpickled
 from deltaworks.engine.execution.workers.dask.versions import versions_here
-from deltaworks.engine.execution.workers.executor import R, T
+from deltaworks.engine.execution.workers.executor import P, R
 from deltaworks.errors import ClusterLost, DeltaworksError, RequestError, WorkerLost
 
 AHEAD = 8
@@ -34,21 +34,21 @@ AHEAD = 8
 _V = TypeVar("_V")
 
 
-class DaskExecutor(Generic[T, R]):
+class DaskExecutor(Generic[P, R]):
     """The crews of one run."""
 
     def __init__(
         self,
         cluster: Cluster,
         count: int,
-        make: Callable[[], Callable[[T], R]],
-        limits_of: Callable[[T], Limits],
-        resources_of: Callable[[T], Mapping[str, float]],
+        make: Callable[[], Callable[[P], R]],
+        limits_of: Callable[[P], Limits],
+        resources_of: Callable[[P], Mapping[str, float]],
         environ: Mapping[str, str],
         line: LineSink,
         note: Callable[[str], None],
         masked: Callable[[str], str] = str,
-        prepared: Callable[[T], tuple[T, R | None]] | None = None,
+        prepared: Callable[[P], tuple[P, R | None]] | None = None,
     ) -> None:
         """Connect, and see that every worker is fit.
 
@@ -56,7 +56,7 @@ class DaskExecutor(Generic[T, R]):
             cluster: which one.
             count: how many workers a cluster on this machine gets.
             make: loads the project in a process of a worker; it pickles.
-            limits_of: how far the call of a task may go; it pickles.
+            limits_of: how far the call of a task may go.
             resources_of: what a worker must offer to it.
             environ: variables of the processes of calls, beside those of their worker.
             line: takes what calls print, in any thread.
@@ -67,21 +67,22 @@ class DaskExecutor(Generic[T, R]):
         Raises:
             RequestError: the cluster does not answer, has no worker, or one that is not fit.
         """
-        self._cluster, self._resources_of, self._masked = cluster, resources_of, masked
+        self._cluster, self._masked = cluster, masked
+        self._limits_of, self._resources_of = limits_of, resources_of
         self._note, self._prepared = note, prepared
         self._name = f"deltaworks-{uuid.uuid4().hex}"
         self._outcomes: queue.SimpleQueue[R] = queue.SimpleQueue()
-        self._waiting: dict[str, tuple[T, Any, asyncio.Task[None]]] = {}
+        self._waiting: dict[str, tuple[P, Any, asyncio.Task[None]]] = {}
         """By key: the tasks without an outcome, with Dask's futures and what waits for these; of the loop's thread."""
         self._submitted = 0
         self._watch: asyncio.Task[None] | None = None
         self._is_lost = self._is_closed = False
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dask-coordinator", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="dask-coordinator", daemon=True)
         self._thread.start()
         self._session = Session(cluster, self._name)
         try:
-            self._size = self._do(self._open(count, make, limits_of, environ, line))
+            self._size = self._do(self._open(count, pickle.dumps(make), environ, line))
         except BaseException:
             self.close()
             raise
@@ -101,7 +102,7 @@ class DaskExecutor(Generic[T, R]):
         """More than run at once, unless the cluster could then run more at once than the run may."""
         return self.workers if self._cluster.most is not None else self.workers * 2 + AHEAD
 
-    def submit(self, task: T) -> None:
+    def submit(self, task: P) -> None:
         """Send a task to the scheduler."""
         ready, outcome = (task, None) if self._prepared is None else self._prepared(task)
         if outcome is not None:
@@ -123,7 +124,7 @@ class DaskExecutor(Generic[T, R]):
             return
         self._submitted += 1
         key = f"{task.where.split(' ')[0]}-{self._name.rpartition('-')[2]}-{self._submitted}"
-        self._loop.call_soon_threadsafe(self._send, key, task, pickled, asked)
+        self._loop.call_soon_threadsafe(self._send, key, task, self._limits_of(task), pickled, asked)
 
     def wait(self, timeout_s: float) -> Iterator[R]:
         """Yield the outcomes that are there, waiting for the first one for a while.
@@ -140,7 +141,7 @@ class DaskExecutor(Generic[T, R]):
                 hint = "start it again, and `deltaworks runs retry` makes what is left."
                 raise ClusterLost(self._session.address, hint) from None
 
-    def cancel(self) -> list[T]:
+    def cancel(self) -> list[P]:
         """Take back the tasks that no worker has begun, and return them."""
         return self._do(self._take_back())
 
@@ -153,14 +154,17 @@ class DaskExecutor(Generic[T, R]):
             self._do(self._leave(), 4 * LEAVE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(LEAVE_S)
-        if not self._thread.is_alive():
-            self._loop.close()
 
     def abandon(self) -> None:
         """End what can be ended within a moment; workers end the rest when they do not hear of the run any more."""
         self._is_closed = True
         with contextlib.suppress(TimeoutError):
             self._do(self._session.close(), LEAVE_S)
+
+    def _run_loop(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_end_the_rest())
+        self._loop.close()
 
     def _do(self, work: Coroutine[Any, Any, _V], timeout_s: float | None = None) -> _V:
         """Let the loop do something, and wait for it."""
@@ -169,8 +173,7 @@ class DaskExecutor(Generic[T, R]):
     async def _open(
         self,
         count: int,
-        make: Callable[[], Callable[[T], R]],
-        limits_of: Callable[[T], Limits],
+        make: bytes,
         environ: Mapping[str, str],
         line: LineSink,
     ) -> Size:
@@ -184,19 +187,19 @@ class DaskExecutor(Generic[T, R]):
                 "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0"
             )
         versions, level = versions_here(), logging.getLogger("deltaworks").level
-        crew = Crew(make, limits_of, environ, versions, session.topic, level)
+        crew = Crew(make, environ, versions, session.topic, level)
         await session.hire(crew, versions, line)
         size = await session.size()
         self._watch = self._loop.create_task(self._look_out())
         return size
 
-    def _send(self, key: str, task: T, pickled: bytes, resources: Mapping[str, float]) -> None:
+    def _send(self, key: str, task: P, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> None:
         if self._is_lost:
             return
-        future = self._session.submit(key, pickled, resources)
+        future = self._session.submit(key, task.where, limits, pickled, resources)
         self._waiting[key] = (task, future, self._loop.create_task(self._follow(key, task, future)))
 
-    async def _follow(self, key: str, task: T, future: Any) -> None:
+    async def _follow(self, key: str, task: P, future: Any) -> None:
         """Wait for what comes of a task."""
         try:
             outcome: R | None = unpickled(await future)
@@ -210,7 +213,7 @@ class DaskExecutor(Generic[T, R]):
             lost = WorkerLost(task.where, f"somebody canceled it on the Dask cluster ({error.reason})")
             outcome = task.failed(str(lost), lost)
         except DeltaworksError as error:
-            outcome = task.failed(f"{task.where}: {error}", error)
+            outcome = task.failed(str(error), error)
         except Exception as error:  # noqa: BLE001 - whatever a worker could not do fails its task alone
             outcome = task.failed(f"{task.where}: its Dask worker said {type(error).__name__}: {error}", error)
         finally:
@@ -218,7 +221,7 @@ class DaskExecutor(Generic[T, R]):
         if outcome is not None:
             self._outcomes.put(outcome.masked(self._masked))
 
-    async def _take_back(self) -> list[T]:
+    async def _take_back(self) -> list[P]:
         waiting = dict(self._waiting)
         begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
         if begun is None:
@@ -257,3 +260,11 @@ class DaskExecutor(Generic[T, R]):
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._session.drop([future for _, future, _ in waiting]), LEAVE_S)
         await self._session.close()
+
+
+async def _end_the_rest() -> None:
+    """End what still goes on in this loop."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in rest:
+        each.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

@@ -15,6 +15,7 @@ from typing import Any
 import distributed
 from dask import config
 
+from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import Line, LineSink
 from deltaworks.engine.execution.workers.cluster import Cluster, Tls
 from deltaworks.engine.execution.workers.dask.crew import Crew
@@ -74,7 +75,7 @@ class Session:
         Raises:
             RequestError: none answers.
         """
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the run itself says what is wrong
+        _silence()
         if self._cluster.scheduler is None:
             loopback = "127.0.0.1:0"
             self._local = await _DASK.LocalCluster(
@@ -87,13 +88,14 @@ class Session:
             )
         security = _security(self._cluster.tls)
         try:
-            self._client = await _DASK.Client(
+            self._client = _DASK.Client(
                 self._local or self._cluster.scheduler,
                 asynchronous=True,
                 set_as_default=False,
                 timeout=CONNECT_S,
                 **({} if security is None else {"security": security}),
             )
+            await self._client
         except (OSError, ValueError, TypeError) as error:
             raise RequestError(
                 f"No Dask scheduler answers at {self.address}: {' '.join(str(error).split())}. Start one with "
@@ -166,12 +168,15 @@ class Session:
         """Tell the crews that their coordinator is there."""
         await self._ask("hear")
 
-    def submit(self, key: str, pickled: bytes, resources: Mapping[str, float]) -> Any:
+    def submit(self, key: str, where: str, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> Any:
         """Give a task to a worker; return what can be awaited for its outcome."""
         with _CONFIG.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
             return self._client.submit(
                 self._carry_out,
                 key,
+                where,
+                limits.timeout_s,
+                limits.memory_mb,
                 pickled,
                 key=key,
                 pure=False,
@@ -194,11 +199,13 @@ class Session:
 
     async def close(self) -> None:
         """Take leave: calls that still run are ended."""
-        if self._client is not None:
-            with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):  # it is gone already
+        if self._client is not None and self._client.status == "running":
+            with contextlib.suppress(OSError, RuntimeError, ValueError):  # it is gone meanwhile, or was never there
                 await asyncio.wait_for(self._client.unregister_worker_plugin(self._name), LEAVE_S)
-            with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):
+            with contextlib.suppress(ValueError):  # nothing was heard yet
                 self._client.unsubscribe_topic(self.topic)
+        if self._client is not None:
+            with contextlib.suppress(OSError, RuntimeError):
                 await self._client.close(timeout=LEAVE_S)
         if self._local is not None:
             await self._local.close()
@@ -213,8 +220,8 @@ class Session:
 
 def _carry_out_by(name: str) -> _Remote:
     # Not at the top of the module: so it is sent whole, and the scheduler, which looks into tasks, needs no deltaworks.
-    def carry_out(key: str, pickled: bytes) -> Any:
-        return _DASK.get_worker().plugins[name].carry_out(key, pickled)
+    def carry_out(*arguments: Any) -> Any:
+        return _DASK.get_worker().plugins[name].carry_out(*arguments)
 
     return carry_out
 
@@ -231,6 +238,13 @@ def _hear(sink: LineSink, event: tuple[float, Any]) -> None:
     told = event[1]
     if not isinstance(told, dict):  # Dask tells of the client itself as well
         sink(Line(*told))
+
+
+def _silence() -> None:
+    """Keep Dask's logs off the terminal of a run, which says itself what is wrong."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _security(tls: Tls | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -29,8 +30,8 @@ class Received:
 
 
 @contextmanager
-def webhook() -> Generator[Received]:
-    """Serve a webhook."""
+def webhook(context: ssl.SSLContext | None = None) -> Generator[Received]:
+    """Serve a webhook; with a context, by https."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,47 +52,78 @@ def webhook() -> Generator[Received]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         received.port = server.server_address[1]
-        received.address = f"http://127.0.0.1:{received.port}/hook"
+        received.address = f"{'https' if context else 'http'}://127.0.0.1:{received.port}/hook"
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         with _serving(server):
             yield received
 
 
-@contextmanager
-def mailbox() -> Generator[Received]:
-    """Serve SMTP, as far as a message needs it."""
-    received = Received()
+class _Mailbox(socketserver.ThreadingTCPServer):
+    def __init__(self, received: Received, context: ssl.SSLContext | None, tls: str) -> None:
+        self.received, self.context, self.tls = received, context, tls
+        super().__init__(("127.0.0.1", 0), _Smtp)
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self._say("220 here")
-            while line := self.rfile.readline().decode().strip():
-                command = line.split()[0].upper()
-                if command == "EHLO":
-                    self._say("250-here")
-                    self._say("250 AUTH PLAIN")
-                elif command == "AUTH":
-                    received.headers.append({"AUTH": line})
+
+class _Smtp(socketserver.StreamRequestHandler):
+    server: _Mailbox
+
+    def handle(self) -> None:
+        try:
+            if self.server.tls == "tls":
+                self._secure()
+            self._talk()
+        except OSError:
+            pass  # whoever does not trust the certificate hangs up
+        finally:
+            self.connection.close()
+
+    def _secure(self) -> None:
+        assert self.server.context is not None
+        self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", buffering=0)
+
+    def _is_secured(self) -> bool:
+        return isinstance(self.connection, ssl.SSLSocket)
+
+    def _talk(self) -> None:
+        self._say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            match line.split()[0].upper():
+                case "EHLO":
+                    offers_tls = self.server.tls == "starttls" and not self._is_secured()
+                    self._say("250-here", *(["250-STARTTLS"] * offers_tls), "250 AUTH PLAIN")
+                case "STARTTLS":
+                    self._say("220 go on")
+                    self._secure()
+                case "AUTH":
+                    self.server.received.headers.append({"AUTH": line, "secured": str(self._is_secured())})
                     self._say("235 welcome")
-                elif command == "DATA":
+                case "DATA":
                     self._say("354 go on")
-                    received.documents.append(self._data())
+                    self.server.received.documents.append(self._data())
                     self._say("250 taken")
-                elif command == "QUIT":
+                case "QUIT":
                     self._say("221 bye")
                     return
-                else:
+                case _:
                     self._say("250 fine")
 
-        def _data(self) -> str:
-            lines: list[str] = []
-            while (line := self.rfile.readline().decode().rstrip("\r\n")) != ".":
-                lines.append(line)
-            return "\n".join(lines)
+    def _data(self) -> str:
+        lines: list[str] = []
+        while (line := self.rfile.readline().decode().rstrip("\r\n")) != ".":
+            lines.append(line)
+        return "\n".join(lines)
 
-        def _say(self, text: str) -> None:
-            self.wfile.write(f"{text}\r\n".encode())
+    def _say(self, *lines: str) -> None:
+        self.wfile.write("".join(f"{line}\r\n" for line in lines).encode())
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+
+@contextmanager
+def mailbox(context: ssl.SSLContext | None = None, tls: str = "none") -> Generator[Received]:
+    """Serve SMTP, as far as a message needs it; secured from the beginning (`tls`) or when asked to (`starttls`)."""
+    received = Received()
+    with _Mailbox(received, context, tls) as server:
         received.port = server.server_address[1]
         with _serving(server):
             yield received
