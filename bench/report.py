@@ -69,10 +69,10 @@ def filled(page: str, parts: dict[str, str]) -> str:
         SystemExit: it has no such marks.
     """
     for name, text in parts.items():
-        pattern = re.compile(rf"(<!-- made from rows: {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- made from rows: {name} -->\n)(?:(?!<!-- ).)*(<!-- end -->)", re.DOTALL)
         if not pattern.search(page):
             raise SystemExit(f"docs/performance.md has no marks for {name!r}")
-        page = pattern.sub(lambda found, text=text: f"{found[1]}\n{text}\n{found[2]}", page)
+        page = pattern.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
     return page
 
 
