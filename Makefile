@@ -9,9 +9,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .PHONY: test check test-stores demo demo-ui screenshots demo-live workspace bench bench-peers soak hygiene clean
 
+# Many tests wait for processes, so one more runs at a time than there are processors.
 test: check
 	@echo "== tests"
-	@$(bin)/python -m pytest -n auto --dist loadgroup
+	@$(bin)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
 
 # mypy starts in src: in the root it would take io/ for the standard library's.
 check: $(venv)
@@ -72,7 +73,7 @@ bench: $(venv) $(others)/tpch/installed
 	@echo "== bench, rows into $(rows)"
 	@mkdir -p $(dir $(rows)) && rm -f $(rows) && $(bin)/python -m compileall -q engine io validation cli web src
 	@for each in backfill.py "commits.py 10000" state.py contracts.py ops.py steps.py large.py locations.py automation.py \
-		daemon.py star_schema.py; do \
+		daemon.py web.py star_schema.py stores.py; do \
 		BENCH_ROWS=$(rows) $(bin)/python bench/$$each || exit 1; done
 	@$(bin)/python bench/report.py $(rows)
 
@@ -83,6 +84,7 @@ bench-peers: $(venv) $(others)/dagster/installed $(others)/sqlmesh/installed
 	@$(bin)/python bench/report.py $(peer_rows)
 
 $(others)/dagster/installed: packages = "dagster>=1.13,<1.14" "dagster-webserver>=1.13,<1.14" \
+	dagster-deltalake dagster-deltalake-polars \
 	"polars==2.1.*" "deltalake==1.6.*" "pandera[polars]==0.35.*"
 $(others)/sqlmesh/installed: packages = "sqlmesh==0.236.*" "duckdb>=1.5,<2" pandas
 $(others)/tpch/installed: packages = "tpchgen-cli==4.*"
@@ -91,9 +93,11 @@ $(others)/%/installed:
 	@$(PYTHON) -m venv $(others)/$* && $(others)/$*/bin/python -m pip install --quiet $(packages)
 	@touch $@
 
+# SEED=7 repeats the chance of a campaign. The report is written also if something failed.
 soak: $(venv)
 	@echo "== soak"
-	@$(bin)/python -m pytest -m soak
+	@DELTAWORKS_CAMPAIGN="$(CURDIR)/docs/faults.jsonl" DELTAWORKS_SEED="$(SEED)" $(bin)/python -m pytest -m "soak or counted"; \
+		code=$$?; $(bin)/python -m tests.campaign.report docs/faults.jsonl docs/faults.md; exit $$code
 
 # The tools stand apart from what they look at. An index that serves no advisories makes pip-audit skip every package, and say so.
 hygiene := build/hygiene

@@ -28,6 +28,7 @@ COMMAND = [sys.executable, "-m", "deltaworks"]
 
 TABLES_PY = """
 import polars as pl
+from measure import cpu_s, pss_mb
 import deltaworks as dw
 
 made = []
@@ -108,9 +109,9 @@ def show_idle(processes: dict[str, int]) -> None:
     time.sleep(IDLE_S)
     print(f"\nidle over {TABLES} tables with a sensor each")
     print(f"{'process':16} {'PSS MB':>8} {'% of a core':>12}")
-    for what, pid in processes.items():
-        used = 100 * (cpu_s(pid) - before[what]) / IDLE_S
-        held = pss_mb(pid)
+    found = {what: (pss_mb(pid), 100 * (cpu_s(pid) - before[what]) / IDLE_S) for what, pid in processes.items()}
+    found["all processes"] = (sum(held for held, _ in found.values()), sum(used for _, used in found.values()))
+    for what, (held, used) in found.items():
         print(f"{what:16} {held:8.0f} {used:12.2f}", flush=True)
         figures = {"pss_mb": round(held, 1), "cpu_percent": round(used, 2)}
         keep(Row("idle", f"deltaworks, {what}", figures, sizes={"tables": TABLES}))

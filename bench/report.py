@@ -19,7 +19,7 @@ from rows import Row, read
 from ways import is_ours
 
 DOCS = Path(__file__).parents[1] / "docs"
-CHARTS = DOCS / "performance"
+CHART = DOCS / "performance" / "peers.svg"
 HEADS = {
     "cpu_s": "CPU s",
     "wall_s": "wall s",
@@ -43,16 +43,23 @@ def main() -> None:
     """Print the tables, or put them into the docs."""
     is_for_docs = "--docs" in sys.argv
     results = Results(read([Path(each) for each in sys.argv[1:] if each != "--docs"]))
-    parts = {"conditions": conditions(results.rows), "goals": goals(results), "peers": comparisons(results)}
-    parts["growth"] = growth(results)
     if not is_for_docs:
-        print("\n\n".join(parts.values()))
+        print("\n\n".join(parts(results).values()))
         return
     page = DOCS / "performance.md"
-    page.write_text(filled(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    CHARTS.mkdir(exist_ok=True)
-    for name, picture in charts(results).items():
-        (CHARTS / name).write_text(picture, encoding="utf-8")
+    page.write_text(filled(page.read_text(encoding="utf-8"), parts(results)), encoding="utf-8")
+    CHART.parent.mkdir(exist_ok=True)
+    CHART.write_text(picture(results), encoding="utf-8")
+
+
+def parts(results: Results) -> dict[str, str]:
+    """Return what stands between the marks of the page, by their names."""
+    return {
+        "conditions": conditions(results.rows),
+        "goals": goals(results),
+        "peers": comparisons(results),
+        "growth": growth(results),
+    }
 
 
 def filled(page: str, parts: dict[str, str]) -> str:
@@ -62,10 +69,10 @@ def filled(page: str, parts: dict[str, str]) -> str:
         SystemExit: it has no such marks.
     """
     for name, text in parts.items():
-        pattern = re.compile(rf"(<!-- made from rows: {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        pattern = re.compile(rf"(<!-- made from rows: {name} -->\n)(?:(?!<!-- ).)*(<!-- end -->)", re.DOTALL)
         if not pattern.search(page):
             raise SystemExit(f"docs/performance.md has no marks for {name!r}")
-        page = pattern.sub(lambda found, text=text: f"{found[1]}\n{text}\n{found[2]}", page)
+        page = pattern.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
     return page
 
 
@@ -158,10 +165,10 @@ def _cost(row: Row) -> str:
     return next(number(row.figures[name], unit) for name, unit in units.items() if name in row.figures)
 
 
-def charts(results: Results) -> dict[str, str]:
-    """Return pictures by file name."""
+def picture(results: Results) -> str:
+    """Return the chart of all comparisons."""
     panels = [panel for each in COMPARISONS if (panel := _panel(each, results))]
-    return {"peers.svg": chart("deltaworks beside others", panels)}
+    return chart("deltaworks beside others", panels)
 
 
 def _panel(each: Comparison, results: Results) -> Panel | None:

@@ -23,6 +23,7 @@ from rows import PACKAGES, Fingerprint, Row, installed, keep, measured
 from ways import (
     DAGSTER,
     DAGSTER_DAYS,
+    DAGSTER_LIBRARY,
     DAGSTER_RANGE,
     ENGINE,
     LOOP,
@@ -89,12 +90,13 @@ def by_example(way: str) -> Way:
 
 
 def by_dagster(runs: str) -> Way:
-    """Return what makes them by Dagster: `each` day a run, or the `range` in one."""
+    """Return what makes them by Dagster: `each` day a run, the `range` in one, or that by the `library` for Delta."""
 
     def make(folder: Path, days: int) -> tuple[Measurement, Fingerprint]:
         script = str(PEERS / "dagster_flights.py")
         found = measure([IN_DAGSTER.program("python"), script, str(folder), str(days), runs], folder, QUIET)
-        return found, fingerprint(pl.read_delta(str(folder / TABLES[-1])))
+        lake = folder / "flown" if runs == "library" else folder
+        return found, fingerprint(pl.read_delta(str(lake / TABLES[-1])))
 
     return make
 
@@ -129,6 +131,7 @@ DAYS = {
     ENGINE: by_example(ENGINE),
     SQLMESH_DAYS: by_sqlmesh(1),
     DAGSTER_DAYS: by_dagster("each"),
+    DAGSTER_LIBRARY: by_dagster("library"),
 }
 
 

@@ -10,6 +10,7 @@ OURS = "deltaworks"
 SQLMESH = "SQLMesh"
 SQLMESH_PLAN, SQLMESH_DAYS = "SQLMesh on DuckDB, one batch", "SQLMesh on DuckDB, a day a batch"
 DAGSTER_RANGE, DAGSTER_DAYS = "Dagster in process, one run", "Dagster in process, a run a day"
+DAGSTER_LIBRARY = "Dagster in process, one run, dagster-deltalake"
 DAGSTER = "Dagster"
 
 WAITING = "deltaworks, with a process waiting"

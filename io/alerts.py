@@ -16,6 +16,7 @@ from enum import StrEnum
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.process import Process
+from deltaworks.io.silence import silence_of
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/ledger/alerts"
@@ -132,12 +133,16 @@ def is_abandoned(store: Store, delivery: Delivery, now: dt.datetime) -> bool:
     Raises:
         StorageError: the lake cannot be read.
     """
-    content = store.read(_claim_path(delivery.message_id, delivery.attempts + 1))
+    path = _claim_path(delivery.message_id, delivery.attempts + 1)
+    content = store.read(path)
     if content is None:
         return False
     try:
         who = json.loads(content)
-        return Process(**who["process"]).is_gone() or now - dt.datetime.fromisoformat(who["at"]) > ABANDONED
+        process, at = Process(**who["process"]), dt.datetime.fromisoformat(who["at"])
+        silence = silence_of(store, path, process)
+        silent_s = (now - at).total_seconds() if silence is None else silence.seconds
+        return process.is_gone() or silent_s > ABANDONED.total_seconds()
     except (ValueError, KeyError, TypeError):
         return True  # whoever it was
 

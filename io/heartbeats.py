@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from deltaworks.io.process import Process
+from deltaworks.io.silence import Silence, silence_since
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/ledger/daemons"
@@ -46,6 +47,8 @@ class Heartbeat:
     """How it is: what it watches, runs and waits for."""
     watched: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict[str, Sequence[Sequence[str]]])
     """By schedule: from when to when it was watched, by the clock on the wall."""
+    silence: Silence | None = field(default=None, compare=False)
+    """For how long it has not beaten, if it runs on another machine; it is not written."""
 
     @property
     def process(self) -> Process:
@@ -56,6 +59,12 @@ class Heartbeat:
     def is_gone(self) -> bool:
         """Whether it said that it ends, or its process is seen to have ended."""
         return self.stopped_at is not None or self.process.is_gone()
+
+    def silent_s(self, now: dt.datetime) -> float:
+        """Return for how long it has not beaten."""
+        if self.silence is not None:
+            return self.silence.seconds
+        return (now - dt.datetime.fromisoformat(self.beaten_at)).total_seconds()
 
     def up(self, name: str) -> list[tuple[dt.datetime, dt.datetime]]:
         """Return from when to when it has watched a schedule, as far as this tells."""
@@ -69,7 +78,8 @@ def write_heartbeat(store: Store, beat: Heartbeat) -> None:
     Raises:
         StorageError: the lake cannot be written.
     """
-    store.put(f"{FOLDER}/{beat.daemon_id}.json", json.dumps(asdict(beat), indent=1).encode())
+    document = {name: value for name, value in asdict(beat).items() if name != "silence"}
+    store.put(f"{FOLDER}/{beat.daemon_id}.json", json.dumps(document, indent=1).encode())
 
 
 def read_heartbeats(store: Store) -> list[Heartbeat]:
@@ -78,8 +88,13 @@ def read_heartbeats(store: Store) -> list[Heartbeat]:
     Raises:
         StorageError: the lake cannot be read.
     """
-    beats = (_read(store.read(path)) for path in store.list(FOLDER) if path.endswith(".json"))
-    return sorted((beat for beat in beats if beat is not None), key=lambda beat: beat.beaten_at, reverse=True)
+    found = ((file, _read(store.read(file.path))) for file in store.files(FOLDER) if file.path.endswith(".json"))
+    beats = (
+        beat if beat.is_gone else replace(beat, silence=silence_since(store, file.modified_at, beat.process))
+        for file, beat in found
+        if beat is not None
+    )
+    return sorted(beats, key=lambda beat: beat.beaten_at, reverse=True)
 
 
 def forget_heartbeats(store: Store) -> None:
@@ -95,7 +110,8 @@ def forget_heartbeats(store: Store) -> None:
 def _read(content: bytes | None) -> Heartbeat | None:
     try:
         document = json.loads(content or b"")
-        beat = Heartbeat(**{each.name: document[each.name] for each in fields(Heartbeat) if each.name in document})
+        known = {each.name for each in fields(Heartbeat)} - {"silence"}
+        beat = Heartbeat(**{name: value for name, value in document.items() if name in known})
         _ = dt.datetime.fromisoformat(beat.beaten_at), [beat.up(name) for name in beat.watched]
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

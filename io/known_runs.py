@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from deltaworks.io import folded
-from deltaworks.io.ledger import RunEntry, read_entry, read_folded, run_paths
+from deltaworks.io.ledger import RUNS, RunEntry, read_entry, read_folded
 from deltaworks.io.store import Store
 
 
@@ -29,8 +29,10 @@ class KnownRuns:
         """
         objects, is_same = self._objects()
         files: dict[str, tuple[str, list[RunEntry]]] = {}
-        for path in folded.paths(self._store):
-            stamp, known = self._store.stamp(path), self._folded.get(path)
+        for file in self._store.files(folded.FOLDER):
+            path, stamp, known = file.path, file.stamp, self._folded.get(file.path)
+            if not path.endswith(".parquet"):
+                continue
             if known is None or known[0] != stamp:
                 known, is_same = (stamp, read_folded(self._store, path)), False
             files[path] = known
@@ -48,8 +50,10 @@ class KnownRuns:
         """Return what the objects say, and whether all of them are those that were read before."""
         found: dict[str, tuple[str, RunEntry]] = {}
         is_same = True
-        for path in run_paths(self._store):
-            stamp, known = self._store.stamp(path), self._entries.get(path)
+        for file in self._store.files(RUNS):
+            path, stamp, known = file.path, file.stamp, self._entries.get(file.path)
+            if not path.endswith(".json"):
+                continue
             if known is None or known[0] != stamp or known[1].has_vanished():
                 entry, is_same = read_entry(self._store, path), False
                 known = None if entry is None else (stamp, entry)

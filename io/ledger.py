@@ -20,6 +20,7 @@ from deltaworks.io.dtypes import Json
 from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
+from deltaworks.io.silence import Silence, silence_of
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 LOST_AFTER_S = 30
@@ -174,6 +175,8 @@ class RunEntry:
     """What asked for it: the schedule, sensor or condition, and which tick of it; none: a person did."""
     is_gone: bool = field(default=False, compare=False)
     """Whether its process was seen to be gone, on this machine, before this was read; it is not written."""
+    silence: Silence | None = field(default=None, compare=False)
+    """For how long it has said nothing, if it goes on on another machine; it is not written."""
 
     def has_vanished(self) -> bool:
         """Return whether its process is gone from this machine and said nothing of an end when this was read."""
@@ -187,14 +190,16 @@ class RunEntry:
     def status_at(self, now: dt.datetime) -> RunStatus:
         """Return the status as somebody sees it who looks at `now`: what fell silent before its end is lost.
 
-        A process on this machine was looked for when the entry was read, so its end is seen at once.
+        A process on this machine was looked for when the entry was read, so its end is seen at once. What another
+        machine's clock shows does not count.
         """
         if self.status.is_over:
             return self.status
         if self.is_gone:
             return RunStatus.LOST
         last_sign = dt.datetime.fromisoformat(self.heartbeat_at or self.started_at)
-        return RunStatus.LOST if now - last_sign > dt.timedelta(seconds=LOST_AFTER_S) else self.status
+        silent_s = (now - last_sign).total_seconds() if self.silence is None else self.silence.seconds
+        return RunStatus.LOST if silent_s > LOST_AFTER_S else self.status
 
 
 _Known: TypeAlias = RunEntry | Failure | AssetOutcome | Attempt | CheckFailure
@@ -315,8 +320,10 @@ def read_entry(store: Store, path: str) -> RunEntry | None:
         StorageError: it is damaged.
     """
     entry = _read_entry(store, path)
-    if entry is None or not entry.has_vanished():
+    if entry is None or entry.status.is_over:
         return entry
+    if not entry.has_vanished():
+        return replace(entry, silence=silence_of(store, path, entry.process))
     last = _read_entry(store, path)  # it may have ended, and said how, between the first look and the second
     return None if last is None else replace(last, is_gone=last.process == entry.process)
 
@@ -354,16 +361,14 @@ def find_run(runs: Sequence[RunEntry], name: str) -> RunEntry:
         some = ", ".join(run.run_id for run in found[-_SHOWN_RUNS:])
         raise RequestError(f"{len(found)} runs begin with {name!r}, among them {some}; write more of the id.")
     ids = [run.run_id for run in reversed(runs)]
-    close = get_close_matches(name, ids, n=_SHOWN_RUNS)
-    hint = (
-        f"Did you mean {' or '.join(map(repr, close))}?" if close else "`deltaworks runs list` shows which there are."
-    )
+    close = " or ".join(map(repr, get_close_matches(name, ids, n=_SHOWN_RUNS)))
+    hint = f"Did you mean {close}?" if close else "`deltaworks runs list` shows which there are."
     raise UnknownRun(f"There is no run {name!r}. {hint}")
 
 
 def document_of(entry: RunEntry) -> Json:
     """Return what is written of a run."""
-    return {name: value for name, value in asdict(entry).items() if name != "is_gone"}
+    return {name: value for name, value in asdict(entry).items() if name not in ("is_gone", "silence")}
 
 
 def _from_json(document: Json) -> RunEntry:

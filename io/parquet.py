@@ -158,7 +158,11 @@ class Staging:
         return StagedFile(self.path(values), self.size_bytes(values), statistics_json(measured, rows))
 
     def staged_files(
-        self, values: Mapping[str, str | None], measured: Mapping[str, object], rows: int, stored: pl.Schema
+        self,
+        values: Mapping[str, str | None],
+        measured: Mapping[str, object],
+        rows: int,
+        stored: Mapping[str, pl.DataType],
     ) -> tuple[StagedFile, ...]:
         """Sync and describe all files of a partition; of several, each is read again to be measured by itself.
 
@@ -174,7 +178,7 @@ class Staging:
         found: list[StagedFile] = []
         for path in paths:
             self.store.sync_file(f"{self.table}/{path}")
-            lf = scan_files(self.store, self.table, [LiveFile(path, "", 0, {})], stored, ())
+            lf = scan_files(self.store, self.table, [LiveFile(path, "", 0, {})], pl.Schema(stored), ())
             row = lf.select(pl.len().alias(_ROWS), *statistics(stored)).collect(engine="streaming").row(0, named=True)
             count: int = row.pop(_ROWS)
             found.append(StagedFile(path, self._size_bytes(path), statistics_json(row, count)))

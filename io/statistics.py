@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 import polars as pl
 
@@ -80,15 +81,20 @@ def statistics_json(measured: Mapping[str, object], rows: int) -> str:
     """Return the `stats` text of an add action from one row of the aggregates."""
     bounds: dict[str, dict[str, Json]] = {_MIN: {}, _MAX: {}}
     nulls: dict[str, Json] = {}
-    for name, value in measured.items():
-        if name.startswith(_NULLS):
-            nulls[name.removeprefix(_NULLS)] = value
-        elif name.startswith((_MIN, _MAX)):
-            written = _written(value)
-            if written is not None:
-                bounds[name[: len(_MIN)]][name[len(_MIN) :]] = written
+    for name, kind, column in _named(tuple(measured)):
+        if kind == _NULLS:
+            nulls[column] = measured[name]
+        elif (written := _written(measured[name])) is not None:
+            bounds[kind][column] = written
     document = {"numRecords": rows, "minValues": bounds[_MIN], "maxValues": bounds[_MAX], "nullCount": nulls}
     return json.dumps(document, separators=(",", ":"))
+
+
+@lru_cache(maxsize=64)
+def _named(names: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    """Return which of a row's names are statistics, of what kind, of which column: for all files of a table."""
+    kinds = (_MIN, _MAX, _NULLS)
+    return tuple((name, kind, name.removeprefix(kind)) for name in names for kind in kinds if name.startswith(kind))
 
 
 def _bound(bound: pl.Expr, column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

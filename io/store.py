@@ -153,6 +153,10 @@ class Store:
         """Yield all files below a folder as `list` does, and also what writers that died have left half-written."""
         return self._home.files(prefix)
 
+    def files_from(self, folder: str, name: str) -> Sequence[StoredFile]:
+        """Return what lies below a folder and has a name from one on, sorted: one request, however much is before."""
+        return self._home.files_from(folder, name)
+
     def folders_with(self, name: str) -> Iterator[str]:
         """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at.
 

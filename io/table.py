@@ -21,6 +21,7 @@ from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol, reader_demand
 from deltaworks.io.record import FORMAT, Kind
 from deltaworks.io.store import Store
+from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.table_state import PARTITION_SCHEMA, Origin, TableState, materialization_of, narrowed, origin_of
 from deltaworks.io.writer import UNTOLD, Writer
 
@@ -172,12 +173,21 @@ class Table:
             StorageError: the table was dropped since, and perhaps made anew.
             LogGap: a commit is missing or damaged.
         """
+        if self.exists and not self.store.is_local and self._is_latest():
+            return []
         if self.exists and not self.is_same():
             raise StorageError(
                 f"table {self.title}: version {self.version} of the log is no longer the commit that was read; the "
                 "table was dropped or put back meanwhile. Run the command again to decide on what is there now."
             )
         return self.follow()
+
+    def _is_latest(self) -> bool:
+        """Return whether one look into the log, from its last commit on, shows that commit and nothing later."""
+        path = commit_path(self.name, self.version)
+        folder, _, name = path.rpartition("/")
+        found: Sequence[StoredFile] = self.store.files_from(folder, name) if self._stamp else ()
+        return [(file.path, file.stamp) for file in found if file.name[0].isdigit()] == [(path, self._stamp)]
 
     def skip_to(self, baseline: Baseline) -> None:
         """Advance to a checkpoint whose commits are gone.

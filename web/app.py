@@ -19,6 +19,7 @@ from deltaworks.web.http.live import LINES, Streams
 from deltaworks.web.http.problems import add_problems
 from deltaworks.web.http.roles import Auth
 from deltaworks.web.launching import Launcher
+from deltaworks.web.previews import Previews
 from deltaworks.web.workspace import Workspace
 
 
@@ -49,6 +50,7 @@ def inner_app(workspace: Workspace, auth: Auth) -> FastAPI:
     )
     app.state.workspace, app.state.auth = workspace, auth
     app.state.launcher = Launcher(workspace.origin, workspace.environ)
+    app.state.previews = Previews()
     app.state.answered, app.state.streams = Answered(), Streams()
     add_problems(app)
     app.add_middleware(Audit, workspace=workspace)

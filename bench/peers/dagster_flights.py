@@ -1,8 +1,8 @@
-"""The flights job as a user of Dagster writes it: `python dagster_flights.py LAKE DAYS each|range` runs it in process.
+"""The flights job as a user of Dagster writes it: `python dagster_flights.py LAKE DAYS each|range|library`.
 
 The same models and functions as in the plain scripts, validated as often, stored as Delta tables by an IO manager of a
-few lines. `each` is a run a day, `range` one run over all days. Runs and events are kept in SQLite, as they are by
-default.
+few lines. `each` is a run a day, `range` one run over all days, and `library` the same with the IO manager of
+dagster-deltalake-polars. They run in this process; runs and events are kept in SQLite, as they are by default.
 """
 
 import datetime as dt
@@ -27,6 +27,7 @@ OPTIONS: dict[str, Any] = {
     "partitions_def": DAYS,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "io_manager_key": "delta",
+    "metadata": {"partition_expr": "flight_date"},
 }
 
 
@@ -85,6 +86,14 @@ ASSETS = [flights, daily_carrier, trailing_week]
 defs = dg.Definitions(assets=ASSETS, resources={"delta": Delta(lake="lake")})
 
 
+def library(lake: str) -> Any:
+    """Return the IO manager of dagster-deltalake-polars, which no other way pays for."""
+    from dagster_deltalake import LocalConfig  # noqa: PLC0415
+    from dagster_deltalake_polars import DeltaLakePolarsIOManager  # noqa: PLC0415
+
+    return DeltaLakePolarsIOManager(root_uri=lake, storage_options=LocalConfig(), schema="flown")
+
+
 def main() -> None:
     """Run the job in this process."""
     lake, days, way = sys.argv[1], days_from_start(int(sys.argv[2])), sys.argv[3]
@@ -93,10 +102,11 @@ def main() -> None:
         "dagster/asset_partition_range_start": str(days[0]),
         "dagster/asset_partition_range_end": str(days[-1]),
     }
+    delta = library(lake) if way == "library" else Delta(lake=lake)
     with tempfile.TemporaryDirectory() as home:
         instance = dg.DagsterInstance.local_temp(home)
-        common: dict[str, Any] = {"resources": {"delta": Delta(lake=lake)}, "instance": instance}
-        runs: list[dict[str, Any]] = [{"tags": ends}] if way == "range" else [{"partition_key": str(d)} for d in days]
+        common: dict[str, Any] = {"resources": {"delta": delta}, "instance": instance}
+        runs: list[dict[str, Any]] = [{"partition_key": str(d)} for d in days] if way == "each" else [{"tags": ends}]
         for options in runs:
             assert dg.materialize(ASSETS, **common, **options).success
 

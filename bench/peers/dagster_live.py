@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from measure import cpu_s, pss_mb, tree
 
-PATIENCE_S = 180
+PATIENCE_S = 600
 
 T = TypeVar("T")
 

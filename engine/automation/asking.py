@@ -69,9 +69,8 @@ def described(definitions: Definitions) -> tuple[Watched, ...]:
     """Return what the daemon needs to know of schedules and sensors, conditions, freshness, and sources."""
     schedules = (WatchedSchedule.of(each) for each in definitions.schedules.values())
     sensors = (WatchedSensor.of(each, definitions) for each in definitions.sensors.values())
-    watched: list[Watched] = [*schedules, *sensors, *WatchedConditions.of(definitions)]
-    watched += (*watched_freshness(definitions), *watched_sources(definitions))
-    return tuple(watched)
+    conditions = WatchedConditions.of(definitions)
+    return (*schedules, *sensors, *conditions, *watched_freshness(definitions), *watched_sources(definitions))
 
 
 def ask(around: Surroundings, tick: Tick) -> Evaluation:

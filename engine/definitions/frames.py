@@ -43,6 +43,8 @@ class FrameType:
     """Whether it is the visible content of the partition that a check judges."""
     has_metadata: bool = False
     """Whether it is returned within a `MaterializeResult`."""
+    is_staged: bool = False
+    """Whether it is returned as files that another engine has written."""
 
 
 def read_frame_type(annotation: object) -> FrameType | None:

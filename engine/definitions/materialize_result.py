@@ -11,6 +11,8 @@ import polars as pl
 
 from deltaworks.engine.definitions.frames import FrameType, Model, model_in, read_frame_type
 from deltaworks.engine.definitions.recordable import record_problem
+from deltaworks.engine.definitions.staged_files import StagedFiles
+from deltaworks.errors import InvalidDefinition
 
 MAX_BYTES = 64 * 1024
 """Of metadata as JSON: commits are read one by one, so they stay small."""
@@ -37,6 +39,10 @@ def read_returned_type(annotation: object) -> FrameType | None:
     if (get_origin(annotation) or annotation) is MaterializeResult:
         model = None if get_args(annotation) == (Any,) else model_in(annotation)
         return FrameType(model, is_lazy=True, has_metadata=True)
+    if (get_origin(annotation) or annotation) is StagedFiles:
+        if not get_args(annotation) or get_args(annotation) == (Any,):
+            raise InvalidDefinition("StagedFiles needs a model in brackets, with which its files are compared")
+        return FrameType(model_in(annotation), is_lazy=True, is_staged=True)
     return read_frame_type(annotation)
 
 

@@ -20,9 +20,10 @@ from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.engine.definitions.shared_call import Wanted
+from deltaworks.engine.definitions.staged_files import Staging
 from deltaworks.errors import InvalidDefinition, Place
 
-_INJECTED = (Partition, Logger, Wanted)
+_INJECTED = (Partition, Logger, Wanted, Staging)
 _CONFIGURED = ("asset", "multi_asset")
 _PREVIOUS = "Previous, the asset's own preceding partition"
 
@@ -72,6 +73,8 @@ class Signature:
     config: str | None = None
     """The argument that receives the config."""
     config_model: type[Config] | None = None
+    staging: str | None = None
+    """The argument that is told where another engine may write what the function returns."""
     wanted: str | None = None
     """The argument that is told which outputs a call is to make."""
     returns: FrameType = field(default=FrameType(None, is_lazy=True))
@@ -110,9 +113,20 @@ def read_signature(
             raise InvalidDefinition(f"argument {signature.config!r} is a Config, which only assets and ops are given")
         if signature.wanted is not None and what != "multi_asset":
             raise InvalidDefinition(f"argument {signature.wanted!r} is Wanted, which only a multi_asset is given")
+        _refuse_strange_staging(signature, what)
         return signature
     except InvalidDefinition as error:
         raise InvalidDefinition(f"{what} {name!r}: {error.reason}", where=place_of(function), asset=name) from error
+
+
+def _refuse_strange_staging(signature: Signature, what: str) -> None:
+    """Make sure that files which another engine writes have a place, and the place a use."""
+    if signature.staging is not None and what != "asset":
+        raise InvalidDefinition(f"argument {signature.staging!r} is a Staging, which only assets are given")
+    if signature.returns.is_staged and signature.staging is None:
+        raise InvalidDefinition("it returns StagedFiles, so it needs an argument `staging: Staging`: where they lie")
+    if signature.staging is not None and not signature.returns.is_staged:
+        raise InvalidDefinition(f"argument {signature.staging!r} is a Staging, so it must return StagedFiles[Model]")
 
 
 def place_of(function: Callable[..., Any]) -> Place:
@@ -187,6 +201,7 @@ def _read(
         logger=injected.get(Logger),
         config=next(iter(config), None),
         config_model=next(iter(config.values()), None),
+        staging=injected.get(Staging),
         wanted=injected.get(Wanted),
         returns=rows,
     )

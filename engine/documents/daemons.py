@@ -10,7 +10,7 @@ from deltaworks.io.heartbeats import LEASE_S, Heartbeat
 
 def daemon_json(beat: Heartbeat, now: dt.datetime) -> dict[str, Any]:
     """Return how a daemon is as JSON: `running`, `stopped` in order, or `dead` without a word."""
-    silent_s = (now - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
+    silent_s = beat.silent_s(now)
     state = "stopped" if beat.stopped_at else "dead" if beat.is_gone or silent_s > LEASE_S else "running"
     names = ("watched", "on", "asked", "carried_out", "running", "queued", "warm", "lost_runs", "location_pid")
     told = (*names, "fault", "failing", "alerts_waiting", "alerts_problem")

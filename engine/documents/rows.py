@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def rows_json(asset: str, version: int | None, df: pl.DataFrame, total: int) -> dict[str, Any]:
-    """Return rows that are shown of an asset, and how many it has; bytes are written in hexadecimal."""
+def rows_json(asset: str, version: int | None, df: pl.DataFrame, total: int | None) -> dict[str, Any]:
+    """Return rows that are shown of an asset, and how many it has if that is known; bytes are hexadecimal."""
     # Imported here: --help must not load Polars.
     import polars as pl
 

@@ -12,6 +12,7 @@ from deltaworks.engine.definitions.ops.config import Config
 from deltaworks.engine.definitions.partitions.partition import Partition
 from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.given import Given, Produced, called, describe, produced
+from deltaworks.engine.execution.handed_in import HandedIn
 from deltaworks.engine.execution.task import Task, where_of
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import DeltaworksError, RunError, ValidationFailed
@@ -96,14 +97,21 @@ class Result:
         return pl.all_horizontal(partition.contains(column) for column in columns)
 
 
-def call_function(call: Call, store: Store, resources: AssetResources, config: Configs) -> Produced:
+def call_function(
+    call: Call, store: Store, resources: AssetResources, config: Configs, handed: HandedIn | None = None
+) -> Produced:
     """Call the function, and those of the views that it reads, and return its result, lazily.
+
+    `handed`: where another engine may write it; none: the function does not ask for that.
 
     Raises:
         RunError: a function raised, or did not return a frame.
         ValidationFailed: the columns of a view are not those that its model declares.
     """
-    return called(call.node.asset, _arguments(call, store, resources, config), call.where)
+    arguments = _arguments(call, store, resources, config)
+    if handed is not None and call.node.asset.signature.staging is not None:
+        arguments[call.node.asset.signature.staging] = handed.staging
+    return called(call.node.asset, arguments, call.where, handed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from deltaworks.engine.definitions.asset import Asset
 from deltaworks.engine.definitions.logger import Logger
 from deltaworks.engine.definitions.materialize_result import MaterializeResult, frame_of, metadata_problem
 from deltaworks.engine.definitions.partitions.multi_partitions import key_ranges
+from deltaworks.engine.definitions.staged_files import StagedFiles
 from deltaworks.engine.execution.asset_resources import AssetResources
 from deltaworks.engine.execution.cuts import path_of
+from deltaworks.engine.execution.handed_in import HandedIn
 from deltaworks.engine.execution.task import Cuts, PinnedInput, Ranges
 from deltaworks.engine.planning.fingerprint import cut
 from deltaworks.engine.planning.graph import Node
@@ -91,8 +93,12 @@ class Given:
         return _cut(lf, schema, view, self.cuts[path], where) if view.is_cut else lf
 
 
-def called(asset: Asset[..., Any], arguments: Mapping[str, Any], where: str) -> Produced:
+def called(
+    asset: Asset[..., Any], arguments: Mapping[str, Any], where: str, handed: HandedIn | None = None
+) -> Produced:
     """Call a function and return its result, with the dtypes and the order of columns that its model asks for.
+
+    `handed`: where another engine has written what it returns; none: the function asks for no such place.
 
     Raises:
         RunError: the function raised, or returned neither a frame nor a result that a record can tell of.
@@ -103,21 +109,24 @@ def called(asset: Asset[..., Any], arguments: Mapping[str, Any], where: str) -> 
         raise RunError(f"{where}: {error}") from error
     except Exception as error:
         raise RunError(f"{where}: {describe(error, asset.where.file)}") from error
-    return produced(asset, result, where)
+    return produced(asset, result, where, handed)
 
 
-def produced(asset: Asset[..., Any], returned: Any, where: str) -> Produced:
+def produced(asset: Asset[..., Any], returned: Any, where: str, handed: HandedIn | None = None) -> Produced:
     """Return what a function returned, with the dtypes and the order of columns that its model asks for.
 
     Raises:
         RunError: it is neither a frame nor a result that a record can tell of.
     """
     frame, metadata = frame_of(returned), dict[str, Json]()
-    if isinstance(returned, MaterializeResult):
+    if isinstance(returned, MaterializeResult | StagedFiles):
         problem = metadata_problem(returned.metadata)
         if problem:
             raise RunError(f"{where}: {problem} ({asset.where})")
         metadata = json.loads(json.dumps(dict(returned.metadata)))
+    if isinstance(returned, StagedFiles) and handed is not None:
+        staged: StagedFiles[Any] = returned
+        frame = handed.rows(asset, staged, where)
     if not isinstance(frame, pl.LazyFrame | pl.DataFrame):
         raise RunError(f"{where}: the function returned {type(frame).__name__}, expected a Polars frame")
     try:

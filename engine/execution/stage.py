@@ -22,6 +22,7 @@ from deltaworks.engine.execution.call import Call, Configs, ContractKey, Result,
 from deltaworks.engine.execution.check_pins import CONTENT
 from deltaworks.engine.execution.checking import Checker, refusals_of, staged_pin
 from deltaworks.engine.execution.given import Produced, describe
+from deltaworks.engine.execution.handed_in import handed_in
 from deltaworks.engine.execution.keep import Keep, keep_broken, look_into
 from deltaworks.engine.execution.sift import measure, sift, stored_schema
 from deltaworks.engine.execution.sizes import SMALL_BYTES
@@ -71,7 +72,8 @@ class Stager:
             return Outcome(task, failures=dict.fromkeys(task.ordinals, call.stranger))
         if task.when is When.AFTER:
             return self._check(call)
-        return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config))
+        with handed_in(self.store, call.node.asset, task) as handed:
+            return self.stage_rows(call, lambda: call_function(call, self.store, self.resources, self.config, handed))
 
     def _stage_together(self, task: Task) -> Outcome:
         """Carry out a task and those that share its call."""
@@ -96,7 +98,7 @@ class Stager:
             made = make()
             result = guard(call, made.lf, self.compiled)
             # What is written from memory is one file, of as much as is known to be small.
-            is_one_file = task.is_small and self.file_bytes >= SMALL_BYTES
+            is_one_file = task.is_small and self.file_bytes >= SMALL_BYTES and not call.node.asset.signature.staging
             written = _in_memory(result, staging) if is_one_file else _streaming(result, staging)
             hit(Step.WRITTEN)
             outcome = _judge(result, staging, written, lake, self.keep, Checker(self.store, self.resources))
@@ -323,7 +325,7 @@ def _judge_one(
         staging = staging.sifted
     files: tuple[StagedFile, ...] = ()
     if verdict.rows:
-        files = staging.staged_files(values, measured, verdict.rows, pl.Schema(stored_schema(result)))
+        files = staging.staged_files(values, measured, verdict.rows, stored_schema(result))
     else:
         staging.drop(values)
     partition = StagedPartition(key, values, verdict.rows, files, rejects)

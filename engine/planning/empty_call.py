@@ -195,6 +195,8 @@ def _left(node: Node, schemas: Mapping[AssetKey, pl.Schema]) -> str | None:
         return "is made by ops, which may do what is not to be rehearsed"
     if node.asset.signature.resources:
         return "asks for a resource"
+    if node.asset.signature.staging is not None:
+        return "has another engine write its rows"
     if node.asset.signature.config is not None and default_config(node.asset) is None:
         return "asks for a config that the project does not give"
     if not node.reads and node.asset.kind is not AssetKind.SEED:

@@ -33,7 +33,7 @@ def is_rehearsable(node: Node) -> bool:
 def _is_lazy(node: Node) -> bool:
     lazy = all(edge.argument.frame.is_lazy for edge in node.reads)
     has_code = node.asset.graph is None and node.asset.foreign is None
-    return lazy and has_code and not node.asset.signature.resources
+    return lazy and has_code and not (node.asset.signature.resources or node.asset.signature.staging)
 
 
 def partition_texts(node: Node, first: int, last: int) -> Iterator[str]:

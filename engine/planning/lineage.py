@@ -194,7 +194,8 @@ class _Called:
 
     @classmethod
     def of(cls, node: Node, scans: Mapping[AssetKey, Scan], ordinal: int) -> _Called:
-        needs_more = node.asset.signature.resources or node.asset.graph is not None
+        signature = node.asset.signature
+        needs_more = signature.resources or signature.staging or node.asset.graph is not None
         if needs_more or any(edge.upstream not in scans for edge in node.reads):
             return cls(None, None)
         given = {edge.upstream: scans[edge.upstream] for edge in node.reads}

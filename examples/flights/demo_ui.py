@@ -18,15 +18,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+from demo_png import with_few_colours
 
 HERE = Path(__file__).parent
 PICTURES = {
-    "overview": "/",
-    "asset": "/assets/daily_carrier",
-    "partitions": "/assets/flights/partitions",
-    "partition": "/assets/trailing_week/partitions/2013-02-12",
-    "lineage": "/lineage",
+    "overview": ("/", "light"),
+    "asset": ("/assets/daily_carrier", "dark"),
+    "partitions": ("/assets/airport_days/partitions", "light"),
+    "partition": ("/assets/trailing_week/partitions/2013-02-12", "light"),
+    "lineage": ("/lineage", "dark"),
+    "plan": ("/backfills/new?select=daily_carrier%2B", "light"),
+    "run": ("/runs/{run}", "light"),
+    "automation": ("/automation", "dark"),
 }
+"""By name, what each picture is of, and in which theme; `{run}` is the first run of the lake."""
 
 SETTINGS = """
 name = "New York flights"
@@ -107,7 +112,7 @@ def served(project: Path, port: str, stderr: int | None = None) -> Generator[sub
 
 
 def picture(server: subprocess.Popen[str], folder: Path) -> None:
-    """Take a picture of each page, in the light and in the dark."""
+    """Take a picture of each page."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only pictures need it
 
     assert server.stderr is not None, "it is a pipe"
@@ -116,11 +121,15 @@ def picture(server: subprocess.Popen[str], folder: Path) -> None:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for scheme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
-            for name, path in PICTURES.items():
-                page.goto(address + path, wait_until="networkidle")
-                page.screenshot(path=folder / f"{name}{'-dark' if scheme == 'dark' else ''}.png")
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(address)
+        page.get_by_text("its last tick failed").wait_for()  # the daemon is at work
+        page.get_by_text(" of 92").wait_for()  # and so is the run
+        run = page.request.get(f"{address}/api/v1/runs").json()["runs"][-1]["run_id"]
+        for name, (path, theme) in PICTURES.items():
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            page.goto(address + path.format(run=run), wait_until="networkidle")
+            (folder / f"{name}.png").write_bytes(with_few_colours(page.screenshot()))
         browser.close()
 
 

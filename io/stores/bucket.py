@@ -119,7 +119,13 @@ class Bucket:
 
     def files(self, prefix: str) -> Iterator[StoredFile]:
         """Yield all files below a folder."""
-        return (StoredFile(self._path(each), each["size"], each["last_modified"]) for each in self._listed(prefix))
+        return map(self._stored, self._listed(prefix))
+
+    def files_from(self, folder: str, name: str) -> Sequence[StoredFile]:
+        """Return what lies below a folder and has a name from one on, sorted."""
+        # What comes after an offset is listed; some servers list everything.
+        found = map(self._stored, self._listed(folder, after=f"{self._key(folder)}/{name[:-1]}"))
+        return sorted((file for file in found if file.path >= f"{folder}/{name}"), key=lambda file: file.path)
 
     def folders_with(self, name: str) -> Iterator[str]:
         """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at."""
@@ -147,7 +153,7 @@ class Bucket:
     def stamp(self, path: str) -> str:
         """Return what changes when a file is replaced, without reading it; empty if there is no such file."""
         found = self._head(path)
-        return "" if found is None else f"{found['e_tag'] or found['last_modified'].isoformat()}"
+        return "" if found is None else self._stored(found).stamp
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
@@ -157,10 +163,14 @@ class Bucket:
             except FileNotFoundError as error:
                 self._refuse_no_bucket(error)
 
-    def _listed(self, prefix: str) -> Iterator[ObjectMeta]:
+    def _listed(self, prefix: str, after: str | None = None) -> Iterator[ObjectMeta]:
         with self._sentence("list", prefix):
-            for chunk in obstore.list(self.client, self._key(prefix) or None, chunk_size=_PAGE):
+            for chunk in obstore.list(self.client, self._key(prefix) or None, offset=after, chunk_size=_PAGE):
                 yield from chunk
+
+    def _stored(self, found: ObjectMeta) -> StoredFile:
+        stamp = found["e_tag"] or found["last_modified"].isoformat()
+        return StoredFile(self._path(found), found["size"], found["last_modified"], stamp)
 
     def _head(self, path: str) -> ObjectMeta | None:
         with self._sentence("look for", path):

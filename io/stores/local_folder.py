@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from deltaworks.errors import StorageError
@@ -92,9 +92,16 @@ class LocalFolder:
 
     def sync_folders(self, paths: Iterable[str]) -> None:
         """Make the names of files that others wrote, and of all folders above them, survive a power cut."""
-        for folder in {parent for path in paths for parent in PurePosixPath(path).parents}:
-            with _sentence("sync", self.root / folder):
-                self._sync_folder(self.root / folder)
+        folders = set[str]()
+        for path in paths:
+            folder = path.rpartition("/")[0]
+            while folder not in folders:
+                folders.add(folder)
+                folder = folder.rpartition("/")[0]
+        for folder in folders:
+            target = self.root / folder
+            with _sentence("sync", target):
+                self._sync_folder(target)
 
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the paths of all files below a folder, in no order; nothing if there is no such folder."""
@@ -126,7 +133,12 @@ class LocalFolder:
                     except FileNotFoundError:
                         continue
                     modified_at = dt.datetime.fromtimestamp(found.st_mtime, dt.UTC)
-                    yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at)
+                    yield StoredFile(path.relative_to(self.root).as_posix(), found.st_size, modified_at, _stamp(found))
+
+    def files_from(self, folder: str, name: str) -> Sequence[StoredFile]:
+        """Return what lies below a folder and has a name from one on, sorted."""
+        found = (file for file in self.files(folder) if file.path >= f"{folder}/{name}")
+        return sorted(found, key=lambda file: file.path)
 
     def folders_with(self, name: str) -> Iterator[str]:
         """Yield the folders that have a folder of that name; what lies deeper in one of them is not looked at."""
@@ -160,7 +172,7 @@ class LocalFolder:
             found = os.stat(self._place(path))
         except OSError:
             return ""
-        return f"{found.st_size}-{found.st_mtime_ns}"
+        return _stamp(found)
 
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
@@ -208,6 +220,10 @@ class LocalFolder:
     def _sync_folder(self, folder: Path) -> None:
         if self.durable:
             _fsync(folder)
+
+
+def _stamp(found: os.stat_result) -> str:
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def local_folder(uri: str, what: str) -> Path:

@@ -14,6 +14,8 @@ class StoredFile:
     size_bytes: int
     modified_at: dt.datetime
     """By the store's own clock."""
+    stamp: str
+    """The same as `Store.stamp` says."""
 
     @property
     def name(self) -> str:

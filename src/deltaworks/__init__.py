@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.definitions.shared_call import Wanted
     from deltaworks.engine.definitions.signature import Input
     from deltaworks.engine.definitions.source import file_source, observable_source
+    from deltaworks.engine.definitions.staged_files import StagedFiles, Staging
     from deltaworks.engine.definitions.view import view
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
@@ -161,6 +162,8 @@ __all__ = [
     "SensorResult",
     "SkipReason",
     "SpecificPartitionsMapping",
+    "StagedFiles",
+    "Staging",
     "StaticMapping",
     "StaticPartitions",
     "StepEnded",
@@ -245,6 +248,7 @@ _NAMES = {
         "TimeWindowMapping",
     ),
     "definitions.materialize_result": ("MaterializeResult",),
+    "definitions.staged_files": ("StagedFiles", "Staging"),
     "definitions.multi_asset": ("AssetSpec", "MultiAsset", "multi_asset"),
     "definitions.ops.asset_job": ("AssetJob", "define_asset_job"),
     "definitions.ops.attempt": ("Attempt",),

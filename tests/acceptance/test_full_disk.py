@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.acceptance.conftest import Here, Result
 from tests.acceptance.running import HEAD
+from tests.campaign.recorder import recorded
 
 TABLES = """
 @dw.asset(partitions=days, partition_by="day")
@@ -71,6 +73,37 @@ def test_whatever_room_there_is_no_partition_is_half_made_and_more_room_is_used(
     assert pl.read_delta(f"{lake}/copied").height == 60_000
 
 
+@pytest.mark.soak
+def test_a_disk_of_any_size_holds_whole_partitions(here: Here, disk: Path) -> None:
+    here.write("tables.py", HEAD + TABLES)
+    lake, amid = disk / "lake", 0
+    with recorded("a full disk") as row:
+        for size in range(8, 408, 20):
+            with row.one():
+                remount(disk, f"size={size}k")
+                full = here.run("backfill", "--lake", str(lake), "--workers", "1")
+                is_one_sentence(full, "No space left on device")
+                amid += any(len(days) > 0 for days in whole_days(lake).values())
+                remount(disk, "size=16m")
+                assert here.run("backfill", "--lake", str(lake)).code == 0
+                assert {len(days) for days in whole_days(lake).values()} == {10}
+                assert here.run("doctor", "--lake", str(lake)).code == 0
+                shutil.rmtree(lake)
+        row.note = f"with room for some of the partitions {amid} times"
+
+
+def whole_days(lake: Path) -> dict[str, set[object]]:
+    """The days that each table has, each of them with all of its rows."""
+    found: dict[str, set[object]] = {"wide": set(), "copied": set()}
+    for name in found:
+        if (lake / name / "_delta_log" / f"{0:020d}.json").exists():
+            days = pl.read_delta(str(lake / name)).group_by("day").len()
+            assert set(days["len"]) <= {6_000}
+            found[name] = set(days["day"])
+    return found
+
+
+@pytest.mark.counted
 def test_a_read_only_lake_is_read_and_not_written(here: Here, disk: Path) -> None:
     here.write("tables.py", HEAD + TABLES)
     lake = str(disk / "lake")
@@ -79,11 +112,13 @@ def test_a_read_only_lake_is_read_and_not_written(here: Here, disk: Path) -> Non
     (before,) = here.run("runs", "list", "--lake", lake, "--json").json
     remount(disk, "ro")
 
-    for command in (("backfill",), ("materialize", "wide"), ("runs", "retry", "latest"), ("maintain",)):
-        refused = here.run(*command, "--lake", lake)
-        if command[0] != "runs":
-            is_one_sentence(refused, "Read-only file system")
-            assert refused.sentence
+    with recorded("a read-only disk") as row:
+        for command in (("backfill",), ("materialize", "wide"), ("runs", "retry", "latest"), ("maintain",)):
+            with row.one():
+                refused = here.run(*command, "--lake", lake)
+                if command[0] != "runs":
+                    is_one_sentence(refused, "Read-only file system")
+                    assert refused.sentence
 
     assert here.status("--lake", lake)["wide"]["partitions"]["fresh"] == 10
     assert here.run("runs", "list", "--lake", lake, "--json").json == [before]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,11 @@ import pytest
 import deltaworks as dw
 from deltaworks.errors import RequestError
 from tests.acceptance.conftest import Here, Project
+from tests.campaign.recorder import recorded
 from tests.engine.execution.carried_out import lives
 
 TIMEOUT_S = 10
+FIRST = dt.date(2024, 1, 1)
 
 MODULE = """
 import os, signal, sys, time
@@ -24,7 +30,8 @@ import polars as pl
 import deltaworks as dw
 from deltaworks import LazyFrame
 
-days = dw.DailyPartitions(start="2024-01-01", end="2024-01-08")
+days = dw.DailyPartitions(start="2024-01-01", end="LAST")
+FIRST = 738886
 LIMITS = {"timeout_s": TIMEOUT_S, "memory_mb": 600}
 
 
@@ -41,7 +48,7 @@ def good(partition):
 def bad(partition: dw.Partition) -> LazyFrame[Row]:
     print("begins", partition.key, flush=True)
     Path(__file__).with_name("pids").open("a").write(f"{os.getpid()}\\n")
-    match partition.start.day:
+    match (partition.start.toordinal() - FIRST) % 7 + 1:
         case 1:
             raise ConnectionError("the source is down")
         case 2:
@@ -89,9 +96,10 @@ def project(here: Here) -> Project:
     return here
 
 
-def write(project: Project, kind: str) -> None:
+def write(project: Project, kind: str, weeks: int = 1) -> None:
     project.write("deltaworks.toml", f'modules = ["tables"]\n[executor]\nkind = "{kind}"\n')
     module = MODULE.replace("LIMITED", "**LIMITS").replace("TIMEOUT_S", str(TIMEOUT_S))
+    module = module.replace("LAST", (FIRST + dt.timedelta(weeks=weeks)).isoformat())
     project.write("tables.py", module)
 
 
@@ -120,6 +128,29 @@ def test_six_ways_to_misbehave_fail_six_partitions_and_nothing_else(project: Pro
     assert (status["bad"]["partitions"]["fresh"], status["bad"]["partitions"]["failed"]) == (1, 6)
     pids = {int(pid) for pid in (project.folder / "pids").read_text().split()}
     assert [pid for pid in pids if lives(pid)] == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_each_way_to_misbehave_fails_its_own_partition_twenty_times(project: Project, kind: str) -> None:
+    write(project, kind, weeks=20)
+    said = [error.partition(": ")[2] for error in EXPECTED.values()]
+
+    with recorded("bad user code") as row:
+        command = [sys.executable, "-m", "deltaworks", "backfill", "--json"]
+        with (project.folder / "out").open("wb") as out, (project.folder / "err").open("wb") as err:
+            code = subprocess.run(command, cwd=project.folder, stdout=out, stderr=err, check=False).returncode
+        document = json.loads((project.folder / "out").read_text("utf-8"))
+        assert code == 1
+        for failure in document["failures"]:
+            with row.one():
+                days = (dt.date.fromisoformat(failure["partition"]) - FIRST).days
+                assert failure["error"].partition(": ")[2].startswith(said[days % 7])
+        assert row.tried == 6 * 20
+        assert document["totals"]["materialized"] == 9 * 20
+        pids = {int(pid) for pid in (project.folder / "pids").read_text().split()}
+        assert [pid for pid in pids if lives(pid)] == []
+        row.note = f"{kind}: every other partition was made, and no process was left"
 
 
 def test_what_a_killed_call_has_staged_is_never_seen(project: Project) -> None:

@@ -58,7 +58,7 @@ def test_a_wrong_table_wins_nothing(bench: Bench) -> None:
     results = a_year(bench, (script, 0, 2.0, [10, 7.5]), ("right", 0, 1.5, [10, 7.5]), ("quick", 0, 0.1, [9, 7.5]))
 
     (line,) = [line for line in bench.report.comparisons(results).splitlines() if line.startswith("| quick")]
-    picture = ElementTree.fromstring(bench.report.charts(results)["peers.svg"])
+    picture = ElementTree.fromstring(bench.report.picture(results))
 
     assert line == "| quick |  | **WRONG** |"
     assert [text.text for text in picture.iter(f"{SVG}text")][-1] == "WRONG"
@@ -106,11 +106,13 @@ def test_a_row_says_where_it_was_made_and_comes_back_as_it_was(
 
 
 def test_only_what_lies_between_the_marks_of_a_page_is_replaced(bench: Bench) -> None:
-    page = "before\n<!-- made from rows: goals -->\nold\n<!-- end -->\nafter\n"
+    others = "<!-- made from rows: growth -->\n<!-- end -->\n"
+    page = f"before\n{others}<!-- made from rows: goals -->\n\nold\n\n<!-- end -->\nafter\n"
 
     filled = bench.report.filled(page, {"goals": "new"})
 
-    assert filled == "before\n<!-- made from rows: goals -->\n\nnew\n\n<!-- end -->\nafter\n"
+    assert filled == page.replace("old", "new")
+    assert bench.report.filled(filled, {"goals": "old"}) == page
     with pytest.raises(SystemExit, match="no marks for 'peers'"):
         bench.report.filled(page, {"peers": "x"})
 
@@ -125,3 +127,12 @@ def test_the_job_without_the_engine_is_the_example(bench: Bench) -> None:
         assert {column: (each.dtype, each.nullable, each.checks) for column, each in ours.columns.items()} == {
             column: (each.dtype, each.nullable, each.checks) for column, each in model.columns.items()
         }
+
+
+def test_the_page_says_what_the_kept_rows_say(bench: Bench) -> None:
+    report = bench.report
+    results = bench.results.Results(bench.rows.read(sorted((BENCH / "results").glob("2*.jsonl"))))
+    page = (report.DOCS / "performance.md").read_text(encoding="utf-8")
+
+    assert report.filled(page, report.parts(results)) == page, "python bench/report.py bench/results/2*.jsonl --docs"
+    assert report.CHART.read_text(encoding="utf-8") == report.picture(results)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import Here
 from tests.campaign.forks import Forks, forks
 from tests.campaign.generations import ASSETS, Generations
 
@@ -14,6 +16,14 @@ from tests.campaign.generations import ASSETS, Generations
 def server() -> Generator[Forks]:
     with forks() as server:
         yield server
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    """An empty project folder, for commands in this process."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Here(folder)
 
 
 @pytest.fixture(scope="module")

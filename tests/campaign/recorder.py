@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import platform
 import random
 import time
 from collections.abc import Generator
@@ -25,7 +26,7 @@ class Row:
     """One kind of fault, and what came of it so far."""
 
     fault: str
-    """As `tests/campaign/matrix.py` names it."""
+    """As `tests/campaign/report.py` names it."""
     seed: int
     tried: int = 0
     survived: int = 0
@@ -41,12 +42,12 @@ class Row:
         """Chance that gives the same again for the same seed and fault."""
         return random.Random(f"{self.seed} {self.fault}")
 
-    def count(self, verdict: Verdict, *, also: bool = True, said: str = "") -> None:
-        """Note one fault more; `also`: whether everything else, as it is `said`, was as it must be."""
-        self.tried += 1
+    def count(self, verdict: Verdict, *, also: bool = True, said: str = "", times: int = 1) -> None:
+        """Note one fault more, or so many `times`; `also`: whether all else, as it is `said`, was as it must be."""
+        self.tried += times
         self.lost, self.doubled = self.lost + verdict.lost, self.doubled + verdict.doubled
         self.partial += verdict.partial
-        self.survived += also and not verdict.told
+        self.survived += times * (also and not verdict.told)
         assert not verdict.told, "\n".join(verdict.told)
         assert also, said
 
@@ -56,6 +57,12 @@ class Row:
         self.tried += 1
         yield
         self.survived += 1
+
+
+def machine() -> str:
+    """What kind of machine this is."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{platform.system()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, Python {platform.python_version()}"
 
 
 @contextmanager
@@ -71,7 +78,8 @@ def recorded(fault: str) -> Generator[Row]:
         raise
     finally:
         line = {**asdict(row), "took_s": round(time.monotonic() - begun_s), "failure": failure}
-        line["at"] = dt.datetime.now(dt.UTC).date().isoformat()
+        line |= {"at": dt.datetime.now(dt.UTC).date().isoformat(), "machine": machine()}
+        line["test"] = os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
         print(json.dumps(line))
         if FILE in os.environ:
             with Path(os.environ[FILE]).open("a", encoding="utf-8") as file:

@@ -74,7 +74,7 @@ def test_a_run_that_fails_at_any_step_leaves_a_whole_lake(
                 row.count(verdict, also=also)
 
 
-@pytest.mark.parametrize("step", [Step.JUDGED, Step.CREATED, Step.AFTER_PUT, Step.CHECKPOINT])
+@pytest.mark.parametrize("step", [Step.CREATED, Step.AFTER_PUT, Step.CHECKPOINT])
 def test_a_run_that_is_killed_goes_on(step: Step, server: Forks, template: Generations, tmp_path: Path) -> None:
     survivor = lake_for(step, 1, tmp_path / "lake", server, template)
 
@@ -112,9 +112,9 @@ def kill_again_and_again(row: Row, kills: int, survivor: Survivor) -> None:
     assert amid > kills // 20 or kills < 100, "the kills came too early or too late to say anything"
 
 
-def test_twelve_kills_of_a_run_at_any_moment(server: Forks, template: Generations, tmp_path: Path) -> None:
+def test_six_kills_of_a_run_at_any_moment(server: Forks, template: Generations, tmp_path: Path) -> None:
     with recorded("kill -9 in materialize") as row:
-        kill_again_and_again(row, 12, Survivor.at(tmp_path / "lake", server, template))
+        kill_again_and_again(row, 6, Survivor.at(tmp_path / "lake", server, template))
 
 
 @pytest.mark.soak

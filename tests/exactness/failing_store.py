@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
+from deltaworks.io.failpoints import Step
 from deltaworks.io.store import Store
 
 T = TypeVar("T")
@@ -33,7 +34,7 @@ class Moment(StrEnum):
     """A write leaves its temporary file half written; any other call does nothing."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Trigger:
     """What happens, and at which call."""
 
@@ -65,6 +66,24 @@ class Trigger:
             self.is_dead = True
             raise Crash
         self.act()
+
+
+@dataclass
+class Death:
+    """Lets a process die when it comes to a step so many times."""
+
+    trigger: Trigger
+    """Of its store."""
+    step: Step | None
+    number: int
+    count: int = 0
+
+    def __call__(self, step: Step) -> None:
+        if self.trigger.is_dead:
+            raise Crash
+        self.count += step is self.step
+        if step is self.step and self.count == self.number:
+            self.trigger.pull()
 
 
 METHODS = (

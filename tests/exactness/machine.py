@@ -21,7 +21,8 @@ from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.request import Request, request
 from deltaworks.engine.planning.selection import select
 from deltaworks.errors import FilesGone, RequestError
-from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger
+from deltaworks.io.failpoints import Step, acting
+from tests.exactness.failing_store import METHODS, Crash, Death, FailingStore, Moment, Trigger
 from tests.exactness.oracle import EXTERNAL, FRESH, STALE
 from tests.exactness.project import Row
 from tests.exactness.watched_lake import WatchedLake
@@ -177,6 +178,19 @@ class LakeMachine(WatchedLake):
             self._refresh()
 
     # Both at once, and disasters.
+
+    @rule(selected=selections, step=st.sampled_from(list(Step)), call=calls)
+    def crash_at_a_step(self, selected: tuple[str, ...], step: Step, call: int) -> None:
+        asked = self._asked(selected, None)
+        only, planned = self._something_to_do(asked, DEFAULT_ONLY)
+        trigger = Trigger("", 0, Moment.BEFORE)
+        try:
+            with acting(Death(trigger, step, call)):
+                self._run(asked, only, FailingStore(self.lake, False, trigger), workers=1)
+        except (Crash, RequestError) as end:
+            event(f"crash: {type(end).__name__} at {step}")
+        self._adopt_runs(planned)
+        self._refresh()
 
     @rule(selected=selections, method=st.sampled_from(METHODS), call=calls, moment=moments)
     def crash(self, selected: tuple[str, ...], method: str, call: int, moment: Moment) -> None:

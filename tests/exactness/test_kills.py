@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import random
 import re
 import shutil
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.recorder import Row, recorded
 from tests.exactness.naive import leftovers
 from tests.exactness.processes import ASSETS, PATIENCE_S, Processes, rows, wait_until, write_project
 
@@ -91,9 +91,12 @@ def all_workers() -> dict[int, int]:
 
 def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threads") -> None:
     """Kill the process of a run, or in turns with it one of its workers, and look at the lake each time."""
-    seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(2**32))
-    print(f"KILL_SEED={seed}")
-    chance = random.Random(seed)
+    with recorded("kill -9 in backfill") as row:
+        kill_and_look(folder, kills, days, kind, row)
+
+
+def kill_and_look(folder: Path, kills: int, days: int, kind: str, row: Row) -> None:
+    chance = row.chance
     reference = write_project(folder / "reference", days)
     code, said = reference.run("backfill", "--executor", kind)
     assert code == 0, said
@@ -116,7 +119,9 @@ def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threa
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
             said, _ = process.communicate(timeout=PATIENCE_S)
+        row.tried += process.returncode != 0
         witness.look()
+        row.survived += process.returncode != 0
         if victim != process.pid and process.returncode == 1:
             assert "killed by signal 9 (SIGKILL)" in said
             killed += 1
@@ -134,13 +139,13 @@ def kill_again_and_again(folder: Path, kills: int, days: int, kind: str = "threa
     witness.look()
     witness.look_at_the_end()
     wait_until(lambda: seen.isdisjoint(all_workers()), "the end of all workers")
-    print(f"{killed} kills, {in_the_middle} of them amid commits, {ends} runs to the end")
+    row.note = f"{kind}: {killed} kills, {in_the_middle} of them amid commits, {ends} runs to the end"
     assert in_the_middle > kills // 10, "the kills came too early or too late to say anything"
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_killed_backfills_lose_nothing_and_make_nothing_twice(tmp_path: Path, kind: str) -> None:
-    kill_again_and_again(tmp_path, kills=8, days=DAYS, kind=kind)
+    kill_again_and_again(tmp_path, kills=5, days=DAYS, kind=kind)
 
 
 @pytest.mark.soak

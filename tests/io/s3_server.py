@@ -30,10 +30,11 @@ class Bucket:
     def page(self, query: dict[str, list[str]]) -> str:
         """Answer one request for a list."""
         prefix, delimiter = query.get("prefix", [""])[0], query.get("delimiter", [""])[0]
+        after = query.get("start-after", [""])[0]
         entries: dict[str, str] = {}
         for key in sorted(self.objects):
             rest = key.removeprefix(prefix)
-            if not key.startswith(prefix):
+            if not key.startswith(prefix) or key <= after:
                 continue
             if delimiter and delimiter in rest:
                 folder = prefix + rest.partition(delimiter)[0] + delimiter

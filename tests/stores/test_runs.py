@@ -30,8 +30,8 @@ def committed(housed: Housed, asset: str) -> bool:
 def test_a_run_that_was_killed_goes_on_with_what_is_left(housed: Housed) -> None:
     housed.given(HOLDING)
     with started(housed, "backfill", "--workers", "1") as killed:
-        wait_until(lambda: committed(housed, "slow"), "a commit")
         reached(housed, "fourth")
+        wait_until(lambda: committed(housed, "slow"), "a commit")
         killed.send_signal(signal.SIGKILL)
         killed.wait(PATIENCE_S)
     (lost,) = runs(housed)
@@ -48,8 +48,8 @@ def test_a_run_that_was_killed_goes_on_with_what_is_left(housed: Housed) -> None
 def test_a_run_is_canceled_from_elsewhere_and_keeps_what_it_committed(housed: Housed) -> None:
     housed.given(HOLDING)
     with started(housed, "backfill", "--workers", "1", "--json") as running:
-        wait_until(lambda: committed(housed, "slow"), "a commit")
         reached(housed, "fourth")
+        wait_until(lambda: committed(housed, "slow"), "a commit")
         canceled = housed.did("runs", "cancel", "latest")
         out, err = running.communicate(timeout=PATIENCE_S)
 

@@ -72,6 +72,14 @@ def test_the_graph_is_walked_by_keys_and_back_leaves_it(browser, address):
         page.wait_for_url(f"{address}/assets/mart%2Fdaily")
 
 
+def test_in_a_narrow_window_a_graph_can_be_read_at_once(browser, address):
+    with watched(browser, width=390) as page:
+        page.goto(f"{address}/lineage")
+
+        expect(page.locator("svg.graph")).not_to_have_class(re.compile("far"))
+        expect(page.locator('a[data-n][aria-label^="mart/daily,"]')).to_be_in_viewport()
+
+
 def test_the_theme_is_kept(browser, address):
     with watched(browser) as page:
         page.goto(address)

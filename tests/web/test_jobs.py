@@ -8,12 +8,15 @@ import pytest
 from tests.web.client import Client
 
 TABLES = '''
+from typing import Literal
 import pydantic
 import deltaworks as dw
 
 class Fetch(dw.Config):
     url: str
     limit: int = pydantic.Field(10, ge=1, description="Rows, at most.")
+    is_fast: bool = False
+    kind: Literal["xml", "csv"] = "csv"
 
 @dw.op
 def fetch(config: Fetch) -> int:
@@ -40,6 +43,8 @@ def test_jobs_are_listed_and_have_a_form(client):
     assert 'href="/jobs/weekly"' in client.get("/jobs").text
     assert 'name="config.fetch.limit" class="mono" value="10"' in text
     assert "Rows, at most." in text
+    assert "<option>true</option><option selected>false</option>" in text
+    assert "<option>xml</option><option selected>csv</option>" in text
     assert "Fetch the &lt;b&gt;rates&lt;/b&gt;." in text
     assert client.get("/jobs/nothing").status == 404
 
@@ -48,6 +53,7 @@ def test_what_does_not_fit_is_said_beside_its_field(client):
     refused = client.submit("/jobs/weekly/runs", {"config.fetch.url": "<i>", "config.fetch.limit": "0"})
 
     assert refused.status == 422
+    assert 'name="config.fetch.limit" class="mono" value="0" aria-invalid="true"' in refused.text
     assert 'id="config.fetch.limit-problem">Input should be greater than or equal to 1<' in refused.text
     assert 'value="&lt;i&gt;"' in refused.text
     assert "config.fetch.url-problem" not in refused.text

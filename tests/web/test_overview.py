@@ -101,6 +101,10 @@ def test_a_check_that_did_not_hold_is_told_until_it_does(here: Here) -> None:
     assert told[0] == "failed"
     assert "check few failed: 2 rows, 1 expected" in told[2]
 
+    checks = Client.of(here.folder).get("/assets/orders/checks").text
+    row = checks.partition("<strong>few</strong>")[2].partition("</tr>")[0]
+    assert 'class="f-failed"' in row
+
     here.edit("tables.py", "CheckResult(False", "CheckResult(True")
     here.run("materialize", "orders")
 

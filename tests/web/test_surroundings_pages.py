@@ -11,6 +11,8 @@ import pytest
 from deltaworks.engine.workspace.project import Origin
 from deltaworks.io.alerts import Message, put_message
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
+from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.process import Process
 from deltaworks.io.store import Store
 from deltaworks.web.app import create_app
 from deltaworks.web.http.roles import Auth
@@ -65,6 +67,20 @@ def test_a_daemon_shows_what_it_does_and_its_fault(client: Client, folder: Path)
     assert "<dd>41</dd>" in text
     assert "&lt;b&gt;broken&lt;/b&gt;" in text
     assert client.get("/api/v1/daemon").json["daemons"][0]["state"] == "running"
+
+
+def test_runs_that_wait_for_their_turn_and_what_they_share_stand_beside_the_daemons(
+    client: Client, folder: Path
+) -> None:
+    own, now = Process.current(), dt.datetime.now(dt.UTC).isoformat()
+    told = {"host": own.host, "pid": own.pid, "born": own.born, "heartbeat_at": now, "waits_for": "<a run> of max_runs"}
+    write_run(Store.at(str(folder / "lake")), RunEntry("r-1", RunStatus.QUEUED, "backfill", now, priority=3, **told))
+
+    text = client.get("/daemon").text
+
+    assert "waits for &lt;a run&gt; of max_runs, priority 3" in text
+    assert "no limit is set for all runs" in text
+    assert str(folder / "lake") in text
 
 
 def test_settings_say_where_each_comes_from(client: Client, folder: Path) -> None:

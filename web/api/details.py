@@ -10,13 +10,12 @@ from fastapi import APIRouter, Query, Request, Response
 from deltaworks.engine.documents.lineage import column_json, lineage_json
 from deltaworks.engine.documents.rows import rows_json
 from deltaworks.engine.planning.selection import select_every
-from deltaworks.web.http.asked import Limit, Select, TheNode, TheSight
+from deltaworks.web.http.asked import Limit, Select, TheNode, ThePreviews, TheSight
 from deltaworks.web.http.documents import document
 from deltaworks.web.views.catalog import asset_row
 from deltaworks.web.views.checks import checks_view
 from deltaworks.web.views.lineage import edges_among
 from deltaworks.web.views.metrics import metrics_view
-from deltaworks.web.views.rows import read_rows
 from deltaworks.web.views.schema import schema_view
 
 router = APIRouter(prefix="/api/v1", tags=["assets"])
@@ -53,13 +52,14 @@ def preview(
     request: Request,
     sight: TheSight,
     node: TheNode,
+    previews: ThePreviews,
     version: Annotated[int | None, Query(ge=0, description="Of the table; none: the latest.")] = None,
     partition: Annotated[str, Query(description="Only this partition.")] = "",
     limit: Limit = 100,
 ) -> Response:
-    """Return the first rows of an asset, as `show --json`."""
-    df, total = read_rows(sight, node, version, partition, limit)
-    return document(request, rows_json(str(node.key), version, df, total))
+    """Return the first rows of an asset, as `show --json`; of a large table `total_rows` may be null, as not known."""
+    found = previews.read(sight, node, version, partition, limit)
+    return document(request, rows_json(str(node.key), version, found.df, found.total))
 
 
 @router.get("/assets/{key}/lineage")

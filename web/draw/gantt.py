@@ -16,6 +16,9 @@ _LEAST = 2.0
 _TEXT = 6.2
 """Of a character, about."""
 
+_MOST_ROOM = 200.0
+"""To the right of the axis, for what stands beside bars that end there."""
+
 _MOST_TICKS = 7
 _STEPS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 _DAY_S = 86400
@@ -81,7 +84,9 @@ def draw_gantt(
     """
     ends = [each for span in spans for each in (span.ready_s, span.start_s, span.end_s) if each is not None]
     length_s = max(length_s, *ends, 0.001) if ends else max(length_s, 0.001)
-    scale = (width - left - 8) / length_s
+    longest = max((len(span.told) for span in spans), default=0)
+    room = 8 + min(_MOST_ROOM, longest * _TEXT + (8 if longest else 0))
+    scale = (width - left - room) / length_s
     rows = tuple(
         _row(span, HEAD + place * ROW + ROW / 2, length_s, scale, left, width, goes_on=goes_on)
         for place, span in enumerate(spans)

@@ -14,8 +14,10 @@ from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry, find_run
 from deltaworks.web.http.idempotency import Answered, Once, key_of_form
 from deltaworks.web.http.live import Streams
+from deltaworks.web.http.problems import wants_page
 from deltaworks.web.http.roles import Actor
 from deltaworks.web.launching import Launcher
+from deltaworks.web.previews import Previews
 from deltaworks.web.views.shell import shell_view
 from deltaworks.web.workspace import Sight, Workspace
 
@@ -50,6 +52,11 @@ def _streams(request: Request) -> Streams:
     return found
 
 
+def _previews(request: Request) -> Previews:
+    found: Previews = request.app.state.previews
+    return found
+
+
 def _actor(request: Request) -> Actor:
     found: Actor = request.state.actor
     return found
@@ -60,7 +67,8 @@ def _sight(request: Request) -> Sight:
     sight = workspace.sight(
         anew=request.method not in ("GET", "HEAD")
     )  # what is changed is decided on the lake as it is
-    request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
+    if wants_page(request):
+        request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
     return sight
 
 
@@ -99,6 +107,7 @@ TheWorkspace = Annotated[Workspace, Depends(_workspace)]
 TheLauncher = Annotated[Launcher, Depends(_launcher)]
 TheAnswered = Annotated[Answered, Depends(_answered)]
 TheStreams = Annotated[Streams, Depends(_streams)]
+ThePreviews = Annotated[Previews, Depends(_previews)]
 TheActor = Annotated[Actor, Depends(_actor)]
 """Who asks; the doors have let them in."""
 TheSight = Annotated[Sight, Depends(_sight)]

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.web import urls
-from deltaworks.web.http.asked import PathName, TheNode, TheSight
+from deltaworks.web.http.asked import PathName, TheNode, ThePreviews, TheSight
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.asset import asset_view, history_view, partitions_view
 from deltaworks.web.views.checks import checks_view
@@ -104,12 +104,13 @@ def data(
     request: Request,
     sight: TheSight,
     node: TheNode,
+    previews: ThePreviews,
     version: Annotated[int | None, Query(ge=0)] = None,
     partition: str = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """Show rows of an asset, at any version that is still there."""
-    return page(request, "data.html", rows_view(sight, node, version, partition, limit))
+    return page(request, "data.html", rows_view(sight, node, previews, version, partition, limit))
 
 
 @router.get("/assets/{path:path}")

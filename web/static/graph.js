@@ -3,6 +3,7 @@
 const BOX = { width: 196, height: 44 };
 const FAR = 0.4; // below this scale no text can be read, and boxes are painted whole
 const MOST_SHRUNK = 0.12; // of a very large graph, when it is first seen
+const NARROW = 600; // a window in which a graph is first seen as large as it can be read
 const MARGIN = 0.25; // of the window, kept drawn around it
 
 class Graph {
@@ -69,7 +70,7 @@ class Graph {
     const asked = new URLSearchParams(location.hash.slice(1));
     const [x, y, width] = ["x", "y", "w"].map((name) => Number(asked.get(name)));
     if (asked.has("w") && width > 0 && [x, y].every(Number.isFinite)) this.look(x, y, width);
-    else this.fit(MOST_SHRUNK);
+    else this.fit(this.canvas.clientWidth < NARROW ? FAR * 1.5 : MOST_SHRUNK);
   }
 
   // What is seen stands behind the # of the address: Back leaves the page and undoes no dragging.

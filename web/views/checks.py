@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,8 @@ class ChecksView:
 def checks_view(sight: Sight, node: Node) -> ChecksView:
     """Return the rules and checks of an asset, with the last commits in which they did not hold."""
     commits = commits_of(sight, node, LOOKED_AT)[::-1] if node.key in sight.project.graph.nodes else []
-    rules = [_row(commits, *each) for each in declared_rules(node)]
+    late = _broken_later(sight.observation.runs, str(node.key))
+    rules = [_row(commits, *each, late) for each in declared_rules(node)]
     known = {(rule.column, rule.name) for rule in rules}
     gone = dict.fromkeys(
         (each.get("column") or "", each["rule"], each["severity"])
@@ -85,7 +86,7 @@ def checks_view(sight: Sight, node: Node) -> ChecksView:
         for each in _not_passed(commit)
         if (each.get("column") or "", each["rule"]) not in known
     )
-    rules += [_row(commits, column, name, "former", severity, "") for column, name, severity in gone]
+    rules += [_row(commits, column, name, "former", severity, "", late) for column, name, severity in gone]
     failed = list(_failed(sight.observation.runs, str(node.key)))
     return ChecksView(asset_head(sight, node), tuple(rules), len(commits), tuple(failed[:SHOWN_FAILURES]))
 
@@ -103,17 +104,37 @@ def declared_rules(node: Node) -> Iterator[tuple[str, str, str, str, str]]:
         yield "", each.check.name, "check", "fail" if each.check.blocking else "warn", each.check.description
 
 
-def _row(commits: Sequence[Commit], column: str, name: str, kind: str, severity: str, told: str) -> RuleRow:
+def _row(
+    commits: Sequence[Commit],
+    column: str,
+    name: str,
+    kind: str,
+    severity: str,
+    told: str,
+    late: Mapping[tuple[str, int], Broken],
+) -> RuleRow:
     marks: list[bool] = []
     last: Broken | None = None
     for commit in commits:
         found = [each for each in _not_passed(commit) if _is_it(each, column, name)]
-        marks.append(not found)
+        later = late.get((name, commit.version)) if kind == "check" else None
+        marks.append(not found and later is None)
+        last = last if later is None else later
         if found:
             run_id = None if commit.record is None else commit.record.run_id
             first = found[0]
             last = Broken(commit.version, run_id, first.get("partition") or "", first.get("failed_rows"))
     return RuleRow(column, name, kind, severity, told, tuple(marks), last)
+
+
+def _broken_later(runs: Sequence[RunEntry], asset: str) -> dict[tuple[str, int], Broken]:
+    """Return when checks after commits did not hold, by check and version."""
+    return {
+        (each.check, each.version): Broken(each.version, run.run_id, each.partition or "", None)
+        for run in runs
+        for each in run.check_failures
+        if each.asset == asset
+    }
 
 
 def _is_it(recorded: dict[str, Any], column: str, name: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from deltaworks.engine.definitions.definitions import AnyJob
 from deltaworks.engine.definitions.ops.config import Config
@@ -43,6 +44,8 @@ class Field:
     told: str
     is_needed: bool
     value: str
+    choices: tuple[str, ...]
+    """All that it may be; empty: that cannot be listed."""
     problem: str | None
 
 
@@ -122,6 +125,7 @@ def _row(sight: Sight, job: AnyJob) -> JobRow:
 def _fields(op: str, model: type[Config], base: Config | None, given: Mapping[str, str]) -> Iterator[Field]:
     problems = _problems(op, model, base, given) if given else {}
     before = {} if base is None else base.model_dump(mode="json")
+    choices = _choices(model)
     for name, info in model.model_fields.items():
         shown = before.get(name, None if info.is_required() else info.get_default(call_default_factory=True))
         key = f"config.{op}.{name}"
@@ -132,8 +136,23 @@ def _fields(op: str, model: type[Config], base: Config | None, given: Mapping[st
             info.description or "",
             info.is_required() and name not in before,
             given.get(key, _text(shown)),
+            choices.get(name, ()),
             problems.get(name),
         )
+
+
+def _choices(model: type[Config]) -> dict[str, tuple[str, ...]]:
+    """Return by field what it may be, where the model lists that."""
+    try:
+        schema = model.model_json_schema(by_alias=False)
+    except PydanticInvalidForJsonSchema:
+        return {}  # a type of somebody's own, which says of itself what fits
+    found: dict[str, tuple[str, ...]] = {}
+    for name, told in schema.get("properties", {}).items():
+        meant = schema["$defs"][told["$ref"].rpartition("/")[2]] if "$ref" in told else told
+        listed = [True, False] if meant.get("type") == "boolean" else meant.get("enum", [])
+        found[name] = tuple(map(_text, listed))
+    return found
 
 
 def _problems(op: str, model: type[Config], base: Config | None, given: Mapping[str, str]) -> dict[str, str]:

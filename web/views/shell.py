@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -98,7 +97,7 @@ def _daemon(sight: Sight) -> tuple[DaemonLife, str]:
     except StorageError:
         return DaemonLife.UNKNOWN, "cannot be read"
     for beat in beats:
-        silent_s = (sight.at - dt.datetime.fromisoformat(beat.beaten_at)).total_seconds()
+        silent_s = beat.silent_s(sight.at)
         if not beat.is_gone and silent_s <= LEASE_S:
             return DaemonLife.UP, f"beat {max(0, silent_s):.0f} s ago"
     return (DaemonLife.STOPPED, "stopped") if beats else (DaemonLife.NONE, "none has run")

@@ -9,9 +9,11 @@ from typing import Any
 from deltaworks.engine.documents.daemons import daemon_json
 from deltaworks.engine.documents.locations import locations_json
 from deltaworks.engine.documents.settings import setting_text
+from deltaworks.engine.workspace.locations.description import own_versions
 from deltaworks.engine.workspace.settings import Settings
 from deltaworks.io.alerts import Delivery, Outcome, deliveries
 from deltaworks.io.heartbeats import read_heartbeats
+from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.workspace import Sight
 
 SHOWN_MESSAGES = 100
@@ -20,10 +22,25 @@ _STATUS = {Outcome.SENT: "success", Outcome.WAITING: "queued", Outcome.GIVEN_UP:
 
 
 @dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """A run that waits for its turn."""
+
+    run: RunRow
+    waits_for: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonsView:
     """The daemons of a lake, the latest first, as `daemon --status --json` tells of them."""
 
     daemons: tuple[dict[str, Any], ...]
+    facts: tuple[tuple[str, str], ...]
+    """Where all this happens."""
+    queue: tuple[QueuedRow, ...]
+    """The runs that wait for their turn, the next one first."""
+    limits: tuple[tuple[str, int], ...]
+    """What runs share, and how much of it there is."""
 
     @property
     def is_up(self) -> bool:
@@ -86,8 +103,23 @@ class AlertsView:
 
 
 def daemons_view(sight: Sight) -> DaemonsView:
-    """Return how the daemons of the lake are."""
-    return DaemonsView(tuple(daemon_json(beat, sight.at) for beat in read_heartbeats(sight.project.store)))
+    """Return how the daemons of the lake are, and what waits to be carried out."""
+    running, sharing = own_versions(), sight.project.sharing
+    beats = read_heartbeats(sight.project.store)
+    queued = sorted((run for run in sight.live_runs if run.status == "queued"), key=lambda run: -run.priority)
+    runs = {} if sharing.max_runs is None else {"runs": sharing.max_runs}
+    tags = {f"runs with {tag}": most for tag, most in sharing.tags.items()}
+    pools = {f"calls of pool {pool}": most for pool, most in sharing.pools.items()}
+    return DaemonsView(
+        daemons=tuple(daemon_json(beat, sight.at) for beat in beats),
+        facts=(
+            ("Lake", str(sight.project.store.root)),
+            ("This server", f"deltaworks {running.deltaworks}, Polars {running.polars}, Python {running.python}"),
+            ("Its clock", f"{sight.at:%Y-%m-%d %H:%M:%S} UTC"),
+        ),
+        queue=tuple(QueuedRow(run_row(sight, run), run.waits_for or "", run.priority) for run in queued),
+        limits=tuple({**runs, **tags, **pools}.items()),
+    )
 
 
 def settings_view(sight: Sight, settings: Settings) -> SettingsView:

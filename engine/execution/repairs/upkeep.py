@@ -21,6 +21,7 @@ from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
 from deltaworks.io.folding import find_foldable, fold_runs
+from deltaworks.io.handed_in import stray_handed_in
 from deltaworks.io.index import load_table
 from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import read_runs
@@ -228,7 +229,8 @@ def _find(
         try:
             table = load_table(store, node.asset.table_name)
             rejects = stray_rejects(store, table.name, str(node.key), before, runs)
-            left = (*leftovers(store, table.name, candidates[node.key], runs), *rejects)
+            handed_in = stray_handed_in(store, str(node.key), before, runs)
+            left = (*leftovers(store, table.name, candidates[node.key], runs), *rejects, *handed_in)
             yield _due(_Due(node, table, left), care, needs, now) if table.exists else _Due(node, table, left)
         except StorageError as error:
             yield TableUpkeep(node, problem=str(error))

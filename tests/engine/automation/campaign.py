@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import sys
 import time
 from itertools import count
@@ -21,6 +22,8 @@ MINUTE = dt.timedelta(minutes=1)
 LEASE_S = 1.5
 NAME = "minutely"
 EFFECTS = "effects.txt"
+DIED = "died"
+"""There as soon as a process has begun that is to die; no other one does."""
 
 
 def daemon(lake: str, begun_s: float, ticks: int) -> None:
@@ -51,7 +54,7 @@ def daemon(lake: str, begun_s: float, ticks: int) -> None:
         return answers[-1].number
 
     watched = WatchedSchedule(NAME, (Cron("* * * * *"),), "UTC", CatchUp.ALL, 100_000, True, 60.0)
-    pool = RunPool([sys.executable, __file__, "run", lake], {}, most=2, warm=0)
+    pool = RunPool([sys.executable, __file__, "run", lake], os.environ, most=2, warm=0)
     carrying = Carrying(store, pool, print)
     peers = Peers(store, own, LEASE_S)
     ticking = Ticking(store, own, peers, Asker(lambda: True, ask), carrying.take, print)
@@ -76,6 +79,11 @@ def daemon(lake: str, begun_s: float, ticks: int) -> None:
 
 
 def run(lake: str) -> None:
+    asked = os.environ.pop("DELTAWORKS_FAILPOINTS", "")
+    if asked.startswith("launch.") and not (Path(lake) / DIED).exists():
+        (Path(lake) / DIED).touch()
+        os.environ["DELTAWORKS_FAILPOINTS"] = asked.partition("@")[0]  # each process comes there once
+
     from deltaworks.engine.automation.launches import Launch, begin_launch
     from deltaworks.io.ledger import RunEntry, RunStatus, write_run
     from deltaworks.io.store import Store

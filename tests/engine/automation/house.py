@@ -47,8 +47,8 @@ morning = dw.define_schedule("morning", job=daily, cron="0 6 * * *", catchup="la
 class House:
     """A project, its lake, and daemons whose clock on the wall stands still just after a tick."""
 
-    def __init__(self, folder: Path, code: str, lake: str | None = None) -> None:
-        self.folder, self.told, self.now = folder, list[str](), DUE + dt.timedelta(seconds=5)
+    def __init__(self, folder: Path, code: str, lake: str | None = None, due: dt.datetime = DUE) -> None:
+        self.folder, self.told, self.due, self.now = folder, list[str](), due, due + dt.timedelta(seconds=5)
         self.passed_s = 0.0
         """How much time has passed beside that which really has."""
         self.lake = lake or str(folder / "lake")
@@ -64,7 +64,7 @@ class House:
     def begin(self, *names: str) -> None:
         """Let schedules begin before the tick."""
         for name in names:
-            advance_mark(self.store, name, Mark(instant_id(DUE - dt.timedelta(days=1))))
+            advance_mark(self.store, name, Mark(instant_id(self.due - dt.timedelta(days=1))))
 
     def daemon(
         self, *, most: int = 2, warm: int = 0, maintenance: WatchedSchedule | None = None, is_dev: bool = False

@@ -18,6 +18,7 @@ from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome
+from tests.campaign.recorder import recorded
 
 HOUR = dt.timedelta(hours=1)
 NOON = dt.datetime(2026, 1, 5, 12, 30, tzinfo=dt.UTC)
@@ -116,10 +117,30 @@ def test_a_clock_that_is_turned_neither_repeats_nor_skips_a_tick(store: Store) -
     assert daemon.watched(HOUR) == ["14T17"]
 
 
+JUMPS = st.lists(st.integers(-300, 300), max_size=12)
+
+
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.integers(-300, 300), max_size=12))
+@given(JUMPS)
 def test_however_the_clock_is_turned_each_hour_that_it_comes_to_is_due_once(tmp_path_factory, jumps: list[int]) -> None:
-    daemon = Daemon(Store.at(str(tmp_path_factory.mktemp("lake")), durable=False))
+    turn_the_clock(Store.at(str(tmp_path_factory.mktemp("lake")), durable=False), jumps)
+
+
+@pytest.mark.soak
+def test_however_often_the_clock_is_turned_each_hour_that_it_comes_to_is_due_once(tmp_path: Path) -> None:
+    with recorded("a clock that jumps") as row:
+
+        @settings(deadline=None, max_examples=2_000, derandomize=False)
+        @given(JUMPS)
+        def check(jumps: list[int]) -> None:
+            with row.one():
+                turn_the_clock(Store.at(str(tmp_path / f"{row.tried}"), durable=False), jumps)
+
+        check()
+
+
+def turn_the_clock(store: Store, jumps: list[int]) -> None:
+    daemon = Daemon(store)
     latest, due = NOON, list[str]()
 
     for minutes in jumps:

@@ -113,3 +113,15 @@ def test_a_store_that_was_pickled_is_the_same(store: Store) -> None:
 
     assert again == store
     assert again.read("a") == b"1"
+
+
+def test_what_comes_from_a_name_on_is_listed_in_order(store: Store) -> None:
+    for name in ("0001.json", "0002.json", "0003.json", "0002.checkpoint.parquet", "_last"):
+        store.put(f"t/_log/{name}", name.encode())
+
+    found = store.files_from("t/_log", "0002.json")
+
+    assert [file.name for file in found] == ["0002.json", "0003.json", "_last"]
+    assert [file.stamp for file in found] == [store.stamp(file.path) for file in found]
+    assert list(store.files_from("t/_log", "9")) == [found[-1]]
+    assert list(store.files_from("t/none", "0")) == []

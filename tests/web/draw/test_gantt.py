@@ -50,12 +50,18 @@ def test_rows_stand_one_below_the_other_and_now_at_the_end():
 
 
 def test_a_text_that_does_not_fit_to_the_right_stands_to_the_left():
-    spans = [Span("a", "success", 0, 0, 1, "1 s"), Span("b", "failed", 8, 9, 10, "1 s, it failed")]
+    spans = [Span("a", "success", 0, 0, 1, "1 s"), Span("b", "failed", 8, 9, 10, "1 s, it failed " * 4)]
 
     early, late = draw_gantt(spans, 10, goes_on=False, left=100, width=1108).rows
 
-    assert (early.text_x, early.is_text_left) == (208, False)
-    assert (late.text_x, late.is_text_left) == (892, True)
+    assert (early.text_x, early.is_text_left) == (188, False)
+    assert (late.text_x, late.is_text_left) == (732, True)
+
+
+def test_beside_a_bar_that_ends_last_there_is_room_for_what_is_told():
+    [row] = draw_gantt([Span("a", "success", 0, 0, 10, "1 min 12 s, 35 of 92")], 10, goes_on=False).rows
+
+    assert not row.is_text_left
 
 
 def test_what_lasts_longer_than_its_run_makes_the_axis_longer():

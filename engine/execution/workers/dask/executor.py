@@ -78,7 +78,7 @@ class DaskExecutor(Generic[P, R]):
         self._watch: asyncio.Task[None] | None = None
         self._is_lost = self._is_closed = False
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="dask-coordinator", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="dask-coordinator", daemon=True)
         self._thread.start()
         self._session = Session(cluster, self._name)
         try:
@@ -154,14 +154,17 @@ class DaskExecutor(Generic[P, R]):
             self._do(self._leave(), 4 * LEAVE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(LEAVE_S)
-        if not self._thread.is_alive():
-            self._loop.close()
 
     def abandon(self) -> None:
         """End what can be ended within a moment; workers end the rest when they do not hear of the run any more."""
         self._is_closed = True
         with contextlib.suppress(TimeoutError):
             self._do(self._session.close(), LEAVE_S)
+
+    def _run_loop(self) -> None:
+        self._loop.run_forever()
+        self._loop.run_until_complete(_end_the_rest())
+        self._loop.close()
 
     def _do(self, work: Coroutine[Any, Any, _V], timeout_s: float | None = None) -> _V:
         """Let the loop do something, and wait for it."""
@@ -257,3 +260,11 @@ class DaskExecutor(Generic[P, R]):
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._session.drop([future for _, future, _ in waiting]), LEAVE_S)
         await self._session.close()
+
+
+async def _end_the_rest() -> None:
+    """End what still goes on in this loop."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in rest:
+        each.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

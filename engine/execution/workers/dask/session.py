@@ -88,13 +88,14 @@ class Session:
             )
         security = _security(self._cluster.tls)
         try:
-            self._client = await _DASK.Client(
+            self._client = _DASK.Client(
                 self._local or self._cluster.scheduler,
                 asynchronous=True,
                 set_as_default=False,
                 timeout=CONNECT_S,
                 **({} if security is None else {"security": security}),
             )
+            await self._client
         except (OSError, ValueError, TypeError) as error:
             raise RequestError(
                 f"No Dask scheduler answers at {self.address}: {' '.join(str(error).split())}. Start one with "
@@ -198,11 +199,13 @@ class Session:
 
     async def close(self) -> None:
         """Take leave: calls that still run are ended."""
-        if self._client is not None:
-            with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):  # it is gone already
+        if self._client is not None and self._client.status == "running":
+            with contextlib.suppress(OSError, RuntimeError, ValueError):  # it is gone meanwhile, or was never there
                 await asyncio.wait_for(self._client.unregister_worker_plugin(self._name), LEAVE_S)
-            with contextlib.suppress(OSError, TimeoutError, RuntimeError, ValueError):
+            with contextlib.suppress(ValueError):  # nothing was heard yet
                 self._client.unsubscribe_topic(self.topic)
+        if self._client is not None:
+            with contextlib.suppress(OSError, RuntimeError):
                 await self._client.close(timeout=LEAVE_S)
         if self._local is not None:
             await self._local.close()

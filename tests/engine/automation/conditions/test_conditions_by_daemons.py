@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import random
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from deltaworks.io.ledger import read_runs
 from deltaworks.io.process import Process
 from deltaworks.io.ticks import TickEntry, open_ticks, read_ticks
 from tests.acceptance.conftest import own_imports
+from tests.campaign.recorder import Row, recorded
 from tests.engine.automation.house import House
 
 TABLES = """
@@ -214,7 +214,12 @@ def a(theirs: pl.LazyFrame, partition""",
 
 @pytest.mark.soak
 def test_daemons_that_are_killed_at_random_make_what_is_asked_for_once(home: Home) -> None:
-    drawn = random.Random(7)
+    with recorded("kill -9 of daemons with conditions") as row:
+        kill_daemons(home, row)
+
+
+def kill_daemons(home: Home, row: Row) -> None:
+    drawn = row.chance
     (home.folder / "tables.py").write_text(WATCHED)
     theirs, lake = str(home.folder / "theirs"), str(home.folder / "lake")
     command = [sys.executable, "-m", "deltaworks", "daemon", "-f", "tables.py", "--lake", lake]
@@ -230,6 +235,7 @@ def test_daemons_that_are_killed_at_random_make_what_is_asked_for_once(home: Hom
         place = drawn.randrange(3)
         daemons[place].kill()
         daemons[place].wait()
+        row.tried += 1
         daemons[place] = start()
     deadline_s = time.monotonic() + 300
     while not home.is_fresh() or open_ticks(home.store):
@@ -248,3 +254,4 @@ def test_daemons_that_are_killed_at_random_make_what_is_asked_for_once(home: Hom
         for day in range(int(first[-1]), int(last[-1]) + 1)
     ]
     assert home.effects() == sorted(asked)
+    row.survived = row.tried
