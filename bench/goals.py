@@ -242,4 +242,17 @@ GOALS = (
         figure("start: list", OURS, "cpu_s"),
         [(each, figure("start: list", each, "cpu_s")) for each in ("SQLMesh", DAGSTER)],
     ),
+    Goal(
+        "requests that write to an object store, for each partition of a backfill",
+        "",
+        3,
+        figure("a backfill in an object store", "child", "puts"),
+    ),
+    Goal("requests that read from it", "", 6, figure("a backfill in an object store", "child", "reads")),
+    Goal(
+        "an idle daemon: requests for each table and look",
+        "",
+        1,
+        figure("a daemon over an object store", OURS, "requests"),
+    ),
 )

@@ -18,6 +18,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from rows import Row, keep
+from ways import OURS
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the servers are those of the tests
 
@@ -102,6 +105,14 @@ def show_backfill(proxy: Proxy, folder: Path, environ: Mapping[str, str]) -> Non
         counted = proxy.counted()
         puts, reads = (sum(counted[kind] for kind in kinds) for kinds in (WRITES, READS))
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counted.items()))
+        keep(
+            Row(
+                "a backfill in an object store",
+                what,
+                {"puts": puts / DAYS, "reads": reads / DAYS},
+                sizes={"partitions": DAYS},
+            )
+        )
         print(f"{what:24} {puts:6} {puts / DAYS:6.2f} {reads:6} {reads / DAYS:6.2f}  {kinds}", flush=True)
 
 
@@ -116,8 +127,10 @@ def show_idle(proxy: Proxy, folder: Path, environ: Mapping[str, str]) -> None:
     of_tables = Counter({kind: count for (kind, where), count in asked.items() if where == "a table"})
     beside = {f"{kind} of {where}": count for (kind, where), count in asked.items() if where != "a table"}
     polls = IDLE_S / POLL_S
+    each = round(sum(of_tables.values()) / polls / TABLES, 1)
+    keep(Row("a daemon over an object store", OURS, {"requests": each}, sizes={"tables": TABLES}))
     print(f"\nrequests of an idle daemon over {TABLES} tables with a sensor each, a look every {POLL_S:g} s")
-    print(f"of tables, each poll and table: {sum(of_tables.values()) / polls / TABLES:.2f}  {dict(of_tables)}")
+    print(f"of tables, each poll and table: {each:.1f}  {dict(of_tables)}")
     print(f"of everything else, each second: {sum(beside.values()) / IDLE_S:.2f}  {beside}", flush=True)
 
 

@@ -112,6 +112,7 @@ SCHEMA = pl.Schema(
         "executor": pl.String(),
         "workers": pl.Int64(),
         "memory_mb": pl.Float64(),
+        "dashboard": pl.String(),
     }
 )
 """One row a run, by start; a column for each key of its object. Instants are in UTC, the config is JSON."""

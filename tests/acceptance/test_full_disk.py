@@ -78,7 +78,7 @@ def test_a_disk_of_any_size_holds_whole_partitions(here: Here, disk: Path) -> No
     here.write("tables.py", HEAD + TABLES)
     lake, amid = disk / "lake", 0
     with recorded("a full disk") as row:
-        for size in range(8, 408, 20):
+        for size in range(8, 328, 16):
             with row.one():
                 remount(disk, f"size={size}k")
                 full = here.run("backfill", "--lake", str(lake), "--workers", "1")

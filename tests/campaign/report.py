@@ -48,10 +48,22 @@ def line_of(fault: Fault, rows: Sequence[dict[str, Any]]) -> str:
         return f"| {fault.name} | {fault.method} | {fault.promise} | not run | | | | | | |"
     sums = {what: sum(row[what] for row in rows) for what in ("tried", "survived", "lost", "doubled", "partial")}
     goal = "" if sums["tried"] >= fault.goal else f" of {fault.goal:,}"
-    seeds = ", ".join(dict.fromkeys(str(row["seed"]) for row in rows))
+    seeds = list(dict.fromkeys(str(row["seed"]) for row in rows))
     counts = [f"{sums['tried']:,}{goal}", *(f"{sums[what]:,}" for what in ("survived", "lost", "doubled", "partial"))]
-    seeds = seeds if len(rows) < 4 else "several"
-    return "| " + " | ".join([fault.name, fault.method, fault.promise, *counts, rows[-1]["at"], seeds]) + " |"
+    return (
+        "| "
+        + " | ".join(
+            [
+                fault.name,
+                fault.method,
+                fault.promise,
+                *counts,
+                rows[-1]["at"],
+                ", ".join(seeds) if len(seeds) < 4 else "several",
+            ]
+        )
+        + " |"
+    )
 
 
 def page(found: dict[str, list[dict[str, Any]]]) -> str:

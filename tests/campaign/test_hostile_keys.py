@@ -91,13 +91,17 @@ def write(row: Row, folder: Path, hostile: Sequence[str]) -> int:
     return len(hostile) - len(allowed)
 
 
+def one_row() -> pl.LazyFrame:
+    return pl.LazyFrame({"n": [1]})
+
+
 def name_assets(row: Row, hostile: Sequence[str]) -> int:
     """Call assets so; return how many names were refused. What is not, is a folder below the lake, part by part."""
     refused = 0
     for name in hostile:
         with row.one():
             try:
-                key = dw.asset(name=name, code_version="1")(lambda: pl.LazyFrame({"n": [1]})).key
+                key = dw.asset(name=name, code_version="1")(one_row).key
             except DeltaworksError:
                 refused += 1
                 continue

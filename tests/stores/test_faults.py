@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,8 @@ def total(base: LazyFrame[Row]) -> pl.LazyFrame:
 """
 MINUTE = dt.timedelta(minutes=1)
 PATIENCE_S = 120.0
+ENOUGH = 40
+"""Requests that a run makes at least."""
 KEYS = ["2024-01-01", "2024-01-02"]
 IMPATIENT = """lake_storage = "hurried"
 [storage.hurried]
@@ -142,12 +145,13 @@ def test_a_commit_that_meets_a_fault_is_there_once(fault: Fault, faulty: Faulty)
 @pytest.mark.soak
 @pytest.mark.parametrize("fault", Fault)
 def test_whichever_request_of_a_run_meets_a_fault_nothing_is_doubled_or_lost(fault: Fault, faulty: Faulty) -> None:
-    requests = faulty.requests(lambda: faulty.project().did("backfill"))
-
-    for number in range(1, requests + 1):
+    for number in count(1):
+        before = len(faulty.proxy.failed)
         run_and_run_again(faulty, lambda number=number: faulty.proxy.fail(fault, first=number))
+        if len(faulty.proxy.failed) == before:
+            break  # a run makes fewer requests than that
 
-    assert len(faulty.proxy.failed) >= requests - 5, "some requests are made or not, as threads meet"
+    assert number > ENOUGH, "what was it that failed?"
 
 
 @pytest.mark.soak
@@ -227,4 +231,4 @@ def test_whichever_request_of_a_tick_meets_a_fault_it_leads_to_one_run(fault: Fa
         ticking.home.close()
 
     ticking.assert_one_run_each()
-    assert len(faulty.proxy.failed) >= requests / 2
+    assert len(faulty.proxy.failed) > ENOUGH

@@ -20,8 +20,10 @@ function follow(log) {
   if (log.dataset.after) address.searchParams.set("after", log.dataset.after);
   const source = new EventSource(address);
   source.addEventListener("lines", (event) => {
+    const lines = JSON.parse(event.data);
+    if (!lines.length) return; // none of those that came are wanted here
     document.querySelector("[data-log-empty]")?.remove();
-    log.append(...JSON.parse(event.data).map(row));
+    log.append(...lines.map(row));
     while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
     state.textContent = `${log.childElementCount} lines, live`;
     if (box.checked) log.scrollTop = log.scrollHeight;
