@@ -197,13 +197,15 @@ def _newer_format(subject: Subject) -> Iterator[Problem]:
 
 
 def _doubled(subject: Subject) -> Iterator[Problem]:
-    """Find partitions to which others appended what they held already, in each of which nobody knows it by its log."""
+    """Find partitions to which others appended what they held already, which no log tells."""
     doubled = list(find_doubled(subject.inspection.table)) if subject.is_made else []
     if doubled:
         keys, rows = sorted(each.key for each in doubled), sum(each.rows for each in doubled)
         versions = sorted({each.version for each in doubled})
         which = f"version{'' if len(versions) == 1 else 's'} {', '.join(map(str, versions[:_SHOWN]))}"
-        message = f"others appended {rows:,} rows to {_some(keys)} at {which}, all of which were there already"
+        message = (
+            f"others appended {_counted(rows, 'row')} to {_some(keys)} at {which}, all of which were there already"
+        )
         yield Problem("doubled_rows", subject.asset, message, _remake(subject.asset, keys))
 
 
@@ -272,7 +274,11 @@ def _restore(subject: Subject, path: str) -> str:
 
 
 def _files(files: Collection[object]) -> str:
-    return "1 file" if len(files) == 1 else f"{len(files):,} files"
+    return _counted(len(files), "file")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _is_whole(keys: Sequence[str]) -> bool:

@@ -270,9 +270,9 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
     return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
 
 
-def runs_stamp(store: Store, day: dt.date) -> str | None:
-    """Return what changes when a run that started on a day writes its entry; none: only a listing could tell."""
-    return store.folder_stamp(f"{RUNS}/{day.isoformat()}")
+def runs_stamp(store: Store, day: dt.date) -> str:
+    """Return what changes when a run of a day writes its entry; in an object store that costs a listing."""
+    return store.files_stamp(f"{RUNS}/{day.isoformat()}")
 
 
 def find_damaged_runs(store: Store) -> Iterator[tuple[str, StorageError]]:

@@ -8,6 +8,9 @@ from deltaworks.io import folded
 from deltaworks.io.ledger import RUNS, RunEntry, read_entry, read_folded, read_run_at
 from deltaworks.io.store import Store
 
+_FEW_DAYS = 4
+"""Of more days it is looked first which of them have any run."""
+
 
 def look_up_run(store: Store, run_id: str) -> RunEntry | None:
     """Return the entry of a run, folded or not; none if there is none.
@@ -32,10 +35,8 @@ def look_up_run_of(store: Store, run_id: str, since: dt.date, until: dt.date) ->
     Raises:
         StorageError: it is damaged.
     """
-    day = since - dt.timedelta(days=1)
-    while day <= until + dt.timedelta(days=1):
-        entry = read_run_at(store, run_id, day.isoformat())
-        if entry is not None:
-            return entry
-        day += dt.timedelta(days=1)
-    return None
+    first, count = since - dt.timedelta(days=1), (until - since).days + 3
+    days = [(first + dt.timedelta(days=place)).isoformat() for place in range(count)]
+    there = set(days) if count <= _FEW_DAYS else set(store.names(RUNS))
+    found = (read_run_at(store, run_id, day) for day in days if day in there)
+    return next((entry for entry in found if entry is not None), None)

@@ -183,6 +183,11 @@ class Store:
         """
         return self._home.stamp(path) if isinstance(self._home, LocalFolder) else None
 
+    def files_stamp(self, folder: str) -> str:
+        """Return what changes when a file of a folder is made, replaced or deleted; elsewhere that costs a listing."""
+        stamp = self.folder_stamp(folder)
+        return repr(sorted((file.path, file.stamp) for file in self.files(folder))) if stamp is None else stamp
+
     def delete(self, path: str) -> None:
         """Delete a file; it may be gone already."""
         self._home.delete(path)

@@ -128,10 +128,15 @@ def _said(name: str, fields: object) -> Iterator[str]:
     if not isinstance(fields, Mapping):
         raise RequestError(f"The config of {name} must have fields, not be {fields!r}.")
     given = cast("Mapping[str, Any]", fields)
-    if all(isinstance(value, str) and not value.startswith(("[", "{")) for value in given.values()):
+    if all(map(_is_plain, given.values())):
         yield from (f"{name}.{field}={value}" for field, value in given.items())
     else:
         yield f"{name}={json.dumps(given, default=str)}"
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether the command line takes a value as it is."""
+    return isinstance(value, str) and value.isprintable() and not value.startswith(("[", "{"))
 
 
 def _yaml(text: str) -> object:

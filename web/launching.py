@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,9 @@ from deltaworks.errors import RequestError
 
 MOST_KEPT = 100
 """How many commands are remembered."""
+
+MOST_ARGUMENT_BYTES = 100_000
+"""Of one argument of a command; Linux allows 131,072."""
 
 PATIENCE_S = 60
 """How long a command that is asked for an answer may take."""
@@ -63,6 +67,7 @@ class Launcher:
             if (value := getattr(origin, each.name)) is not None
         ]
         self._environ = dict(environ)
+        self._lock = threading.Lock()
         self._known: OrderedDict[str, Launched] = OrderedDict()
 
     def start(self, run_id: str, arguments: Sequence[str]) -> None:
@@ -73,11 +78,13 @@ class Launcher:
             arguments: the command and its options, then `--` and what it is about.
 
         Raises:
+            RequestError: no command line can hold the arguments.
             OSError: the machine has no room for another process.
         """
+        program = self._program(arguments)
         told = tempfile.TemporaryFile()  # noqa: SIM115 - no pipe: it is written to when nobody is there any more
         process = subprocess.Popen(  # noqa: S603 - this very interpreter; a command of ours, each argument by itself
-            self._program(arguments),
+            program,
             env=self._environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -85,9 +92,10 @@ class Launcher:
             start_new_session=True,  # it outlives the server
         )
         launched = Launched(run_id, shlex.join(["deltaworks", *arguments]), None, "")
-        self._known[run_id] = launched
-        while len(self._known) > MOST_KEPT:
-            self._known.popitem(last=False)
+        with self._lock:
+            self._known[run_id] = launched
+            while len(self._known) > MOST_KEPT:
+                self._known.popitem(last=False)
         threading.Thread(target=self._await, args=(launched, process, told), daemon=True).start()
 
     def answer(self, arguments: Sequence[str]) -> dict[str, Any]:
@@ -99,22 +107,24 @@ class Launcher:
             RequestError: the command was refused, or has no answer yet after a minute.
         """
         typed = shlex.join(["deltaworks", *arguments])
+        with subprocess.Popen(  # noqa: S603 - as in start
+            self._program(arguments, "--json"),
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # so that what it starts ends with it
+        ) as process:
+            try:
+                answer, said = process.communicate(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired as error:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise RequestError(f"`{typed}` has no answer after {PATIENCE_S} s; try it in a terminal.") from error
         try:
-            done = subprocess.run(  # noqa: S603 - as in start
-                self._program(arguments, "--json"),
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=PATIENCE_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RequestError(f"`{typed}` has no answer after {PATIENCE_S} s; try it in a terminal.") from error
-        try:
-            document: dict[str, Any] = json.loads(done.stdout)
+            document: dict[str, Any] = json.loads(answer)
         except ValueError as error:
-            told = done.stderr.decode(errors="replace")[-_SHOWN_BYTES:].strip()
-            raise RequestError(f"`{typed}` ended with exit code {done.returncode}: {told}") from error
+            told = said.decode(errors="replace")[-_SHOWN_BYTES:].strip()
+            raise RequestError(f"`{typed}` ended with exit code {process.returncode}: {told}") from error
         if "error" in document:
             raise RequestError(document["error"])
         return document
@@ -124,7 +134,17 @@ class Launcher:
         return self._known.get(run_id)
 
     def _program(self, arguments: Sequence[str], *options: str) -> list[str]:
-        """Return what carries out a command on the server's project."""
+        """Return what carries out a command on the server's project.
+
+        Raises:
+            RequestError: no command line can hold the arguments.
+        """
+        unfit = next((each for each in arguments if not _fits(each)), None)
+        if unfit is not None:
+            raise RequestError(
+                f"No command line can hold {unfit[:40]!r}...: an argument may have {MOST_ARGUMENT_BYTES:,} bytes, and "
+                "only characters."
+            )
         place = arguments.index("--") if "--" in arguments else len(arguments)
         before, after = arguments[:place], arguments[place:]
         return [sys.executable, "-P", "-m", "deltaworks", *before, *self._where, *options, *after]
@@ -135,5 +155,14 @@ class Launcher:
             code = process.wait()
             told.seek(max(0, told.seek(0, os.SEEK_END) - _SHOWN_BYTES))
             said = told.read().decode(errors="replace")
-        if launched.run_id in self._known:
-            self._known[launched.run_id] = replace(launched, exit_code=code, told=said)
+        with self._lock:
+            if self._known.get(launched.run_id) is launched:  # and not a later command of the same run
+                self._known[launched.run_id] = replace(launched, exit_code=code, told=said)
+
+
+def _fits(argument: str) -> bool:
+    """Return whether a process can be given an argument."""
+    try:
+        return "\0" not in argument and len(os.fsencode(argument)) <= MOST_ARGUMENT_BYTES
+    except UnicodeEncodeError:
+        return False

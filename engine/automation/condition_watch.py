@@ -30,6 +30,12 @@ from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome
 INTERVAL_S = 1.0
 """How far ticks are apart at least."""
 
+SIGNS_S = 5.0
+"""How often it is looked in an object store, by listings, what runs have written; what they commit is seen by that."""
+
+TABLE_S = 1.0
+"""How often, times the number of tables, all logs in an object store are read: for commits of others."""
+
 TIMEOUT_S = 900.0
 """How long a tick may take: the first one reads all logs."""
 
@@ -63,6 +69,11 @@ class WatchedConditions:
         names = dict.fromkeys(each.name for each in dynamic if each.name is not None)
         return (cls(tuple(map(WatchedTable.of, stored)), tuple(ticks), open_dimensions(definitions), tuple(names)),)
 
+    @property
+    def looks_into_lake(self) -> bool:
+        """Whether its watch looks into a store at each poll: it has a pace of its own."""
+        return False
+
     def watch(self, store: Store) -> ConditionWatch:
         """Return what says when they are due."""
         return ConditionWatch(self, store)
@@ -94,14 +105,19 @@ class _AtLake:
     def __init__(self, watched: WatchedConditions, store: Store) -> None:
         self._watched, self._store = watched, store
         self._logs = [(table.store(store), f"{table.name}/_delta_log") for table in watched.tables]
+        self._is_local = store.is_local
+        self._closer_s = CLOSER_LOOK_S if store.is_local else max(CLOSER_LOOK_S, len(self._logs) * TABLE_S)
         self._signs: tuple[object, ...] = ()
         """As they were when something was found last."""
-        self._found_s = 0.0
+        self._found_s = self._looked_s = 0.0
 
     def finds(self, cursor: str | None, moment: Moment) -> bool:  # noqa: ARG002 - see Look
         """Return whether something has changed; now and then, since a run that falls silent leaves no sign, always."""
+        if not self._is_local and self._signs and moment.running_s < self._looked_s + SIGNS_S:
+            return False
+        self._looked_s = moment.running_s
         signs = tuple(self._now(moment.now))
-        if signs == self._signs and moment.running_s < self._found_s + CLOSER_LOOK_S:
+        if signs == self._signs and moment.running_s < self._found_s + self._closer_s:
             return False
         self._signs, self._found_s = signs, moment.running_s
         return True

@@ -26,6 +26,7 @@ from deltaworks.engine.automation.peers import Peers
 from deltaworks.engine.automation.run_pool import RunPool
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.ticking import Asker, Ticking
+from deltaworks.engine.automation.turns import Turns
 from deltaworks.engine.automation.uptime import Uptime
 from deltaworks.engine.automation.watch import POLL_S, Moment, Watch, Watched
 from deltaworks.engine.definitions.automation.tick import Tick
@@ -108,6 +109,7 @@ class Daemon:
         self._watched: dict[str, Watched] = {}
         self._watches: dict[str, Watch] = {}
         """Of what is on."""
+        self._turns = Turns(self._store)
         self._switches: Mapping[str, bool] = {}
         self._uptime = Uptime()
         self._own_answers: list[Answer] = []
@@ -188,13 +190,14 @@ class Daemon:
 
     def _look(self, now: Moment) -> None:
         """Begin with what is due."""
-        for name, watch in self._watches.items():
+        for name, watch in self._turns.whose(self._watches, self._watched):
             with self._noting(name):
                 for due in watch.due(now):
                     self._ticking.begin(self._watched[name], watch, due, now)
         with self._noting():
             self._ticking.work(now)
-        if self._is_due("take over", TAKE_OVER_S, now):
+        if self._is_due("take over", self._turns.every_s(TAKE_OVER_S), now):
+            self._turns.take()
             with self._noting():
                 self._peers.look(now.running_s)
                 self._ticking.take_over(self._watched, self._watches, self._carrying.__contains__, now)
@@ -221,7 +224,8 @@ class Daemon:
 
     def _take_in(self, now: Moment) -> None:
         """See what there is to watch, and what of it is on."""
-        if self._is_due("switches", SWITCHES_S, now):
+        if self._is_due("switches", self._turns.every_s(SWITCHES_S), now):
+            self._turns.take()
             with self._noting():
                 self._switches = read_switches(self._store)
         if self._loads != self._location.loads:

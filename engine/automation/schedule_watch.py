@@ -57,6 +57,11 @@ class WatchedSchedule:
         """When it ticks."""
         return Rhythm(self.crons, self.timezone)
 
+    @property
+    def looks_into_lake(self) -> bool:
+        """Whether its watch looks into a store at each poll: it looks at a clock."""
+        return False
+
     def watch(self, store: Store) -> ScheduleWatch:
         """Return what says when it is due."""
         return ScheduleWatch(self, store)

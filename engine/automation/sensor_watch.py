@@ -31,6 +31,9 @@ CLOSER_LOOK_S = 30.0
 MARK_S = 15.0
 """How often it is read how far the sensor is, should somebody have set its cursor."""
 
+REMOTE_MARK_S = 300.0
+"""The same in an object store."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchedTable:
@@ -84,6 +87,11 @@ class WatchedSensor:
             subject = watches
         return cls(sensor.name, subject, sensor.interval_s, sensor.is_on, sensor.timeout_s)
 
+    @property
+    def looks_into_lake(self) -> bool:
+        """Whether its watch looks into a store at each poll: for commits, or for runs."""
+        return isinstance(self.subject, tuple | RunsOf)
+
     def watch(self, store: Store) -> SensorWatch:
         """Return what says when it is due."""
         return SensorWatch(self, store, _look(self.name, self.subject, store))
@@ -113,6 +121,7 @@ class SensorWatch:
         self._pending: DueTick | None = None
         """Due, and not settled yet."""
         self._looked_s: float | None = None
+        self._mark_s = MARK_S if store.is_local else REMOTE_MARK_S
 
     def due(self, moment: Moment) -> Sequence[DueTick]:
         """Return the tick that is due, if one is."""
@@ -121,7 +130,7 @@ class SensorWatch:
         if self._looked_s is not None and moment.running_s < self._looked_s + self._watched.interval_s:
             return ()
         self._looked_s = moment.running_s
-        if self._marked_s is None or moment.running_s >= self._marked_s + MARK_S:
+        if self._marked_s is None or moment.running_s >= self._marked_s + self._mark_s:
             self._read_mark(moment)
         if not self._look.finds(None if self._mark is None else self._mark.cursor, moment):
             return ()
@@ -168,26 +177,42 @@ class _AtTables:
             self._stamps = {}
         positions = [(table, store, self._positions.get(table.key)) for table, store in self._tables]
         if any(
-            position is None or store.exists(commit_path(table.name, position.version + 1))
+            position is None
+            or (
+                store.exists(commit_path(table.name, position.version + 1))
+                if store.is_local
+                else self._shows_another(table, store, position)
+            )
             for table, store, position in positions
         ):
             return True
         if self._closer_s is not None and moment.running_s < self._closer_s + CLOSER_LOOK_S:
             return False
         self._closer_s = moment.running_s
-        changed = [self._is_another(table, store, position) for table, store, position in positions if position]
+        changed = [
+            self._is_another(table, store, position)
+            for table, store, position in positions
+            if position and store.is_local
+        ]
         return any(changed)
+
+    def _shows_another(self, table: WatchedTable, store: Store, position: Position) -> bool:
+        """Return whether a log in an object store shows anything but the commit that was read up to: one request."""
+        folder, _, name = commit_path(table.name, max(position.version, 0)).rpartition("/")
+        stamps = {file.name: file.stamp for file in store.files_from(folder, name) if file.name[0].isdigit()}
+        own = stamps.pop(name, "") if position.version >= 0 else ""
+        return bool(stamps) or (position.version >= 0 and self._is_replaced(table, store, position, own))
 
     def _is_another(self, table: WatchedTable, store: Store, position: Position) -> bool:
         """Return whether a table may be another one than was read, or its log may lack the next commit."""
         has_later = store.exists(commit_path(table.name, position.version + 2))
         is_ahead = has_later or last_checkpoint(store, table.name) > position.version
-        return is_ahead or (position.version >= 0 and self._is_replaced(table, store, position))
+        stamp = store.stamp(commit_path(table.name, position.version)) if position.version >= 0 else ""
+        return is_ahead or (position.version >= 0 and self._is_replaced(table, store, position, stamp))
 
-    def _is_replaced(self, table: WatchedTable, store: Store, position: Position) -> bool:
-        """Return whether the commit that was read up to is not there any more, or another one."""
-        path = commit_path(table.name, position.version)
-        stamp, before = store.stamp(path), self._stamps.get(table.key)
+    def _is_replaced(self, table: WatchedTable, store: Store, position: Position, stamp: str) -> bool:
+        """Return whether the commit that was read up to, of which this is the stamp, is gone or another one."""
+        path, before = commit_path(table.name, position.version), self._stamps.get(table.key)
         self._stamps[table.key] = stamp
         if before is None and stamp:  # nobody has looked since it was read, maybe for long
             return position.digest not in (None, digest(store.read(path) or b"").hex())
@@ -209,7 +234,7 @@ class _AtRuns:
 
     def __init__(self, name: str, watched: RunsOf, store: Store) -> None:
         self._name, self._watched, self._store = name, watched, store
-        self._seen: tuple[str | None, str | None, str | None] | None = None
+        self._seen: tuple[str | None, str, str] | None = None
         """The cursor, and the stamps of yesterday and today, for which nothing was found."""
         self._closer_s: float | None = None
 

@@ -107,6 +107,11 @@ class Watched(Protocol):
         """How often a tick is tried before it counts as failed for good; none: until it is answered."""
         ...
 
+    @property
+    def looks_into_lake(self) -> bool:
+        """Whether its watch looks into a store at each poll; in an object store that is a request."""
+        ...
+
     def watch(self, store: Store) -> Watch:
         """Return what says when it is due."""
         ...

@@ -25,6 +25,7 @@ from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.dtypes import Json
 from deltaworks.io.scan import of_keys, scan_files
 from deltaworks.io.store import Store
+from deltaworks.io.stores.reason import without_signatures
 from deltaworks.validation import compile_contract, conform, declare
 
 
@@ -125,7 +126,8 @@ def produced(asset: Asset[..., Any], returned: Any, where: str, handed: HandedIn
             raise RunError(f"{where}: {problem} ({asset.where})")
         metadata = json.loads(json.dumps(dict(returned.metadata)))
     if isinstance(returned, StagedFiles) and handed is not None:
-        frame = handed.rows(asset, returned, where)
+        staged: StagedFiles[Any] = returned
+        frame = handed.rows(asset, staged, where)
     if not isinstance(frame, pl.LazyFrame | pl.DataFrame):
         raise RunError(f"{where}: the function returned {type(frame).__name__}, expected a Polars frame")
     try:
@@ -138,7 +140,7 @@ def describe(error: BaseException, file: str) -> str:
     """Say in one line what user code raised, and where in the author's file."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({file}:{lines[-1]})" if lines else ""
-    text = " ".join(str(error).split("\n\nResolved plan")[0].split())
+    text = without_signatures(" ".join(str(error).split("\n\nResolved plan")[0].split()))
     return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
 
 

@@ -13,6 +13,14 @@ _DOCUMENT = re.compile(r"<\?xml.*|<Error>.*|<html.*", re.DOTALL | re.IGNORECASE)
 _CODE, _MESSAGE = re.compile("<Code>([^<]*)</Code>"), re.compile("<Message>([^<]*)</Message>")
 
 
+_SIGNATURE = re.compile(r"([?&](?:sig|x-amz-signature|x-goog-signature)=)[^&\s\"')]+", re.IGNORECASE)
+
+
+def without_signatures(text: str) -> str:
+    """Return a text without the signatures of the addresses in it, by which anybody could ask for the same."""
+    return _SIGNATURE.sub(r"\1***", text)
+
+
 def reason(error: BaseException) -> str:
     """Return in one line what an error of obstore, delta-rs or Polars says."""
     text = _COLOR.sub("", str(error)).partition("\n\nDebug source")[0]

@@ -29,6 +29,7 @@ from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.io.failpoints import Step, acting
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
 from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.process import Process as Here
 from deltaworks.io.store import Store
 from tests.exactness.failing_store import Crash, Death, FailingStore, Trigger
 from tests.exactness.failing_store import Moment as When
@@ -131,8 +132,8 @@ class SimulatedDaemon:
 
     def _work(self, now: Moment) -> None:
         at = now.now.isoformat()
-        # Its process is nowhere to be seen, so that others judge it by its heartbeats.
-        write_heartbeat(self.store, Heartbeat(self.own_id, "nowhere", 1, at, at, self.beats))
+        here = Here.current()  # which lives, so that others judge a daemon by whether its heartbeats change
+        write_heartbeat(self.store, Heartbeat(self.own_id, here.host, here.pid, at, at, self.beats, here.born))
         self.beats += 1
         for due in self.watch.due(now):
             self.ticking.begin(WATCHED, self.watch, due, now)

@@ -34,7 +34,7 @@ class Moment(StrEnum):
     """A write leaves its temporary file half written; any other call does nothing."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Trigger:
     """What happens, and at which call."""
 

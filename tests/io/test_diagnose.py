@@ -6,7 +6,7 @@ import shutil
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from deltaworks.io import index_file
 from deltaworks.io.damage import inspect
@@ -135,6 +135,35 @@ def test_changed_properties_are_told_with_both_values(lake):
     assert "delta.enableExpiredLogCleanup is 'true' instead of 'false'" in message
     assert "logRetentionDuration" not in message
     assert repair == "`deltaworks adopt raw`"
+
+
+@pytest.mark.parametrize(
+    ("appended", "told"),
+    [
+        (START.filter(p="a"), "others appended 2 rows to partition a at version 2, all of which were there already"),
+        (START.filter(p="a").head(1), "others appended 1 row to partition a at version 2, all of which were there"),
+        (START, "others appended 3 rows to partitions a, b at version 2, all of which were there already"),
+        (pl.concat([START.filter(p="b")] * 2), None),
+        (pl.DataFrame({"p": ["a", "a"], "v": [1, 7]}), None),
+        (pl.DataFrame({"p": ["c"], "v": [1]}), None),
+    ],
+)
+def test_rows_that_others_append_are_told_if_they_were_all_there(lake, appended, told):
+    lake.make(START)
+
+    write_deltalake(lake.uri(), appended, mode="append")
+
+    found = problems(lake, defined="abc").get("doubled_rows", (None, None))
+    assert (found[0] or "").startswith(told or "")
+    assert (found[0] is None) is (told is None)
+
+
+def test_what_others_append_to_their_own_partition_is_theirs(lake):
+    lake.make(START)
+    for mode in ("overwrite", "append"):
+        write_deltalake(lake.uri(), START, mode=mode)
+
+    assert problems(lake) == {}
 
 
 def test_leftovers_are_told_when_maintain_would_take_them(lake):

@@ -35,6 +35,7 @@ def everything_required_by(name: str, extras: frozenset[str] = frozenset()) -> s
     return found
 
 
+@pytest.mark.parametrize("code", [FACADE, "import deltaworks.client"])
 @pytest.mark.parametrize(
     "dependency",
     [
@@ -51,8 +52,8 @@ def everything_required_by(name: str, extras: frozenset[str] = frozenset()) -> s
         "uvicorn",
     ],
 )
-def test_the_facade_alone_loads_no_dependency(dependency):
-    assert dependency not in modules_loaded_by(FACADE)
+def test_the_facade_and_the_client_alone_load_no_dependency(dependency, code):
+    assert dependency not in modules_loaded_by(code)
 
 
 @pytest.mark.parametrize("stranger", ["dask.dataframe", "numpy", "pandas", "pyarrow"])

@@ -4,7 +4,10 @@ from html.parser import HTMLParser
 
 from tests.acceptance.conftest import Here
 
-KINDS = ("group", "owner", "tag", "words", "column", "field", "value", "key", "metadata", "error", "rule", "log")
+KINDS = (
+    *("group", "owner", "tag", "words", "column", "field", "value", "key", "metadata", "error", "rule", "log"),
+    *("printed", "config", "described", "skip", "run-tag"),
+)
 """Where markup is put; each has a tag of its own."""
 
 KEY = "Evil.-_/javascript"
@@ -15,10 +18,12 @@ def markup(kind: str) -> str:
 
 
 PROJECT = f'''
+import sys
 from typing import Annotated
 
 import pandera.polars as pa
 import polars as pl
+import pydantic
 import deltaworks as dw
 
 MARKUP = {{kind: text for kind, text in {[(kind, markup(kind)) for kind in KINDS]!r}}}
@@ -41,6 +46,31 @@ def evil(partition: dw.Partition, log: dw.Logger) -> dw.MaterializeResult[Evil]:
     rows = pl.LazyFrame({{"part": [partition.key], "amount": [1.0], COLUMN: [MARKUP["value"]]}})
     return dw.MaterializeResult(rows, {{MARKUP["metadata"]: MARKUP["metadata"], "number": 1}})
 
+class Told(dw.Config):
+    """Its field is named by its author, its value by whoever starts the job."""
+
+    text: str = pydantic.Field(MARKUP["config"], description=MARKUP["described"])
+
+@dw.op
+def shout(config: Told) -> None:
+    print(MARKUP["printed"], file=sys.stderr)
+    raise ValueError(MARKUP["error"])
+
+@dw.job(tags={{"tag": MARKUP["tag"]}})
+def loud() -> None:
+    {markup("described")!r}
+    shout()
+
+@dw.schedule(job=loud, cron="* * * * *")
+def never(tick: dw.Tick) -> dw.SkipReason:
+    {markup("described")!r}
+    return dw.SkipReason(MARKUP["skip"])
+
+@dw.sensor(job=loud)
+def nothing(tick: dw.Tick) -> dw.SkipReason:
+    {markup("described")!r}
+    return dw.SkipReason(MARKUP["skip"])
+
 @dw.asset_check(asset=evil)
 def held(result: pl.LazyFrame) -> dw.CheckResult:
     return dw.CheckResult(False, message=MARKUP["rule"])
@@ -54,8 +84,9 @@ def broken(evil: Annotated[pl.LazyFrame, dw.Input(asset="{KEY}")]) -> pl.LazyFra
 def made(here: Here) -> None:
     """Make the tables of the project, as far as they can be made."""
     here.write("tables.py", PROJECT)
-    done = here.run("backfill", "--lake", str(here.lake))
+    done = here.run("backfill", "--lake", str(here.lake), "--tag", f"tag={markup('run-tag')}")
     assert done.code == 1, done.err
+    assert here.run("job", "run", "loud", "--lake", str(here.lake)).code == 1
 
 
 class Seen(HTMLParser):

@@ -73,17 +73,39 @@ def test_the_loopback_interface_is_known_by_its_names(client, host):
     assert client.get("/health/live", host=host).status == 200
 
 
-@pytest.mark.parametrize("host", ["localhost.evil.example", "127.0.0.1.evil.example", "evil.example@localhost", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost.evil.example", "127.0.0.1.evil.example", "evil.example@localhost", ""),
+        *("[::1].evil.example", "[::1]:80.evil.example", "localhost:80x", "localhost:80/x", "[localhost]"),
+    ],
+)
 def test_what_only_looks_like_it_is_refused(client, host):
     assert client.get("/health/live", host=host).status == 400
 
 
+def test_a_server_is_known_by_the_address_that_it_listens_at(folder):
+    client = Client.of(folder, Auth(hosts=frozenset({"FD00::5", "[fd00::6]", "Lake.example"})))
+
+    for host in ("[fd00::5]:3000", "[fd00::6]", "lake.example:80"):
+        assert client.get("/health/live", host=host).status == 200, host
+    assert client.get("/health/live", host="[fd00::7]").status == 400
+
+
+@pytest.mark.parametrize("method", ["TRACE", "OPTIONS", "PUT", "DELETE", "CONNECT", "X"])
+def test_a_method_that_nothing_takes_is_told_which_are_taken(client, method):
+    found = client.send(method, "/api/v1/assets", b"", {})
+
+    assert (found.status, found.headers["allow"]) == (405, "GET, HEAD, PATCH, POST")
+
+
 def test_nothing_changes_by_a_request_of_another_site(client, routes):
     changing = [route for route in routes if route[0] != "GET"]
+    others = [{"origin": each} for each in ("http://evil.example", "null", "http://[", "http://localhost:3000.evil")]
 
     assert changing
     for method, pattern, path in changing:
-        for foreign in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}):
+        for foreign in ({"sec-fetch-site": "cross-site"}, *others):
             assert send(client, method, path, **foreign).status == 403, (pattern, foreign)
 
 

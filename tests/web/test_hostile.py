@@ -12,7 +12,7 @@ from deltaworks.io.store import Store
 from tests.acceptance.conftest import Here
 from tests.web.browser import serving, watched
 from tests.web.client import Client
-from tests.web.hostile import KEY, Seen, made, markup
+from tests.web.hostile import KEY, KINDS, Seen, made, markup
 from tests.web.routes import pages_of
 
 ASKED = (
@@ -36,15 +36,17 @@ def filled(pattern, named):
 def answers(evil):
     """What every page answers, by its address: of what there is, of what there is not, and to markup in its query."""
     client = Client.of(evil)
-    run = read_runs(Store.at(str(evil / "lake")))[0].run_id
-    known = {"key": KEY, "partition": markup("key"), "run": run, "run_id": run}
+    runs = [run.run_id for run in read_runs(Store.at(str(evil / "lake")))]
+    known = {"key": KEY, "partition": markup("key"), "run": runs[0], "name": "loud"}
+    others = ({"key": "broken", "run": runs[1], "name": "never"}, {"name": "nothing"})
     query = "&".join(f"{name}={quote(markup('query'))}" for name in ASKED)
     found = {}
     for pattern in pages_of(Origin(file=evil / "tables.py")):
-        for named in (known, {**known, "key": "broken"}, {}):
+        for named in (known, *({**known, **other} for other in others), {}):
             path = filled(pattern, named)
             for address in (path, f"{path}?{query}"):
                 found[address] = client.get(address)
+    found["the dry run of a schedule"] = client.submit("/schedules/never/preview", {})
     return found
 
 
@@ -56,7 +58,7 @@ def test_no_page_takes_text_for_markup(answers):
     assert wrong == {}
 
 
-@pytest.mark.parametrize("kind", ["group", "owner", "words", "column", "value", "key", "metadata", "error", "query"])
+@pytest.mark.parametrize("kind", [*KINDS, "query"])
 def test_what_is_markup_is_shown_all_the_same(answers, kind):
     assert any(f"<canary-{kind}" in Seen(each.text).text for each in answers.values())
 

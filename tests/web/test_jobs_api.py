@@ -105,6 +105,8 @@ def test_a_job_says_which_config_it_takes(client):
         ("weekly", {"partition": "2024-01-01"}, "partition"),
         ("daily.rates", {"config": {"rates": {"base": []}}}, "rates.base: Input should be a valid string"),
         ("weekly", {"run": 1}, "body/run"),
+        ("weekly", {"config": {"inner": {"fetch": {"url": "x" * 200_000}}}}, "an argument may have 100,000 bytes"),
+        ("weekly", {"config": {"\udcff": {}}}, "no op '\\udcff' that takes config"),
     ],
 )
 def test_what_does_not_fit_starts_nothing(client, here, job, body, told):
@@ -115,7 +117,7 @@ def test_what_does_not_fit_starts_nothing(client, here, job, body, told):
 
 
 def test_a_job_is_started_with_just_that_config_and_once_for_each_key(client, here):
-    config = {"inner": {"fetch": {"url": "[a b", "limit": 3, "note": None, "names": {"x": 1, "y": 2}}}}
+    config = {"inner": {"fetch": {"url": "[a\nb\0", "limit": 3, "note": None, "names": {"x": 1, "y": 2}}}}
 
     first = client.post("/api/v1/jobs/weekly/runs", {"config": config}, idempotency_key="k")
     again = client.post("/api/v1/jobs/weekly/runs", {"config": config}, idempotency_key="k")

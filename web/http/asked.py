@@ -14,6 +14,7 @@ from deltaworks.errors import RequestError
 from deltaworks.io.ledger import RunEntry, find_run
 from deltaworks.web.http.idempotency import Answered, Once, key_of_form
 from deltaworks.web.http.live import Streams
+from deltaworks.web.http.problems import wants_page
 from deltaworks.web.http.roles import Actor
 from deltaworks.web.launching import Launcher
 from deltaworks.web.previews import Previews
@@ -66,7 +67,8 @@ def _sight(request: Request) -> Sight:
     sight = workspace.sight(
         anew=request.method not in ("GET", "HEAD")
     )  # what is changed is decided on the lake as it is
-    request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
+    if wants_page(request):
+        request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
     return sight
 
 

@@ -6,9 +6,10 @@ changes anything is refused if another site's page sends it. With tokens, who ha
 
 from __future__ import annotations
 
+import re
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -28,12 +29,14 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
-_KNOWN = SAFE | {"POST", "PATCH", "DELETE"}
+_KNOWN = SAFE | {"POST", "PATCH"}
 _OPEN = ("/health/live", "/login", "/static/")
 """What is answered to anybody who knows the server's name."""
 
 HARMLESS: Final = frozenset({"/login", "/logout", "/api/v1/plans"})
 """What is posted and changes nothing in the lake."""
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@]+)(?::[0-9]+)?")
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -53,7 +56,7 @@ class Doors:
 
     def __init__(self, app: ASGIApp, auth: Auth) -> None:
         self._app, self._auth = app, auth
-        self._names = LOOPBACK | {name.lower() for name in auth.hosts}
+        self._names = LOOPBACK | {_as_in_headers(name) for name in auth.hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer why not."""
@@ -81,7 +84,8 @@ class Doors:
             hint = f"The Host header is {headers.get('host')!r}; --allowed-host adds a name."
             return refusal(request, 400, title, hint)
         if method not in _KNOWN:
-            return refusal(request, 405, "Nothing here takes this method", f"{method} is not supported.")
+            allowed = {"Allow": ", ".join(sorted(_KNOWN))}
+            return refusal(request, 405, "Nothing here takes this method", f"{method} is not supported.", allowed)
         if method not in SAFE:
             problem = _foreign(headers) or _unfit(path, headers)
             if problem is not None:
@@ -108,10 +112,15 @@ class Doors:
         return None if session is None else self._auth.by_session(session)
 
 
+def _as_in_headers(name: str) -> str:
+    """Return a name or an address as a Host header has it."""
+    return f"[{name}]".lower() if ":" in name and not name.startswith("[") else name.lower()
+
+
 def _name(host: str) -> str:
-    """Return the name in a Host header, without its port."""
-    end = host.find("]") + 1
-    return (host[:end] if end else host.partition(":")[0]).lower()
+    """Return the name in a Host header, without its port; empty: it is none."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else found[1].lower()
 
 
 def _foreign(headers: Headers) -> tuple[int, str, str] | None:
@@ -119,7 +128,7 @@ def _foreign(headers: Headers) -> tuple[int, str, str] | None:
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return 403, "Another site sent this", "Only pages of this server may change anything here."
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower():
         return 403, "Another site sent this", f"Its origin is {origin!r}; only this server's pages may change anything."
     return None
 

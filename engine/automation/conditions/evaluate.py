@@ -177,10 +177,10 @@ class _Work:
                 self.settled[key] = self.before.settled[key]
                 self.memories[key] = self.memory.assets[key]
                 return
-        if condition is None:
-            self._note(key, without_condition(node, self.sight))
-            return
-        self._evaluate(key, node, condition)
+        if condition is not None:
+            self._evaluate(key, node, condition)
+        elif key in self.sight.in_progress:
+            self.settled[key] = without_condition(self.sight.in_progress[key])
 
     def _evaluate(self, key: AssetKey, node: Node, condition: AutomationCondition) -> None:
         self.evaluated += 1
@@ -202,22 +202,16 @@ class _Work:
             self.moving.add(key)
         self._note(key, settled)
 
-    def _note(self, key: AssetKey, settled: Settled | None) -> None:
+    def _note(self, key: AssetKey, settled: Settled) -> None:
         """Keep what came of an asset; whoever looks at it looks again if that is not what it was, or a request."""
-        was = None if self.before is None else self.before.settled.get(key)
-        is_quiet = settled is was or (
-            settled is not None
-            and was is not None
-            and not (settled.requested or was.requested)
-            and settled.coming == was.coming
-        )
+        was = None if self.before is None else self.before.settled[key]
+        is_quiet = was is not None and not (settled.requested or was.requested) and settled.coming == was.coming
         if not is_quiet:
             self._changed.add(key)
-        if settled is not None:
-            self.settled[key] = settled
+        self.settled[key] = settled
 
     def _must_evaluate(self, before: ConditionTick, key: AssetKey) -> bool:
-        if key in before.moving or key not in self.memory.assets:
+        if key in before.moving:
             return True
         ticks = self.conditions.ticks.get(key)
         if ticks is not None and ticks & self.around.passed:

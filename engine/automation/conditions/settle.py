@@ -169,7 +169,6 @@ def _lacking_reason(graph: AssetGraph, edge: Edge, needed: PartitionSet, fault: 
     return f"upstream {edge.upstream} missing for {keys}"
 
 
-def without_condition(node: Node, sight: Sight) -> Settled | None:
-    """Return what is in progress of an asset without a condition, for which others wait; none: nothing is."""
-    being_made = sight.in_progress.get(node.key)
-    return None if being_made is None else Settled(PartitionSet.none(being_made.size), being_made)
+def without_condition(being_made: PartitionSet) -> Settled:
+    """Return what is in progress of an asset without a condition, for which others wait."""
+    return Settled(PartitionSet.none(being_made.size), being_made)

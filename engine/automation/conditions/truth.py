@@ -86,7 +86,7 @@ class Truth:
             case Operator.IN_LATEST_WINDOW:
                 return in_latest_window(found.node.partitions, condition.lookback)
             case Operator.WILL_BE_REQUESTED:
-                return self._moment(around.requested.get(key) or self._none(key))
+                return around.requested.get(key) or self._none(key)  # whoever requests it is looked at again
             case _:
                 return self._moment(self._of_last_tick(condition, key))
 

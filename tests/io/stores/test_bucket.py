@@ -8,6 +8,7 @@ import pytest
 
 from deltaworks.errors import InvalidSettings, StorageError
 from deltaworks.io.store import Store
+from deltaworks.io.stores.reason import reason, without_signatures
 from deltaworks.io.stores.storage import FromVariable, Patience, Storage, Storages
 from tests.io.stores.small_s3 import SECRET, Fault, SmallS3
 
@@ -126,3 +127,10 @@ def test_an_option_of_another_kind_of_store_is_refused() -> None:
         Store.at("s3://bucket/lake", profile="azure", profiles=azure)
     with pytest.raises(InvalidSettings, match=r"there is no storage 'azur'. Did you mean 'azure'"):
         Store.at("az://box/lake", profile="azur", profiles=azure)
+
+
+def test_no_address_that_is_told_has_a_signature() -> None:
+    told = f"Error performing PUT https://a.example/box/x?sv=1&sig={SECRET}&se=2 in 5ms"
+
+    assert reason(OSError(told)) == "Error performing PUT https://a.example/box/x in 5ms"
+    assert without_signatures(told) == told.replace(SECRET, "***")

@@ -202,7 +202,8 @@ def test_a_server_that_says_nothing_holds_up_nobody_for_long(tmp_path: Path) -> 
         stage.look()
 
     assert stage.alerting.waiting == 1
-    assert "timed out" in str(stage.alerting.problem)
+    said = str(stage.alerting.problem)
+    assert "timed out" in said or "was not over after" in said, "one step of it, or on a busy machine all of it"
 
 
 def test_a_server_that_answers_a_letter_at_a_time_holds_up_nobody_for_long(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ conditions = st.one_of(
     st.just(Made.eager()),
     st.just(Made.on_missing()),
     st.just(Made.on_cron("0 */2 * * *")),
+    st.sampled_from(OPERANDS).map(lambda one: one.newly_true()),
     st.recursive(st.sampled_from(OPERANDS), _larger, max_leaves=6),
 )
 

@@ -90,7 +90,28 @@ def a_commit_from_outside_in_an_otherwise_quiet_lake(lake_of: LakeOf) -> Iterato
     yield daemon
 
 
+def a_truth_that_is_new_once(lake_of: LakeOf) -> Iterator[Daemon]:
+    newly = Made.missing().newly_true()
+    daemon = Daemon(lake_of(table("a", days(1, 2)), automated(table("b", days(1, 2), a=None), newly)))
+    yield daemon
+    yield daemon
+
+
+def a_commit_two_levels_above_that_moves_nothing_between(lake_of: LakeOf) -> Iterator[Daemon]:
+    newly = Made.any_upstream_match(Made.any_upstream_match(Made.newly_updated()))
+    daemon = Daemon(lake_of(table("a"), table("b", a=None), automated(table("c", b=None), newly)))
+    for name in ("a", "b", "c"):
+        daemon.lake.make(name)
+    daemon.lake.make("a")  # so `b` is stale, and stays so
+    yield daemon
+    yield daemon
+    daemon.lake.make("a")
+    yield daemon
+
+
 STORIES: list[Story] = [
+    a_commit_two_levels_above_that_moves_nothing_between,
+    a_truth_that_is_new_once,
     a_failure_that_is_forgiven,
     a_run_that_begins_and_ends,
     a_run_above_that_ends_without_making_anything,
@@ -113,3 +134,19 @@ def test_what_is_decided_is_what_a_look_at_everything_would_decide(story: Story,
         assert told[-1] == [(each.asset, list(each.partitions), each.sentence) for each in anew.decisions]
         assert daemon.last.memory.to_text() == anew.memory.to_text()
     assert any(one != other for one, other in pairwise(told)), "the story has a turn"
+
+
+def test_what_another_memory_asks_for_is_looked_at_anew(lake_of: LakeOf) -> None:
+    newly = Made.missing().newly_true()
+    daemon = Daemon(lake_of(table("a", days(1, 2)), automated(table("b", days(1, 2), a=None), newly)))
+    for _ in range(3):
+        daemon.tick()
+    last = daemon.last
+    assert last is not None
+
+    told_another = evaluate(daemon.lake.graph, last.sight, Memory(), daemon.now, last)
+
+    assert not list(last.decisions)
+    assert [each.sentence for each in told_another.decisions] == [
+        "not requested: upstream a missing for 2013-01-01..2013-01-02"
+    ]
