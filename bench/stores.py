@@ -120,9 +120,10 @@ def show_idle(proxy: Proxy, folder: Path, environ: Mapping[str, str]) -> None:
     """Print what a daemon asks while nothing happens, for each table that it watches and poll."""
     lay_out(folder, proxy, "idle", WATCHED.format(tables=TABLES, poll_s=POLL_S))
     subprocess.run([*COMMAND, "materialize", "*"], cwd=folder, env=environ, check=True, capture_output=True)
+    proxy.counted()
     with daemon(folder, environ):
-        while asked_in(proxy, 2.0 if TINY else 10.0)["put", "state"]:  # its sensors' first looks are not over
-            pass
+        while marked(proxy) < TABLES:
+            time.sleep(1.0)
         asked = asked_in(proxy, IDLE_S)
     of_tables = Counter({kind: count for (kind, where), count in asked.items() if where == "a table"})
     beside = {f"{kind} of {where}": count for (kind, where), count in asked.items() if where != "a table"}
@@ -132,6 +133,12 @@ def show_idle(proxy: Proxy, folder: Path, environ: Mapping[str, str]) -> None:
     print(f"\nrequests of an idle daemon over {TABLES} tables with a sensor each, a look every {POLL_S:g} s")
     print(f"of tables, each poll and table: {each:.1f}  {dict(of_tables)}")
     print(f"of everything else, each second: {sum(beside.values()) / IDLE_S:.2f}  {beside}", flush=True)
+
+
+def marked(proxy: Proxy) -> int:
+    """Return how many sensors have been asked: each begins by noting where it is."""
+    with proxy.lock:
+        return sum(each.kind == "put" and "/_deltaworks/state/" in str(each) for each in proxy.requests)
 
 
 def asked_in(proxy: Proxy, seconds: float) -> Counter[tuple[str, str]]:

@@ -91,8 +91,8 @@ def test_a_run_id_makes_a_command_idempotent(here: Here) -> None:
 
 @pytest.mark.skipif(find_spec("daft") is None, reason="Daft is not installed")
 def test_daft_makes_a_table(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLES / "daft", tmp_path / "daft")
-    project = Here(tmp_path / "daft")
+    shutil.copytree(EXAMPLES / "other_engine", tmp_path / "other_engine")
+    project = Here(tmp_path / "other_engine")
 
     assert project.run("backfill", "--json").code == 0
     assert dw.read("gate_days", lake=project.lake).collect()["passages"].sum() == 700

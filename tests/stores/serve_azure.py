@@ -30,6 +30,7 @@ def main() -> None:
                 sys.stdin.read()
         finally:
             azurite.terminate()
+            azurite.communicate(timeout=30)  # it says goodbye
 
 
 def from_its_start(request: Request, content: bytes) -> bytes:
