@@ -113,7 +113,7 @@ def daemons_view(sight: Sight) -> DaemonsView:
     return DaemonsView(
         daemons=tuple(daemon_json(beat, sight.at) for beat in beats),
         facts=(
-            ("Lake", str(sight.project.store.root)),
+            ("Lake", sight.project.store.uri("")),
             ("This server", f"deltaworks {running.deltaworks}, Polars {running.polars}, Python {running.python}"),
             ("Its clock", f"{sight.at:%Y-%m-%d %H:%M:%S} UTC"),
         ),
