@@ -97,7 +97,7 @@ def test_a_last_commit_that_is_cut_at_any_byte_is_found(made: Project, tmp_path:
     with recorded("the last commit cut at every byte") as row:
         unseen = 0
         for name, commit in COMMITS.items():
-            here = Here(shutil.copytree(made.folder, tmp_path / name))
+            here = Here(shutil.copytree(made.folder, tmp_path / name.replace(" ", "-")))
             commit(here)
             unseen += cut_everywhere(row, here, every=1)
         row.note = f"{len(COMMITS)} kinds of commits; delta-rs opens the table after {unseen} of the cuts"
