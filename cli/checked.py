@@ -10,7 +10,7 @@ from deltaworks.cli.output import Cell
 from deltaworks.cli.wording import counted
 
 if TYPE_CHECKING:
-    from deltaworks.io.ledger import CheckFailure, RunEntry
+    from deltaworks.io.run_entry import CheckFailure, RunEntry
 
 _SHOWN_KEYS = 3
 

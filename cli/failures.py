@@ -14,7 +14,7 @@ from deltaworks.engine.documents.problems import plain_reason
 if TYPE_CHECKING:
     from deltaworks.engine.execution.task import Broken
     from deltaworks.engine.planning.graph import AssetGraph, Node
-    from deltaworks.io.ledger import Failure
+    from deltaworks.io.run_entry import Failure
     from deltaworks.io.store import Store
 
 BrokenByName: TypeAlias = "Mapping[tuple[str, str | None], Broken]"

@@ -22,7 +22,7 @@ from deltaworks.errors import RequestError, RunError
 if TYPE_CHECKING:
     from deltaworks.engine.execution.workers.executor_kind import ExecutorKind
     from deltaworks.engine.workspace.project import Project
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
 
 
 def run_migration(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.workers.workers import Workers
     from deltaworks.engine.planning.job_config import ConfigLayer
     from deltaworks.engine.workspace.project import Project
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
 
 ExecutorOption = Annotated[
     str | None,

@@ -13,8 +13,8 @@ from dataclasses import asdict
 
 from deltaworks.errors import RequestError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import LOST_AFTER_S
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import LOST_AFTER_S
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/claims/attempts"

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from deltaworks.io import folded
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry, document_of, knows_all_of, read_entry, run_paths
+from deltaworks.io.ledger import read_entry, run_paths
+from deltaworks.io.run_entry import RunEntry, document_of, knows_all_of
 from deltaworks.io.store import Store
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from deltaworks.io import folded
-from deltaworks.io.ledger import RUNS, RunEntry, read_entry, read_folded
+from deltaworks.io.ledger import RUNS, read_entry, read_folded
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 
 

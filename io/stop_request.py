@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/claims/stop"

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import commit_path, path_below, tail
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.staged import REJECTS
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.stores.local_folder import is_temporary

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import LOST_AFTER_S, read_run_at
+from deltaworks.io.ledger import read_run_at
+from deltaworks.io.run_entry import LOST_AFTER_S
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/claims"

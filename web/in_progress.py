@@ -12,7 +12,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.execution.observe import Observation
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import AssetState
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.run_plan import RunPlan, read_run_plan
 from deltaworks.io.store import Store
 

@@ -10,7 +10,7 @@ from deltaworks.engine.documents.runs import run_json, summary_json
 from deltaworks.engine.execution.jobs.step_tree import read_step_tree
 from deltaworks.errors import RequestError
 from deltaworks.io.kept import find_kept
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.step_records import StepRecords
 from deltaworks.io.stop_request import StopKind, StopRequest, ask_run_to_stop
 from deltaworks.web.launching import Launcher

@@ -30,7 +30,7 @@ from deltaworks.engine.workspace.project import Origin, Project, load_project, l
 from deltaworks.engine.workspace.settings import Settings
 from deltaworks.engine.workspace.showing import lineage_of
 from deltaworks.errors import DeltaworksError
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.web.in_progress import InProgress
 

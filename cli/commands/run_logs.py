@@ -15,7 +15,7 @@ from deltaworks.engine.documents.run_logs import log_line
 from deltaworks.errors import RequestError
 
 if TYPE_CHECKING:
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
     from deltaworks.io.run_logs import LogReader
     from deltaworks.io.store import Store
 

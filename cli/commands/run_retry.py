@@ -28,7 +28,7 @@ from deltaworks.errors import RequestError
 if TYPE_CHECKING:
     from deltaworks.engine.definitions.ops.job import Job
     from deltaworks.engine.workspace.project import Project
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
 
 
 def retry(

@@ -12,7 +12,7 @@ from deltaworks.engine.documents.instants import duration_text
 
 if TYPE_CHECKING:
     from deltaworks.engine.execution.jobs.step_tree import StepBranch
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
     from deltaworks.io.store import Store
 
 SHOWN_COPIES = 20

@@ -11,7 +11,7 @@ from deltaworks.cli.command import ExitCode, NeededRunArgument, Session, add
 from deltaworks.cli.output import Cell, View
 
 if TYPE_CHECKING:
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
     from deltaworks.io.stop_request import StopKind
     from deltaworks.io.store import Store
 

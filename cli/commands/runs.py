@@ -22,7 +22,7 @@ from deltaworks.engine.documents.runs import run_json, run_took, summary_json
 if TYPE_CHECKING:
     from deltaworks.engine.execution.jobs.step_tree import StepBranch
     from deltaworks.io.kept import KeptRows
-    from deltaworks.io.ledger import Failure, RunEntry
+    from deltaworks.io.run_entry import Failure, RunEntry
     from deltaworks.io.store import Store
 
 SHOWN_FAILURES = 20

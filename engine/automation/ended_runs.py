@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from deltaworks.engine.definitions.automation.run import Run
 from deltaworks.engine.definitions.automation.sensor import RunsOf
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import RunEntry, RunStatus, runs_written_since
+from deltaworks.io.ledger import runs_written_since
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 
 OVERLAP = dt.timedelta(minutes=10)

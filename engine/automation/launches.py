@@ -19,8 +19,8 @@ from enum import Enum, StrEnum
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.failpoints import Step, hit
-from deltaworks.io.ledger import LOST_AFTER_S, RunEntry
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import LOST_AFTER_S, RunEntry
 from deltaworks.io.run_lookup import look_up_run, look_up_run_of
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import CLAIMS, tick_is_open

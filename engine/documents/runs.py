@@ -12,7 +12,7 @@ from deltaworks.engine.documents.instants import instant_json
 if TYPE_CHECKING:
     from deltaworks.engine.execution.jobs.step_tree import StepBranch
     from deltaworks.io.kept import KeptRows
-    from deltaworks.io.ledger import RunEntry
+    from deltaworks.io.run_entry import RunEntry
     from deltaworks.io.store import Store
 
 

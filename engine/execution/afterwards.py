@@ -12,7 +12,7 @@ from deltaworks.engine.execution.check_pins import check_pins
 from deltaworks.engine.execution.task import Checked, ChecksMade, Outcome, Task
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.errors import DeltaworksError
-from deltaworks.io.ledger import CheckFailure
+from deltaworks.io.run_entry import CheckFailure
 from deltaworks.io.table import Table
 from deltaworks.validation import RuleResult, Severity
 

@@ -18,7 +18,7 @@ from deltaworks.engine.execution.workers.executor import ThreadExecutor
 from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from deltaworks.engine.planning.plan import Only, Plan, Step, failing_keys
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError
 from deltaworks.io.attempts import take_attempt
-from deltaworks.io.ledger import Attempt, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.log import tail
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import Attempt, RunEntry, RunStatus
 from deltaworks.io.run_lookup import look_up_run
 from deltaworks.io.run_plan import PlannedTable, RunPlan, read_run_plan, write_run_plan
 from deltaworks.io.scan import refuse_removed_files

@@ -24,9 +24,9 @@ from deltaworks.io.create import create_table, verify_table
 from deltaworks.io.dtypes import Json, schema_difference
 from deltaworks.io.evolution import addition, grown
 from deltaworks.io.kept import KeptFile
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Group, Pin, Record
 from deltaworks.io.rejects import drop_rejects
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.table import Table
 

@@ -12,7 +12,7 @@ from deltaworks.engine.execution.pin import Members, lacking
 from deltaworks.engine.execution.pinned_task import pinned_task
 from deltaworks.engine.execution.task import Task
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.table import Table
 
 

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from deltaworks.errors import StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store

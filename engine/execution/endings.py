@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deltaworks.engine.definitions.ops.hooks import Ending
 from deltaworks.engine.planning.step_agenda import Fate
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 
 ENDING_OF_STEP = {
     Fate.SUCCESS: Ending.SUCCESS,

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from deltaworks.engine.execution.progress import held_back
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 
 

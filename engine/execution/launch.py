@@ -42,7 +42,8 @@ from deltaworks.errors import StorageError
 from deltaworks.io.checkpoint import checkpoint_if_due
 from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.index import save_index_if_due
-from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
+from deltaworks.io.ledger import read_run, write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table

@@ -12,7 +12,8 @@ from deltaworks.engine.planning.graph import AssetGraph
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import RunEntry, read_runs
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

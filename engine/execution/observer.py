@@ -17,7 +17,7 @@ from deltaworks.engine.planning.status import LakeStatus, lake_status
 from deltaworks.errors import StorageError
 from deltaworks.io.index import save_index_if_due
 from deltaworks.io.known_runs import KnownRuns
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

@@ -12,7 +12,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from deltaworks.io.tickets import Line, Ticket
 

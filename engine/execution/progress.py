@@ -13,8 +13,8 @@ from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.asset_outcome import AssetOutcome
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 
 
 @dataclass

@@ -15,7 +15,8 @@ from types import TracebackType
 from deltaworks.engine.execution.events import RunNoted
 from deltaworks.engine.execution.stop import Stop
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import RunEntry, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.stop_request import find_stop_request
 from deltaworks.io.store import Store
 

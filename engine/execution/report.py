@@ -9,8 +9,8 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.events import PartitionBlocked, PartitionSkipped
 from deltaworks.engine.execution.look import Observed
 from deltaworks.engine.execution.task import Broken
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.rejects import LeftOut
+from deltaworks.io.run_entry import RunEntry
 
 
 @dataclass(frozen=True)

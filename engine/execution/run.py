@@ -54,8 +54,8 @@ from deltaworks.engine.planning.plan import Plan
 from deltaworks.errors import CommitConflict, DeltaworksError, StorageError, TableMismatch
 from deltaworks.io.commit import Committed
 from deltaworks.io.failpoints import Step, hit
-from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.rejects import LeftOut
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

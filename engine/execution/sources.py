@@ -24,7 +24,7 @@ from deltaworks.engine.planning.selection import select
 from deltaworks.engine.planning.status import LakeStatus
 from deltaworks.errors import RunError, StorageError
 from deltaworks.io.index import load_table, save_index_if_due
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, read_runs, write_run
+from deltaworks.io.ledger import read_runs, write_run
 from deltaworks.io.observation import (
     Changes,
     commit_observed,
@@ -37,6 +37,7 @@ from deltaworks.io.observation import (
 )
 from deltaworks.io.parquet import Staging
 from deltaworks.io.record import Kind, Record
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 from deltaworks.validation import declare

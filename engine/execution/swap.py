@@ -26,10 +26,10 @@ from deltaworks.io.commit import Committed, commit_whole
 from deltaworks.io.create import verify_writable
 from deltaworks.io.dtypes import schema_difference
 from deltaworks.io.evolution import described_anew, grown
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import SCHEME
 from deltaworks.io.record import Record
 from deltaworks.io.restore import RestoredPartition, restored_groups
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.table import Table
 
 

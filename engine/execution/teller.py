@@ -19,7 +19,7 @@ from deltaworks.engine.execution.progress import Progress
 from deltaworks.engine.execution.table_then import TableThen
 from deltaworks.engine.execution.task import Broken
 from deltaworks.engine.planning.graph import AssetGraph
-from deltaworks.io.ledger import Failure
+from deltaworks.io.run_entry import Failure
 from deltaworks.validation import RuleResult
 
 TOLD_EVERY_S = 1.0

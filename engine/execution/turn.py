@@ -20,7 +20,8 @@ from deltaworks.engine.execution.workers.run_log import RunLog
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.tickets import Fits, Line, Ticket
 

@@ -14,7 +14,7 @@ import polars as pl
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.plan import Plan
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 
 _RUNS = 5
 """How many of the latest runs of an asset tell how long a partition of it takes."""

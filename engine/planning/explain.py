@@ -18,8 +18,8 @@ from deltaworks.engine.planning.graph import Needs
 from deltaworks.engine.planning.remedy import needed_upstream
 from deltaworks.engine.planning.status import AssetStatus, LakeStatus, Status
 from deltaworks.errors import Place
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.materialization import Materialization
+from deltaworks.io.run_entry import RunEntry
 
 DEEPEST = 100
 """How many levels of upstreams one explanation goes through. Causes name the root of staleness at any depth."""

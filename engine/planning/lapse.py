@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import RunEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from deltaworks.engine.definitions.partitions.protocols import Partitions
 from deltaworks.engine.definitions.partitions.time_partitions import TimePartitions
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lapse import Lapse, lapses
-from deltaworks.io.ledger import Failure, RunEntry
 from deltaworks.io.materialization import Materialization
 from deltaworks.io.places import WHOLE
+from deltaworks.io.run_entry import Failure, RunEntry
 from deltaworks.io.table import Table
 from deltaworks.io.table_state import Origin
 from deltaworks.io.writer import Writer

@@ -23,7 +23,7 @@ from deltaworks.engine.planning.plan import Plan
 from deltaworks.engine.workspace.locations.across import launch_across
 from deltaworks.engine.workspace.locations.observing import observe_across
 from deltaworks.engine.workspace.project import Project
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.table import Table
 
 

@@ -22,7 +22,7 @@ from deltaworks.engine.planning.job_config import ConfigLayer
 from deltaworks.engine.planning.plan import Only, Plan, plan
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RunError
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 
 _LOG = logging.getLogger("deltaworks.workspace")

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import deltaworks as dw
 from deltaworks.errors import DeltaworksError
-from deltaworks.io.ledger import RunEntry, read_runs
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 
 HERE = Path(__file__).parent

@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     from deltaworks.engine.execution.report import RunReport
     from deltaworks.engine.workspace.api import diff, materialize, read
     from deltaworks.io.difference import Difference
-    from deltaworks.io.ledger import RunStatus
+    from deltaworks.io.run_entry import RunStatus
 
     __version__: str
 
@@ -290,7 +290,7 @@ _NAMES = {
 }
 _HOMES = {name: f"deltaworks.engine.{module}" for module, names in _NAMES.items() for name in names}
 _HOMES["Difference"] = "deltaworks.io.difference"
-_HOMES["RunStatus"] = "deltaworks.io.ledger"
+_HOMES["RunStatus"] = "deltaworks.io.run_entry"
 _MODULES = {
     "checks": "deltaworks.engine.definitions.checks",
     "client": "deltaworks.client",

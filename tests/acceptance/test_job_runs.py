@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 
 import deltaworks as dw
-from deltaworks.io.ledger import RunEntry, read_runs
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from tests.acceptance.conftest import Here, Project
 from tests.acceptance.running import PATIENCE_S, of_module, reached, release, started, wait_until

@@ -28,8 +28,9 @@ from deltaworks.engine.definitions.automation.tick import Tick
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.io.failpoints import Step, acting
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process as Here
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from tests.exactness.failing_store import Crash, Death, FailingStore, Trigger
 from tests.exactness.failing_store import Moment as When

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from deltaworks.cli.app import app
-from deltaworks.io.ledger import RunEntry, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 
 TABLES = """

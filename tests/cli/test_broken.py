@@ -9,7 +9,7 @@ import pytest
 
 from deltaworks.cli.broken import BrokenPartition, broken_lines, near
 from deltaworks.io.kept import KeptFile
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 
 PATTERN = "str_matches('^[A-Z][A-Z0-9]{2,5}(-[a-z]+)?$ and then some more of it that is long')"
 ROW = {"station": "ab", "day": "2024-01-10", "number": 6, "value": 1.5, "comment": "x" * 50, "operator": "y" * 30}

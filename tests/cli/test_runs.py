@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 
 DONE = RunEntry(
     "20240101-aa",

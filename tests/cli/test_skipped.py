@@ -6,7 +6,7 @@ from deltaworks.cli.skipped import blocked_lines, made_by_others_lines
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.events import PartitionBlocked, PartitionSkipped
 from deltaworks.engine.execution.report import RunReport
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.run_entry import RunEntry, RunStatus
 
 ENTRY = RunEntry("r", RunStatus.FAILURE, "backfill", "2026-01-02T00:00:00+00:00")
 DOWN, TOTAL = AssetKey("down"), AssetKey("total")

@@ -26,7 +26,7 @@ from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.tickets import Line, Ticket
 from tests.exactness.failing_store import METHODS, Crash, FailingStore, Moment, Trigger

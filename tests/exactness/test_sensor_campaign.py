@@ -26,8 +26,9 @@ import pytest
 from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from deltaworks.io.ledger import RunEntry, RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.log import Commit, tail
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from tests.campaign.recorder import recorded
 

@@ -20,7 +20,7 @@ from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.store import Store
 from tests.campaign.recorder import recorded
 from tests.exactness.failing_store import METHODS, FailingStore, Moment, Trigger

@@ -29,8 +29,8 @@ from deltaworks.engine.planning.selection import select
 from deltaworks.engine.planning.status import Status
 from deltaworks.engine.workspace.dynamic_keys import read_dynamic_keys
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunStatus
 from deltaworks.io.partition_keys import add_keys, remove_keys
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.scan import scan_table
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table

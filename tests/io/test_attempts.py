@@ -15,8 +15,9 @@ import pytest
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.errors import RequestError
 from deltaworks.io.attempts import FOLDER, take_attempt
-from deltaworks.io.ledger import RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunStatus
 
 
 @pytest.fixture

@@ -12,16 +12,9 @@ from deltaworks.errors import StorageError
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.folded import FOLDER, SCHEMA
 from deltaworks.io.folding import find_foldable, fold_runs
-from deltaworks.io.ledger import (
-    Failure,
-    RunEntry,
-    RunStatus,
-    document_of,
-    find_damaged_runs,
-    read_runs,
-    write_run,
-)
+from deltaworks.io.ledger import find_damaged_runs, read_runs, write_run
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus, document_of
 from deltaworks.io.store import Store
 from tests.exactness.failing_store import Crash, FailingStore, Moment, Trigger
 

@@ -11,8 +11,9 @@ import pytest
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.known_runs import KnownRuns
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, find_run, read_run, read_runs, write_run
+from deltaworks.io.ledger import find_run, read_run, read_runs, write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.store import Store
 
 STARTED = RunEntry("b", RunStatus.RUNNING, "materialize", "2026-01-02T00:00:00+00:00")

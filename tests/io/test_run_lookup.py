@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.io.folding import find_foldable, fold_runs
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.run_lookup import look_up_run
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

@@ -14,8 +14,9 @@ from deltaworks.engine.documents.daemons import daemon_json
 from deltaworks.io import alerts
 from deltaworks.io.heartbeats import FOLDER, Heartbeat, read_heartbeats, write_heartbeat
 from deltaworks.io.known_runs import KnownRuns
-from deltaworks.io.ledger import LOST_AFTER_S, RunEntry, RunStatus, document_of, read_run, read_runs, write_run
+from deltaworks.io.ledger import read_run, read_runs, write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import LOST_AFTER_S, RunEntry, RunStatus, document_of
 from deltaworks.io.store import Store
 
 NOW = dt.datetime.now(dt.UTC)

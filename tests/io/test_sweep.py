@@ -9,8 +9,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from deltaworks.errors import LogGap
-from deltaworks.io.ledger import RunEntry, RunStatus
 from deltaworks.io.log import commit_path
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.sweep import Runs, find_candidates, leftovers
 
 START = pl.DataFrame({"p": ["a", "a", "b"], "v": [1, 2, 3]})

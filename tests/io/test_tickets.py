@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.tickets import FOLDER, Line, Ticket
 
 NOW = dt.datetime.now(dt.UTC).isoformat()

@@ -11,8 +11,9 @@ import pytest
 from deltaworks.engine.workspace.project import Origin
 from deltaworks.io.alerts import Message, put_message
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.web.app import create_app
 from deltaworks.web.http.roles import Auth

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.errors import UnknownRun
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.web.backfills import BackfillRequest, launch_backfill, plan_of
 from deltaworks.web.http.asked import After, Limit, TheActor, TheLauncher, TheOnce, TheRun, TheSight
 from deltaworks.web.http.audit import tell_command

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from deltaworks.engine.documents.run_logs import log_line
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.run_logs import LogReader
 from deltaworks.web.http.asked import Limit, TheRun, TheSight, TheStreams, TheWorkspace
 from deltaworks.web.http.documents import document

@@ -11,7 +11,8 @@ from pydantic import AfterValidator
 
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry, find_run
+from deltaworks.io.ledger import find_run
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.web.http.idempotency import Answered, Once, key_of_form
 from deltaworks.web.http.live import Streams
 from deltaworks.web.http.problems import wants_page

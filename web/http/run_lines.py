@@ -12,7 +12,8 @@ from typing import Any
 
 from deltaworks.engine.documents.run_logs import log_line
 from deltaworks.engine.documents.runs import summary_json
-from deltaworks.io.ledger import RunEntry, read_run
+from deltaworks.io.ledger import read_run
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.run_logs import LogReader
 from deltaworks.io.store import Store
 from deltaworks.web.http.live import LINES_EVENT, Event

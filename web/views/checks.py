@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from deltaworks.engine.planning.graph import Node
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.log import Commit
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.validation import ResidualCheck, Rule, compile_contract, declare
 from deltaworks.web.views.asset import AssetHead, asset_head, commits_of
 from deltaworks.web.workspace import Sight

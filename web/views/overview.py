@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.switches import read_switches
 from deltaworks.web import urls
 from deltaworks.web.draw.timeline import Bar, Stretch, Timeline, draw_timeline

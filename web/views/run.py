@@ -16,8 +16,8 @@ from deltaworks.engine.documents.runs import run_took
 from deltaworks.engine.execution.jobs.step_tree import StepBranch, read_step_tree
 from deltaworks.io.asset_outcome import AssetOutcome
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import Attempt, CheckFailure, Failure, RunEntry
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import Attempt, CheckFailure, Failure, RunEntry
 from deltaworks.io.run_logs import LogReader
 from deltaworks.io.run_plan import read_run_plan
 from deltaworks.io.step_records import StepRecords

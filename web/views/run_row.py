@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.web.workspace import Sight
 
 _NAMED = 3

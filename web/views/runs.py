@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deltaworks.engine.documents.runs import run_took
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.web import urls
 from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.workspace import Sight

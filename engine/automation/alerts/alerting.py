@@ -36,8 +36,8 @@ from deltaworks.io.alerts import (
     note_delivery,
     put_message,
 )
-from deltaworks.io.ledger import RunStatus
 from deltaworks.io.marks import Mark, advance_mark, next_id, read_mark
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, decide_tick
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deltaworks.engine.definitions.automation.freshness_change import FreshnessChange
 from deltaworks.engine.workspace.alert_settings import AlertOn
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome
 
 _MOST_CAUSES = 3

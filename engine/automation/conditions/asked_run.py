@@ -18,7 +18,8 @@ from deltaworks.engine.planning.request import Request
 from deltaworks.engine.planning.state import AssetState, certain
 from deltaworks.engine.planning.status import LakeStatus, Status
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry, RunStatus, read_run, write_run
+from deltaworks.io.ledger import read_run, write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import AskedRun, read_tick

@@ -18,7 +18,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.graph import AssetGraph, Edge, Node
 from deltaworks.engine.planning.state import AssetState, certain
 from deltaworks.engine.planning.status import LakeStatus
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.run_plan import KEPT_FOR, RunPlan, read_run_plan
 from deltaworks.io.store import Store
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.job import Job, job_name_problem
 from deltaworks.engine.definitions.registry import note_automation
 from deltaworks.errors import InvalidDefinition, Place
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 
 LONGEST_INTERVAL_S = 86_400.0
 LONGEST_TIMEOUT_S = 3_600.0

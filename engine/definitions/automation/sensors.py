@@ -24,7 +24,7 @@ from deltaworks.engine.definitions.keys import AssetKey, KeyLike, as_key
 from deltaworks.engine.definitions.ops.asset_job import AssetJob
 from deltaworks.engine.definitions.ops.job import Job
 from deltaworks.errors import InvalidDefinition
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 
 AnyJob: TypeAlias = Job | AssetJob
 Function: TypeAlias = Callable[..., Any]

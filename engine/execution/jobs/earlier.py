@@ -11,7 +11,7 @@ from deltaworks.engine.execution.jobs.step_values import StepValues
 from deltaworks.engine.planning.step_graph import StepGraph, StepId
 from deltaworks.errors import RequestError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.step_records import StepRecords
 
 

@@ -23,7 +23,8 @@ from deltaworks.engine.execution.workers.executor import R, T, guarded
 from deltaworks.engine.execution.workers.run_log import RunLog, Secrets
 from deltaworks.engine.planning.step_agenda import Fate
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.run_logs import LogWriter
 from deltaworks.io.stop_request import forget_stop_requests
 from deltaworks.io.store import Store

@@ -40,7 +40,7 @@ from deltaworks.engine.planning.job_partition import job_partition
 from deltaworks.engine.planning.step_agenda import Fate, StepAgenda
 from deltaworks.engine.planning.step_graph import StepGraph, resolve_steps
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.step_records import StepRecords
 from deltaworks.io.store import Store
 

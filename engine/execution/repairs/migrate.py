@@ -33,7 +33,8 @@ from deltaworks.engine.planning.status import Status
 from deltaworks.errors import RequestError, TableMismatch
 from deltaworks.io.create import verify_writable
 from deltaworks.io.index import save_index_if_due
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

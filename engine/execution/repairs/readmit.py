@@ -35,9 +35,10 @@ from deltaworks.io.create import verify_table
 from deltaworks.io.dtypes import Json
 from deltaworks.io.evolution import brought_under
 from deltaworks.io.index import load_table
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.record import Group
 from deltaworks.io.rejects import Rejected, count_rejects, current_rejects, scan_rejects
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.scan import scan_table
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.store import Store

@@ -24,8 +24,9 @@ from deltaworks.io.commit import commit_partitions
 from deltaworks.io.create import verify_partitions
 from deltaworks.io.dtypes import Json
 from deltaworks.io.index import save_index_if_due
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.record import Group, Kind, Record
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.table import Table
 
 P = TypeVar("P", bound=Part)

@@ -17,11 +17,11 @@ from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.errors import RequestError
 from deltaworks.io.create import scheme_change, verify_writable
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry
 from deltaworks.io.observation import kind_change, known, stage_observed
 from deltaworks.io.parquet import Staging
 from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Group, Kind
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.scan import KEY_COLUMN
 from deltaworks.io.staged import StagedPartition
 from deltaworks.io.store import Store

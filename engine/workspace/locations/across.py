@@ -49,7 +49,7 @@ from deltaworks.engine.workspace.locations.parts import EntryTold, EventTold, Li
 from deltaworks.engine.workspace.locations.process import LocationProcess
 from deltaworks.engine.workspace.locations.workspace import Workspace
 from deltaworks.errors import DeltaworksError, StorageError
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

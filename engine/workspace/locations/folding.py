@@ -22,7 +22,7 @@ from deltaworks.engine.execution.progress import held_back
 from deltaworks.engine.execution.report import RunReport
 from deltaworks.engine.planning.plan import Plan
 from deltaworks.io.asset_outcome import AssetOutcome
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 
 
 class Fold:

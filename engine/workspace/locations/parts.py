@@ -36,7 +36,7 @@ from deltaworks.engine.workspace.locations.around import PartRecipe, Surrounding
 from deltaworks.engine.workspace.locations.inside import Inside
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

@@ -85,7 +85,8 @@ def run(lake: str) -> None:
         os.environ["DELTAWORKS_FAILPOINTS"] = asked.partition("@")[0]  # each process comes there once
 
     from deltaworks.engine.automation.launches import Launch, begin_launch
-    from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+    from deltaworks.io.ledger import write_run
+    from deltaworks.io.run_entry import RunEntry, RunStatus
     from deltaworks.io.store import Store
 
     order = json.loads(sys.stdin.readline())

@@ -17,10 +17,11 @@ from deltaworks.engine.automation.launches import Launch, LaunchEnd, begin_launc
 from deltaworks.engine.automation.run_pool import RunPool
 from deltaworks.engine.automation.watch import Moment
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.marks import Mark, advance_mark, read_mark
 from deltaworks.io.partition_keys import add_keys, read_keys, remove_keys
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import (
     AskedRun,

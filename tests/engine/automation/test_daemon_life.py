@@ -18,9 +18,10 @@ from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.definitions.automation.schedule import CatchUp
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.io.heartbeats import read_heartbeats
-from deltaworks.io.ledger import RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.marks import read_mark
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.ticks import TickClaim, TickKind, claim_tick, instant_id, open_ticks
 from tests.engine.automation.house import DUE, SCHEDULE, House
 

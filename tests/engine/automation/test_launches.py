@@ -19,8 +19,9 @@ from deltaworks.engine.automation.launches import (
     begin_launch,
 )
 from deltaworks.io.folding import find_foldable, fold_runs
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickClaim, TickKind, claim_tick, close_tick
 

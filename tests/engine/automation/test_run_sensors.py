@@ -12,7 +12,8 @@ import pytest
 import deltaworks as dw
 from deltaworks.engine.automation.ended_runs import OVERLAP
 from deltaworks.errors import StorageError
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from tests.engine.automation.sensed import Watching
 
 

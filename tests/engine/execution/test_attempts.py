@@ -21,7 +21,8 @@ from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RunError
-from deltaworks.io.ledger import RunEntry, RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.stop_request import StopKind, StopRequest, ask_to_stop
 from deltaworks.io.store import Store
 from tests.engine.execution.conftest import NOW

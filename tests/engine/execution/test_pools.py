@@ -11,7 +11,8 @@ import pytest
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.pools import Pools
 from deltaworks.engine.execution.sharing import Sharing
-from deltaworks.io.ledger import RunEntry, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 
 

@@ -19,9 +19,10 @@ from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import ClaimHeld, FilesGone, RequestError, TableMismatch, UnknownPartition, VersionGone
 from deltaworks.io.claim import claimed
 from deltaworks.io.index import load_table, save_index
-from deltaworks.io.ledger import RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.log import commit_path
 from deltaworks.io.record import Kind, Restored
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.table import Table
 from deltaworks.io.table_state import Origin
 from tests.exactness.failing_store import FailingStore, Moment, Trigger

@@ -27,7 +27,8 @@ from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.errors import RequestError, RunError, VersionGone
-from deltaworks.io.ledger import RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.store import Store
 
 days = dw.DailyPartitions(start="2024-01-01", end="2024-01-04")

@@ -20,8 +20,9 @@ from deltaworks.engine.planning.plan import plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import RequestError, RunError
-from deltaworks.io.ledger import RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

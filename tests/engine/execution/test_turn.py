@@ -12,7 +12,8 @@ import pytest
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.engine.execution.turn import queue_turn
-from deltaworks.io.ledger import RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 
 

@@ -26,9 +26,10 @@ from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.status import Status
 from deltaworks.errors import FilesGone, RequestError
-from deltaworks.io.ledger import RunEntry, RunStatus, read_runs, write_run
+from deltaworks.io.ledger import read_runs, write_run
 from deltaworks.io.log import commit_path
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.scan import scan_table
 from deltaworks.io.scattered import Layout
 from deltaworks.io.step_records import StepRecords

@@ -16,9 +16,10 @@ from deltaworks.engine.execution.repairs.wipe import wipe
 from deltaworks.engine.planning.graph import build_graph
 from deltaworks.engine.planning.plan import Only
 from deltaworks.errors import RequestError, TableMismatch
-from deltaworks.io.ledger import RunStatus, read_runs
+from deltaworks.io.ledger import read_runs
 from deltaworks.io.log import SCHEME
 from deltaworks.io.record import Kind
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 from tests.exactness.failing_store import FailingStore, Moment, Trigger

@@ -17,9 +17,9 @@ from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.planning.graph import AssetGraph, build_graph
 from deltaworks.engine.planning.state import LakeState, lake_state
 from deltaworks.engine.planning.status import LakeStatus, Status, lake_status
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
 from deltaworks.io.log import parse_commit
 from deltaworks.io.record import Group, Pin, Record
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 

@@ -10,7 +10,7 @@ from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.estimate import AssetHistory, Estimate, estimate, partition_s
 from deltaworks.engine.planning.plan import Plan, Step
 from deltaworks.io.asset_outcome import AssetOutcome
-from deltaworks.io.ledger import RunEntry, RunStatus
+from deltaworks.io.run_entry import RunEntry, RunStatus
 
 A, B = AssetKey("a"), AssetKey("b")
 

@@ -11,7 +11,7 @@ import deltaworks as dw
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.partitions.partition_set import PartitionSet
 from deltaworks.engine.planning.explain import Explanation, explain
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 
 JANUARY = dw.DailyPartitions("2013-01-01", "2013-02-01")
 WEEK = dw.TimeWindowMapping(start_offset=-6)

@@ -13,7 +13,7 @@ from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only, Plan, plan
 from deltaworks.engine.planning.request import request
 from deltaworks.engine.planning.selection import select
 from deltaworks.errors import RequestError
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 
 JANUARY = dw.DailyPartitions("2013-01-01", "2013-02-01")
 WEEK = dw.TimeWindowMapping(start_offset=-6)

@@ -11,7 +11,8 @@ from deltaworks.engine.definitions.automation.freshness_change import FreshnessC
 from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.io.alerts import Outcome, deliveries
 from deltaworks.io.asset_outcome import AssetOutcome
-from deltaworks.io.ledger import Failure, RunEntry, RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import Failure, RunEntry, RunStatus
 from deltaworks.io.store import Store
 from tests.engine.automation.alerts.servers import Received
 

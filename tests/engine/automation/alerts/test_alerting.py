@@ -18,8 +18,8 @@ from deltaworks.engine.definitions.automation.freshness_change import FreshnessC
 from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.io.alerts import Outcome, claim_attempt, deliveries
 from deltaworks.io.asset_outcome import AssetOutcome
-from deltaworks.io.ledger import CheckFailure, RunStatus
 from deltaworks.io.marks import Mark, advance_mark
+from deltaworks.io.run_entry import CheckFailure, RunStatus
 from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, number_id, read_ticks
 from tests.engine.automation.alerts.servers import Received, webhook
 from tests.engine.automation.alerts.stage import Stage, hooked

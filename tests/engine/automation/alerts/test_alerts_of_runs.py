@@ -13,7 +13,7 @@ import deltaworks as dw
 from deltaworks.engine.execution.observe import observe
 from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import request
-from deltaworks.io.ledger import RunEntry
+from deltaworks.io.run_entry import RunEntry
 from tests.acceptance.lake import Lake
 from tests.engine.automation.alerts.servers import Received, webhook
 from tests.engine.automation.alerts.stage import Stage, hooked

@@ -13,7 +13,7 @@ import pytest
 
 from deltaworks.engine.workspace.alert_settings import AlertSettings
 from deltaworks.io.alerts import Outcome, deliveries
-from deltaworks.io.ledger import RunStatus
+from deltaworks.io.run_entry import RunStatus
 from tests.engine.automation.alerts.servers import Received, mailbox, webhook
 from tests.engine.automation.alerts.stage import Stage, hooked
 

@@ -77,7 +77,8 @@ from deltaworks.engine.automation.conditions.asked_run import decide_asked, find
 from deltaworks.engine.automation.launches import Launch, begin_launch
 from deltaworks.engine.execution.attempt import begin_attempt
 from deltaworks.engine.workspace.project import Origin, load_project
-from deltaworks.io.ledger import RunStatus, write_run
+from deltaworks.io.ledger import write_run
+from deltaworks.io.run_entry import RunStatus
 
 file, lake, name, tick_id, run_id, begins = sys.argv[1:]
 now = dt.datetime.now(dt.UTC)

@@ -11,8 +11,9 @@ import deltaworks as dw
 from deltaworks.engine.automation.conditions.pending import Pending
 from deltaworks.engine.execution.entry import begin_entry
 from deltaworks.io.condition_notes import NAME
-from deltaworks.io.ledger import RunStatus, write_run
+from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
+from deltaworks.io.run_entry import RunStatus
 from deltaworks.io.ticks import AskedRun, TickClaim, TickEntry, TickKind, TickOutcome, claim_tick, decide_tick
 from tests.acceptance.lake import NOW, Lake
 

@@ -21,7 +21,8 @@ from deltaworks.engine.planning.plan import Only, plan
 from deltaworks.engine.planning.request import Request
 from deltaworks.errors import StorageError
 from deltaworks.io.condition_notes import DECISIONS, FOLDER, read_decisions
-from deltaworks.io.ledger import RunStatus, read_runs, write_run
+from deltaworks.io.ledger import read_runs, write_run
+from deltaworks.io.run_entry import RunStatus
 from tests.acceptance.lake import NOW, Lake
 
 days = dw.DailyPartitions("2024-01-01", "2024-01-04")
