@@ -126,8 +126,7 @@ def produced(asset: Asset[..., Any], returned: Any, where: str, handed: HandedIn
             raise RunError(f"{where}: {problem} ({asset.where})")
         metadata = json.loads(json.dumps(dict(returned.metadata)))
     if isinstance(returned, StagedFiles) and handed is not None:
-        staged: StagedFiles[Any] = returned
-        frame = handed.rows(asset, staged.paths, staged.rows, where)
+        frame = handed.rows(asset, returned.paths, returned.rows, where)
     if not isinstance(frame, pl.LazyFrame | pl.DataFrame):
         raise RunError(f"{where}: the function returned {type(frame).__name__}, expected a Polars frame")
     try:
