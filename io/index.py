@@ -59,7 +59,8 @@ def load_table(store: Store, name: str) -> Table:
     state = _read_state(store, name)
     if state is not None:
         # Not the state itself, which would hold its partitions as long as nobody asks for files.
-        table = Table.restore(store, name, state, partial(_read_files, store, name, state.version, state.digest))
+        kept = (store, name, state.version, state.digest)
+        table = Table.restore(store, name, state, partial(_read_files, *kept), load_sizes=partial(_read_sizes, *kept))
         if table.is_same():
             table.tail()
             return table
@@ -193,14 +194,27 @@ def _read_state(store: Store, name: str) -> TableState | None:
 def _read_files(store: Store, name: str, version: int, digest: bytes) -> LiveFiles:
     """Return the live files at an index's version; from the log, if the two files of the index are not of one piece."""
     live = LiveFiles()
-    found = _read(store, _files_path(name))
-    if found is None or (found[1].get("version"), found[1].get("digest")) != (version, digest.hex()):
+    files = _files(store, name, version, digest)
+    if files is None:
         for key, file in Table.read(store, name, version).live_files():
             live.add(key, file)
         return live
-    for key, path, logged_path, size_bytes, values, has_deletion_vector in found[0].iter_rows():
+    for key, path, logged_path, size_bytes, values, has_deletion_vector in files.iter_rows():
         live.add(key, LiveFile(path, logged_path, size_bytes, json.loads(values), has_deletion_vector))
     return live
+
+
+def _read_sizes(store: Store, name: str, version: int, digest: bytes) -> pl.DataFrame | None:
+    """Return the sizes of partitions at an index's version, as `Table.sizes` does; none: only the files tell."""
+    files = _files(store, name, version, digest)
+    return None if files is None else files.group_by("key").agg(pl.col("size_bytes").sum())
+
+
+def _files(store: Store, name: str, version: int, digest: bytes) -> pl.DataFrame | None:
+    """Return the file of the index that says which files are live; none: it is not of one piece with the other."""
+    found = _read(store, _files_path(name))
+    is_same = found is not None and (found[1].get("version"), found[1].get("digest")) == (version, digest.hex())
+    return found[0] if found is not None and is_same else None
 
 
 def _read(store: Store, path: str) -> tuple[pl.DataFrame, dict[str, Any]] | None:

@@ -28,8 +28,11 @@ from deltaworks.io.writer import UNTOLD, Writer
 _NEVER = (-1, Origin.GONE)
 """The version and origin of a partition that no commit changed."""
 
-
 _NOTHING = pl.DataFrame(schema=PARTITION_SCHEMA)
+
+
+def _no_sizes() -> pl.DataFrame | None:
+    return None
 
 
 class Table:
@@ -55,6 +58,7 @@ class Table:
         self._digest, self._stamp = b"", ""
         self._places = Places(is_whole=external is not None and external.is_whole)
         self._load_files: Callable[[], LiveFiles] = LiveFiles
+        self._load_sizes: Callable[[], pl.DataFrame | None] = _no_sizes
         self._live: LiveFiles | None = LiveFiles()
         """None: not loaded, and behind by the waiting commits."""
         self._waiting: list[Commit] = []
@@ -88,15 +92,19 @@ class Table:
         state: TableState,
         load_files: Callable[[], LiveFiles],
         external: External | None = None,
+        load_sizes: Callable[[], pl.DataFrame | None] = _no_sizes,
     ) -> Table:
-        """Return a table as it was kept; `load_files` is called once, when files are first asked for."""
+        """Return a table as it was kept; `load_files` is called once, when files are first asked for.
+
+        `load_sizes` returns what `sizes` does, without them; none: it cannot.
+        """
         table = cls(store, name, external)
         table.version, table._digest, table._stamp = state.version, state.digest, state.stamp
         table.protocol = state.protocol
         table._describe(state.metadata)
         table.materializations, table.writers = list(state.materializations), dict(state.writers)
         table.largest_file_bytes, table.needs_format = state.largest_file_bytes, state.needs_format
-        table._load_files, table._live = load_files, None
+        table._load_files, table._load_sizes, table._live = load_files, load_sizes, None
         table._known, table.is_indexed = state.partitions, True
         return table
 
@@ -284,6 +292,19 @@ class Table:
     def live_files(self) -> Iterator[tuple[str, LiveFile]]:
         """Yield every live file with the key of its partition."""
         return iter(self._live_files())
+
+    def sizes(self) -> pl.DataFrame:
+        """Return how large the live files of each partition are. Columns: `key` (String), `size_bytes` (Int64).
+
+        Cost: nothing for each file where an index tells, which is the table as it is.
+        """
+        is_as_kept = self._live is None and not self._waiting
+        found = self._load_sizes() if is_as_kept else None
+        if found is None:
+            sizes = [(key, file.size_bytes) for key, file in self.live_files()]
+            each = pl.DataFrame(sizes, {"key": pl.String, "size_bytes": pl.Int64}, orient="row")
+            found = each.group_by("key").agg(pl.col("size_bytes").sum())
+        return found
 
     def schema(self) -> pl.Schema:
         """Return the columns, partition columns included.

@@ -15,7 +15,7 @@ from deltaworks.io.table import Table
 def forecast(decision: Decision, workers: int) -> Estimates:
     """Return how much a plan will come to when so many calls go on at a time.
 
-    Cost: it reads which files those tables have that the plan writes to.
+    Cost: it sums up the sizes of the files of those tables that the plan writes to.
     """
     seen = decision.asked.observation
     histories: dict[AssetKey, AssetHistory] = {}
@@ -29,13 +29,8 @@ def forecast(decision: Decision, workers: int) -> Estimates:
 def _sizes_bytes(found: AssetStatus, table: Table) -> pl.Series:
     """Return how large the files of each partition are, by ordinal; null where nothing is known."""
     rows = found.state.columns["rows"]
-    sizes = pl.DataFrame(
-        [(key, file.size_bytes) for key, file in (table.live_files() if table.exists else ())],
-        schema={"place": pl.String, "size_bytes": pl.Int64},
-        orient="row",
-    )
-    by_place = sizes.group_by("place").agg(pl.col("size_bytes").sum())
-    ordinals = ordinals_of(found.node, table, by_place["place"])
+    sizes = table.sizes()
+    ordinals = ordinals_of(found.node, table, sizes["key"])
     is_own = ordinals.is_not_null()
     empty = pl.Series([None], dtype=pl.Int64).new_from_index(0, rows.len()).set(rows == 0, 0)
-    return empty.scatter(ordinals.filter(is_own), by_place["size_bytes"].filter(is_own))
+    return empty.scatter(ordinals.filter(is_own), sizes["size_bytes"].filter(is_own))
