@@ -9,10 +9,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .PHONY: test check test-stores demo demo-ui screenshots demo-live workspace bench bench-peers soak hygiene clean
 
-# Many tests wait for processes, so one more runs at a time than there are processors.
+# Many tests wait for processes, so one more runs at a time than there are processors. Those of a file share its fixtures.
 test: check
 	@echo "== tests"
-	@$(bin)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup
+	@$(bin)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile
 
 # mypy starts in src: in the root it would take io/ for the standard library's.
 check: $(venv)

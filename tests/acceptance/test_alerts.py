@@ -129,7 +129,6 @@ orders = dw.external_asset("orders", uri="../orders", freshness=dw.FreshnessPoli
 """
 
 
-@pytest.mark.xdist_group("daemon")
 def test_a_daemon_tells_what_is_late_and_what_fails(
     project: Project, hook: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:

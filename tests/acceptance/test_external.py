@@ -14,8 +14,6 @@ from tests.acceptance.conftest import Here, Project
 from tests.acceptance.shop import OUTSIDE, TABLES, Shop, days, open_shop, snapshot
 from tests.acceptance.test_outside import read_only
 
-pytestmark = pytest.mark.xdist_group("external")
-
 
 @pytest.fixture
 def shop(project: Project) -> Shop:

@@ -12,8 +12,6 @@ from deltaworks.errors import RunError
 from tests.acceptance.conftest import Here, Project
 from tests.acceptance.shop import TABLES, Shop
 
-pytestmark = pytest.mark.xdist_group("external")
-
 RATED = """
 @dw.asset
 def rated(rates: pl.LazyFrame) -> pl.LazyFrame:

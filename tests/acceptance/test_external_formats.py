@@ -15,8 +15,6 @@ from tests.acceptance.conftest import Project
 from tests.acceptance.shop import Shop, days, open_shop
 from tests.io.deletion import delete_rows
 
-pytestmark = pytest.mark.xdist_group("external")
-
 
 @pytest.fixture
 def shop(project: Project) -> Shop:

@@ -12,8 +12,6 @@ from tests.acceptance.conftest import Here, Project
 from tests.acceptance.observed import FILES, SETTINGS, counts, lay_out_files, observed, put, ranges, totals
 from tests.io.s3_server import Bucket, serve
 
-pytestmark = pytest.mark.xdist_group("file-sources")
-
 
 @pytest.fixture
 def january(here: Project) -> Project:

@@ -12,8 +12,6 @@ from polars.testing import assert_frame_equal
 
 from tests.acceptance.conftest import EXAMPLE, Here, Project, Result, copy_example
 
-pytestmark = pytest.mark.xdist_group("flights-year")
-
 
 @pytest.fixture(scope="module")
 def backfilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Result]:

@@ -15,8 +15,6 @@ from deltalake import DeltaTable, write_deltalake
 
 from tests.acceptance.conftest import Here, Project, copy_example
 
-pytestmark = pytest.mark.xdist_group("flights-month")
-
 DAY = "2013-01-10"
 WEEK = [DAY, "2013-01-16"]
 TABLES = ("flights", "daily_carrier", "trailing_week")

@@ -9,14 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from deltaworks.io.partition_keys import read_keys
 from deltaworks.io.store import Store
 from deltaworks.io.ticks import TickEntry, TickOutcome, read_ticks
 from tests.acceptance.conftest import Project
-
-pytestmark = pytest.mark.xdist_group("daemon")
 
 SENSORS = """
 import time

@@ -16,8 +16,6 @@ from deltalake import write_deltalake
 from tests.acceptance.conftest import Here, Project
 from tests.acceptance.observed import answer, counts, lay_out_service, observed, ranges, totals
 
-pytestmark = pytest.mark.xdist_group("sources")
-
 
 @pytest.fixture
 def service(here: Project) -> Project:

@@ -17,8 +17,6 @@ from deltalake import DeltaTable
 import deltaworks as dw
 from tests.exactness.naive import read_history
 
-pytestmark = pytest.mark.xdist_group("readers")
-
 START = dt.date(2024, 1, 1)
 EMPTY = dt.date(2024, 1, 3)
 days = dw.DailyPartitions(start=START, end=START + dt.timedelta(days=4))

@@ -12,8 +12,6 @@ import pytest
 import deltaworks as dw
 from tests.exactness.test_readers import read_elsewhere
 
-pytestmark = pytest.mark.xdist_group("readers")
-
 START = dt.date(2024, 1, 1)
 days = dw.DailyPartitions(start=START, end=START + dt.timedelta(days=3))
 KINDS = {"day": "date", "n": "integer", "at": "instant", "weight": "float", "word": "string"}

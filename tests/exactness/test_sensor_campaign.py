@@ -32,8 +32,6 @@ from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
 from tests.campaign.recorder import recorded
 
-pytestmark = pytest.mark.xdist_group("campaign")
-
 TABLES = """
 import polars as pl
 import deltaworks as dw

@@ -3,7 +3,6 @@
 import re
 from urllib.parse import quote
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from deltaworks.engine.workspace.project import Origin
@@ -11,8 +10,6 @@ from deltaworks.io.ledger import read_runs
 from deltaworks.io.store import Store
 from tests.web.browser import watched
 from tests.web.routes import pages_of
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 COLORS = {"runOnly": ["color-contrast"]}
 """What a theme may change."""

@@ -7,8 +7,6 @@ from playwright.sync_api import expect
 
 from tests.web.browser import watched
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 def test_a_range_is_selected_on_the_map_and_planned(browser, address):
     with watched(browser) as page:

@@ -18,7 +18,6 @@ from deltaworks.io.switches import read_switches
 from tests.acceptance.conftest import Here
 from tests.web.browser import PATIENCE_MS, serving, watched
 
-pytestmark = pytest.mark.xdist_group("browser")
 expect.set_options(timeout=PATIENCE_MS)
 
 GATED = '''
