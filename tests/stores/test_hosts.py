@@ -19,7 +19,7 @@ from tests.stores.home import Home, Housed
 from tests.stores.hosts import AHEAD_S, Host, ahead, in_groups, in_namespaces, may_make_namespaces
 from tests.stores.servers import Server
 
-pytestmark = [pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 MINUTELY = """
 minutes = dw.CronPartitions("* * * * *", start="2026-01-01")

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 from tests.web.browser import PATIENCE_MS, serving, watched
 from tests.web.test_sizes import THOUSAND
 
-pytestmark = [pytest.mark.soak]
+pytestmark = pytest.mark.soak
 
 
 def test_a_thousand_assets_are_grouped_first_and_walked_when_they_are_apart(browser: Browser, tmp_path) -> None:
