@@ -286,7 +286,7 @@ def orders(partition: dw.Partition) -> pl.LazyFrame:
         ('uri="../theirs/rates")', 'uri="lake/total")', "is the folder of asset 'total'"),
         ('uri="../theirs/rates")', 'uri=".")', "where only others write; put the lake somewhere else"),
         ('uri="../theirs/rates")', 'uri="lake")', "where only others write; put the lake somewhere else"),
-        ('uri="../theirs/rates")', 'uri="s3://bucket/rates")', "works on local disks only"),
+        ('uri="../theirs/rates")', 'uri="ftp://host/rates")', "a place is a path, a file:// URI, or begins with s3://"),
         ('uri="../theirs/rates")', 'uri="../theirs/rates", model=int)', "model must be a pandera.polars"),
     ],
 )

@@ -57,7 +57,7 @@ def small(here: Here) -> Project:
         (["materialize", "doubled", "--partition", "2024-01-02"], "made from numbers 2024-01-02, which is missing"),
         (["show", "numbers"], "no table 'numbers' in lake .* yet; `deltaworks backfill` makes it"),
         (["show", "numbers@12"], r"numbers@v12"),
-        (["backfill", "--lake", "s3://bucket/lake"], "local disks only"),
+        (["backfill", "--lake", "ftp://host/lake"], "a place is a path, a file:// URI, or begins with s3://"),
         (["backfill", "--lake", "/proc/deltaworks-lake"], "cannot"),
     ],
 )

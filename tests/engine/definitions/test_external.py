@@ -50,8 +50,11 @@ def test_it_is_an_asset_that_no_run_makes() -> None:
     [
         ({"uri": ""}, "uri is empty"),
         ({"uri": "/"}, "uri='/' is no folder of a table"),
-        ({"uri": "s3://bucket/orders"}, "table s3://bucket/orders: this version works on local disks only"),
-        ({"uri": "az://c/orders"}, "works on local disks only"),
+        (
+            {"uri": "ftp://host/orders"},
+            "table ftp://host/orders: a place is a path, a file:// URI, or begins with s3://",
+        ),
+        ({"uri": "az://"}, "expected az://BUCKET/PREFIX"),
         ({"uri": "/srv/a%20b"}, "delta-rs reads '%20' in a path as an escaped character"),
         ({"uri": "/srv/orders", "model": int}, "model must be a pandera.polars DataFrameModel"),
         ({"uri": "/srv/orders", "partitions": days}, "partition_by"),
