@@ -80,7 +80,8 @@ def read_executor(text: str | None) -> ExecutorKind | None:
 
     kinds = {kind.value: kind for kind in ExecutorKind}
     if text is not None and text not in kinds:
-        raise RequestError(f"--executor {text!r} means nothing; use {' or '.join(kinds)}.")
+        *others, last = kinds
+        raise RequestError(f"--executor {text!r} means nothing; use {', '.join(others)} or {last}.")
     return None if text is None else kinds[text]
 
 

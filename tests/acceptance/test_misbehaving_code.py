@@ -229,8 +229,8 @@ def test_an_unknown_executor_is_refused(project: Project) -> None:
     project.write("deltaworks.toml", 'modules = ["tables"]\n[executor]\nkind = "clouds"\n')
     settings = project.run("backfill").sentence
 
-    assert said == "--executor 'clouds' means nothing; use threads or processes."
-    assert settings.endswith("setting 'executor.kind': Input should be 'threads' or 'processes', not 'clouds'")
+    assert said == "--executor 'clouds' means nothing; use threads, processes or dask."
+    assert settings.endswith("setting 'executor.kind': Input should be 'threads', 'processes' or 'dask', not 'clouds'")
 
 
 def test_code_that_changes_while_a_run_goes_on_is_not_run(project: Project) -> None:
