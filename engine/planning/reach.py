@@ -331,7 +331,7 @@ class Reach:
             return False
         for nodes in found:
             self._nodes(number, nodes, home)
-        for module, nodes in touches(name, self.own.modules()):
+        for module, nodes in touches(name, str(home.get("__name__")), self.own.modules()):
             self._nodes(number, nodes, vars(module))
         if not is_harmless(value, self.own):
             self._note(name, Place(str(home.get("__file__")), getattr(found[0][-1], "lineno", 1)))

@@ -37,6 +37,8 @@ class Source:
     """By variable of the module: the modules, with their leading dots, and the names there."""
     stars: Sequence[str]
     """The modules of which everything is imported."""
+    mentions: frozenset[str]
+    """Every part of a name that is imported anywhere in the file; a dot, if it is from the file's own package."""
 
 
 def source_of(namespace: Mapping[str, Any], file: str | None = None) -> Source | None:
@@ -70,14 +72,27 @@ def nodes_in(tree: ast.AST) -> list[ast.AST]:
     return found
 
 
-def touches(name: str, modules: Iterable[ModuleType]) -> Iterator[tuple[ModuleType, Nodes]]:
-    """Yield what may change a variable of some name in place, or replace it from another module."""
+def touches(name: str, home: str, modules: Iterable[ModuleType]) -> Iterator[tuple[ModuleType, Nodes]]:
+    """Yield what may change a variable of a module in place, or replace it from another module.
+
+    A module that imports nothing of that one has variables of the same name only by chance. It must not count: which
+    of them are there depends on what else a process does.
+    """
     for module in modules:
         if module not in _of_module:
             _of_module[module] = source_of(vars(module))
         source = _of_module[module]
-        for nodes in () if source is None else source.touched.get(name, ()):
-            yield module, nodes
+        found = () if source is None else source.touched.get(name, ())
+        if source is not None and found and (module.__name__ == home or _may_know(source, module, name, home)):
+            for nodes in found:
+                yield module, nodes
+
+
+def _may_know(source: Source, module: ModuleType, name: str, home: str) -> bool:
+    """Tell whether a module may have imported a variable of another one, or that module."""
+    package, parts = home.partition(".")[0], {name, *home.split(".")}
+    is_sibling = "." in source.mentions and module.__name__.partition(".")[0] == package
+    return is_sibling or not parts.isdisjoint(source.mentions)
 
 
 def function_tree(function: FunctionType) -> FunctionTree | None:
@@ -124,6 +139,7 @@ class _Indexing:
         self._touched: dict[str, list[Nodes]] = {}
         self._imports: dict[str, list[tuple[str, str]]] = {}
         self._stars: list[str] = []
+        self._mentions: set[str] = set()
 
     def of(self, tree: ast.Module) -> Source:
         self._visit(tree, "")
@@ -137,6 +153,7 @@ class _Indexing:
             self._touched,
             self._imports,
             self._stars,
+            frozenset(self._mentions),
         )
 
     def _visit(self, node: ast.AST, prefix: str) -> None:
@@ -155,6 +172,11 @@ class _Indexing:
                 case ast.ClassDef(name=name):
                     self._classes.setdefault(f"{prefix}{name}", []).append(child)
                     inner = f"{prefix}{name}."
+                case ast.Import(names=names):
+                    self._mentions.update(part for each in names for part in each.name.split("."))
+                case ast.ImportFrom(module=module, names=names, level=level):
+                    self._mentions.update((module or "").split("."), (each.name for each in names))
+                    self._mentions.update(["."] if level else [])
                 case _:
                     pass
             self._visit(child, inner)

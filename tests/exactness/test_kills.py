@@ -73,6 +73,14 @@ class Witness:
         before = len(self.project.runs())
         wait_until(lambda: process.poll() is not None or len(self.project.runs()) > before, "the start of a run")
 
+    def wait_for_a_commit(self, process: subprocess.Popen[str]) -> None:
+        """Wait until anything was committed anew, or nothing was left to commit."""
+        before = self._commits()
+        wait_until(lambda: process.poll() is not None or self._commits() > before, "a commit")
+
+    def _commits(self) -> int:
+        return sum(1 for _ in self.project.lake.glob("*/_delta_log/*.json"))
+
     def _look_at_files(self, asset: str, live: set[str]) -> None:
         table = self.project.lake / asset
         assert all((table / file).is_file() for file in live)
@@ -112,7 +120,11 @@ def kill_and_look(folder: Path, kills: int, days: int, kind: str, row: Row) -> N
         with witness.project.start("backfill", "--workers", "2", "--executor", kind) as process:
             if chance.random() < 0.9:
                 witness.wait_for_a_run(process)
-            time.sleep(chance.uniform(0, longest_s))
+            if chance.random() < 0.5:
+                witness.wait_for_a_commit(process)
+                time.sleep(chance.uniform(0, longest_s / 20))
+            else:
+                time.sleep(chance.uniform(0, longest_s))
             workers = [pid for pid, parent in all_workers().items() if parent == process.pid]
             seen.update(workers)
             victim = chance.choice(workers) if workers and killed % 2 else process.pid

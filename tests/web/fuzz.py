@@ -71,9 +71,14 @@ class Operation:
         address = f"{path}?{urlencode(query)}" if query else path
         if self.method == "GET":
             return client.send("GET", address, b"", headers)
-        return client.send(
-            self.method, address, json.dumps(content or {}).encode(), {"content-type": "application/json", **headers}
-        )
+        body = json.dumps(self._harmless(content or {})).encode()
+        return client.send(self.method, address, body, {"content-type": "application/json", **headers})
+
+    def _harmless(self, content: Any) -> Any:
+        """Return it so that it does not ask for every asset, which is what selecting none does."""
+        if self.path == "/api/v1/backfills" and isinstance(content, dict) and not content.get("select"):
+            return {**content, "select": ["xnone"]}
+        return content
 
 
 def operations(document: dict[str, Any]) -> list[Operation]:

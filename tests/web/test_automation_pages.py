@@ -10,7 +10,17 @@ import pytest
 from deltaworks.io.condition_notes import DecisionNote, DecisionNotes, write_decisions
 from deltaworks.io.store import Store
 from deltaworks.io.switches import read_switch, read_switches
-from deltaworks.io.ticks import AskedRun, TickEntry, TickKind, TickOutcome, decide_tick, instant_id, number_id
+from deltaworks.io.ticks import (
+    AskedRun,
+    TickClaim,
+    TickEntry,
+    TickKind,
+    TickOutcome,
+    claim_tick,
+    decide_tick,
+    instant_id,
+    number_id,
+)
 from deltaworks.web.http.roles import Auth, Role
 from tests.web.client import Client
 
@@ -84,6 +94,18 @@ def test_a_schedule_shows_its_ticks_with_runs_reasons_and_errors(client: Client,
     assert text.index("ValueError") < text.index("it is Sunday") < text.index("/runs/20240101T0400-a")
     assert "Europe/Berlin" in text
     assert "the last 3 ticks: started, skipped, failed" in client.get("/schedules").text
+
+
+def test_a_run_that_a_tick_asks_for_has_a_page_before_it_begins(client: Client, folder: Path) -> None:
+    known, given_up = AskedRun("20240101T0400-a", "orders_job"), AskedRun("20240101T0400-b", "orders_job", error="no")
+    claim_tick(lake(folder), TickClaim("nightly", instant_id(FIRST), TickKind.SCHEDULE, 1, "a daemon", None))
+    tick(folder, 0, TickOutcome.REQUESTED, requests=(known, given_up))
+
+    asked, refused, unknown = (client.get(f"/runs/20240101T0400-{each}") for each in "abc")
+
+    assert (asked.status, refused.status, unknown.status) == (200, 404, 404)
+    assert f'<span class="mono">nightly {instant_id(FIRST)}</span> asked for it' in asked.text
+    assert '<meta http-equiv="refresh" content="1">' in asked.text
 
 
 def test_ticks_come_in_pages(client: Client, folder: Path) -> None:

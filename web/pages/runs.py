@@ -13,6 +13,7 @@ from deltaworks.web.http.asked import PathName, TheActor, TheFormOnce, TheLaunch
 from deltaworks.web.http.templates import page
 from deltaworks.web.runs import cancel_run, retry_run
 from deltaworks.web.views.run import run_view
+from deltaworks.web.views.run_asked import run_asked
 from deltaworks.web.views.runs import RunFilter, runs_view
 
 router = APIRouter(include_in_schema=False)
@@ -34,10 +35,14 @@ def run(
     run: PathName,
     level: Literal["", "warn", "error"] = "",
 ) -> Response:
-    """Show how a run goes; also one that has just been started here and is not in the ledger yet."""
+    """Show how a run goes; also one that has been started here or asked for by a tick, and is not in the ledger yet."""
     launched = launcher.find(run)
-    if launched is not None and sight.run(run) is None:
-        return page(request, "run_starting.html", launched)
+    if sight.run(run) is None:
+        if launched is not None:
+            return page(request, "run_starting.html", launched)
+        asked = run_asked(sight, run)
+        if asked is not None:
+            return page(request, "run_asked.html", asked)
     return page(request, "run.html", run_view(sight, find_run(sight.observation.runs, run), level, launched))
 
 

@@ -335,6 +335,32 @@ def test_where_the_project_lies_does_not_count(tmp_path: Path, monkeypatch: pyte
     assert versions[0] == versions[1]
 
 
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("PLACE = []\nPLACE.append(1)\n", False),
+        ("from decimal import Decimal\nPLACE = []\ndef more():\n    PLACE.append(Decimal(2))\n", False),
+        ("from PACKAGE.tables import PLACE\nPLACE.exists()\n", True),
+        ("from PACKAGE.tables import PLACE\ndef more():\n    PLACE.exists()\n", True),
+        ("from PACKAGE import tables\ntables.PLACE.exists()\n", True),
+        ("def more():\n    import PACKAGE.tables as t\n    t.PLACE.exists()\n", True),
+    ],
+)
+def test_a_module_of_the_process_counts_if_it_may_know_the_variable(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, counts: bool
+) -> None:
+    body = "PLACE = Path('/').absolute()\n" + BODY.replace("> 1", "> len(PLACE.parts)")
+    alone = version(body)
+    package = next(name for name in sys.modules if (tmp_path / name).is_dir())
+    (tmp_path / f"stranger_{package}.py").write_text(text.replace("PACKAGE", package))
+    importlib.invalidate_caches()
+    module = importlib.import_module(f"stranger_{package}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    tables = sys.modules[f"{package}.tables"]
+
+    assert (_version(tables) != alone) is counts
+
+
 CLOSED = """
 def make(limit):
     @dw.asset
