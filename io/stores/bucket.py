@@ -236,8 +236,9 @@ def bucket_uri(uri: str, what: str) -> str:
         raise InvalidSettings(f"{what} {uri}: a place is a path, a file:// URI, or begins with {known}")
     bucket, *parts = rest.rstrip("/").split("/")
     if not bucket or "@" in bucket or not all(parts) or _UNFIT.search(rest) or {".", ".."} & set(parts):
+        first = "CONTAINER" if scheme.lower() == "az" else "BUCKET"
         raise InvalidSettings(
-            f"{what} {uri}: expected {scheme}://BUCKET/PREFIX, without empty parts, a query or escaped characters"
+            f"{what} {uri}: expected {scheme}://{first}/PREFIX, without empty parts, a query or escaped characters"
         )
     return "/".join([f"{scheme.lower()}://{bucket}", *parts])
 

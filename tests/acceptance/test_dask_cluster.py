@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,7 @@ from polars.testing import assert_frame_equal
 import deltaworks as dw
 from tests.acceptance.conftest import Here
 from tests.acceptance.dask_cluster import DaskCluster, dask_cluster, wait_until
+from tests.acceptance.running import HEAD, PATIENCE_S, reached, release, started
 
 MODULE = """
 import os
@@ -139,6 +142,64 @@ def test_workers_and_then_the_scheduler_die_and_nothing_is_lost_or_doubled(here:
     log = here.run("runs", "logs", "--json").out
     assert "print of 2023-03-01" in log
     assert "log of 2023-03-01" in log
+
+
+OTHERWISE = """
+import os
+import polars as pl
+import deltaworks as dw
+
+LIMIT = int(os.environ.get("LIMIT_OF_THE_TEST", "1"))
+
+@dw.asset
+def numbers() -> pl.LazyFrame:
+    return pl.LazyFrame({"n": [LIMIT]})
+"""
+
+
+def test_a_cluster_with_other_code_is_refused_before_anything_is_made(
+    here: Here, cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.write("tables.py", OTHERWISE)
+    settle(here, cluster.heal().address)
+    monkeypatch.setenv("LIMIT_OF_THE_TEST", "5")  # here alone: the workers have been there before
+
+    ended = here.run("backfill", "--json")
+
+    assert ended.code == 2, ended.out
+    assert re.match(
+        r"Dask worker tcp://\S+: its worker process cannot load the project: the code of numbers is 1:\w+ there "
+        r"\(\S+tables.py:8\), expected 1:\w+ as where the run is coordinated; bring the same project to both\.$",
+        ended.sentence,
+    ), ended.sentence
+    assert here.run("status", "--json").json["assets"][0]["partitions"]["missing"] == 1
+
+
+def test_a_run_on_a_cluster_is_canceled_within_seconds(here: Here, cluster: DaskCluster) -> None:
+    held = (
+        HEAD
+        + """
+@dw.asset(partitions=days, partition_by="day")
+def orders(partition: dw.Partition) -> LazyFrame[Row]:
+    if partition.key != "2024-01-01":
+        hold("second")
+    return rows(partition)
+"""
+    )
+    here.write("tables.py", held)
+    settle(here, cluster.heal().address)
+    with started(here, "backfill", "--json") as process:
+        reached(here, "second")
+        asked_s = time.monotonic()
+        assert here.run("runs", "cancel", "latest").code == 0
+        told, _ = process.communicate(timeout=PATIENCE_S)
+
+    print(f"canceled after {time.monotonic() - asked_s:.1f} s")
+    assert process.returncode != 0
+    assert here.run("runs", "show", "--json").json["status"] == "canceled", told
+    release(here, "second")
+    assert here.run("backfill").code == 0
+    assert sum(times_committed(here, "orders").values()) == 10, "the crews of the canceled run commit nothing"
 
 
 @pytest.mark.soak

@@ -45,6 +45,8 @@ def knock() -> None:
 def call() -> None:
     knock()
 
+mornings = dw.define_schedule("mornings", job=call, cron="0 6 * * *")
+
 @dw.sensor(job=call, interval_s=1, is_on=False)
 def bell() -> dw.RunRequest:
     """Hears the bell once."""
@@ -131,6 +133,20 @@ def test_a_sensor_is_switched_on_and_a_daemon_does_what_it_asks_for(browser: Bro
         page.go_back()
         page.get_by_role("button", name="Stop sensor bell").click()
         expect(page.get_by_role("button", name="Start sensor bell")).to_be_visible()
+
+
+def test_a_schedule_is_stopped_and_started_again(browser: Browser, here: Here) -> None:
+    with serving(here.folder) as address, watched(browser) as page:
+        page.goto(address)
+        page.get_by_role("navigation", name="Main").get_by_role("link", name="Schedules").click()
+        page.get_by_role("button", name="Stop schedule mornings").click()
+        expect(page.get_by_role("button", name="Start schedule mornings")).to_be_visible()
+        assert read_switches(Store.at(str(here.lake))) == {"mornings": False}
+
+        page.get_by_role("link", name="mornings").first.click()
+        page.get_by_role("button", name="Start schedule mornings").click()
+        expect(page.get_by_role("button", name="Stop schedule mornings")).to_be_visible()
+        assert read_switches(Store.at(str(here.lake))) == {"mornings": True}
 
 
 def test_why_is_this_asset_stale(browser: Browser, address: str) -> None:

@@ -54,7 +54,7 @@ def test_it_is_an_asset_that_no_run_makes() -> None:
             {"uri": "ftp://host/orders"},
             "table ftp://host/orders: a place is a path, a file:// URI, or begins with s3://",
         ),
-        ({"uri": "az://"}, "expected az://BUCKET/PREFIX"),
+        ({"uri": "az://"}, "expected az://CONTAINER/PREFIX"),
         ({"uri": "/srv/a%20b"}, "delta-rs reads '%20' in a path as an escaped character"),
         ({"uri": "/srv/orders", "model": int}, "model must be a pandera.polars DataFrameModel"),
         ({"uri": "/srv/orders", "partitions": days}, "partition_by"),
