@@ -28,7 +28,6 @@ COMMAND = [sys.executable, "-m", "deltaworks"]
 
 TABLES_PY = """
 import polars as pl
-from measure import cpu_s, pss_mb
 import deltaworks as dw
 
 made = []

@@ -1,4 +1,4 @@
-"""Switches: which schedules and sensors somebody has started or stopped.
+"""Switches: which schedules and sensors somebody has started or stopped, and whether daemons are paused.
 
 `_deltaworks/state/switches/<name>.json` says what was said last. Without one a schedule or sensor is as it is defined.
 """
@@ -13,6 +13,9 @@ from deltaworks.errors import StorageError
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 FOLDER = f"{ENGINE_FOLDER}/state/switches"
+
+DAEMONS = "_daemons"
+"""The switch of all daemons of the lake together: while it is off, they begin nothing."""
 
 
 @dataclass(frozen=True, slots=True)

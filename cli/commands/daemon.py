@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deltaworks.cli.automations import somebody
 from deltaworks.cli.command import ExitCode, Session, add
 from deltaworks.cli.output import Cell, Table, View, write
 from deltaworks.errors import RequestError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 StatusOption = Annotated[bool, typer.Option("--status", help="Say which daemons run on the lake, and how they are.")]
 HereOption = Annotated[bool, typer.Option("--here", help="With --status: only those on this machine count.")]
+PauseOption = Annotated[
+    bool, typer.Option("--pause", help="Let all daemons of the lake begin nothing; what goes on is not touched.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Let daemons that were paused go on.")]
 OnStopOption = Annotated[
     str,
     typer.Option("--on-stop", metavar="wait|cancel", help="What becomes of runs that go on when it is asked to stop."),
@@ -29,12 +34,21 @@ OnStopOption = Annotated[
 
 
 def daemon(
-    session: Session, status: StatusOption = False, here: HereOption = False, on_stop: OnStopOption = "wait"
+    session: Session,
+    status: StatusOption = False,
+    here: HereOption = False,
+    pause: PauseOption = False,
+    resume: ResumeOption = False,
+    on_stop: OnStopOption = "wait",
 ) -> ExitCode:
     """Run what schedules and sensors ask for, until SIGTERM or Ctrl-C."""
     # Imported here: --help must not load Polars.
     from deltaworks.engine.automation.daemon import OnStop
 
+    if status + pause + resume > 1:
+        raise RequestError("--status, --pause and --resume are three commands; give one of them.")
+    if pause or resume:
+        return _pause(session, is_paused=pause)
     if status:
         return _show_status(session, is_here=here)
     if on_stop not in {each.value for each in OnStop}:
@@ -113,14 +127,27 @@ def _tell(session: Session, text: str) -> None:
     write(sys.stderr, f"{session.now():%Y-%m-%d %H:%M:%S} {text}")
 
 
+def _pause(session: Session, *, is_paused: bool) -> ExitCode:
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.automation.switching import pause_daemons
+
+    pause_daemons(session.open_lake(), is_paused=is_paused, by=somebody(), at=session.now())
+    told = "are paused: they begin nothing until `deltaworks daemon --resume`" if is_paused else "go on"
+    session.output.show(View({"paused": is_paused}, (Cell(f"The daemons of the lake {told}."),)))
+    return ExitCode.DONE
+
+
 def _show_status(session: Session, *, is_here: bool) -> ExitCode:
     # Imported here: --help must not load Polars.
-    from deltaworks.engine.documents.daemons import daemon_json
+    from deltaworks.engine.automation.switching import pause_of
+    from deltaworks.engine.documents.daemons import daemons_json
     from deltaworks.io.heartbeats import read_heartbeats
 
-    host = socket.gethostname()
-    beats = [beat for beat in read_heartbeats(session.open_lake()) if beat.host == host or not is_here]
-    documents = [daemon_json(beat, session.now()) for beat in beats]
+    host, store = socket.gethostname(), session.open_lake()
+    beats = [beat for beat in read_heartbeats(store) if beat.host == host or not is_here]
+    pause = pause_of(store)
+    document = daemons_json(beats, pause, session.now())
+    documents = document["daemons"]
     lives = any(each["state"] == "running" for each in documents)
     where = f" from {host}" if is_here else ""
     lines = [] if documents else [Cell(f"No daemon has run on this lake{where}; `deltaworks daemon` is one.", "quiet")]
@@ -146,8 +173,11 @@ def _show_status(session: Session, *, is_here: bool) -> ExitCode:
         for each in documents
         if each["alerts_problem"]
     ]
+    if pause is not None:
+        told = f"Paused by {pause.by} at {pause.at[:16]}: they begin nothing until `deltaworks daemon --resume`."
+        lines.append(Cell(told, "bad"))
     table = [Table(("daemon", "state", "where", "heartbeat", "schedules, sensors and runs"), rows)] if rows else []
-    session.output.show(View({"daemons": documents}, (*lines, *table, *faults)))
+    session.output.show(View(document, (*lines, *table, *faults)))
     return ExitCode.DONE if lives else ExitCode.FAILED
 
 

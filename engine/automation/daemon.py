@@ -35,7 +35,7 @@ from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.heartbeats import BEAT_S, Heartbeat, forget_heartbeats, write_heartbeat
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
-from deltaworks.io.switches import read_switches
+from deltaworks.io.switches import DAEMONS, read_switches
 from deltaworks.io.ticks import TickKind
 
 TAKE_OVER_S = 2.0
@@ -156,7 +156,8 @@ class Daemon:
     def step(self) -> None:
         """Do everything that there is to do now, without waiting."""
         now = self._parts.clock()
-        schedules = [name for name in self._watches if self._watched[name].kind is TickKind.SCHEDULE]
+        watches = () if self._is_paused else self._watches
+        schedules = [name for name in watches if self._watched[name].kind is TickKind.SCHEDULE]
         has_more = self._uptime.note(schedules, now)
         if self._is_due("beat", BEAT_S, now) or has_more:
             with self._noting():
@@ -179,6 +180,10 @@ class Daemon:
         with self._noting("starting a process"):
             self._pool.start(now.running_s)
 
+    @property
+    def _is_paused(self) -> bool:
+        return not self._switches.get(DAEMONS, True)
+
     def _reload_if_asked(self, now: Moment) -> None:
         code = self._parts.code
         changed = code.changed() if code is not None and self._is_due("code", CODE_S, now) else []
@@ -191,6 +196,8 @@ class Daemon:
     def _look(self, now: Moment) -> None:
         """Begin with what is due."""
         for name, watch in self._turns.whose(self._watches, self._watched):
+            if self._is_paused and name != FRESHNESS:  # which begins nothing but alerts
+                continue
             with self._noting(name):
                 for due in watch.due(now):
                     self._ticking.begin(self._watched[name], watch, due, now)
@@ -279,6 +286,7 @@ class Daemon:
                 "warm": self._pool.waiting,
                 "lost_runs": self._carrying.lost_runs,
                 "location_pid": self._location.pid,
+                "is_paused": self._is_paused,
                 "fault": self._fault or "; ".join(self._location.problems) or None,
                 "failing": ", ".join(self._ticking.failing) or None,
                 "alerts_waiting": None if alerting is None else alerting.waiting,

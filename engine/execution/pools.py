@@ -23,6 +23,11 @@ C = TypeVar("C", bound=Hashable)
 """A call: some partitions of an asset, a step of a job."""
 
 
+def pool_line(store: Store, name: str) -> Line:
+    """Return the line of a pool: who has a place in it, and who waits."""
+    return Line(store, f"pools/{name}")
+
+
 @dataclass
 class _Pool(Generic[C]):
     line: Line
@@ -58,7 +63,7 @@ class Pools(Generic[C]):
         self._prefix = f"{entry.run_id}-{entry.attempt}-{secrets.token_hex(4)}"
         """Of the names of its tickets: several processes may carry out parts of one run."""
         self._pools: dict[str, _Pool[C]] = {
-            name: _Pool(Line(store, f"pools/{name}"), sharing.pools.get(name, 1)) for name in set(names)
+            name: _Pool(pool_line(store, name), sharing.pools.get(name, 1)) for name in set(names)
         }
         self._tickets: dict[C, Ticket] = {}
         self._number = 0

@@ -123,6 +123,22 @@ def test_a_daemon_that_is_silent_here_is_no_health_though_one_elsewhere_runs(sho
     assert "theirs" not in here.out
 
 
+def test_daemons_are_paused_and_resumed(shop: Any) -> None:
+    at = dt.datetime.now(dt.UTC).isoformat()
+    write_heartbeat(shop.store, Heartbeat("theirs", "elsewhere", 1, at, at))
+
+    paused, status = shop.run("daemon", "--pause"), shop.run("daemon", "--status")
+    told = shop.run("daemon", "--status", "--json").json["paused"]
+    resumed, again = shop.run("daemon", "--resume", "--json"), shop.run("daemon", "--status", "--json")
+
+    assert paused.out == "The daemons of the lake are paused: they begin nothing until `deltaworks daemon --resume`.\n"
+    assert f"Paused by {told['by']} at {told['at'][:16]}" in status.out
+    assert (resumed.json, again.json["paused"]) == ({"paused": False}, None)
+    assert shop.run("daemon", "--pause", "--status").sentence == (
+        "--status, --pause and --resume are three commands; give one of them."
+    )
+
+
 def test_the_status_of_daemons_is_told_by_their_heartbeats(shop: Any) -> None:
     assert shop.run("daemon", "--status").code == 1
     now, here = dt.datetime.now(dt.UTC), Process.current()

@@ -40,6 +40,14 @@ def test_a_plan_is_shown_with_reasons_numbers_and_the_command(client):
     assert re.findall(r'value="(\w+)" checked', text) == ["missing", "stale", "failed"]
 
 
+def test_several_assets_are_chosen_in_the_catalog(client):
+    ticked = client.get("/backfills/new?select=orders&select=mart%2Fdaily&only=all&from=2024-01-01&to=2024-01-02")
+
+    assert 'name="select" value="mart/daily" aria-label="Choose mart/daily"' in client.get("/assets").text
+    assert "4 partitions of 2 assets" in ticked.text
+    assert form_of(ticked.text)["select"] == "orders or mart/daily"
+
+
 def test_what_is_to_be_made_may_be_ticked(client):
     nothing = client.get("/backfills/new?select=orders&from=2024-01-01&to=2024-01-05")
     every = client.get("/backfills/new?select=orders&from=2024-01-01&to=2024-01-05&only=all")

@@ -137,6 +137,8 @@ def test_what_is_known_of_an_asset_is_told(remote, shop):
     assert remote.metrics("orders")["metrics"][0]["name"] == "rows"
     assert remote.why("mart/daily", ["2024-01-01"])["asset"] == "mart/daily"
     assert (remote.daemons(), remote.conditions()["conditions"]) == ([], [])
+    assert remote.pause_daemons(paused=True)["paused"]["by"] == "local"
+    assert remote.pause_daemons(paused=False)["paused"] is None
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from deltaworks.engine.execution.pools import pool_line
 from deltaworks.engine.workspace.project import Origin
 from deltaworks.io.alerts import Message, put_message
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
@@ -15,6 +17,7 @@ from deltaworks.io.ledger import write_run
 from deltaworks.io.process import Process
 from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.store import Store
+from deltaworks.io.tickets import Ticket
 from deltaworks.web.app import create_app
 from deltaworks.web.http.roles import Auth
 from deltaworks.web.workspace import Workspace
@@ -82,6 +85,42 @@ def test_runs_that_wait_for_their_turn_and_what_they_share_stand_beside_the_daem
     assert "waits for &lt;a run&gt; of max_runs, priority 3" in text
     assert "no limit is set for all runs" in text
     assert str(folder / "lake") in text
+
+
+def test_all_daemons_are_paused_and_resumed_by_a_form_and_by_the_api(client: Client) -> None:
+    paused = client.submit("/daemon/pause", {"on": "0"})
+    text, overview = client.get("/daemon").text, client.get("/").text
+    told = client.get("/api/v1/daemon").json["paused"]
+
+    assert (paused.status, paused.headers["location"]) == (303, "/daemon")
+    assert "daemons begin nothing until they are resumed" in text
+    assert ">Resume all</button>" in text
+    assert "is paused: nothing begins by itself until it is resumed" in overview
+    assert told["by"] == "local"
+
+    resumed = client.send("PATCH", "/api/v1/daemon", b'{"paused": false}', {"content-type": "application/json"})
+
+    assert (resumed.status, resumed.json["paused"]) == (200, None)
+    assert ">Pause all</button>" in client.get("/daemon").text
+    assert client.submit("/daemon/pause", {"on": "perhaps"}).status == 422
+
+
+def test_pools_are_shown_with_who_has_a_place(client: Client, folder: Path) -> None:
+    (folder / "deltaworks.toml").write_text('modules = ["tables"]\n\n[pools]\nwarehouse = 2\n')
+    store, now = Store.at(str(folder / "lake")), dt.datetime.now(dt.UTC).isoformat()
+    own = Process.current()
+    told = {"host": own.host, "pid": own.pid, "born": own.born, "heartbeat_at": now}
+    write_run(store, RunEntry("r-1", RunStatus.RUNNING, "backfill", now, **told))
+    for number in range(3):
+        ticket = Ticket(f"t-{number}", "r-1", now, str(own), f"2024-01-0{number + 1}")
+        pool_line(store, "warehouse").ask(ticket, lambda others: len(others) < 2)
+
+    workspace = Workspace(Origin(folder=folder), os.environ, lambda: dt.datetime.now(dt.UTC))
+    text = Client(create_app(workspace, Auth())).get("/daemon").text
+
+    row = re.search(r'<td class="mono">warehouse</td>.*?</tr>', text)
+    assert row is not None
+    assert re.sub(r"<[^>]*>", " ", row[0]).split() == ["warehouse", "2", "of", "2", "1", "r-1"]
 
 
 def test_settings_say_where_each_comes_from(client: Client, folder: Path) -> None:

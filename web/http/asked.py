@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import parse_qs, unquote
 
@@ -102,6 +102,18 @@ async def _form(request: Request) -> Mapping[str, list[str]]:
         return parse_qs((await request.body()).decode(), max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise RequestError(f"The form cannot be read: {error}.") from error
+
+
+def is_on(form: Mapping[str, Sequence[str]]) -> bool:
+    """Return what a form says of a switch.
+
+    Raises:
+        RequestError: it says neither.
+    """
+    asked = "".join(form.get("on", []))
+    if asked not in ("0", "1"):
+        raise RequestError(f"The field `on` is {asked!r}; expected 1 to start or 0 to stop.")
+    return asked == "1"
 
 
 TheWorkspace = Annotated[Workspace, Depends(_workspace)]

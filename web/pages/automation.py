@@ -8,7 +8,6 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
-from deltaworks.errors import RequestError
 from deltaworks.web import urls
 from deltaworks.web.automations import (
     find_schedule,
@@ -18,7 +17,7 @@ from deltaworks.web.automations import (
     turn_schedule,
     turn_sensor,
 )
-from deltaworks.web.http.asked import PathName, TheActor, TheForm, TheLauncher, TheSight, TheWorkspace
+from deltaworks.web.http.asked import PathName, TheActor, TheForm, TheLauncher, TheSight, TheWorkspace, is_on
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.automation import automation_view, schedule_view, sensor_view
 
@@ -65,7 +64,7 @@ def switch_schedule(
     workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, form: TheForm
 ) -> Response:
     """Start or stop a schedule."""
-    turn_schedule(sight, name, actor.name, is_on=_is_on(form))
+    turn_schedule(sight, name, actor.name, is_on=is_on(form))
     workspace.look_again()
     return RedirectResponse(_back(form, urls.schedule(name)), 303)
 
@@ -73,7 +72,7 @@ def switch_schedule(
 @router.post("/sensors/{name}/switch")
 def switch_sensor(workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, form: TheForm) -> Response:
     """Start or stop a sensor."""
-    turn_sensor(sight, name, actor.name, is_on=_is_on(form))
+    turn_sensor(sight, name, actor.name, is_on=is_on(form))
     workspace.look_again()
     return RedirectResponse(_back(form, urls.sensor(name)), 303)
 
@@ -81,7 +80,7 @@ def switch_sensor(workspace: TheWorkspace, sight: TheSight, actor: TheActor, nam
 @router.post("/automation/switch")
 def switch_conditions(workspace: TheWorkspace, sight: TheSight, actor: TheActor, form: TheForm) -> Response:
     """Start or stop the condition of an asset, or all of them."""
-    turn_conditions(sight, "".join(form.get("asset", [])), actor.name, is_on=_is_on(form))
+    turn_conditions(sight, "".join(form.get("asset", [])), actor.name, is_on=is_on(form))
     workspace.look_again()
     return RedirectResponse("/automation#conditions", 303)
 
@@ -98,13 +97,6 @@ def preview_sensor(request: Request, sight: TheSight, launcher: TheLauncher, nam
     """Show what a sensor would ask for now; nothing is started."""
     found = find_sensor(sight, name)
     return page(request, "automated.html", sensor_view(sight, found, None, preview(launcher, "sensor", found.name)))
-
-
-def _is_on(form: Mapping[str, list[str]]) -> bool:
-    asked = "".join(form.get("on", []))
-    if asked not in ("0", "1"):
-        raise RequestError(f"The field `on` is {asked!r}; expected 1 to start or 0 to stop.")
-    return asked == "1"
 
 
 def _back(form: Mapping[str, list[str]], otherwise: str) -> str:

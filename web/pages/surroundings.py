@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from starlette.responses import RedirectResponse
 
+from deltaworks.engine.automation.switching import pause_daemons
 from deltaworks.engine.workspace.project import load_settings
-from deltaworks.web.http.asked import TheSight, TheWorkspace
+from deltaworks.web.http.asked import TheActor, TheForm, TheSight, TheWorkspace, is_on
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.surroundings import alerts_view, daemons_view, locations_view, settings_view
 
@@ -17,6 +18,14 @@ router = APIRouter(include_in_schema=False)
 def daemon(request: Request, sight: TheSight) -> Response:
     """Show how the daemons are."""
     return page(request, "daemon.html", daemons_view(sight))
+
+
+@router.post("/daemon/pause")
+def pause(workspace: TheWorkspace, sight: TheSight, actor: TheActor, form: TheForm) -> Response:
+    """Pause all daemons of the lake, or resume them."""
+    pause_daemons(sight.project.store, is_paused=not is_on(form), by=actor.name, at=sight.at)
+    workspace.look_again()
+    return RedirectResponse("/daemon", 303)
 
 
 @router.get("/settings")

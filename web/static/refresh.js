@@ -1,6 +1,7 @@
 // Parts of a page that ask for themselves again: data-refresh is their address, data-every the seconds between.
 
 async function refresh(part) {
+  if (part.querySelector("input:checked")) return; // somebody is choosing
   if (document.hidden || part.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
   // The browser sends the tag of what it has; the same content comes back as such.
   const answer = await fetch(part.dataset.refresh, { cache: "no-cache", headers: { Accept: "text/html" } });

@@ -27,8 +27,13 @@ class Asked:
 
     @classmethod
     def of(cls, fields: Mapping[str, Sequence[str]]) -> Asked:
-        """Return what fields say; `only` may be given several times, or several words with commas between them."""
-        select, first, last = (fields.get(name, [""])[-1].strip() for name in ("select", "from", "to"))
+        """Return what fields say.
+
+        `select` may be given several times; `only` too, or several words with commas between them.
+        """
+        first, last = (fields.get(name, [""])[-1].strip() for name in ("from", "to"))
+        selections = [given.strip() for given in fields.get("select", ()) if given.strip()]
+        select = " or ".join(f"({each})" if " " in each and len(selections) > 1 else each for each in selections)
         words = [word.strip() for given in fields.get("only", ()) for word in given.split(",")]
         partitions = tuple(filter(None, fields.get("partitions", ())))
         return cls(select, first, last, partitions, tuple(filter(None, words)))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from deltaworks.engine.automation.switching import pause_of
 from deltaworks.engine.documents.daemons import daemon_json
 from deltaworks.engine.documents.locations import locations_json
 from deltaworks.engine.documents.settings import setting_text
+from deltaworks.engine.execution.pools import pool_line
 from deltaworks.engine.workspace.locations.description import own_versions
 from deltaworks.engine.workspace.settings import Settings
 from deltaworks.io.alerts import Delivery, Outcome, deliveries
 from deltaworks.io.heartbeats import read_heartbeats
+from deltaworks.io.switches import Switch
 from deltaworks.web.views.run_row import RunRow, run_row
 from deltaworks.web.workspace import Sight
 
@@ -31,6 +35,17 @@ class QueuedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolRow:
+    """A pool: how many of its places are taken, by which runs, and how many calls wait for one."""
+
+    name: str
+    limit: int
+    taken: int
+    waiting: int
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonsView:
     """The daemons of a lake, the latest first, as `daemon --status --json` tells of them."""
 
@@ -40,7 +55,10 @@ class DaemonsView:
     queue: tuple[QueuedRow, ...]
     """The runs that wait for their turn, the next one first."""
     limits: tuple[tuple[str, int], ...]
-    """What runs share, and how much of it there is."""
+    """How many runs there may be at a time, and of which kind."""
+    pools: tuple[PoolRow, ...]
+    pause: Switch | None
+    """Who has paused them; none: they are not paused."""
 
     @property
     def is_up(self) -> bool:
@@ -109,7 +127,6 @@ def daemons_view(sight: Sight) -> DaemonsView:
     queued = sorted((run for run in sight.live_runs if run.status == "queued"), key=lambda run: -run.priority)
     runs = {} if sharing.max_runs is None else {"runs": sharing.max_runs}
     tags = {f"runs with {tag}": most for tag, most in sharing.tags.items()}
-    pools = {f"calls of pool {pool}": most for pool, most in sharing.pools.items()}
     return DaemonsView(
         daemons=tuple(daemon_json(beat, sight.at) for beat in beats),
         facts=(
@@ -118,8 +135,21 @@ def daemons_view(sight: Sight) -> DaemonsView:
             ("Its clock", f"{sight.at:%Y-%m-%d %H:%M:%S} UTC"),
         ),
         queue=tuple(QueuedRow(run_row(sight, run), run.waits_for or "", run.priority) for run in queued),
-        limits=tuple({**runs, **tags, **pools}.items()),
+        limits=tuple({**runs, **tags}.items()),
+        pools=tuple(_pools(sight)),
+        pause=pause_of(sight.project.store),
     )
+
+
+def _pools(sight: Sight) -> Iterator[PoolRow]:
+    """Yield the pools that the settings or an asset name, by name."""
+    limits = sight.project.sharing.pools
+    used = {node.asset.pool for node in sight.project.graph.every.values()} - {None}
+    for name in sorted({*limits, *filter(None, used)}):
+        tickets = list(pool_line(sight.project.store, name).tickets())
+        held = [ticket for ticket in tickets if ticket.is_held]
+        runs = tuple(sorted({ticket.run_id for ticket in held}))
+        yield PoolRow(name, limits.get(name, 1), len(held), len(tickets) - len(held), runs)
 
 
 def settings_view(sight: Sight, settings: Settings) -> SettingsView:

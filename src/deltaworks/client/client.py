@@ -283,6 +283,11 @@ class Client:
         found: Sequence[Document] = self._get("/api/v1/daemon")["daemons"]
         return found
 
+    def pause_daemons(self, *, paused: bool) -> Document:
+        """Let all daemons of the lake begin nothing, or let them go on, and return how they are."""
+        found: Document = self.request("PATCH", "/api/v1/daemon", body={"paused": paused})
+        return found
+
     def audit(self) -> Iterator[Document]:
         """Yield who had what changed, newest first."""
         return self._connection.rows("/api/v1/audit", "entries")

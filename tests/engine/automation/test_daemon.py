@@ -15,6 +15,7 @@ from deltaworks.engine.automation.launches import Launch
 from deltaworks.engine.automation.run_pool import RunOrder, RunPool
 from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensor_watch import WatchedSensor
+from deltaworks.engine.automation.switching import pause_daemons
 from deltaworks.engine.definitions.automation.schedule import CatchUp
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.io.heartbeats import read_heartbeats
@@ -114,6 +115,30 @@ def test_a_dead_daemons_tick_is_taken_over_and_a_stopped_schedule_does_not_tick(
     beats = {beat.daemon_id: beat for beat in read_heartbeats(home.store)}
     assert [beats[each.daemon_id].stopped_at is not None for each in (dead, heir)] == [True, True]
     assert (beats[heir.daemon_id].facts["watched"], beats[heir.daemon_id].facts["on"]) == (2, 1)
+
+
+def test_paused_daemons_begin_nothing_until_they_are_resumed(house: Callable[[str], House]) -> None:
+    home = house(SCHEDULE)
+    home.begin("morning")
+    pause_daemons(home.store, is_paused=True, by="ann", at=home.now)
+    daemon = home.daemon()
+
+    home.work_until(daemon, lambda: any(each.facts.get("watched") == 1 for each in read_heartbeats(home.store)))
+    for _ in range(20):
+        home.passed_s += 10.0
+        daemon.step()
+
+    (beat,) = read_heartbeats(home.store)
+    assert (beat.facts["is_paused"], beat.watched) == (True, {})
+    assert (home.tick("morning"), open_ticks(home.store)) == (None, [])
+
+    pause_daemons(home.store, is_paused=False, by="bob", at=home.now)
+    home.passed_s += 10.0
+    home.work_until(daemon, lambda: home.tick("morning") is not None and not open_ticks(home.store))
+
+    tick = home.tick("morning")
+    assert tick is not None
+    assert (tick.outcome, tick.is_catchup) == ("started", True), "as after a time without daemons"
 
 
 def test_a_daemon_lives_through_names_of_another_kind_and_processes_that_cannot_be_started(
