@@ -106,8 +106,8 @@ class ScheduleWatch:
         if self._after is None or self._known_to is None:
             return
         oldest = min(self._pending, default=None)
-        # A tick ahead of the clock is another daemon's, from before the clock was turned back: what is due between is not
-        # known before the clock comes there again.
+        # A tick ahead of the clock is another daemon's, from before the clock was turned back: what is due between is
+        # not known before the clock comes there again.
         decided = tick if tick <= self._known_to else None
         reached = decided if oldest is None else self._before(oldest)
         if reached is not None and reached > self._after:
