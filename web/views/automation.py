@@ -144,7 +144,7 @@ def schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: d
     store, rhythm = sight.project.store, WatchedSchedule.of(schedule).rhythm
     (found,) = schedules_json([schedule], read_switches(store), sight.at)
     row = _schedule_row(sight, found, before, SHOWN + 1)
-    local = tuple((tick, f"{rhythm.local(tick):%a %H:%M %z}") for tick in rhythm.next(sight.at, NEXT))
+    local = tuple((tick, f"{rhythm.local(tick):%a %H:%M %Z}") for tick in rhythm.next(sight.at, NEXT))
     facts = (
         ("Job", row.job),
         ("Cron", row.when),
@@ -220,7 +220,7 @@ def _schedule_row(sight: Sight, found: dict[str, Any], before: str | None, most:
         job=found["job"],
         when=", ".join(found["crons"]),
         next_at=dt.datetime.fromisoformat(found["next_at"]) if found["is_on"] and found["next_at"] else None,
-        ticks=tick_rows(read_ticks(sight.project.store, name, most, before)),
+        ticks=tick_rows(sight, read_ticks(sight.project.store, name, most, before)),
         told=found["description"].partition("\n")[0],
     )
 
@@ -235,7 +235,7 @@ def _sensor_row(sight: Sight, found: dict[str, Any], before: str | None, most: i
         job=found["job"] or "",
         when=", ".join(found["watches"]) or "what its function looks at",
         next_at=None,
-        ticks=tick_rows(read_ticks(sight.project.store, name, most, before)),
+        ticks=tick_rows(sight, read_ticks(sight.project.store, name, most, before)),
         told=found["description"].partition("\n")[0],
     )
 
@@ -259,7 +259,7 @@ def _conditions(sight: Sight) -> ConditionsView:
             for each in decisions[:SHOWN_DECISIONS]
         ),
         more_decisions=max(0, len(decisions) - SHOWN_DECISIONS),
-        ticks=tick_rows(read_ticks(store, NAME, IN_STRIP)),
+        ticks=tick_rows(sight, read_ticks(store, NAME, IN_STRIP)),
     )
 
 
