@@ -135,7 +135,9 @@ def test_a_project_is_called_by_its_name_or_else_its_folder(here: Here) -> None:
 
 
 def test_a_new_lake_is_told_what_can_be_made(tmp_path):
-    (tmp_path / "tables.py").write_text("import deltaworks as dw, polars as pl\n@dw.asset\ndef orders() -> pl.LazyFrame: ...\n")
+    (tmp_path / "tables.py").write_text(
+        "import deltaworks as dw, polars as pl\n@dw.asset\ndef orders() -> pl.LazyFrame: ...\n"
+    )
 
     text = Client.of(tmp_path).get("/").text
 

@@ -227,3 +227,9 @@ def test_a_partition_that_never_was_is_not_made_again(client):
 
     assert ">Make it</a>" in text
     assert "again" not in text.partition("<main")[2]
+
+
+def test_what_an_asset_has_no_page_of_is_not_there(client):
+    assert client.get("/assets/orders/nonsense").status == 404
+    assert client.get("/assets/mart%2Fdaily/nonsense").status == 404
+    assert client.get("/assets/mart/daily/schema").headers["location"] == "/assets/mart%2Fdaily/schema"

@@ -251,12 +251,8 @@ def commits_of(
     sight: Sight, node: Node, most: int, *, before: int | None = None, shows_all: bool = False
 ) -> list[Commit]:
     """Return commits of an asset's table, newest first: those before a version, if it is given."""
-    found = open_history(sight.project.store, node.asset)
-    kept = (
-        commit
-        for commit in found
-        if (before is None or commit.version < before) and (shows_all or changes_data(commit))
-    )
+    found = open_history(sight.project.store, node.asset, before=before)
+    kept = (commit for commit in found if shows_all or changes_data(commit))
     return list(islice(kept, most))
 
 
