@@ -28,9 +28,13 @@ def schema(request: Request, sight: TheSight, node: TheNode) -> Response:
     Of a long log only the last commits are looked at: those from version `changes_since` on.
     """
     view = schema_view(sight, node)
-    columns, changes = map(asdict, view.columns), map(asdict, view.changes)
-    found = {"asset": str(node.key), "model": view.model, "columns": list(columns), "changes": list(changes)}
-    found["changes_since"] = view.changes_since
+    found = {
+        "asset": str(node.key),
+        "model": view.model,
+        "columns": list(map(asdict, view.columns)),
+        "changes": list(map(asdict, view.changes)),
+        "changes_since": view.changes_since,
+    }
     return document(request, found)
 
 
