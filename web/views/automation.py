@@ -139,8 +139,23 @@ def automation_view(sight: Sight, shown: str) -> AutomationView:
     )
 
 
-def schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
-    """Return the page of a schedule; `asked` is what a preview answered."""
+def automated_view(
+    sight: Sight, found: Schedule | Sensor, before: str | None, asked: dict[str, Any] | None = None
+) -> AutomatedView:
+    """Return the page of a schedule or sensor.
+
+    Args:
+        sight: the project and the lake.
+        found: the schedule or sensor.
+        before: only ticks before this one; none: the latest.
+        asked: what a preview answered; none: nobody has asked.
+    """
+    if isinstance(found, Schedule):
+        return _schedule_view(sight, found, before, asked)
+    return _sensor_view(sight, found, before, asked)
+
+
+def _schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
     store, rhythm = sight.project.store, WatchedSchedule.of(schedule).rhythm
     (found,) = schedules_json([schedule], read_switches(store), sight.at)
     row = _schedule_row(sight, found, before, SHOWN + 1)
@@ -155,8 +170,7 @@ def schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: d
     return _automated(sight, row, facts, (), schedule.description, local, asked)
 
 
-def sensor_view(sight: Sight, sensor: Sensor, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
-    """Return the page of a sensor; `asked` is what a preview answered."""
+def _sensor_view(sight: Sight, sensor: Sensor, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
     store = sight.project.store
     (found,) = sensors_json([sensor], read_switches(store))
     row = _sensor_row(sight, found, before, SHOWN + 1)
@@ -215,7 +229,7 @@ def _schedule_row(sight: Sight, found: dict[str, Any], before: str | None, most:
     return AutomationRow(
         kind="schedule",
         name=name,
-        href=urls.schedule(name),
+        href=urls.automated("schedule", name),
         is_on=found["is_on"],
         job=found["job"],
         when=", ".join(found["crons"]),
@@ -230,7 +244,7 @@ def _sensor_row(sight: Sight, found: dict[str, Any], before: str | None, most: i
     return AutomationRow(
         kind="sensor",
         name=name,
-        href=urls.sensor(name),
+        href=urls.automated("sensor", name),
         is_on=found["is_on"],
         job=found["job"] or "",
         when=", ".join(found["watches"]) or "what its function looks at",

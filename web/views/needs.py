@@ -131,12 +131,18 @@ def _of_automation(sight: Sight, switches: dict[str, bool]) -> Iterator[Need]:
         name = found["schedule"]
         late = late_since(definitions.schedules[name], store, sight.at) if found["is_on"] else None
         if found["is_on"]:
-            yield from _of_tick(sight, name, urls.schedule(name))
+            yield from _of_tick(sight, name, urls.automated("schedule", name))
         if late is not None:
-            yield Need("stale", urls.schedule(name), name, "is late: nobody has decided the tick that was due", late)
+            yield Need(
+                "stale",
+                urls.automated("schedule", name),
+                name,
+                "is late: nobody has decided the tick that was due",
+                late,
+            )
     for found in sensors_json(definitions.sensors.values(), switches):
         if found["is_on"]:
-            yield from _of_tick(sight, found["sensor"], urls.sensor(found["sensor"]))
+            yield from _of_tick(sight, found["sensor"], urls.automated("sensor", found["sensor"]))
 
 
 def _of_tick(sight: Sight, name: str, href: str) -> Iterator[Need]:

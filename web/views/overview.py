@@ -159,7 +159,7 @@ def _next_ticks(sight: Sight) -> list[NextTick]:
     switches = read_switches(sight.project.store)
     on = [each for each in sight.project.definitions.schedules.values() if switches.get(each.name, each.is_on)]
     ticks = (
-        NextTick(each.name, urls.schedule(each.name), each.job.name, at)
+        NextTick(each.name, urls.automated("schedule", each.name), each.job.name, at)
         for each in on
         for at in WatchedSchedule.of(each).rhythm.next(sight.at, 1)
     )
