@@ -1,5 +1,6 @@
 """What the pages say, without a browser."""
 
+import html
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,9 @@ def test_what_an_asset_has_no_page_of_is_not_there(client):
     assert client.get("/assets/orders/nonsense").status == 404
     assert client.get("/assets/mart%2Fdaily/nonsense").status == 404
     assert client.get("/assets/mart/daily/schema").headers["location"] == "/assets/mart%2Fdaily/schema"
+
+
+def test_rows_come_with_the_code_that_reads_that_version(client, shop):
+    text = html.unescape(client.get("/assets/orders/data?version=1").text)
+
+    assert f'pl.scan_delta("{shop}/lake/orders", version=1)' in text

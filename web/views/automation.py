@@ -10,11 +10,13 @@ from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensor_cursor import read_cursor
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import CommitsOf, Sensor
+from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.documents.automations import conditions_json, schedules_json, sensors_json
 from deltaworks.io.condition_notes import NAME, read_decisions
 from deltaworks.io.switches import read_switch, read_switches
 from deltaworks.io.ticks import read_ticks
 from deltaworks.web import urls
+from deltaworks.web.views.cron_words import cron_words
 from deltaworks.web.views.ticks import TickRow, tick_rows
 from deltaworks.web.workspace import Sight
 
@@ -41,6 +43,8 @@ class AutomationRow:
     job: str
     when: str
     """By which crons, or what it watches."""
+    words: str
+    """When that is; empty: it goes by no clock."""
     next_at: dt.datetime | None
     ticks: tuple[TickRow, ...]
     """The last ones, the latest first."""
@@ -162,6 +166,7 @@ def _schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: 
     local = tuple((tick, f"{rhythm.local(tick):%a %H:%M %Z}") for tick in rhythm.next(sight.at, NEXT))
     facts = (
         ("Job", row.job),
+        ("Ticks", row.words),
         ("Cron", row.when),
         ("Time zone", schedule.timezone),
         ("What it missed", _catchup(schedule)),
@@ -233,6 +238,7 @@ def _schedule_row(sight: Sight, found: dict[str, Any], before: str | None, most:
         is_on=found["is_on"],
         job=found["job"],
         when=", ".join(found["crons"]),
+        words="; ".join(cron_words(Cron(cron)) for cron in found["crons"]),
         next_at=dt.datetime.fromisoformat(found["next_at"]) if found["is_on"] and found["next_at"] else None,
         ticks=tick_rows(sight, read_ticks(sight.project.store, name, most, before)),
         told=found["description"].partition("\n")[0],
@@ -248,6 +254,7 @@ def _sensor_row(sight: Sight, found: dict[str, Any], before: str | None, most: i
         is_on=found["is_on"],
         job=found["job"] or "",
         when=", ".join(found["watches"]) or "what its function looks at",
+        words="",
         next_at=None,
         ticks=tick_rows(sight, read_ticks(sight.project.store, name, most, before)),
         told=found["description"].partition("\n")[0],
