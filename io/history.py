@@ -13,10 +13,10 @@ from deltaworks.io.store import Store
 from deltaworks.io.table import Table
 
 
-def history(store: Store, table: str, external: Table | None = None) -> Iterator[Commit]:
+def history(store: Store, table: str, external: Table | None = None, *, before: int | None = None) -> Iterator[Commit]:
     """Yield a table's commits, newest first, back to the oldest one that the log still has; none if there is no table.
 
-    `external`: the table, if others write it.
+    `external`: the table, if others write it. `before`: only commits of versions below this one.
 
     Cost: the log is listed once and its oldest commit read; another commit file is read when it is asked for.
 
@@ -28,7 +28,8 @@ def history(store: Store, table: str, external: Table | None = None) -> Iterator
     if not versions:
         return
     places = _places(store, table, min(versions)) if external is None else external.places
-    for version in range(max(versions), min(versions) - 1, -1):
+    newest = max(versions) if before is None else min(max(versions), before - 1)
+    for version in range(newest, min(versions) - 1, -1):
         content = store.read(commit_path(table, version))
         if content is None:
             raise LogGap(table, version, "is absent though an earlier one exists")

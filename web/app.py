@@ -18,6 +18,7 @@ from deltaworks.web.http.idempotency import Answered
 from deltaworks.web.http.live import LINES, Streams
 from deltaworks.web.http.problems import add_problems
 from deltaworks.web.http.roles import Auth
+from deltaworks.web.http.turns import Turns
 from deltaworks.web.launching import Launcher
 from deltaworks.web.previews import Previews
 from deltaworks.web.workspace import Workspace
@@ -51,7 +52,7 @@ def inner_app(workspace: Workspace, auth: Auth) -> FastAPI:
     app.state.workspace, app.state.auth = workspace, auth
     app.state.launcher = Launcher(workspace.origin, workspace.environ)
     app.state.previews = Previews()
-    app.state.answered, app.state.streams = Answered(), Streams()
+    app.state.answered, app.state.streams, app.state.turns = Answered(), Streams(), Turns()
     add_problems(app)
     app.add_middleware(Audit, workspace=workspace)
     static_route = Route("/static/{version}/{name:path}", static.static_file, name="static")

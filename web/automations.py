@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from deltaworks.engine.automation.sensing import Scene
 from deltaworks.engine.automation.switching import switch_conditions, switch_schedule, switch_sensor
@@ -16,48 +16,7 @@ from deltaworks.io.switches import read_switches
 from deltaworks.web.launching import Launcher
 from deltaworks.web.workspace import Sight
 
-
-def find_schedule(sight: Sight, name: str) -> Schedule:
-    """Return a schedule.
-
-    Raises:
-        UnknownAutomation: there is none of that name.
-    """
-    known = sight.project.definitions.schedules
-    if name not in known:
-        raise UnknownAutomation("schedule", name, known)
-    return known[name]
-
-
-def find_sensor(sight: Sight, name: str) -> Sensor:
-    """Return a sensor.
-
-    Raises:
-        UnknownAutomation: there is none of that name.
-    """
-    known = sight.project.definitions.sensors
-    if name not in known:
-        raise UnknownAutomation("sensor", name, known)
-    return known[name]
-
-
-def turn_schedule(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
-    """Start or stop a schedule, as the command does.
-
-    Raises:
-        UnknownAutomation: there is none of that name.
-    """
-    switch_schedule(sight.project.store, find_schedule(sight, name), is_on=is_on, by=by, at=sight.at)
-
-
-def turn_sensor(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
-    """Start or stop a sensor, as the command does.
-
-    Raises:
-        UnknownAutomation: there is none of that name.
-    """
-    scene = Scene(sight.project.definitions, sight.project.store, sight.at)
-    switch_sensor(scene, find_sensor(sight, name), is_on=is_on, by=by)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +25,9 @@ class Kind:
 
     name: str
     find: Callable[[Sight, str], Schedule | Sensor]
+    """Returns the one of a name, or refuses the name."""
     turn: Callable[..., None]
+    """Starts or stops one, as the command does."""
     names: Callable[[Sight], list[str]]
     tell: Callable[[Sight, Sequence[str]], list[dict[str, Any]]]
     """Returns how those of some names are defined, whether they are on, and when they are asked next, if known."""
@@ -95,16 +56,46 @@ def preview(launcher: Launcher, kind: str, name: str) -> dict[str, Any]:
     return launcher.answer([kind, "preview", *asks, "--", name])
 
 
+def _found(kind: str, name: str, known: Mapping[str, T]) -> T:
+    """Return a schedule or sensor.
+
+    Raises:
+        UnknownAutomation: there is none of that name.
+    """
+    if name not in known:
+        raise UnknownAutomation(kind, name, known)
+    return known[name]
+
+
+def _find_schedule(sight: Sight, name: str) -> Schedule:
+    return _found("schedule", name, sight.project.definitions.schedules)
+
+
+def _find_sensor(sight: Sight, name: str) -> Sensor:
+    return _found("sensor", name, sight.project.definitions.sensors)
+
+
+def _turn_schedule(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
+    switch_schedule(sight.project.store, _find_schedule(sight, name), is_on=is_on, by=by, at=sight.at)
+
+
+def _turn_sensor(sight: Sight, name: str, by: str, *, is_on: bool) -> None:
+    scene = Scene(sight.project.definitions, sight.project.store, sight.at)
+    switch_sensor(scene, _find_sensor(sight, name), is_on=is_on, by=by)
+
+
 def _told_schedules(sight: Sight, names: Sequence[str]) -> list[dict[str, Any]]:
-    found = [find_schedule(sight, name) for name in names]
+    found = [_find_schedule(sight, name) for name in names]
     return schedules_json(found, read_switches(sight.project.store), sight.at)
 
 
 def _told_sensors(sight: Sight, names: Sequence[str]) -> list[dict[str, Any]]:
-    return sensors_json([find_sensor(sight, name) for name in names], read_switches(sight.project.store))
+    return sensors_json([_find_sensor(sight, name) for name in names], read_switches(sight.project.store))
 
 
 SCHEDULES = Kind(
-    "schedule", find_schedule, turn_schedule, lambda sight: list(sight.project.definitions.schedules), _told_schedules
+    "schedule", _find_schedule, _turn_schedule, lambda sight: list(sight.project.definitions.schedules), _told_schedules
 )
-SENSORS = Kind("sensor", find_sensor, turn_sensor, lambda sight: list(sight.project.definitions.sensors), _told_sensors)
+SENSORS = Kind(
+    "sensor", _find_sensor, _turn_sensor, lambda sight: list(sight.project.definitions.sensors), _told_sensors
+)

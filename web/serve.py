@@ -11,6 +11,7 @@ import uvicorn
 
 from deltaworks.errors import RequestError
 from deltaworks.web.app import create_app
+from deltaworks.web.http.patience import Patient
 from deltaworks.web.http.roles import Auth
 from deltaworks.web.workspace import Workspace
 
@@ -60,6 +61,7 @@ def _server(workspace: Workspace, auth: Auth) -> uvicorn.Server:
         server_header=False,
         proxy_headers=False,
         ws="none",
+        http=Patient,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_GRACE_S,
         limit_concurrency=500,

@@ -42,14 +42,9 @@ def run(run_id: str, *below: str, **query: Value) -> str:
     return _joined("/runs", run_id, *below, **query)
 
 
-def schedule(name: str, *below: str, **query: Value) -> str:
-    """Return the address of a schedule's page, or of what lies below it."""
-    return _joined("/schedules", name, *below, **query)
-
-
-def sensor(name: str, *below: str, **query: Value) -> str:
-    """Return the address of a sensor's page, or of what lies below it."""
-    return _joined("/sensors", name, *below, **query)
+def automated(kind: str, name: str) -> str:
+    """Return the address of the page of a schedule or a sensor."""
+    return _joined(f"/{kind}s", name)
 
 
 def api_run(run_id: str, *below: str, **query: Value) -> str:

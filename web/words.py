@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-_THIN = "\N{NARROW NO-BREAK SPACE}"
+THIN = "\N{NARROW NO-BREAK SPACE}"
+"""Between thousands, and before a unit."""
+
 _NOTHING = "\N{EN DASH}"
 
 
 def number(value: float | None) -> str:
     """Return a number with its thousands apart."""
-    return _NOTHING if value is None else f"{value:,}".replace(",", _THIN)
+    return _NOTHING if value is None else f"{value:,}".replace(",", THIN)
 
 
 def plural(count: int, noun: str) -> str:
@@ -27,7 +29,7 @@ def size(size_bytes: float | None) -> str:
         if size_bytes < 999.95:
             break
         size_bytes, unit = size_bytes / 1000, larger
-    return f"{size_bytes:.0f}{_THIN}B" if unit == "B" else f"{size_bytes:.1f}{_THIN}{unit}"
+    return f"{size_bytes:.0f}{THIN}B" if unit == "B" else f"{size_bytes:.1f}{THIN}{unit}"
 
 
 def duration(seconds: float | None) -> str:
@@ -36,15 +38,15 @@ def duration(seconds: float | None) -> str:
         return _NOTHING
     seconds = max(0.0, seconds)
     if seconds < 0.9995:
-        return f"{seconds * 1000:.0f}{_THIN}ms"
+        return f"{seconds * 1000:.0f}{THIN}ms"
     if seconds < 59.95:
-        return f"{seconds:.1f}{_THIN}s"
+        return f"{seconds:.1f}{THIN}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     units = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
     first = next(place for place, (count, _) in enumerate(units) if count)
-    return " ".join(f"{count}{_THIN}{unit}" for count, unit in units[first : first + 2] if count)
+    return " ".join(f"{count}{THIN}{unit}" for count, unit in units[first : first + 2] if count)
 
 
 def instant(at: dt.datetime | None) -> str:
@@ -71,5 +73,5 @@ def ago(at: dt.datetime | None, now: dt.datetime) -> str:
         return "now"
     for unit, length_s in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length_s:
-            return told.format(f"{seconds // length_s:.0f}{_THIN}{unit}")
-    return told.format(f"{seconds:.0f}{_THIN}s")
+            return told.format(f"{seconds // length_s:.0f}{THIN}{unit}")
+    return told.format(f"{seconds:.0f}{THIN}s")

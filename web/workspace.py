@@ -218,8 +218,9 @@ class Workspace:
 
 def _forget_modules(folder: Path) -> None:
     """Forget the modules of a folder, so that they are imported as they are now."""
+    inside = f"{folder}{os.sep}"
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is not None and folder in Path(file).parents and not name.startswith("deltaworks"):
+        file: str | None = getattr(module, "__file__", None)
+        if file is not None and file.startswith(inside) and not name.startswith("deltaworks"):
             del sys.modules[name]
     linecache.checkcache()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 _TONES = {
     "partition_failed": "bad",
@@ -17,6 +17,9 @@ _TONES = {
     "ERROR": "bad",
     "CRITICAL": "bad",
 }
+
+_UNSAID: Final = frozenset({"at", "event", "number"})
+"""Fields of events that their text leaves out; a `number` tells the calls of one run apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,29 @@ def log_line(document: Mapping[str, Any]) -> LogLine:
     at = document.get("at")
     if "event" in document:
         name = str(document["event"])
-        text = " ".join(_facts(document))
-        return LogLine(at, "", name.replace("_", " "), text, _TONES.get(name, "quiet"), is_event=True)
+        return LogLine(at, "", name.replace("_", " "), _told(document), _TONES.get(name, "quiet"), is_event=True)
     label = str(document.get("level") or document.get("stream", ""))
     step, text = str(document.get("step", "")), str(document.get("text", ""))
     return LogLine(at, step, label, text, _TONES.get(label, ""), is_event=False)
 
 
-def _facts(document: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in document.items():
-        if name not in ("at", "event") and value is not None:
-            yield str(value) if isinstance(value, str) else f"{name}={value}"
+def _told(document: Mapping[str, Any]) -> str:
+    """Return what an event says: what it is about first, then its figures by name."""
+    facts = {name: value for name, value in document.items() if name not in _UNSAID and value is not None}
+    about = " ".join(str(value) for value in facts.values() if isinstance(value, str))
+    figures = (_figure(name, value) for name, value in facts.items() if not isinstance(value, str))
+    return ", ".join(filter(None, (about, *figures)))
+
+
+def _figure(name: str, value: object) -> str:
+    """Return what is no text as people read it; a list is its items, and a flag its name if it is set."""
+    words = name.removeprefix("is_").replace("_", " ")
+    if isinstance(value, bool):
+        return words if value else ""
+    if isinstance(value, float):
+        return f"{words.removesuffix(' s')} {value:.3g} s" if name.endswith("_s") else f"{words} {value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {each}" for key, each in cast("Mapping[str, object]", value).items())
+    if isinstance(value, list):
+        return "; ".join(map(str, cast("list[object]", value)))
+    return f"{words} {value}"

@@ -73,14 +73,16 @@ def open_version(lake: Store, asset: Asset[..., Any], version: int | None = None
         raise VersionGone(str(asset.key), error.version, error.latest, error.earliest) from error
 
 
-def open_history(lake: Store, asset: Asset[..., Any]) -> Iterator[Commit]:
+def open_history(lake: Store, asset: Asset[..., Any], *, before: int | None = None) -> Iterator[Commit]:
     """Yield the commits of an asset's table, newest first, as far as its log goes back; see `history`.
+
+    `before`: only commits of versions below this one.
 
     Raises:
         LogGap: a commit is missing or damaged.
     """
     external = _load(lake, asset) if asset.kind is AssetKind.EXTERNAL else None
-    return history(*place_of_table(lake, asset), external)
+    return history(*place_of_table(lake, asset), external, before=before)
 
 
 def log_folder(lake: Store, asset: Asset[..., Any]) -> tuple[Store, str]:

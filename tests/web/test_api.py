@@ -171,3 +171,14 @@ def test_the_description_names_every_endpoint_and_no_other_host(client):
     text = client.get("/api").text
     assert "/api/v1/backfills" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+def test_of_a_long_log_only_the_last_commits_are_searched_for_changed_columns(client, monkeypatch):
+    whole = client.get("/api/v1/assets/orders/schema").json
+    monkeypatch.setattr("deltaworks.web.views.schema.LOOKED_AT", 1)
+
+    cut = client.get("/api/v1/assets/orders/schema").json
+
+    assert ([each["version"] for each in whole["changes"]], whole["changes_since"]) == ([0], 0)
+    assert (cut["changes"], cut["changes_since"]) == ([], 2)
+    assert "from version 2 on" in client.get("/assets/orders/schema").text

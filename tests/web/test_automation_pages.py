@@ -77,6 +77,7 @@ def test_what_is_defined_stands_with_its_switch_and_its_next_tick(client: Client
     assert 'aria-label="Start sensor on_orders"' in text
     assert 'aria-label="Stop the condition of orders"' in text
     assert "No daemon runs on this lake" in text
+    assert 'every day at 05:00 <span class="mono mute nowrap">0 5 * * *</span>' in text
     assert "/sensors/mail" not in client.get("/schedules").text
     assert "/schedules/nightly" not in client.get("/sensors").text
 

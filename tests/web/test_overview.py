@@ -132,3 +132,15 @@ def test_the_time_line_is_as_long_as_the_address_says_or_as_the_runs_need(here: 
 
 def test_a_project_is_called_by_its_name_or_else_its_folder(here: Here) -> None:
     assert f"<span>{here.folder.name}</span>" in Client.of(here.folder).get("/").text
+
+
+def test_a_new_lake_is_told_what_can_be_made(tmp_path):
+    (tmp_path / "tables.py").write_text(
+        "import deltaworks as dw, polars as pl\n@dw.asset\ndef orders() -> pl.LazyFrame: ...\n"
+    )
+
+    text = Client.of(tmp_path).get("/").text
+
+    assert "Nothing was made yet" in text
+    assert "no asset has failed" not in text
+    assert 'href="/backfills/new"' in text

@@ -1,5 +1,6 @@
 """What the pages say, without a browser."""
 
+import html
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,28 @@ def test_the_page_of_a_partition_is_opened_from_the_form_below_the_map(client):
 
 def test_a_cause_leads_to_the_commit_in_the_history(client):
     assert 'id="v2"' in client.get("/assets/orders/history?before=3").text
+
+
+def test_a_command_in_a_message_looks_like_one(client):
+    text = client.get("/backfills/new?select=nothing").text
+
+    assert "<code>deltaworks list</code> shows what is defined." in text
+
+
+def test_a_partition_that_never_was_is_not_made_again(client):
+    text = client.get("/assets/orders/partitions/2024-01-09").text
+
+    assert ">Make it</a>" in text
+    assert "again" not in text.partition("<main")[2]
+
+
+def test_what_an_asset_has_no_page_of_is_not_there(client):
+    assert client.get("/assets/orders/nonsense").status == 404
+    assert client.get("/assets/mart%2Fdaily/nonsense").status == 404
+    assert client.get("/assets/mart/daily/schema").headers["location"] == "/assets/mart%2Fdaily/schema"
+
+
+def test_rows_come_with_the_code_that_reads_that_version(client, shop):
+    text = html.unescape(client.get("/assets/orders/data?version=1").text)
+
+    assert f'pl.scan_delta("{shop}/lake/orders", version=1)' in text

@@ -264,3 +264,17 @@ def test_a_run_is_tried_again_and_says_by_whom(tmp_path):
         time.sleep(0.2)
     assert (found["status"], found["totals"]["materialized"], found["tags"]) == ("success", 3, ["by=local"])
     assert "Earlier attempts" in client.get(f"/runs/{run}").text
+
+
+def test_what_failed_of_an_asset_is_told_with_its_line_from_the_folder_on(client: Client, here: Here):
+    text = client.get("/assets/mart%2Fdaily/checks").text
+
+    assert "ConnectionError: the &lt;b&gt;bank&lt;/b&gt; is closed (tables.py:" in text
+    assert str(here.folder) not in text
+
+
+def test_the_log_says_figures_in_words(client: Client):
+    text = client.get("/runs/latest").text
+
+    assert "<code>orders, version 2, partitions 1, rows 1</code>" in text
+    assert "number" not in text.partition('aria-label="Lines of the log"')[2]

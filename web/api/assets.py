@@ -111,12 +111,8 @@ def history(
 ) -> Response:
     """Return the commits of an asset's table, newest first, as `history --json`."""
     _status_of(sight, node)
-    found = open_history(sight.project.store, node.asset)
-    kept = (
-        commit
-        for commit in found
-        if (before is None or commit.version < before) and (everything or changes_data(commit))
-    )
+    found = open_history(sight.project.store, node.asset, before=before)
+    kept = (commit for commit in found if everything or changes_data(commit))
     return document(request, [commit_json(node, commit) for commit in islice(kept, limit)])
 
 

@@ -12,7 +12,7 @@ from deltaworks.engine.planning.plan import DEFAULT_ONLY, Only
 from deltaworks.errors import UnknownRun
 from deltaworks.io.run_entry import RunEntry
 from deltaworks.web.backfills import BackfillRequest, launch_backfill, plan_of
-from deltaworks.web.http.asked import After, Limit, TheActor, TheLauncher, TheOnce, TheRun, TheSight
+from deltaworks.web.http.asked import PLANNING, After, Limit, TheActor, TheLauncher, TheOnce, TheRun, TheSight
 from deltaworks.web.http.audit import tell_command
 from deltaworks.web.http.documents import document, paged, started
 from deltaworks.web.runs import cancel_run, run_document, run_id_of, summaries
@@ -55,7 +55,7 @@ class BackfillBody(PlanBody):
     )
 
 
-@router.post("/plans")
+@router.post("/plans", dependencies=[PLANNING])
 def make_plan(sight: TheSight, body: PlanBody) -> dict[str, Any]:
     """Return what a backfill would make, why, and how much that is, as `plan --json`. Nothing runs."""
     return plan_of(sight, body.request())
@@ -75,7 +75,7 @@ def backfills(
     return document(request, paged(found, "backfills", after, limit, run_id_of, partial(summaries, sight)))
 
 
-@router.post("/backfills", status_code=202)
+@router.post("/backfills", status_code=202, dependencies=[PLANNING])
 def start_backfill(
     request: Request,
     sight: TheSight,

@@ -23,10 +23,18 @@ router = APIRouter(prefix="/api/v1", tags=["assets"])
 
 @router.get("/assets/{key}/schema")
 def schema(request: Request, sight: TheSight, node: TheNode) -> Response:
-    """Return the columns of an asset, what its model asks of them, and the versions that changed them."""
+    """Return the columns of an asset, what its model asks of them, and the versions that changed them.
+
+    Of a long log only the last commits are looked at: those from version `changes_since` on.
+    """
     view = schema_view(sight, node)
-    columns, changes = map(asdict, view.columns), map(asdict, view.changes)
-    found = {"asset": str(node.key), "model": view.model, "columns": list(columns), "changes": list(changes)}
+    found = {
+        "asset": str(node.key),
+        "model": view.model,
+        "columns": list(map(asdict, view.columns)),
+        "changes": list(map(asdict, view.changes)),
+        "changes_since": view.changes_since,
+    }
     return document(request, found)
 
 

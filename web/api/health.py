@@ -11,11 +11,13 @@ from deltaworks.web.http.documents import document
 
 router = APIRouter(tags=["health"])
 
+_VERSION = version("deltaworks")
+
 
 @router.get("/health/live")
-def live() -> dict[str, str]:
-    """Say that the server lives; nothing is loaded or read for it."""
-    return {"status": "live", "version": version("deltaworks")}
+async def live() -> dict[str, str]:
+    """Say that the server lives; nothing is loaded or read for it, and it waits for no other answer."""
+    return {"status": "live", "version": _VERSION}
 
 
 @router.get("/health/ready")

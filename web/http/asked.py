@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Annotated
 from urllib.parse import parse_qs, unquote
 
@@ -17,6 +17,7 @@ from deltaworks.web.http.idempotency import Answered, Once, key_of_form
 from deltaworks.web.http.live import Streams
 from deltaworks.web.http.problems import wants_page
 from deltaworks.web.http.roles import Actor
+from deltaworks.web.http.turns import Turns
 from deltaworks.web.launching import Launcher
 from deltaworks.web.previews import Previews
 from deltaworks.web.views.shell import shell_view
@@ -115,6 +116,15 @@ def is_on(form: Mapping[str, Sequence[str]]) -> bool:
         raise RequestError(f"The field `on` is {asked!r}; expected 1 to start or 0 to stop.")
     return asked == "1"
 
+
+async def _turn(request: Request, actor: Annotated[Actor, Depends(_actor)]) -> AsyncGenerator[None]:
+    turns: Turns = request.app.state.turns
+    async with turns.of(f"{actor.name} {'' if request.client is None else request.client.host}"):
+        yield
+
+
+PLANNING = Depends(_turn)
+"""Of routes that plan: one plan at a time is made for a client."""
 
 TheWorkspace = Annotated[Workspace, Depends(_workspace)]
 TheLauncher = Annotated[Launcher, Depends(_launcher)]

@@ -23,6 +23,9 @@ from deltaworks.web.workspace import Sight
 
 router = APIRouter(include_in_schema=False)
 
+_MOST_PARTS = 50
+"""How many parts of a path may be those of a key."""
+
 
 @router.get("/assets/{key}")
 def asset(request: Request, sight: TheSight, node: TheNode) -> Response:
@@ -116,10 +119,10 @@ def data(
 @router.get("/assets/{path:path}")
 def by_plain_key(sight: TheSight, path: str) -> Response:
     """Lead from a key that is written with plain slashes to its page."""
-    parts = path.split("/")
-    for length in range(len(parts), 0, -1):
+    parts, known = path.split("/"), set(map(str, sight.project.graph.every))
+    for length in range(min(len(parts), _MOST_PARTS), 1, -1):  # a key of one part has pages of its own above
         key = "/".join(parts[:length])
-        if any(str(known) == key for known in sight.project.graph.every):
+        if key in known:
             return RedirectResponse(urls.asset(key, *parts[length:]), 308)
     raise HTTPException(404)
 

@@ -9,17 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from deltaworks.web import urls
-from deltaworks.web.automations import (
-    find_schedule,
-    find_sensor,
-    preview,
-    turn_conditions,
-    turn_schedule,
-    turn_sensor,
-)
+from deltaworks.web.automations import SCHEDULES, SENSORS, Kind, preview, turn_conditions
 from deltaworks.web.http.asked import PathName, TheActor, TheForm, TheLauncher, TheSight, TheWorkspace, is_on
 from deltaworks.web.http.templates import page
-from deltaworks.web.views.automation import automation_view, schedule_view, sensor_view
+from deltaworks.web.views.automation import automated_view, automation_view
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,46 +28,35 @@ def automation(request: Request, sight: TheSight) -> Response:
     return page(request, "automation.html", automation_view(sight, "automation"))
 
 
-@router.get("/schedules")
-def schedules(request: Request, sight: TheSight) -> Response:
-    """Show the schedules."""
-    return page(request, "automation.html", automation_view(sight, "schedules"))
+def _add(kind: Kind) -> None:
+    """Add the pages of schedules, or of sensors."""
+    every = f"/{kind.name}s"
+    one = f"{every}/{{name}}"
+
+    def listed(request: Request, sight: TheSight) -> Response:
+        return page(request, "automation.html", automation_view(sight, f"{kind.name}s"))
+
+    def told(request: Request, sight: TheSight, name: PathName, before: Before = None) -> Response:
+        return page(request, "automated.html", automated_view(sight, kind.find(sight, name), before))
+
+    def switched(workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, form: TheForm) -> Response:
+        kind.turn(sight, name, actor.name, is_on=is_on(form))
+        workspace.look_again()
+        return RedirectResponse(_back(form, urls.automated(kind.name, name)), 303)
+
+    def previewed(request: Request, sight: TheSight, launcher: TheLauncher, name: PathName) -> Response:
+        found = kind.find(sight, name)
+        asked = preview(launcher, kind.name, found.name)
+        return page(request, "automated.html", automated_view(sight, found, None, asked))
+
+    router.add_api_route(every, listed)
+    router.add_api_route(one, told)
+    router.add_api_route(f"{one}/switch", switched, methods=["POST"])
+    router.add_api_route(f"{one}/preview", previewed, methods=["POST"])
 
 
-@router.get("/sensors")
-def sensors(request: Request, sight: TheSight) -> Response:
-    """Show the sensors."""
-    return page(request, "automation.html", automation_view(sight, "sensors"))
-
-
-@router.get("/schedules/{name}")
-def schedule(request: Request, sight: TheSight, name: PathName, before: Before = None) -> Response:
-    """Show a schedule."""
-    return page(request, "automated.html", schedule_view(sight, find_schedule(sight, name), before, None))
-
-
-@router.get("/sensors/{name}")
-def sensor(request: Request, sight: TheSight, name: PathName, before: Before = None) -> Response:
-    """Show a sensor."""
-    return page(request, "automated.html", sensor_view(sight, find_sensor(sight, name), before, None))
-
-
-@router.post("/schedules/{name}/switch")
-def switch_schedule(
-    workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, form: TheForm
-) -> Response:
-    """Start or stop a schedule."""
-    turn_schedule(sight, name, actor.name, is_on=is_on(form))
-    workspace.look_again()
-    return RedirectResponse(_back(form, urls.schedule(name)), 303)
-
-
-@router.post("/sensors/{name}/switch")
-def switch_sensor(workspace: TheWorkspace, sight: TheSight, actor: TheActor, name: PathName, form: TheForm) -> Response:
-    """Start or stop a sensor."""
-    turn_sensor(sight, name, actor.name, is_on=is_on(form))
-    workspace.look_again()
-    return RedirectResponse(_back(form, urls.sensor(name)), 303)
+_add(SCHEDULES)
+_add(SENSORS)
 
 
 @router.post("/automation/switch")
@@ -83,20 +65,6 @@ def switch_conditions(workspace: TheWorkspace, sight: TheSight, actor: TheActor,
     turn_conditions(sight, "".join(form.get("asset", [])), actor.name, is_on=is_on(form))
     workspace.look_again()
     return RedirectResponse("/automation#conditions", 303)
-
-
-@router.post("/schedules/{name}/preview")
-def preview_schedule(request: Request, sight: TheSight, launcher: TheLauncher, name: PathName) -> Response:
-    """Show what a schedule would ask for at its next tick; nothing is started."""
-    found = find_schedule(sight, name)
-    return page(request, "automated.html", schedule_view(sight, found, None, preview(launcher, "schedule", found.name)))
-
-
-@router.post("/sensors/{name}/preview")
-def preview_sensor(request: Request, sight: TheSight, launcher: TheLauncher, name: PathName) -> Response:
-    """Show what a sensor would ask for now; nothing is started."""
-    found = find_sensor(sight, name)
-    return page(request, "automated.html", sensor_view(sight, found, None, preview(launcher, "sensor", found.name)))
 
 
 def _back(form: Mapping[str, list[str]], otherwise: str) -> str:

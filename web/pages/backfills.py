@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from deltaworks.errors import PlanChanged, RequestError
 from deltaworks.web import urls
 from deltaworks.web.backfills import launch_backfill
-from deltaworks.web.http.asked import MOST_FIELDS, TheActor, TheForm, TheFormOnce, TheLauncher, TheSight
+from deltaworks.web.http.asked import MOST_FIELDS, PLANNING, TheActor, TheForm, TheFormOnce, TheLauncher, TheSight
 from deltaworks.web.http.audit import tell_command
 from deltaworks.web.http.templates import page
 from deltaworks.web.views.backfills import Asked, new_backfill_view
@@ -28,7 +28,7 @@ def backfills(
     return page(request, "runs.html", runs_view(sight, asked, after))
 
 
-@router.get("/backfills/new")
+@router.get("/backfills/new", dependencies=[PLANNING])
 def new(request: Request, sight: TheSight) -> Response:
     """Show what a backfill would make, and the form that launches it."""
     try:
@@ -39,7 +39,7 @@ def new(request: Request, sight: TheSight) -> Response:
     return page(request, "backfill_new.html", view, status=422 if view.problem else 200)
 
 
-@router.post("/backfills")
+@router.post("/backfills", dependencies=[PLANNING])
 def start(
     request: Request, sight: TheSight, launcher: TheLauncher, actor: TheActor, form: TheForm, once: TheFormOnce
 ) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from deltaworks.web.http.asked import TheForm
@@ -17,9 +19,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def ask(request: Request, next_: str = "/") -> Response:
+def ask(request: Request, onward: Annotated[str, Query(alias="next")] = "/") -> Response:
     """Ask for the token."""
-    return page(request, "login.html", None, next=request.query_params.get("next", next_), problem=None)
+    return page(request, "login.html", None, next=onward, problem=None)
 
 
 @router.post("/login")

@@ -60,7 +60,17 @@ document.addEventListener("click", (event) => {
   if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => (copy.textContent = "Copied"));
 });
 
+// What is chosen, or came last, may lie beyond the edge of a narrow window.
+function showChosen(root) {
+  for (const each of root.querySelectorAll(".rail [aria-current], .tabs [aria-current]")) {
+    const row = each.closest(".rail, .tabs");
+    if (row.scrollWidth > row.clientWidth) row.scrollLeft = each.offsetLeft - row.clientWidth / 2;
+  }
+  for (const each of root.querySelectorAll("[data-end]")) each.scrollLeft = each.scrollWidth;
+}
+
 SYSTEM.addEventListener("change", nameTheme);
 nameTheme();
+showChosen(document);
 refreshParts(document);
 selectInHeatMaps(document);

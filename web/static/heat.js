@@ -32,10 +32,11 @@ class HeatMap {
       if (cell === null) return;
       event.preventDefault();
       picture.focus({ preventScroll: true });
+      picture.setPointerCapture(event.pointerId);
       this.isDragging = true;
       this.choose(cell, cell);
     });
-    addEventListener("pointerup", () => (this.isDragging = false));
+    for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (this.isDragging = false));
     picture.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -151,6 +152,7 @@ class HeatMap {
   }
 
   drawFrame(spans) {
+    this.box.toggleAttribute("data-chosen", spans.length > 0); // the part is not refreshed below somebody's hand
     const { cellWidth, cellHeight, pitch } = this.picture.dataset;
     const path = spans.map(([row, first, last]) => {
       const width = (last - first + 1) * Number(cellWidth);

@@ -21,6 +21,7 @@ from deltaworks.web.draw.spark import Spark, draw_spark
 from deltaworks.web.views.catalog import AssetRow, asset_row
 from deltaworks.web.views.linked import Piece, linked
 from deltaworks.web.views.partitions import HeatView, heat_view, last_week, shades, within
+from deltaworks.web.words import number, plural
 from deltaworks.web.workspace import Sight
 
 SHOWN_RANGES = 200
@@ -250,12 +251,8 @@ def commits_of(
     sight: Sight, node: Node, most: int, *, before: int | None = None, shows_all: bool = False
 ) -> list[Commit]:
     """Return commits of an asset's table, newest first: those before a version, if it is given."""
-    found = open_history(sight.project.store, node.asset)
-    kept = (
-        commit
-        for commit in found
-        if (before is None or commit.version < before) and (shows_all or changes_data(commit))
-    )
+    found = open_history(sight.project.store, node.asset, before=before)
+    kept = (commit for commit in found if shows_all or changes_data(commit))
     return list(islice(kept, most))
 
 
@@ -274,4 +271,5 @@ def _spark_sentence(counted: Sequence[int]) -> str:
     if not counted:
         return "No commit of it tells its rows."
     middle = sorted(counted)[len(counted) // 2]
-    return f"Last {len(counted)} commits: median {middle:,}, low {min(counted):,}, high {max(counted):,}"
+    low, high = number(min(counted)), number(max(counted))
+    return f"Last {plural(len(counted), 'commit')}: median {number(middle)}, low {low}, high {high}"

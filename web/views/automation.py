@@ -10,11 +10,13 @@ from deltaworks.engine.automation.schedule_watch import WatchedSchedule
 from deltaworks.engine.automation.sensor_cursor import read_cursor
 from deltaworks.engine.definitions.automation.schedule import Schedule
 from deltaworks.engine.definitions.automation.sensor import CommitsOf, Sensor
+from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.engine.documents.automations import conditions_json, schedules_json, sensors_json
 from deltaworks.io.condition_notes import NAME, read_decisions
 from deltaworks.io.switches import read_switch, read_switches
 from deltaworks.io.ticks import read_ticks
 from deltaworks.web import urls
+from deltaworks.web.views.cron_words import cron_words
 from deltaworks.web.views.ticks import TickRow, tick_rows
 from deltaworks.web.workspace import Sight
 
@@ -41,6 +43,8 @@ class AutomationRow:
     job: str
     when: str
     """By which crons, or what it watches."""
+    words: str
+    """When that is; empty: it goes by no clock."""
     next_at: dt.datetime | None
     ticks: tuple[TickRow, ...]
     """The last ones, the latest first."""
@@ -139,14 +143,30 @@ def automation_view(sight: Sight, shown: str) -> AutomationView:
     )
 
 
-def schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
-    """Return the page of a schedule; `asked` is what a preview answered."""
+def automated_view(
+    sight: Sight, found: Schedule | Sensor, before: str | None, asked: dict[str, Any] | None = None
+) -> AutomatedView:
+    """Return the page of a schedule or sensor.
+
+    Args:
+        sight: the project and the lake.
+        found: the schedule or sensor.
+        before: only ticks before this one; none: the latest.
+        asked: what a preview answered; none: nobody has asked.
+    """
+    if isinstance(found, Schedule):
+        return _schedule_view(sight, found, before, asked)
+    return _sensor_view(sight, found, before, asked)
+
+
+def _schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
     store, rhythm = sight.project.store, WatchedSchedule.of(schedule).rhythm
     (found,) = schedules_json([schedule], read_switches(store), sight.at)
     row = _schedule_row(sight, found, before, SHOWN + 1)
-    local = tuple((tick, f"{rhythm.local(tick):%a %H:%M %z}") for tick in rhythm.next(sight.at, NEXT))
+    local = tuple((tick, f"{rhythm.local(tick):%a %H:%M %Z}") for tick in rhythm.next(sight.at, NEXT))
     facts = (
         ("Job", row.job),
+        ("Ticks", row.words),
         ("Cron", row.when),
         ("Time zone", schedule.timezone),
         ("What it missed", _catchup(schedule)),
@@ -155,8 +175,7 @@ def schedule_view(sight: Sight, schedule: Schedule, before: str | None, asked: d
     return _automated(sight, row, facts, (), schedule.description, local, asked)
 
 
-def sensor_view(sight: Sight, sensor: Sensor, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
-    """Return the page of a sensor; `asked` is what a preview answered."""
+def _sensor_view(sight: Sight, sensor: Sensor, before: str | None, asked: dict[str, Any] | None) -> AutomatedView:
     store = sight.project.store
     (found,) = sensors_json([sensor], read_switches(store))
     row = _sensor_row(sight, found, before, SHOWN + 1)
@@ -215,12 +234,13 @@ def _schedule_row(sight: Sight, found: dict[str, Any], before: str | None, most:
     return AutomationRow(
         kind="schedule",
         name=name,
-        href=urls.schedule(name),
+        href=urls.automated("schedule", name),
         is_on=found["is_on"],
         job=found["job"],
         when=", ".join(found["crons"]),
+        words="; ".join(cron_words(Cron(cron)) for cron in found["crons"]),
         next_at=dt.datetime.fromisoformat(found["next_at"]) if found["is_on"] and found["next_at"] else None,
-        ticks=tick_rows(read_ticks(sight.project.store, name, most, before)),
+        ticks=tick_rows(sight, read_ticks(sight.project.store, name, most, before)),
         told=found["description"].partition("\n")[0],
     )
 
@@ -230,12 +250,13 @@ def _sensor_row(sight: Sight, found: dict[str, Any], before: str | None, most: i
     return AutomationRow(
         kind="sensor",
         name=name,
-        href=urls.sensor(name),
+        href=urls.automated("sensor", name),
         is_on=found["is_on"],
         job=found["job"] or "",
         when=", ".join(found["watches"]) or "what its function looks at",
+        words="",
         next_at=None,
-        ticks=tick_rows(read_ticks(sight.project.store, name, most, before)),
+        ticks=tick_rows(sight, read_ticks(sight.project.store, name, most, before)),
         told=found["description"].partition("\n")[0],
     )
 
@@ -259,7 +280,7 @@ def _conditions(sight: Sight) -> ConditionsView:
             for each in decisions[:SHOWN_DECISIONS]
         ),
         more_decisions=max(0, len(decisions) - SHOWN_DECISIONS),
-        ticks=tick_rows(read_ticks(store, NAME, IN_STRIP)),
+        ticks=tick_rows(sight, read_ticks(store, NAME, IN_STRIP)),
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
+from deltaworks.engine.documents.problems import plain_reason
 from deltaworks.engine.planning.graph import Node
 from deltaworks.io.log import Commit
 from deltaworks.io.run_entry import RunEntry
@@ -87,8 +89,8 @@ def checks_view(sight: Sight, node: Node) -> ChecksView:
         if (each.get("column") or "", each["rule"]) not in known
     )
     rules += [_row(commits, column, name, "former", severity, "", late) for column, name, severity in gone]
-    failed = list(_failed(sight.observation.runs, str(node.key)))
-    return ChecksView(asset_head(sight, node), tuple(rules), len(commits), tuple(failed[:SHOWN_FAILURES]))
+    failed = islice(_failed(sight, str(node.key)), SHOWN_FAILURES)
+    return ChecksView(asset_head(sight, node), tuple(rules), len(commits), tuple(failed))
 
 
 def declared_rules(node: Node) -> Iterator[tuple[str, str, str, str, str]]:
@@ -148,13 +150,14 @@ def _not_passed(commit: Commit) -> list[dict[str, Any]]:
     return found
 
 
-def _failed(runs: Sequence[RunEntry], asset: str) -> Iterator[Failed]:
+def _failed(sight: Sight, asset: str) -> Iterator[Failed]:
     """Yield what did not pass, the latest first: partitions that were not committed, and checks after commits."""
-    for run in reversed(runs):
+    for run in reversed(sight.observation.runs):
         at = dt.datetime.fromisoformat(run.started_at)
         for failure in run.failures:
             if failure.asset == asset:
-                yield Failed(run.run_id, at, failure.partition or "", failure.error)
-        for late in run.check_failures:
+                reason = plain_reason(asset, failure.partition or "", failure.error)
+                yield Failed(run.run_id, at, failure.partition or "", sight.from_folder(reason))
+        for late in reversed(run.check_failures):
             if late.asset == asset:
-                yield Failed(run.run_id, at, late.partition or "", f"{late.check} ({late.severity}): {late.problem}")
+                yield Failed(run.run_id, at, late.partition or "", late.problem)

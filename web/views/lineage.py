@@ -14,6 +14,7 @@ from deltaworks.web import urls
 from deltaworks.web.draw.layered import Layered, Point, curve, draw_layered
 from deltaworks.web.views.catalog import AssetRow, asset_row
 from deltaworks.web.views.partitions import Counts
+from deltaworks.web.words import plural
 from deltaworks.web.workspace import Sight
 
 MOST_APART = 150
@@ -94,7 +95,7 @@ def lineage_view(sight: Sight, select: str, *, expands: bool) -> LineageView:
     is_grouped = is_large and not expands
     statuses = Counter(row.status for row in rows.values())
     drawn = _grouped(rows, edges) if is_grouped else assets_drawn(rows, edges)
-    told = tuple((word, statuses[word]) for word in reversed(_ORDER) if statuses[word])
+    told = tuple((word, statuses[word]) for word in _ORDER if statuses[word])
     return LineageView(drawn, select, is_grouped, is_large and expands, len(chosen), told)
 
 
@@ -127,7 +128,7 @@ def _grouped(rows: Mapping[AssetKey, AssetRow], edges: Sequence[tuple[AssetKey, 
     boxes = {
         group: (
             group,
-            f"{len(found):,} assets",
+            plural(len(found), "asset"),
             urls.lineage(select=f"group:{group}", expand="true"),
             min((row.status for row in found), key=_ORDER.index),
             _of_assets(found),

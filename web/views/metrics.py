@@ -12,6 +12,7 @@ from deltaworks.engine.planning.graph import Node
 from deltaworks.io.log import Commit
 from deltaworks.web.draw.spark import Spark, draw_spark
 from deltaworks.web.views.asset import AssetHead, asset_head, commits_of
+from deltaworks.web.words import THIN, plural
 from deltaworks.web.workspace import Sight
 
 LOOKED_AT = 200
@@ -95,7 +96,8 @@ def odd_ones(numbers: Sequence[float]) -> list[bool]:
 def _metric(name: str, values: Sequence[tuple[int, str, float]]) -> Metric:
     numbers = [number for _, _, number in values]
     odd, spark = odd_ones(numbers), draw_spark(numbers, width=1104, height=96)
-    told = f"{len(numbers):,} values: median {median(numbers):,.6g}, {min(numbers):,.6g} to {max(numbers):,.6g}"
+    middle, low, high = (f"{each:,.6g}".replace(",", THIN) for each in (median(numbers), min(numbers), max(numbers)))
+    told = f"{plural(len(numbers), 'value')}: median {middle}, {low} to {high}"
     rows = [Value(*value, is_odd) for value, is_odd in zip(values, odd, strict=True)]
     return Metric(
         name=name,

@@ -15,10 +15,9 @@ from deltaworks.errors import LocationFailed
 from deltaworks.io.condition_notes import NAME
 from deltaworks.io.switches import DAEMONS, read_switches
 from deltaworks.io.ticks import TickOutcome, read_ticks
-from deltaworks.web import urls
+from deltaworks.web import urls, words
 from deltaworks.web.views.catalog import AssetRow
 from deltaworks.web.views.shell import DaemonLife, daemon_life
-from deltaworks.web.words import plural
 from deltaworks.web.workspace import Sight
 
 _OF_LATE = dt.timedelta(hours=24)
@@ -79,7 +78,7 @@ def _of_daemon(sight: Sight, switches: dict[str, bool]) -> Iterator[Need]:
         "sensor": sum(switches.get(each.name, each.is_on) for each in definitions.sensors.values()),
         "condition": len(automated(definitions)) if are_on else 0,
     }
-    waiting = " and ".join(plural(number, noun) for noun, number in counts.items() if number)
+    waiting = " and ".join(words.plural(number, noun) for noun, number in counts.items() if number)
     if waiting:
         told = {DaemonLife.STOPPED: "is stopped", DaemonLife.NONE: "has never run", DaemonLife.UNKNOWN: "is not known"}
         yield Need("failed", "/daemon", "Daemon", f"{told[life]}: nothing begins by itself, and {waiting} should")
@@ -97,8 +96,8 @@ def _of_assets(rows: Sequence[AssetRow], word: str) -> Iterator[Need]:
 
 def _of_partitions(row: AssetRow, word: str) -> Need:
     number, total = row.counts.by_word[word], row.counts.total
-    told = f"{number:,} of {total:,} partitions {'are ' if word == 'stale' else ''}{word}"
-    whole = "it is stale" if word == "stale" else "its last run failed"
+    told = f"{words.number(number)} of {words.number(total)} partitions {'are ' if word == 'stale' else ''}{word}"
+    whole = "is stale" if word == "stale" else "its last run failed"
     return Need(word, urls.asset(row.key, "partitions", status=word), row.key, told if total > 1 else whole)
 
 
@@ -111,7 +110,7 @@ def _of_checks(sight: Sight) -> Iterator[Need]:
             if asset not in judged:
                 broken = [each for each in run.check_failures if each.asset == asset]
                 is_grave = any(each.severity == "fail" for each in broken)
-                more = f", and {plural(len(broken) - 1, 'more time')} like that" if len(broken) > 1 else ""
+                more = f", and {words.plural(len(broken) - 1, 'more time')} like that" if len(broken) > 1 else ""
                 told = f"{broken[0].problem}{more}"
                 at = dt.datetime.fromisoformat(run.started_at)
                 yield Need("failed" if is_grave else "stale", urls.asset(asset, "checks"), asset, told, at)
@@ -132,12 +131,18 @@ def _of_automation(sight: Sight, switches: dict[str, bool]) -> Iterator[Need]:
         name = found["schedule"]
         late = late_since(definitions.schedules[name], store, sight.at) if found["is_on"] else None
         if found["is_on"]:
-            yield from _of_tick(sight, name, urls.schedule(name))
+            yield from _of_tick(sight, name, urls.automated("schedule", name))
         if late is not None:
-            yield Need("stale", urls.schedule(name), name, "is late: nobody has decided the tick that was due", late)
+            yield Need(
+                "stale",
+                urls.automated("schedule", name),
+                name,
+                "is late: nobody has decided the tick that was due",
+                late,
+            )
     for found in sensors_json(definitions.sensors.values(), switches):
         if found["is_on"]:
-            yield from _of_tick(sight, found["sensor"], urls.sensor(found["sensor"]))
+            yield from _of_tick(sight, found["sensor"], urls.automated("sensor", found["sensor"]))
 
 
 def _of_tick(sight: Sight, name: str, href: str) -> Iterator[Need]:

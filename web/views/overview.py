@@ -85,6 +85,8 @@ class OverviewView:
     latest: tuple[RunRow, ...]
     next_ticks: tuple[NextTick, ...]
     has_schedules: bool
+    is_new: bool
+    """Whether nothing of the lake was ever made or asked for."""
 
 
 def overview_view(sight: Sight, window: str = "") -> OverviewView:
@@ -113,6 +115,7 @@ def overview_view(sight: Sight, window: str = "") -> OverviewView:
         latest=tuple(run_row(sight, run) for run in sight.observation.runs[-SHOWN:][::-1]),
         next_ticks=tuple(_next_ticks(sight)),
         has_schedules=bool(sight.project.definitions.schedules),
+        is_new=not sight.observation.runs and set(worst) == {"missing"},
     )
 
 
@@ -156,7 +159,7 @@ def _next_ticks(sight: Sight) -> list[NextTick]:
     switches = read_switches(sight.project.store)
     on = [each for each in sight.project.definitions.schedules.values() if switches.get(each.name, each.is_on)]
     ticks = (
-        NextTick(each.name, urls.schedule(each.name), each.job.name, at)
+        NextTick(each.name, urls.automated("schedule", each.name), each.job.name, at)
         for each in on
         for at in WatchedSchedule.of(each).rhythm.next(sight.at, 1)
     )

@@ -19,6 +19,7 @@ from deltaworks.engine.planning.status import Status
 from deltaworks.web import urls
 from deltaworks.web.views.asset import AssetHead, asset_head
 from deltaworks.web.views.linked import Piece, linked
+from deltaworks.web.words import number
 from deltaworks.web.workspace import Sight
 
 MOST_SHOWN = 50
@@ -144,7 +145,7 @@ def _named(partitions: PartitionSet, ranges: Sequence[Sequence[str]]) -> str:
         return ""
     first, last = ranges[0]
     told = first if first == last else f"{first} \N{HORIZONTAL ELLIPSIS} {last}"
-    return told if len(ranges) == 1 else f"{told} and others, {len(partitions):,} in all"
+    return told if len(ranges) == 1 else f"{told} and others, {number(len(partitions))} in all"
 
 
 def _made(made: Made) -> MadeBy:

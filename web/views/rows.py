@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from deltaworks.engine.execution.opening import place_of_table
 from deltaworks.engine.planning.graph import Node
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.web.previews import Previews, show_command
@@ -43,6 +44,8 @@ class RowsView:
     """Why there are no rows to show."""
     command: str
     """What shows the same in a terminal."""
+    code: str | None
+    """What reads that version with Polars; none: it is a view, so there is no table."""
 
 
 def rows_view(
@@ -50,11 +53,11 @@ def rows_view(
 ) -> RowsView:
     """Return the first rows of an asset, of a version or a partition if they are given."""
     head = asset_head(sight, node)
-    command = show_command(node, version, partition)
+    command, code = show_command(node, version, partition), _code(sight, node, version)
     try:
         found = previews.read(sight, node, version, partition, limit)
     except (RequestError, StorageError) as error:
-        return RowsView(head, (), 0, (), 0, version, partition, limit, str(error), command)
+        return RowsView(head, (), 0, (), 0, version, partition, limit, str(error), command, code)
     df = found.df
     shown = df[:, :MOST_COLUMNS]
     columns = tuple(Column(name, str(dtype), dtype.is_numeric()) for name, dtype in shown.schema.items())
@@ -69,7 +72,16 @@ def rows_view(
         limit=limit,
         problem=None,
         command=command,
+        code=code,
     )
+
+
+def _code(sight: Sight, node: Node, version: int | None) -> str | None:
+    if node.key not in sight.project.graph.nodes:
+        return None
+    store, table = place_of_table(sight.project.store, node.asset)
+    at = "" if version is None else f", version={version}"
+    return f'pl.scan_delta("{store.uri(table)}"{at})'
 
 
 def _text(value: Any) -> str | None:

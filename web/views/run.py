@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 
 from deltaworks.engine.definitions.keys import AssetKey
-from deltaworks.engine.documents.instants import duration_text
 from deltaworks.engine.documents.problems import plain_reason
 from deltaworks.engine.documents.run_logs import LogLine, log_line
 from deltaworks.engine.documents.runs import run_took
@@ -75,6 +74,7 @@ class RunView:
     failures: tuple[FailedPartition, ...]
     more_failures: int
     checks: tuple[CheckFailure, ...]
+    more_checks: int
     attempt: int
     earlier: tuple[Attempt, ...]
     config: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -123,13 +123,14 @@ def run_view(sight: Sight, run: RunEntry, level: str, launched: Launched | None)
         command=f"deltaworks {run.command}",
         took=took,
         facts=tuple(_facts(run)),
-        totals=tuple(_totals(run)),
+        totals=tuple(_totals(run, steps)),
         gantt=draw_gantt(spans[:SHOWN_STEPS], took.total_seconds(), goes_on=not is_over),
         more_steps=max(0, len(spans) - SHOWN_STEPS),
         outcomes=run.steps,
         failures=tuple(_failed(sight, each) for each in run.failures[:SHOWN_FAILURES]),
         more_failures=max(0, len(run.failures) - SHOWN_FAILURES),
         checks=run.check_failures[:SHOWN_FAILURES],
+        more_checks=max(0, len(run.check_failures) - SHOWN_FAILURES),
         attempt=run.attempt,
         earlier=run.earlier,
         config=tuple((name, tuple(_fields(values))) for name, values in run.config.items()),
@@ -202,7 +203,7 @@ def _spans_of_ops(run: RunEntry, steps: tuple[StepBranch, ...], times: RunTimes)
     begun = dt.datetime.fromisoformat(run.attempt_started_at or run.started_at)
     for step in (step for branch in steps for step in branch.steps()):
         found = times.steps.get(step.step or step.name)
-        told = duration_text(dt.timedelta(seconds=step.took_s)) if step.tries else step.status
+        told = words.duration(step.took_s) if step.tries else step.status
         more = "kept" if step.is_kept else f"{step.tries} tries" if step.tries > 1 else ""
         told = " · ".join(each for each in (told, more, (step.reason or "")[:60]) if each)
         status = _STATUS_OF_STEP.get(step.status, step.status)
@@ -245,7 +246,13 @@ def _person(run: RunEntry) -> str:
     return f"{by}, in the browser"
 
 
-def _totals(run: RunEntry) -> Iterator[tuple[str, int]]:
+def _totals(run: RunEntry, steps: tuple[StepBranch, ...]) -> Iterator[tuple[str, int]]:
+    if steps:
+        every = [step.status for branch in steps for step in branch.steps()]
+        yield "Steps", len(every)
+        yield "Failed", every.count("failed")
+        yield "Skipped", every.count("skipped")
+        return
     deed = "Made" if run.kind.deed == "made" else run.kind.deed.capitalize()
     yield deed, run.materialized + run.replaced
     yield "Failed", run.failed

@@ -14,6 +14,9 @@ from deltaworks.validation import DeclaredColumn, declare
 from deltaworks.web.views.asset import AssetHead, asset_head
 from deltaworks.web.workspace import Sight
 
+LOOKED_AT = 1000
+"""How many commits are looked at: each is a file of the log."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
@@ -46,6 +49,8 @@ class SchemaView:
     model: str | None
     columns: tuple[ColumnRow, ...]
     changes: tuple[Change, ...]
+    changes_since: int
+    """The first version whose change is told; 0: all are."""
 
     @property
     def is_told(self) -> bool:
@@ -62,8 +67,9 @@ def schema_view(sight: Sight, node: Node) -> SchemaView:
     dtypes: dict[str, str] = {name: str(column.dtype) for name, column in declared.items()}
     dtypes |= {name: str(dtype) for name, dtype in schema.items()}
     columns = tuple(_row(name, dtype, node, declared.get(name)) for name, dtype in dtypes.items())
-    changes = _changes(sight, node) if node.key in sight.project.graph.nodes else []
-    return SchemaView(asset_head(sight, node), None if model is None else model.__name__, columns, tuple(changes))
+    changes, since = _changes(sight, node) if node.key in sight.project.graph.nodes else ([], 0)
+    named = None if model is None else model.__name__
+    return SchemaView(asset_head(sight, node), named, columns, tuple(changes), since)
 
 
 def _row(name: str, dtype: str, node: Node, declared: DeclaredColumn | None) -> ColumnRow:
@@ -72,11 +78,15 @@ def _row(name: str, dtype: str, node: Node, declared: DeclaredColumn | None) -> 
     return ColumnRow(name, dtype, name in node.partition_columns, rules, told)
 
 
-def _changes(sight: Sight, node: Node) -> list[Change]:
-    """Return what each commit changed of the columns, newest first."""
+def _changes(sight: Sight, node: Node) -> tuple[list[Change], int]:
+    """Return what each of the last commits changed of the columns, newest first, and the first version looked at."""
     found: list[Change] = []
     later: tuple[Commit, pl.Schema] | None = None
-    for commit in open_history(sight.project.store, node.asset):
+    version = 0
+    for number, commit in enumerate(open_history(sight.project.store, node.asset)):
+        if number == LOOKED_AT:
+            return found, version  # of the change before this one nobody knows what it changed
+        version = commit.version
         if commit.metadata is None:
             continue
         try:
@@ -88,7 +98,7 @@ def _changes(sight: Sight, node: Node) -> list[Change]:
         later = commit, schema
     if later is not None:
         found += _change(*later, pl.Schema())
-    return found
+    return found, 0
 
 
 def _change(commit: Commit, schema: pl.Schema, before: pl.Schema) -> list[Change]:

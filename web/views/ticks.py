@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from deltaworks.engine.documents.ticks import asked_text
 from deltaworks.io.ticks import TickEntry, TickOutcome
+from deltaworks.web.workspace import Sight
 
 STATUS = {
     TickOutcome.REQUESTED: "running",
@@ -50,7 +51,7 @@ class TickRow:
     """How many partitions its conditions left for later."""
 
 
-def tick_row(tick: TickEntry) -> TickRow:
+def tick_row(sight: Sight, tick: TickEntry) -> TickRow:
     """Return a tick in a line."""
     runs = tuple(
         AskedRow("" if each.answered_by or each.error else each.run_id, asked_text(each))
@@ -65,13 +66,13 @@ def tick_row(tick: TickEntry) -> TickRow:
         attempt=tick.attempt,
         runs=runs,
         more_runs=len(tick.requests) - len(runs),
-        told=tick.error or tick.skip_reason or "",
+        told=sight.from_folder(tick.error or tick.skip_reason or ""),
         retry_at=None if tick.retry_at is None else dt.datetime.fromisoformat(tick.retry_at),
         is_catchup=tick.is_catchup,
         waiting=sum(tick.left.values()),
     )
 
 
-def tick_rows(ticks: Sequence[TickEntry]) -> tuple[TickRow, ...]:
+def tick_rows(sight: Sight, ticks: Sequence[TickEntry]) -> tuple[TickRow, ...]:
     """Return ticks in lines."""
-    return tuple(map(tick_row, ticks))
+    return tuple(tick_row(sight, tick) for tick in ticks)
