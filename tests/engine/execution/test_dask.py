@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +67,19 @@ def on_scheduler(
         line=([] if lines is None else lines).append,
         note=([] if notes is None else notes).append,
     )
+
+
+@contextmanager
+def worker_process(address: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker with one thread in a process of its own."""
+    options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder / "dask"))
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, *options]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (folder / "worker.log").open("wb") as log, subprocess.Popen(command, env=environ, stderr=log) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_worker_differs_by_what_matters_and_the_sentence_says_what_is_expected() -> None:
@@ -148,6 +165,29 @@ def test_calls_go_where_what_they_need_is_offered() -> None:
             'a k0..k2: no Dask worker offers TPU, which executor.resources asks for; start one with --resources "TPU=2"'
         )
         lacking.close()
+
+
+def test_a_worker_that_hangs_ends_no_calls_of_others_and_holds_up_no_cancel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent_s = 2.0
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.crew.SILENT_S", silent_s)
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.executor.PING_S", silent_s / 8)
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.session.SILENCE_S", silent_s / 2)
+    with scheduler() as cluster, worker_process(cluster.scheduler_address, tmp_path) as other:
+        wait_until(lambda: cluster.scheduler.total_nthreads == 2, "the other worker joins")
+        executor = on_scheduler(cluster.scheduler_address, Given(carried_out.stay))
+        for number in range(6):
+            executor.submit(task(number, tmp_path))
+        wait_until(lambda: len(list(tmp_path.glob("begun-*"))) == 2, "a call begins on each worker")
+
+        other.send_signal(signal.SIGSTOP)
+        time.sleep(2 * silent_s)  # twice as long as a crew works on without a word
+        taken = {each.number for each in executor.cancel()}
+        (tmp_path / "go").touch()
+        (kept,) = set(range(6)) - taken
+        assert reason_of(outcomes(executor, 1)[kept]) is None
+        executor.close()
 
 
 def test_what_others_cancel_on_the_cluster_is_lost_and_a_scheduler_that_ends_says_so(tmp_path: Path) -> None:

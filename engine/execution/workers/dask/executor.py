@@ -223,8 +223,9 @@ class DaskExecutor(Generic[P, R]):
 
     async def _take_back(self) -> list[P]:
         waiting = dict(self._waiting)
-        begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
-        if begun is None:
+        try:
+            begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
+        except OSError:  # the scheduler is gone, as `wait` will say
             return []
         taken = [key for key in waiting if key not in begun and key in self._waiting]
         for key in taken:
@@ -235,7 +236,7 @@ class DaskExecutor(Generic[P, R]):
 
     async def _look_out(self) -> None:
         """See that the scheduler lives, and tell the workers that the run does."""
-        words: asyncio.Task[None] | None = None
+        words = set[asyncio.Task[None]]()
         while True:
             await asyncio.sleep(PING_S)
             try:
@@ -243,8 +244,8 @@ class DaskExecutor(Generic[P, R]):
             except OSError:  # what is not connected, and what does not answer in time
                 self._is_lost = True
                 return
-            if words is None or words.done():
-                words = self._loop.create_task(self._encourage())
+            # Beside those that still go on: a worker that hangs answers none of them, and the others must hear the next.
+            words = {each for each in words if not each.done()} | {self._loop.create_task(self._encourage())}
 
     async def _encourage(self) -> None:
         with contextlib.suppress(OSError):  # a worker that does not answer hears the next one
