@@ -244,7 +244,7 @@ class DaskExecutor(Generic[P, R]):
             except OSError:  # what is not connected, and what does not answer in time
                 self._is_lost = True
                 return
-            # Beside those that still go on: a worker that hangs answers none of them, and the others must hear the next.
+            # Beside those that still go on: whoever hangs answers none of them, and the others must hear the next one.
             words = {each for each in words if not each.done()} | {self._loop.create_task(self._encourage())}
 
     async def _encourage(self) -> None:
