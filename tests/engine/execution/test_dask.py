@@ -26,15 +26,35 @@ from tests.engine.execution.on_dask import on_dask
 
 ROOT = Path(__file__).parents[3]
 
+SILENT_S = 2.0
+"""How long a crew works on here without a word."""
+
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))  # where other processes find what tasks do
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the run and its crews take each other for dead soon."""
+    dask = "deltaworks.engine.execution.workers.dask"
+    monkeypatch.setattr(f"{dask}.crew.SILENT_S", SILENT_S)
+    monkeypatch.setattr(f"{dask}.executor.PING_S", SILENT_S / 8)
+    monkeypatch.setattr(f"{dask}.session.SILENCE_S", SILENT_S / 2)
+
+
 class Unloadable:
     def __call__(self) -> Work:
         raise InvalidDefinition("module 'tables' is another one here")
+
+
+class SlowlyMade:
+    """Takes longer to be loaded than a crew works on without a word."""
+
+    def __call__(self) -> Work:
+        time.sleep(2 * SILENT_S)
+        return carried_out.do_nothing
 
 
 @contextmanager
@@ -167,13 +187,7 @@ def test_calls_go_where_what_they_need_is_offered() -> None:
         lacking.close()
 
 
-def test_a_worker_that_hangs_ends_no_calls_of_others_and_holds_up_no_cancel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silent_s = 2.0
-    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.crew.SILENT_S", silent_s)
-    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.executor.PING_S", silent_s / 8)
-    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.session.SILENCE_S", silent_s / 2)
+def test_a_worker_that_hangs_ends_no_calls_of_others_and_holds_up_no_cancel(tmp_path: Path, impatient: None) -> None:
     with scheduler() as cluster, worker_process(cluster.scheduler_address, tmp_path) as other:
         wait_until(lambda: cluster.scheduler.total_nthreads == 2, "the other worker joins")
         executor = on_scheduler(cluster.scheduler_address, Given(carried_out.stay))
@@ -182,11 +196,19 @@ def test_a_worker_that_hangs_ends_no_calls_of_others_and_holds_up_no_cancel(
         wait_until(lambda: len(list(tmp_path.glob("begun-*"))) == 2, "a call begins on each worker")
 
         other.send_signal(signal.SIGSTOP)
-        time.sleep(2 * silent_s)  # twice as long as a crew works on without a word
+        time.sleep(2 * SILENT_S)  # twice as long as a crew works on without a word
         taken = {each.number for each in executor.cancel()}
         (tmp_path / "go").touch()
         (kept,) = set(range(6)) - taken
         assert reason_of(outcomes(executor, 1)[kept]) is None
+        executor.close()
+
+
+def test_a_project_may_take_its_time_to_be_loaded(impatient: None) -> None:
+    with scheduler() as cluster:
+        executor = on_scheduler(cluster.scheduler_address, SlowlyMade())
+        executor.submit(task(1))
+        assert reason_of(outcomes(executor, 1)[1]) is None
         executor.close()
 
 

@@ -188,10 +188,9 @@ class DaskExecutor(Generic[P, R]):
             )
         versions, level = versions_here(), logging.getLogger("deltaworks").level
         crew = Crew(make, environ, versions, session.topic, level)
+        self._watch = self._loop.create_task(self._look_out())  # while they load the project, too
         await session.hire(crew, versions, line)
-        size = await session.size()
-        self._watch = self._loop.create_task(self._look_out())
-        return size
+        return await session.size()
 
     def _send(self, key: str, task: P, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> None:
         if self._is_lost:
