@@ -8,6 +8,7 @@ import polars as pl
 
 from deltaworks.errors import RunError
 from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.stores.reason import reason
 from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.sweep import Runs
 
@@ -31,7 +32,7 @@ def schema_of_file(store: Store, path: str) -> pl.Schema:
             uri, glob=False, hive_partitioning=False, storage_options=store.polars_options
         ).collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise RunError(f"staged file {uri} cannot be read as Parquet: {' '.join(str(error).split())}") from error
+        raise RunError(f"staged file {uri} cannot be read as Parquet: {reason(error)}") from error
 
 
 def stray_handed_in(store: Store, asset: str, before: dt.datetime, runs: Runs) -> list[StoredFile]:

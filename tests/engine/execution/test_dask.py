@@ -212,6 +212,19 @@ def test_a_project_may_take_its_time_to_be_loaded(impatient: None) -> None:
         executor.close()
 
 
+def test_a_worker_that_comes_again_is_waited_for_by_calls_that_need_what_it_offers(impatient: None) -> None:
+    with scheduler(resources={"GPU": 1}) as cluster:
+        executor = on_scheduler(cluster.scheduler_address, Given(carried_out.do_nothing), resources={"GPU": 1})
+        cluster.scale(0)
+        wait_until(lambda: cluster.scheduler.total_nthreads == 0, "the only worker leaves")
+        time.sleep(SILENT_S)  # so long that the run has looked what there is
+
+        executor.submit(task(1))
+        cluster.scale(1)
+        assert reason_of(outcomes(executor, 1)[1]) is None
+        executor.close()
+
+
 def test_what_others_cancel_on_the_cluster_is_lost_and_a_scheduler_that_ends_says_so(tmp_path: Path) -> None:
     with scheduler() as cluster:
         executor = on_scheduler(cluster.scheduler_address, Given(carried_out.stay))

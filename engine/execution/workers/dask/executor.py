@@ -75,6 +75,9 @@ class DaskExecutor(Generic[P, R]):
         self._waiting: dict[str, tuple[P, Any, asyncio.Task[None]]] = {}
         """By key: the tasks without an outcome, with Dask's futures and what waits for these; of the loop's thread."""
         self._submitted = 0
+        self._size = Size(0, frozenset())
+        self._offered: frozenset[str] = frozenset()
+        """What workers have offered since the run began: one that died, and comes again, is waited for."""
         self._watch: asyncio.Task[None] | None = None
         self._is_lost = self._is_closed = False
         self._loop = asyncio.new_event_loop()
@@ -82,7 +85,7 @@ class DaskExecutor(Generic[P, R]):
         self._thread.start()
         self._session = Session(cluster, self._name)
         try:
-            self._size = self._do(self._open(count, pickle.dumps(make), environ, line))
+            self._do(self._open(count, pickle.dumps(make), environ, line))
         except BaseException:
             self.close()
             raise
@@ -109,7 +112,7 @@ class DaskExecutor(Generic[P, R]):
             self._outcomes.put(outcome)
             return
         asked = self._resources_of(task)
-        missing = sorted(set(asked) - self._size.resources)
+        missing = sorted(set(asked) - self._offered)
         if missing:
             reason = (
                 f"{task.where}: no Dask worker offers {', '.join(missing)}, which executor.resources asks for; start "
@@ -176,7 +179,7 @@ class DaskExecutor(Generic[P, R]):
         make: bytes,
         environ: Mapping[str, str],
         line: LineSink,
-    ) -> Size:
+    ) -> None:
         session = self._session
         await session.connect(count)
         again = await session.retries_by_itself()
@@ -190,7 +193,11 @@ class DaskExecutor(Generic[P, R]):
         crew = Crew(make, environ, versions, session.topic, level)
         self._watch = self._loop.create_task(self._look_out())  # while they load the project, too
         await session.hire(crew, versions, line)
-        return await session.size()
+        await self._measure()
+
+    async def _measure(self) -> None:
+        self._size = await self._session.size()
+        self._offered |= self._size.resources
 
     def _send(self, key: str, task: P, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> None:
         if self._is_lost:
@@ -239,7 +246,7 @@ class DaskExecutor(Generic[P, R]):
         while True:
             await asyncio.sleep(PING_S)
             try:
-                self._size = await self._session.size()
+                await self._measure()
             except OSError:  # what is not connected, and what does not answer in time
                 self._is_lost = True
                 return
