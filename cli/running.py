@@ -131,7 +131,8 @@ def begin_run(
     """Return the entry of a run that begins or, if its id is given, goes on, and what is left of it to make.
 
     Raises:
-        RequestError: the run of that id goes on in another process, or the id is none.
+        RunGoesOn: the run of that id does, in another process.
+        RequestError: the id is none.
         StorageError: the lake cannot be written.
     """
     # Imported here: --help must not load Polars and pandera.

@@ -11,7 +11,7 @@ import json
 import uuid
 from dataclasses import asdict
 
-from deltaworks.errors import RequestError
+from deltaworks.errors import RunGoesOn
 from deltaworks.io.dtypes import Json
 from deltaworks.io.process import Process
 from deltaworks.io.run_entry import LOST_AFTER_S
@@ -26,7 +26,7 @@ def take_attempt(store: Store, run_id: str, first: int) -> int:
     Numbers that processes took which are gone are passed over: they died before the ledger knew of their attempt.
 
     Raises:
-        RequestError: another process has taken one and is about to begin.
+        RunGoesOn: another process has taken one and is about to begin.
         StorageError: the lake cannot be written.
     """
     here, number = Process.current(), first
@@ -42,7 +42,7 @@ def take_attempt(store: Store, run_id: str, first: int) -> int:
         if is_elsewhere and _is_older(store, _path(run_id, other), _path(run_id, number)):
             continue
         store.delete(_path(run_id, number))
-        raise RequestError(
+        raise RunGoesOn(
             f"Run {run_id} is just being begun by process {holder.pid} on {holder.host}; `deltaworks runs show "
             f"{run_id}` tells how far it is."
         )

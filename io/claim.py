@@ -1,7 +1,7 @@
 """Claim: an object that says who does something that only one may do at a time.
 
 It is put only if it is not there yet, and deleted at the end. A process that died leaves its claim behind; it is void
-at once where the system tells one process from all others that ever have its id.
+at once where the system tells one process from all others that ever have its id, and after a day on another machine.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from deltaworks.errors import ClaimHeld
 from deltaworks.io.dtypes import Json
 from deltaworks.io.log import digest
 from deltaworks.io.process import Process
+from deltaworks.io.silence import silence_of
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
 STALE_AFTER = dt.timedelta(hours=1)
@@ -52,9 +53,9 @@ class StaleClaim:
 
 def stale_claims(store: Store, now: dt.datetime) -> Iterator[StaleClaim]:
     """Yield the claims of processes that are gone, or that have been at it for longer than anything takes."""
-    for path in store.list(_FOLDER):
+    for path in (f"{_FOLDER}/{name}" for name in store.names(_FOLDER) if name.endswith(".json")):
         content, claimed_at = store.read(path), store.modified_at(path)
-        if content is None or claimed_at is None or path.count("/") != _FOLDER.count("/") + 1:
+        if content is None or claimed_at is None:
             continue
         holder, process = _holder(content)
         is_dead = process is not None and process.is_gone()
@@ -92,7 +93,7 @@ def _take_over(store: Store, path: str, content: bytes) -> str | None:
             return None
         raise ClaimHeld(store.uri(path), "somebody who was faster")
     holder, process = _holder(found)
-    if process is None or not process.is_gone():
+    if process is None or not (process.is_gone() or _is_given_up(store, path, process)):
         raise ClaimHeld(store.uri(path), holder)
     # Whoever puts this object may remove this very claim, so that no two take it over.
     right = path.removesuffix(".json") + f".{digest(found).hex()}.json"
@@ -110,6 +111,12 @@ def _take_over(store: Store, path: str, content: bytes) -> str | None:
     finally:
         store.delete(right)
     return holder
+
+
+def _is_given_up(store: Store, path: str, process: Process) -> bool:
+    """Return whether a process elsewhere, whose end nobody here would see, has claimed it too long ago to be at it."""
+    silence = silence_of(store, path, process)
+    return silence is not None and silence.seconds > _LONG.total_seconds()
 
 
 def _holder(content: bytes) -> tuple[str, Process | None]:

@@ -14,6 +14,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from deltaworks.errors import StorageError
+from deltaworks.io.stores.reason import reason
 
 ALLOW_HTTP = "allow_http"
 """The option of an object store that is reached without TLS."""
@@ -51,7 +52,7 @@ def list_files(
         found = _listed(store) if is_deep else _shallow(store)
         return [ListedFile(each["path"], _version(each, by_time=is_local)) for each in found if matches(each["path"])]
     except BaseError as error:
-        raise StorageError(f"cannot list {base}: {_reason(error)}") from error
+        raise StorageError(f"cannot list {base}: {reason(error)}") from error
 
 
 def read_file(base: str, path: str, options: Mapping[str, str] | None = None) -> bytes:
@@ -63,7 +64,7 @@ def read_file(base: str, path: str, options: Mapping[str, str] | None = None) ->
     try:
         return bytes(obstore.get(_open(base, options), path).bytes())
     except (BaseError, FileNotFoundError) as error:
-        raise StorageError(f"cannot read {base}/{path}: {_reason(error)}") from error
+        raise StorageError(f"cannot read {base}/{path}: {reason(error)}") from error
 
 
 def write_file(base: str, path: str, content: bytes, options: Mapping[str, str] | None = None) -> None:
@@ -77,11 +78,7 @@ def write_file(base: str, path: str, content: bytes, options: Mapping[str, str] 
             Path(base).mkdir(parents=True, exist_ok=True)
         obstore.put(_open(base, options), path, content)
     except (BaseError, OSError) as error:
-        raise StorageError(f"cannot write {base}/{path}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).partition("\n\nDebug source")[0].split())
+        raise StorageError(f"cannot write {base}/{path}: {reason(error)}") from error
 
 
 def _open(base: str, options: Mapping[str, str] | None) -> ObjectStore:

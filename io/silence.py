@@ -16,7 +16,8 @@ from deltaworks.errors import StorageError
 from deltaworks.io.process import Process
 from deltaworks.io.store import ENGINE_FOLDER, Store
 
-_FOLDER = f"{ENGINE_FOLDER}/claims/clock"
+CLOCK_FOLDER = f"{ENGINE_FOLDER}/claims/clock"
+"""Where objects are put and deleted again by which the store is asked for the time."""
 
 _ASKED_AGAIN_S = 300.0
 """How often one process asks for the time: clocks drift by less than a millisecond in a minute."""
@@ -66,7 +67,7 @@ def silence_since(store: Store, written_at: dt.datetime, process: Process) -> Si
 @lru_cache(maxsize=16)
 def _ahead_s(store: Store, period: int) -> float:  # noqa: ARG001 - asked anew in each period
     """Return by how much the store's clock is ahead of the one on the wall; 0 if it cannot be asked."""
-    path = f"{_FOLDER}/{uuid.uuid4().hex}"
+    path = f"{CLOCK_FOLDER}/{uuid.uuid4().hex}"
     try:
         store.put(path, b"")
         shown = store.modified_at(path)

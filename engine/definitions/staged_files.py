@@ -29,8 +29,8 @@ class StagedFiles(Generic[Model]):
     """
 
     paths: Sequence[str | Path]
-    """Files in the folder of the call's `Staging`, or folders, of which all `*.parquet` below count; relative ones are
-    in that folder."""
+    """Files in the folder of the call's `Staging`, or folders, of which all `*.parquet` below count but for what begins
+    with `_` or `.`; relative ones are in that folder."""
     rows: int | None = None
     """How many rows the other engine says that they have together; none: it does not."""
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])

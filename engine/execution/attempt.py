@@ -22,7 +22,7 @@ from deltaworks.engine.execution.opening import no_table, open_version
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.plan import Only, Plan, Step, failing_keys
 from deltaworks.engine.planning.request import Request
-from deltaworks.errors import RequestError
+from deltaworks.errors import RequestError, RunGoesOn
 from deltaworks.io.attempts import take_attempt
 from deltaworks.io.ledger import write_run
 from deltaworks.io.log import tail
@@ -72,7 +72,8 @@ def begin_attempt(store: Store, run_id: str, command: str, now: dt.datetime) -> 
     """Return the entry of the next attempt of a run, which no other process gets; of the first one if it is new.
 
     Raises:
-        RequestError: the run goes on or is being begun by another process, or the id is none.
+        RunGoesOn: it does, or is being begun, in another process.
+        RequestError: the id is none.
         StorageError: the lake cannot be written.
     """
     if not _RUN_ID.fullmatch(run_id):
@@ -122,11 +123,11 @@ def _latest_attempt(store: Store, run_id: str, now: dt.datetime) -> RunEntry | N
     """Return the entry of a run whose latest attempt is over; none: nobody has begun it.
 
     Raises:
-        RequestError: it goes on.
+        RunGoesOn: it is not.
     """
     run = look_up_run(store, run_id)
     if run is not None and not run.status_at(now).is_over:
-        raise RequestError(
+        raise RunGoesOn(
             f"Run {run_id} still goes on ({run.status} on {run.host}, process {run.pid}); `deltaworks runs cancel "
             f"{run_id}` stops it."
         )

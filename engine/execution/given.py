@@ -25,7 +25,7 @@ from deltaworks.errors import RunError, ValidationFailed
 from deltaworks.io.dtypes import Json
 from deltaworks.io.scan import of_keys, scan_files
 from deltaworks.io.store import Store
-from deltaworks.io.stores.reason import without_signatures
+from deltaworks.io.stores.reason import without_credentials
 from deltaworks.validation import compile_contract, conform, declare
 
 
@@ -139,7 +139,7 @@ def describe(error: BaseException, file: str) -> str:
     """Say in one line what user code raised, and where in the author's file."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f" ({file}:{lines[-1]})" if lines else ""
-    text = without_signatures(" ".join(str(error).split("\n\nResolved plan")[0].split()))
+    text = without_credentials(" ".join(str(error).split("\n\nResolved plan")[0].split()))
     return f"{type(error).__name__}: {text}{where}" if text else f"{type(error).__name__}{where}"
 
 

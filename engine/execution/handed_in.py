@@ -16,7 +16,7 @@ from deltaworks.engine.definitions.staged_files import Staging
 from deltaworks.engine.execution.task import Task
 from deltaworks.errors import RunError, StorageError
 from deltaworks.io.handed_in import handed_in_folder, schema_of_file
-from deltaworks.io.partition_values import typed
+from deltaworks.io.partition_values import NULL_KEY, typed
 from deltaworks.io.store import Store
 from deltaworks.validation import declare
 
@@ -67,8 +67,8 @@ class HandedIn:
         inside = path.removeprefix(home).lstrip("/") if path == home or path.startswith(f"{home}/") else path
         if "://" in inside or inside.startswith("/") or ".." in PurePosixPath(inside).parts:
             raise RunError(f"{where}: staged file {path} does not lie in {home}; write it into staging.folder")
-        below = f"{self.folder}/{inside}".rstrip("/")
-        inner = sorted(each for each in self.store.list(below) if each.endswith(".parquet"))
+        below = str(PurePosixPath(self.folder, inside))
+        inner = sorted(each for each in self.store.list(below) if _is_meant(each.removeprefix(f"{below}/")))
         if inner or below == self.folder:
             yield from inner
         elif self.store.has_folder(below) or self.store.size_bytes(below) is None:
@@ -116,6 +116,16 @@ def _schema(asset: Asset[..., Any], where: str) -> pl.Schema:
     return pl.Schema(declared.schema())
 
 
+def _is_meant(path: str) -> bool:
+    """Return whether a file of a folder is part of the result, by its path there.
+
+    What begins with `_` or `.` is an engine's own, as it is for every reader of such folders: tasks of Spark that
+    failed, or ran twice, leave their files in `_temporary`.
+    """
+    parts = PurePosixPath(path).parts
+    return path.endswith(".parquet") and not any(part[0] in "_." and "=" not in part for part in parts)
+
+
 def _values(path: str, schema: pl.Schema) -> dict[str, str]:
     """Return what the names of a file's folders say of its rows."""
     parts = (part.partition("=") for part in PurePosixPath(path).parts[:-1])
@@ -123,7 +133,9 @@ def _values(path: str, schema: pl.Schema) -> dict[str, str]:
 
 
 def _literal(column: str, value: str, schema: pl.Schema, where: str) -> pl.Expr:
+    if value == NULL_KEY:
+        return pl.lit(None, schema[column]).alias(column)
     try:
         return pl.lit(typed(pl.Series([unquote(value)]), schema[column]).item(), schema[column]).alias(column)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, ValueError) as error:
         raise RunError(f"{where}: folder {column}={value} of staged files is no {schema[column]}") from error

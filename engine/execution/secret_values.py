@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deltaworks.engine.definitions.policies import error_names
 from deltaworks.engine.definitions.resources import Resource
 from deltaworks.errors import RunError
+from deltaworks.io.stores.reason import without_credentials
 
 SHORTEST = 4
 """A shorter value would be found in half of all words."""
@@ -32,7 +33,8 @@ class SecretValues:
         return cls(tuple(sorted(found.items(), key=lambda each: len(each[0]), reverse=True)))
 
     def masked(self, text: str) -> str:
-        """Return a text without the secrets in it."""
+        """Return a text without the secrets in it, and without credentials that object stores tell of."""
+        text = without_credentials(text)
         for value, shown in self.stand_ins:
             text = text.replace(value, shown)
         return text

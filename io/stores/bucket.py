@@ -62,7 +62,7 @@ class Bucket:
 
     def uri(self, path: str) -> str:
         """Return where a path lies, for Polars and delta-rs."""
-        return path if "://" in path else f"{self.root}/{path}".rstrip("/")
+        return f"{self.root}/{path}".rstrip("/")
 
     def read(self, path: str) -> bytes | None:
         """Return a file's content, or none if there is no such file."""
@@ -185,9 +185,7 @@ class Bucket:
         return urlsplit(self.root).path.lstrip("/")
 
     def _key(self, path: str) -> str:
-        """Return the name of a file in its bucket; a table may name files of the same bucket in full."""
-        if "://" in path:
-            return urlsplit(path).path.lstrip("/")
+        """Return the name of a file in its bucket."""
         return f"{self._prefix}/{path}".strip("/")
 
     def _path(self, found: ObjectMeta) -> str:

@@ -9,23 +9,29 @@ import re
 
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S*")
-_DOCUMENT = re.compile(r"<\?xml.*|<Error>.*|<html.*", re.DOTALL | re.IGNORECASE)
+_PAGE = re.compile(r"<html.*", re.DOTALL | re.IGNORECASE)
+_REFUSAL = re.compile(r"(?:<\?xml[^>]*>\s*)?<Error>\s*<Code>.*?(?:</Error>|\Z)", re.DOTALL)
+"""The document by which a store refuses a request, or its beginning. It tells all of the request that was signed: on
+S3 the token of the session, too. Source: Amazon S3 API, "Error responses"."""
 _CODE, _MESSAGE = re.compile("<Code>([^<]*)</Code>"), re.compile("<Message>([^<]*)</Message>")
-
-
 _SIGNATURE = re.compile(r"([?&](?:sig|x-amz-signature|x-goog-signature)=)[^&\s\"')]+", re.IGNORECASE)
 
 
-def without_signatures(text: str) -> str:
-    """Return a text without the signatures of the addresses in it, by which anybody could ask for the same."""
-    return _SIGNATURE.sub(r"\1***", text)
+def without_credentials(text: str) -> str:
+    """Return a text without what others could use that libraries and stores tell of requests.
+
+    That are the signatures of addresses, and all that a store says of a request that it refused but for why.
+    """
+    return _SIGNATURE.sub(r"\1***", _REFUSAL.sub(_why, text))
 
 
 def reason(error: BaseException) -> str:
     """Return in one line what an error of obstore, delta-rs or Polars says."""
     text = _COLOR.sub("", str(error)).partition("\n\nDebug source")[0]
-    document = _DOCUMENT.search(text)
-    if document is not None:
-        said = [found[1] for pattern in (_CODE, _MESSAGE) if (found := pattern.search(document.group()))]
-        text = text[: document.start()] + ", ".join(said)
+    text = _PAGE.sub("", _REFUSAL.sub(_why, text))
     return " ".join(_QUERY.sub(r"\1", text).split()).rstrip(" :")
+
+
+def _why(refusal: re.Match[str]) -> str:
+    """Return what of a document is for everybody."""
+    return ", ".join(found[1] for pattern in (_CODE, _MESSAGE) if (found := pattern.search(refusal.group())))

@@ -15,6 +15,7 @@
     │   ├── UnknownAutomation   a schedule or a sensor
     │   ├── UnknownJob
     │   ├── UnknownRun
+    │   ├── RunGoesOn           another process is at that run, so not now            exit code 1
     │   └── PlanChanged         what would be carried out is not what was looked at
     ├── ValidationFailed        data that breaks its contract                         exit code 1
     ├── StorageError            the world: disks, object stores, other writers        exit code 1
@@ -177,6 +178,12 @@ class UnknownJob(RequestError):
 
 class UnknownRun(RequestError):
     """A request names a run that the ledger does not have."""
+
+
+class RunGoesOn(RequestError):
+    """Another process carries that run out, or is about to; once it has ended, or has died, the same may be asked."""
+
+    exit_code = 1
 
 
 class PlanChanged(RequestError):

@@ -80,6 +80,37 @@ def test_folders_say_what_files_do_not_hold(here: Here) -> None:
     assert df.group_by("day").len().sort("day")["len"].to_list() == [6, 6, 6]
 
 
+def test_a_folder_of_rows_without_a_value_holds_nulls(here: Here) -> None:
+    write = """
+    for value in ("1", "__HIVE_DEFAULT_PARTITION__"):
+        (home / f"word={value}").mkdir()
+        df.write_parquet(home / f"word={value}" / "part-0.parquet")
+    return dw.StagedFiles([staging.folder])
+"""
+    written(here, write, policy="ranges(1)")
+    here.edit("tables.py", "    day: pl.Date\n", "    day: pl.Date\n    word: str = pa.Field(nullable=True)\n")
+
+    assert here.run("backfill", "--from", "2024-01-01", "--to", "2024-01-01", "--json").code == 0
+
+    assert set(dw.read("counted", lake=here.lake).collect()["word"]) == {"1", None}
+
+
+def test_each_file_counts_once_and_what_an_engine_has_left_for_itself_does_not(here: Here) -> None:
+    """As Spark does, whose tasks may fail and run twice; `_day` is a folder of rows all the same."""
+    write = """
+    for name in ("a.parquet", "_temporary/0/a.parquet", ".a.parquet", "_metadata.parquet", "_day=1/b.parquet"):
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        df.write_parquet(home / name)
+    (home / "a.parquet.crc").write_bytes(b"sum")
+    return dw.StagedFiles([staging.folder, "./a.parquet", "a.parquet", staging.folder + "//a.parquet", "."], rows=6)
+"""
+    written(here, write, policy="ranges(1)")
+
+    assert here.run("backfill", "--json").code == 0
+
+    assert dw.read("counted", lake=here.lake).collect().height == 18
+
+
 def test_rows_that_break_their_contract_are_treated_as_their_author_says(here: Here) -> None:
     write = WHOLE.replace("    df.write", '    df = df.with_columns(n=pl.col("n") - 2)\n    df.write')
     written(here, write)
@@ -108,6 +139,10 @@ def test_rows_that_break_their_contract_are_treated_as_their_author_says(here: H
         (WHOLE.replace("[staging.folder]", '["/etc/hosts"]'), "staged file /etc/hosts does not lie in"),
         (WHOLE.replace("[staging.folder]", '["../../x.parquet"]'), "does not lie in"),
         (WHOLE.replace("df.write_parquet(", 'Path.touch('), "cannot be read as Parquet"),
+        (
+            WHOLE.replace('home / "part', '(home / "day=x").mkdir() or home / "day=x" / "part'),
+            "counted 2024-01-01: folder day=x of staged files is no Date",
+        ),
         (
             WHOLE.replace("df.write", 'df.with_columns(day=pl.date(2024, 2, 1)).write'),
             "outside the requested partition",

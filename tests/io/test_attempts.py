@@ -13,11 +13,11 @@ from dataclasses import asdict, replace
 import pytest
 
 from deltaworks.engine.execution.attempt import begin_attempt
-from deltaworks.errors import RequestError
+from deltaworks.errors import RunGoesOn
 from deltaworks.io.attempts import FOLDER, take_attempt
-from deltaworks.io.ledger import write_run
+from deltaworks.io.ledger import run_paths, write_run
 from deltaworks.io.process import Process
-from deltaworks.io.run_entry import RunStatus
+from deltaworks.io.run_entry import LOST_AFTER_S, RunStatus
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def took(lake, number: int, holder: Process | None) -> str:
 def test_a_number_that_another_process_has_just_taken_is_not_passed_over(lake, neighbour):
     took(lake, 2, neighbour)
 
-    with pytest.raises(RequestError, match=f"Run tick-7 is just being begun by process {neighbour.pid} on "):
+    with pytest.raises(RunGoesOn, match=f"Run tick-7 is just being begun by process {neighbour.pid} on "):
         take_attempt(lake.store, "tick-7", 2)
 
     assert [path[-9:] for path in lake.store.list(f"{FOLDER}/tick-7")] == ["0002.json"], "the number is given back"
@@ -57,7 +57,7 @@ def test_what_a_process_took_that_is_gone_or_that_did_not_say_who_it_was_is_pass
 def test_who_is_on_another_machine_has_time_to_begin(lake):
     path = took(lake, 1, Process("elsewhere", 1))
 
-    with pytest.raises(RequestError, match="is just being begun by process 1 on elsewhere"):
+    with pytest.raises(RunGoesOn, match="is just being begun by process 1 on elsewhere"):
         take_attempt(lake.store, "tick-7", 1)
 
     then = os.stat(lake.store.root / path).st_mtime - 31
@@ -75,3 +75,21 @@ def test_an_attempt_is_the_first_whatever_its_number_as_long_as_none_has_begun(l
 
     assert (first.attempt, first.is_first) == (2, True)
     assert (second.attempt, second.is_first) == (3, False)
+
+
+def test_a_run_that_may_still_go_on_elsewhere_is_no_wrong_request_and_goes_on_once_it_is_silent(lake):
+    """As when a pod is killed and Kubernetes starts the next one before the run of the first counts as lost."""
+    now = dt.datetime.now(dt.UTC)
+    first = replace(begin_attempt(lake.store, "job-1", "a test", now), host="pod-1")
+    write_run(lake.store, first)
+
+    with pytest.raises(RunGoesOn, match=r"^Run job-1 still goes on \(running on pod-1, process ") as refused:
+        begin_attempt(lake.store, "job-1", "a test", now)
+    assert refused.value.exit_code == 1, "an orchestrator that takes 2 for final tries this again"
+
+    (path,) = run_paths(lake.store)
+    then = now.timestamp() - LOST_AFTER_S - 1
+    os.utime(lake.store.root / path, (then, then))
+    os.utime(lake.store.root / f"{FOLDER}/job-1/0001.json", (then, then))
+    second = begin_attempt(lake.store, "job-1", "a test", now)
+    assert (second.attempt, [each.status for each in second.earlier]) == (2, [RunStatus.LOST])

@@ -1,5 +1,6 @@
 """One holder at a time, and a dead one gives way: at once where it is surely dead, else later."""
 
+import datetime as dt
 import json
 import os
 import socket
@@ -12,7 +13,7 @@ from threading import Barrier
 import pytest
 
 from deltaworks.errors import ClaimHeld
-from deltaworks.io.claim import STALE_AFTER, claimed
+from deltaworks.io.claim import STALE_AFTER, claimed, stale_claims
 from deltaworks.io.process import Process
 
 PATH = "_deltaworks/claims/maintain.json"
@@ -85,6 +86,15 @@ def test_a_process_that_lives_or_cannot_be_seen_keeps_its_claim(lake, dead, host
         claimed(lake.store, "maintain", "x").__enter__()
 
 
+def test_a_process_elsewhere_that_is_at_it_for_longer_than_a_day_has_died(lake):
+    leave_behind(lake, 7, host="a-pod-of-yesterday", hours_ago=25)
+
+    with claimed(lake.store, "maintain", "x") as claim:
+        assert claim.taken_over_from == "deltaworks maintain (process 7 on a-pod-of-yesterday)"
+
+    assert list(lake.store.list("_deltaworks/claims")) == []
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}"])
 def test_a_claim_that_cannot_be_read_is_held_by_somebody(lake, content):
     lake.store.put(PATH, content)
@@ -111,6 +121,15 @@ def test_of_many_that_start_at_once_exactly_one_gets_it(lake, dead, leaves_one):
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(attempt, range(8))) == [False] * 7 + [True]
+
+
+def test_doctor_tells_of_claims_and_of_nothing_else_that_lies_there(lake, dead):
+    leave_behind(lake, dead)
+    lake.store.put("_deltaworks/claims/ticks/s/t/0001.json", lake.store.read(PATH))
+
+    assert [(claim.path, claim.is_dead) for claim in stale_claims(lake.store, dt.datetime.now(dt.UTC))] == [
+        (PATH, True)
+    ]
 
 
 def test_a_failure_inside_releases_it(lake):

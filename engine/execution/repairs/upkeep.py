@@ -21,7 +21,7 @@ from deltaworks.io.claim import claimed
 from deltaworks.io.compact import Compaction, compact
 from deltaworks.io.description import describe, is_described
 from deltaworks.io.folding import find_foldable, fold_runs
-from deltaworks.io.handed_in import stray_handed_in
+from deltaworks.io.handed_in import drop_folders_of_calls, stray_handed_in
 from deltaworks.io.index import load_table
 from deltaworks.io.kept import KEPT_FOR, find_old_kept
 from deltaworks.io.ledger import read_runs
@@ -32,6 +32,7 @@ from deltaworks.io.run_logs import find_old_logs
 from deltaworks.io.run_plan import FOLDER as RUN_PLANS
 from deltaworks.io.run_plan import KEPT_FOR as RUN_KEPT_FOR
 from deltaworks.io.scattered import Layout, Scattered, compaction_demand, find_scattered
+from deltaworks.io.silence import CLOCK_FOLDER
 from deltaworks.io.step_records import find_old_steps
 from deltaworks.io.stop_request import FOLDER as STOP_REQUESTS
 from deltaworks.io.store import Store
@@ -45,8 +46,8 @@ from deltaworks.io.z_order import z_order_problem
 CLAIM = "maintain"
 """Held by whoever deletes files or brings deleted ones back."""
 
-_OF_RUNS = (RUN_PLANS, ATTEMPTS, STOP_REQUESTS)
-"""Folders of what is no use when its run is long ago."""
+_OF_RUNS = (RUN_PLANS, ATTEMPTS, STOP_REQUESTS, CLOCK_FOLDER)
+"""Folders of what is no use when its run is long ago, or died before it could delete it."""
 
 RETENTION = dt.timedelta(days=30)
 """How long data files stay that a table has no longer, unless its asset or the caller says otherwise."""
@@ -333,6 +334,7 @@ def _steps(store: Store, due: _Due, care: Care, record: Record, done: TableUpkee
         store.delete(file.path)
         done = replace(done, removed=(*done.removed, file))
         yield done
+    drop_folders_of_calls(store, str(due.node.key), due.leftovers)
     if due.checkpoint:
         yield replace(done, checkpoint=checkpoint_if_due(load_table(store, table.name)))
 

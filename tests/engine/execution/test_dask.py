@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,15 +26,35 @@ from tests.engine.execution.on_dask import on_dask
 
 ROOT = Path(__file__).parents[3]
 
+SILENT_S = 2.0
+"""How long a crew works on here without a word."""
+
 
 @pytest.fixture(autouse=True)
 def path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT))  # where other processes find what tasks do
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the run and its crews take each other for dead soon."""
+    dask = "deltaworks.engine.execution.workers.dask"
+    monkeypatch.setattr(f"{dask}.crew.SILENT_S", SILENT_S)
+    monkeypatch.setattr(f"{dask}.executor.PING_S", SILENT_S / 8)
+    monkeypatch.setattr(f"{dask}.session.SILENCE_S", SILENT_S / 2)
+
+
 class Unloadable:
     def __call__(self) -> Work:
         raise InvalidDefinition("module 'tables' is another one here")
+
+
+class SlowlyMade:
+    """Takes longer to be loaded than a crew works on without a word."""
+
+    def __call__(self) -> Work:
+        time.sleep(2 * SILENT_S)
+        return carried_out.do_nothing
 
 
 @contextmanager
@@ -63,6 +87,19 @@ def on_scheduler(
         line=([] if lines is None else lines).append,
         note=([] if notes is None else notes).append,
     )
+
+
+@contextmanager
+def worker_process(address: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker with one thread in a process of its own."""
+    options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder / "dask"))
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, *options]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with (folder / "worker.log").open("wb") as log, subprocess.Popen(command, env=environ, stderr=log) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_worker_differs_by_what_matters_and_the_sentence_says_what_is_expected() -> None:
@@ -148,6 +185,44 @@ def test_calls_go_where_what_they_need_is_offered() -> None:
             'a k0..k2: no Dask worker offers TPU, which executor.resources asks for; start one with --resources "TPU=2"'
         )
         lacking.close()
+
+
+def test_a_worker_that_hangs_ends_no_calls_of_others_and_holds_up_no_cancel(tmp_path: Path, impatient: None) -> None:
+    with scheduler() as cluster, worker_process(cluster.scheduler_address, tmp_path) as other:
+        wait_until(lambda: cluster.scheduler.total_nthreads == 2, "the other worker joins")
+        executor = on_scheduler(cluster.scheduler_address, Given(carried_out.stay))
+        for number in range(6):
+            executor.submit(task(number, tmp_path))
+        wait_until(lambda: len(list(tmp_path.glob("begun-*"))) == 2, "a call begins on each worker")
+
+        other.send_signal(signal.SIGSTOP)
+        time.sleep(2 * SILENT_S)  # twice as long as a crew works on without a word
+        taken = {each.number for each in executor.cancel()}
+        (tmp_path / "go").touch()
+        (kept,) = set(range(6)) - taken
+        assert reason_of(outcomes(executor, 1)[kept]) is None
+        executor.close()
+
+
+def test_a_project_may_take_its_time_to_be_loaded(impatient: None) -> None:
+    with scheduler() as cluster:
+        executor = on_scheduler(cluster.scheduler_address, SlowlyMade())
+        executor.submit(task(1))
+        assert reason_of(outcomes(executor, 1)[1]) is None
+        executor.close()
+
+
+def test_a_worker_that_comes_again_is_waited_for_by_calls_that_need_what_it_offers(impatient: None) -> None:
+    with scheduler(resources={"GPU": 1}) as cluster:
+        executor = on_scheduler(cluster.scheduler_address, Given(carried_out.do_nothing), resources={"GPU": 1})
+        cluster.scale(0)
+        wait_until(lambda: cluster.scheduler.total_nthreads == 0, "the only worker leaves")
+        time.sleep(SILENT_S)  # so long that the run has looked what there is
+
+        executor.submit(task(1))
+        cluster.scale(1)
+        assert reason_of(outcomes(executor, 1)[1]) is None
+        executor.close()
 
 
 def test_what_others_cancel_on_the_cluster_is_lost_and_a_scheduler_that_ends_says_so(tmp_path: Path) -> None:

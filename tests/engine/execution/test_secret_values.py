@@ -42,6 +42,12 @@ def test_metadata_has_a_secret_neither_in_a_name_nor_in_a_value() -> None:
     assert kept == {"by $KEY": 1, "of": [{"$KEY": "$KEY"}]}
 
 
+def test_what_an_object_store_says_of_a_request_that_it_refused_is_not_kept() -> None:
+    told = "403 Forbidden: <Error><Code>AccessDenied</Code><Message>No.</Message><Token>s3cr3t</Token></Error>"
+
+    assert SecretValues().masked(f"PermissionError: {told}") == "PermissionError: 403 Forbidden: AccessDenied, No."
+
+
 TOKEN = "s3cr3t-value"
 
 

@@ -32,6 +32,7 @@ from deltaworks.io.record import Kind
 from deltaworks.io.run_entry import RunEntry, RunStatus
 from deltaworks.io.scan import scan_table
 from deltaworks.io.scattered import Layout
+from deltaworks.io.silence import CLOCK_FOLDER
 from deltaworks.io.step_records import StepRecords
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
@@ -354,6 +355,40 @@ def test_rejected_rows_stay_as_long_as_a_record_names_them(work: Any) -> None:
 
     assert [file.name for file in done.removed] == ["1-0.parquet"]
     assert sorted(file.name for file in folder.rglob("*.*")) == ["1-1.parquet", "readme.txt"]
+
+
+def test_files_that_other_engines_wrote_for_calls_that_died_are_swept(work: Any) -> None:
+    folder = work.folder / "_deltaworks" / "staging" / "numbers"
+    now = dt.datetime.now(dt.UTC)
+    alive = RunEntry("job-7", RunStatus.RUNNING, "backfill", now.isoformat(), heartbeat_at=now.isoformat())
+    write_run(work.store, alive)
+    for name, days in (
+        ("20240101T000000-00000001-3/day=2024-01-01/part-0.parquet", 9),
+        ("20240101T000000-00000001-3/_SUCCESS", 9),
+        ("job-1-12/part-0.parquet", 9),
+        ("job-1-13/part-0.parquet", 6),
+        ("job-7-1/part-0.parquet", 9),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"rows")
+        os.utime(folder / name, (now.timestamp() - days * 86400,) * 2)
+    (folder / "20240101T000000-00000002-1").mkdir()  # of a call that may be about to write
+
+    done = care_for(work)["numbers"]
+
+    assert sorted(file.name for file in done.removed) == ["_SUCCESS", "part-0.parquet", "part-0.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == ["20240101T000000-00000002-1", "job-1-13", "job-7-1"]
+
+
+def test_what_was_put_to_ask_the_store_for_the_time_goes_if_its_process_died(work: Any) -> None:
+    path = work.folder / CLOCK_FOLDER / "0123"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.utime(path, (dt.datetime.now(dt.UTC).timestamp() - 99 * 86400,) * 2)
+
+    report(work)
+
+    assert not path.exists()
 
 
 def test_what_steps_gave_stays_for_thirty_days(work: Any) -> None:

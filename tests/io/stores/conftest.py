@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deltaworks.io.store import Store
+from deltaworks.io.stores.storage import Storage, Storages
 from tests.io.stores.small_s3 import SmallS3, serve
 
 
@@ -22,6 +23,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallS3]:
 @pytest.fixture(params=["folder", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "bucket":
-        request.getfixturevalue("bucket")
-        return Store.at("s3://bucket/some/lake")
+        bucket: SmallS3 = request.getfixturevalue("bucket")
+        # Polars keeps its clients, by what it is told: what it finds in the environment may be that of another test.
+        here = Storage("here", (("endpoint", bucket.environ["AWS_ENDPOINT_URL"]),))
+        return Store.at("s3://bucket/some/lake", profile="here", profiles=Storages((here,)))
     return Store.at(tmp_path / "lake")

@@ -7,8 +7,9 @@ import pickle
 import pytest
 
 from deltaworks.errors import InvalidSettings, StorageError
+from deltaworks.io.files import ALLOW_HTTP, write_file
 from deltaworks.io.store import Store
-from deltaworks.io.stores.reason import reason, without_signatures
+from deltaworks.io.stores.reason import reason, without_credentials
 from deltaworks.io.stores.storage import FromVariable, Patience, Storage, Storages
 from tests.io.stores.small_s3 import SECRET, Fault, SmallS3
 
@@ -133,4 +134,26 @@ def test_no_address_that_is_told_has_a_signature() -> None:
     told = f"Error performing PUT https://a.example/box/x?sv=1&sig={SECRET}&se=2 in 5ms"
 
     assert reason(OSError(told)) == "Error performing PUT https://a.example/box/x in 5ms"
-    assert without_signatures(told) == told.replace(SECRET, "***")
+    assert without_credentials(told) == told.replace(SECRET, "***")
+
+
+REFUSAL = (
+    'Server returned non-2xx status code: 403 Forbidden: <?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>Signature'
+    "DoesNotMatch</Code><Message>No.</Message><AWSAccessKeyId>AK</AWSAccessKeyId><CanonicalRequest>GET\n/bucket/x\n"
+    f"x-amz-security-token:{SECRET}\n</CanonicalRequest></Error> (path: s3://bucket/x)"
+)
+
+
+def test_a_refusal_is_told_without_what_the_store_says_of_the_request() -> None:
+    told = "Server returned non-2xx status code: 403 Forbidden: SignatureDoesNotMatch, No. (path: s3://bucket/x)"
+
+    assert reason(OSError(REFUSAL)) == told
+    assert without_credentials(f"first\n{REFUSAL}\nlast") == f"first\n{told}\nlast"
+    assert without_credentials(REFUSAL[:-40]) == told.removesuffix(" (path: s3://bucket/x)"), "also of a part of it"
+
+
+def test_a_refusal_of_files_of_a_source_is_told_so_too(bucket: SmallS3) -> None:
+    bucket.faults = [("", Fault.DENIED)]
+    with pytest.raises(StorageError, match=r"^cannot write s3://bucket/data/x: .* AccessDenied, No\.$") as refused:
+        write_file("s3://bucket/data", "x", b"1", {ALLOW_HTTP: "true"})
+    assert SECRET not in str(refused.value)

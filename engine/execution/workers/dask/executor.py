@@ -75,6 +75,9 @@ class DaskExecutor(Generic[P, R]):
         self._waiting: dict[str, tuple[P, Any, asyncio.Task[None]]] = {}
         """By key: the tasks without an outcome, with Dask's futures and what waits for these; of the loop's thread."""
         self._submitted = 0
+        self._size = Size(0, frozenset())
+        self._offered: frozenset[str] = frozenset()
+        """What workers have offered since the run began: one that died, and comes again, is waited for."""
         self._watch: asyncio.Task[None] | None = None
         self._is_lost = self._is_closed = False
         self._loop = asyncio.new_event_loop()
@@ -82,7 +85,7 @@ class DaskExecutor(Generic[P, R]):
         self._thread.start()
         self._session = Session(cluster, self._name)
         try:
-            self._size = self._do(self._open(count, pickle.dumps(make), environ, line))
+            self._do(self._open(count, pickle.dumps(make), environ, line))
         except BaseException:
             self.close()
             raise
@@ -109,7 +112,7 @@ class DaskExecutor(Generic[P, R]):
             self._outcomes.put(outcome)
             return
         asked = self._resources_of(task)
-        missing = sorted(set(asked) - self._size.resources)
+        missing = sorted(set(asked) - self._offered)
         if missing:
             reason = (
                 f"{task.where}: no Dask worker offers {', '.join(missing)}, which executor.resources asks for; start "
@@ -176,7 +179,7 @@ class DaskExecutor(Generic[P, R]):
         make: bytes,
         environ: Mapping[str, str],
         line: LineSink,
-    ) -> Size:
+    ) -> None:
         session = self._session
         await session.connect(count)
         again = await session.retries_by_itself()
@@ -188,10 +191,13 @@ class DaskExecutor(Generic[P, R]):
             )
         versions, level = versions_here(), logging.getLogger("deltaworks").level
         crew = Crew(make, environ, versions, session.topic, level)
+        self._watch = self._loop.create_task(self._look_out())  # while they load the project, too
         await session.hire(crew, versions, line)
-        size = await session.size()
-        self._watch = self._loop.create_task(self._look_out())
-        return size
+        await self._measure()
+
+    async def _measure(self) -> None:
+        self._size = await self._session.size()
+        self._offered |= self._size.resources
 
     def _send(self, key: str, task: P, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> None:
         if self._is_lost:
@@ -223,8 +229,9 @@ class DaskExecutor(Generic[P, R]):
 
     async def _take_back(self) -> list[P]:
         waiting = dict(self._waiting)
-        begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
-        if begun is None:
+        try:
+            begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
+        except OSError:  # the scheduler is gone, as `wait` will say
             return []
         taken = [key for key in waiting if key not in begun and key in self._waiting]
         for key in taken:
@@ -235,16 +242,16 @@ class DaskExecutor(Generic[P, R]):
 
     async def _look_out(self) -> None:
         """See that the scheduler lives, and tell the workers that the run does."""
-        words: asyncio.Task[None] | None = None
+        words = set[asyncio.Task[None]]()
         while True:
             await asyncio.sleep(PING_S)
             try:
-                self._size = await self._session.size()
+                await self._measure()
             except OSError:  # what is not connected, and what does not answer in time
                 self._is_lost = True
                 return
-            if words is None or words.done():
-                words = self._loop.create_task(self._encourage())
+            # Beside those that still go on: whoever hangs answers none of them, and the others must hear the next one.
+            words = {each for each in words if not each.done()} | {self._loop.create_task(self._encourage())}
 
     async def _encourage(self) -> None:
         with contextlib.suppress(OSError):  # a worker that does not answer hears the next one

@@ -165,8 +165,12 @@ class Session:
         return Size(sum(each["nthreads"] for each in workers), resources)
 
     async def encourage(self) -> None:
-        """Tell the crews that their coordinator is there."""
-        await self._ask("hear")
+        """Tell the crews that their coordinator is there.
+
+        Raises:
+            OSError: one of them does not answer; the others have heard it.
+        """
+        await asyncio.wait_for(self._ask("hear"), SILENCE_S)
 
     def submit(self, key: str, where: str, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> Any:
         """Give a task to a worker; return what can be awaited for its outcome."""
@@ -185,13 +189,25 @@ class Session:
                 fifo_timeout="0 s",
             )
 
-    async def revoke(self, keys: Sequence[str]) -> set[str] | None:
-        """Let tasks not begin any more; return those that have begun, or none if the workers do not answer."""
+    async def revoke(self, keys: Sequence[str]) -> set[str]:
+        """Let tasks not begin any more; return those that have begun on workers that answer.
+
+        What others make of theirs comes too late: nobody waits for it.
+
+        Raises:
+            OSError: the scheduler does not answer.
+        """
+        workers = (await asyncio.wait_for(self._client.scheduler.identity(), SILENCE_S))["workers"]
+        answers = await asyncio.gather(*(self._revoke_at(worker, keys) for worker in workers))
+        return {key for each in answers for key in each}
+
+    async def _revoke_at(self, worker: str, keys: Sequence[str]) -> Sequence[str]:
         try:
-            answers = await asyncio.wait_for(self._ask("revoke", list(keys)), SILENCE_S)
-        except (OSError, TimeoutError):
-            return None
-        return {key for each in answers.values() for key in each}
+            answers = await asyncio.wait_for(self._ask("revoke", list(keys), workers=[worker]), SILENCE_S)
+        except OSError:
+            return ()
+        found: Sequence[str] = answers.get(worker, ())
+        return found
 
     async def drop(self, futures: Iterable[Any]) -> None:
         """Let a scheduler forget tasks."""
@@ -210,10 +226,13 @@ class Session:
         if self._local is not None:
             await self._local.close()
 
-    async def _ask(self, method: str, *arguments: Any) -> Mapping[str, Any]:
-        """Call a method of every crew; return the answers, by worker, of those that answer."""
+    async def _ask(self, method: str, *arguments: Any, workers: Sequence[str] | None = None) -> Mapping[str, Any]:
+        """Call a method of every crew, or of those of some workers; return the answers, by worker.
+
+        Who is gone does not answer; who hangs holds up the answers of all.
+        """
         answers: Mapping[str, Any] = await self._client.run(
-            _method_by(self._name, method), *arguments, on_error="ignore"
+            _method_by(self._name, method), *arguments, on_error="ignore", workers=workers
         )
         return answers
 
