@@ -79,6 +79,8 @@ class ScheduleWatch:
         """No tick that has not been looked at is due before."""
         self._pending: dict[dt.datetime, bool] = {}
         """Ticks that are due and not decided, ascending, and whether they were missed."""
+        self._known_to: dt.datetime | None = None
+        """Up to when the ticks that are due are known."""
         self._looked: Moment | None = None
         self._up: list[Stretch] = []
         """From when to when daemons have watched it, the stretch of this one last."""
@@ -101,10 +103,14 @@ class ScheduleWatch:
             return  # it is tried again, or it was a sensor before
         tick = instant_of(entry.tick_id)
         self._pending.pop(tick, None)
-        decided = max(tick, self._after or tick)
+        if self._after is None or self._known_to is None:
+            return
         oldest = min(self._pending, default=None)
+        # A tick ahead of the clock is another daemon's, from before the clock was turned back: what is due between is
+        # not known before the clock comes there again.
+        decided = tick if tick <= self._known_to else None
         reached = decided if oldest is None else self._before(oldest)
-        if self._after is not None and reached is not None and reached > self._after:
+        if reached is not None and reached > self._after:
             self._move(reached)
 
     def _begin(self, moment: Moment) -> dt.datetime:
@@ -123,7 +129,7 @@ class ScheduleWatch:
         self._next = next(iter(self._rhythm.next(max(moment.now, after), 1)), None) or dt.datetime.max.replace(
             tzinfo=dt.UTC
         )
-        self._after = after
+        self._after, self._known_to = after, moment.now
         oldest = min(self._pending, default=None)
         forgotten = self._before(moment.now + dt.timedelta(microseconds=1) if oldest is None else oldest)
         if forgotten is not None and forgotten > after:

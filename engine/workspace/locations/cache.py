@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from deltaworks.io.dtypes import Json
 _FORMAT = 1
 _OF_SHELLS = frozenset({"_", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "PYTEST_CURRENT_TEST"})
 """Variables that are others in every shell, and in every command of some."""
+_CLOCKS_APART_NS = 10_000_000
+"""How much older than it is a file may seem: its time is that of the kernel's last tick."""
 _PASSED_OVER = ("__pycache__",)
 
 Answers = dict[str, dict[str, tuple[str, ...]]]
@@ -72,6 +74,15 @@ def stamped(
 ) -> Stamp:
     """Return what a description is good for that a location has just told."""
     return Stamp(_given(spec, environ, environment), _seen(description))
+
+
+def edited_since(files: Iterable[str], instant_ns: int) -> bool:
+    """Tell whether one of some files may have been written since an instant, by the clock of their file system."""
+    for name in files:
+        with suppress(OSError):
+            if os.stat(name).st_mtime_ns > instant_ns - _CLOCKS_APART_NS:
+                return True
+    return False
 
 
 def keep(spec: LocationSpec, stamp: Stamp, description: Description, answers: Answers) -> None:

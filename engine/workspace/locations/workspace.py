@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from deltaworks.engine.definitions.definitions import Definitions
 from deltaworks.engine.workspace.environments import Environment
-from deltaworks.engine.workspace.locations.cache import Answers, Cached, Stamp, keep, read_cached, stamped
+from deltaworks.engine.workspace.locations.cache import Answers, Cached, Stamp, edited_since, keep, read_cached, stamped
 from deltaworks.engine.workspace.locations.description import Description
 from deltaworks.engine.workspace.locations.process import LocationProcess
 from deltaworks.engine.workspace.locations.spec import LocationSpec
@@ -124,7 +124,7 @@ class CodeLocation:
             self.is_cached = False
 
     def _started(self) -> LocationProcess:
-        process = LocationProcess(self.spec, self.base)
+        begun_ns, process = time.time_ns(), LocationProcess(self.spec, self.base)
         told = {
             "name": self.spec.name,
             "modules": self.spec.modules,
@@ -139,6 +139,8 @@ class CodeLocation:
             process.end()
             raise
         stamp = stamped(self.spec, self.spec.environ(self.base), self.environment, description)
+        if edited_since(description.files, begun_ns):
+            stamp = Stamp("", "")  # read before or after, nobody knows: it is loaded again the next time
         if stamp != self._stamp:
             self.answers = {}  # to functions that are others by now
         self.description, self.fault, self._stamp = description, None, stamp

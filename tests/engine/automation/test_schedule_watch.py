@@ -17,7 +17,7 @@ from deltaworks.engine.definitions.automation.schedule import CatchUp
 from deltaworks.engine.definitions.partitions.cron import Cron
 from deltaworks.io.heartbeats import Heartbeat, write_heartbeat
 from deltaworks.io.store import Store
-from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome
+from deltaworks.io.ticks import TickEntry, TickKind, TickOutcome, instant_id
 from tests.campaign.recorder import recorded
 
 HOUR = dt.timedelta(hours=1)
@@ -205,3 +205,15 @@ def test_a_schedule_that_is_started_begins_now(store: Store) -> None:
     assert Daemon(store, "d2", replace(HOURLY, catchup=CatchUp.ALL), NOON + dt.timedelta(days=2, hours=1)).ticks == [
         "07T13+"
     ]
+
+
+def test_a_tick_from_before_the_clock_was_turned_back_skips_none_before_it(tmp_path: Path) -> None:
+    begin_now(Store(tmp_path, durable=False), "hourly", NOON)
+    watch = ScheduleWatch(replace(HOURLY, catchup=CatchUp.ALL), Store(tmp_path, durable=False))
+    two = instant_id(NOON.replace(hour=14, minute=0))
+
+    assert watch.due(Moment(NOON, 0.0)) == []
+    watch.settled(decided(two))  # a dead daemon had begun it at half past two, and this one has taken it over
+    due = watch.due(Moment(NOON + 2 * HOUR, 10.0))
+
+    assert [tick.tick_id[11:13] for tick in due] == ["13", "14"]

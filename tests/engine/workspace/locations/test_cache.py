@@ -69,3 +69,23 @@ def test_a_file_that_changes_during_a_command_is_seen_by_the_next(
     assert names(after.location("shop")) == {"rows", "renamed"}
     again = load_workspace([spec], os.environ)
     assert (again.location("shop").is_cached, names(again.location("shop"))) == (True, {"rows", "renamed"})
+
+
+EDITED = """
+from pathlib import Path
+
+file = Path(__file__)
+file.write_text(file.read_text().partition("from pathlib")[0].replace("def copied", "def doubled"))
+"""
+
+
+def test_a_file_that_changes_while_it_is_imported_is_seen_by_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "tables_of_shop.py").write_text(TABLES + EDITED)
+    spec = LocationSpec("shop", sys.executable, ("tables_of_shop",), tmp_path)
+
+    first, second = (names(load_workspace([spec], os.environ).location("shop")) for _ in range(2))
+
+    assert (first, second) == ({"rows", "copied"}, {"rows", "doubled"})
