@@ -33,17 +33,53 @@ def history(store: Store, table: str, external: Table | None = None, *, before: 
         content = store.read(commit_path(table, version))
         if content is None:
             raise LogGap(table, version, "is absent though an earlier one exists")
-        yield parse_commit(table, version, content, places, is_foreign=external is not None)
+        if external is not None:
+            yield parse_commit(table, version, content, places, is_foreign=True)
+        else:
+            commit, places = placed(store, table, version, content, places)
+            yield commit
 
 
-def _places(store: Store, table: str, oldest: int) -> Places:
-    """Return the places that the oldest commit tells: the one that made the table, unless the log was cleaned."""
-    content = store.read(commit_path(table, oldest))
+def placed(store: Store, table: str, version: int, content: bytes, places: Places) -> tuple[Commit, Places]:
+    """Return a commit of a table that was cut like this once, and how it was cut then: a migration may change that.
+
+    Raises:
+        LogGap: it cannot be read as commits are.
+    """
+    commit = _fitting(table, version, content, places)
+    if commit is not None:
+        return commit, places
+    places = _places(store, table, version)
+    return parse_commit(table, version, content, places), places
+
+
+def _fitting(table: str, version: int, content: bytes, places: Places) -> Commit | None:
+    """Return a commit if its partitions lie in these places."""
     try:
-        metadata = None if content is None else parse_commit(table, oldest, content).metadata
-    except StorageError:
-        metadata = None  # whoever gets there is told
-    return Places() if metadata is None else metadata.places()
+        commit = parse_commit(table, version, content, places)
+    except LogGap:
+        return None
+    columns = set(places.columns)
+    fits = commit.metadata is not None or all(set(each.file.partition_values) == columns for each in commit.added)
+    return commit if fits else None
+
+
+def _places(store: Store, table: str, version: int) -> Places:
+    """Return the places of a version, told by the latest commit up to it that describes the table.
+
+    That is the one that made the table, unless it was migrated since or its log cleaned.
+    """
+    for earlier in range(version, -1, -1):
+        content = store.read(commit_path(table, earlier))
+        if content is None:
+            break
+        try:
+            metadata = parse_commit(table, earlier, content).metadata if b'"metaData"' in content else None
+        except StorageError:
+            break  # whoever gets there is told
+        if metadata is not None:
+            return metadata.places()
+    return Places()
 
 
 def changes_data(commit: Commit) -> bool:

@@ -156,21 +156,29 @@ def tail(
     Raises:
         LogGap: a commit file is absent though a later version is known, or cannot be read as commits are.
     """
-    version = after + 1
-    while up_to is None or version <= up_to:
-        content = store.read(commit_path(table, version))
-        if content is None:
-            if not _goes_on(store, table, version, thorough=after < 0):
-                return
-            # Others may have committed this version and the next between the two looks.
-            content = store.read(commit_path(table, version))
-        if content is None:
-            raise LogGap(table, version, "is absent though a later one exists")
+    for version, content in _contents(store, table, after, up_to):
         commit = parse_commit(table, version, content, places, is_foreign=is_foreign)
         if commit.metadata is not None and not places.is_whole:
             places = commit.metadata.places()
         yield commit
-        version += 1
+
+
+def records(store: Store, table: str, after: int) -> Iterator[Record]:
+    """Yield the records of the commits after a version, ascending; what others wrote has none.
+
+    The keys in them are not compared with files, so it need not be known how the table was cut then.
+
+    Raises:
+        LogGap: as of `tail`, but for commits that lack files.
+        StorageError: a record cannot be read.
+    """
+    for version, content in _contents(store, table, after):
+        try:
+            infos = [action["commitInfo"] for action in _actions(content) if "commitInfo" in action]
+        except (ValueError, TypeError) as error:
+            raise _unreadable(table, version, error) from error
+        for document in (info[RECORD_KEY] for info in infos if info.get(RECORD_KEY) is not None):
+            yield read_record(document, table)
 
 
 def parse_commit(
@@ -215,7 +223,7 @@ def parse_commit(
         document = info.get(RECORD_KEY)
         timestamp_ms = int(info.get("timestamp") or 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LogGap(table, version, f"cannot be read ({type(error).__name__}: {error})") from error
+        raise _unreadable(table, version, error) from error
     if not actions:
         raise LogGap(table, version, "is empty")
     record = foreign_record(document) if is_foreign else None if document is None else read_record(document, table)
@@ -267,6 +275,26 @@ def last_checkpoint(store: Store, table: str) -> int:
         return -1 if content is None else int(json.loads(content)["version"])
     except (ValueError, KeyError, TypeError):
         return -1  # a hint that cannot be read says nothing; the commit files do
+
+
+def _contents(store: Store, table: str, after: int, up_to: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield the commit files after a version, each with its version."""
+    version = after + 1
+    while up_to is None or version <= up_to:
+        content = store.read(commit_path(table, version))
+        if content is None:
+            if not _goes_on(store, table, version, thorough=after < 0):
+                return
+            # Others may have committed this version and the next between the two looks.
+            content = store.read(commit_path(table, version))
+        if content is None:
+            raise LogGap(table, version, "is absent though a later one exists")
+        yield version, content
+        version += 1
+
+
+def _unreadable(table: str, version: int, error: Exception) -> LogGap:
+    return LogGap(table, version, f"cannot be read ({type(error).__name__}: {error})")
 
 
 def _goes_on(store: Store, table: str, version: int, *, thorough: bool) -> bool:

@@ -25,7 +25,7 @@ from deltaworks.engine.planning.request import Request
 from deltaworks.errors import RequestError, RunGoesOn
 from deltaworks.io.attempts import take_attempt
 from deltaworks.io.ledger import write_run
-from deltaworks.io.log import tail
+from deltaworks.io.log import records
 from deltaworks.io.record import Kind
 from deltaworks.io.run_entry import Attempt, RunEntry, RunStatus
 from deltaworks.io.run_lookup import look_up_run
@@ -215,9 +215,8 @@ def made_by(node: Node, table: Table, run_id: str, since: PlannedTable | None = 
         return PartitionSet.none(size)
     after = since.version if since is not None and since.table_id == table.table_id else -1
     ordinals: set[int] = set()
-    for commit in tail(table.store, table.name, after=after):
-        record = commit.record
-        if record is not None and record.run_id == run_id and record.kind is Kind.MATERIALIZE:
+    for record in records(table.store, table.name, after):
+        if record.run_id == run_id and record.kind is Kind.MATERIALIZE:
             keys = (key for group in record.groups for key in group.keys or ("",))
             ordinals |= {ordinal for key in keys if (ordinal := node.partitions.ordinal(key)) is not None}
     return PartitionSet.of(sorted(ordinals), size)

@@ -14,6 +14,7 @@ from deltaworks.engine.execution.opening import log_folder, open_version, place_
 from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.lacking import LONG_AGO, Changed, Part
 from deltaworks.engine.planning.state import ordinals_of
+from deltaworks.io.history import placed
 from deltaworks.io.log import Commit, commit_path, parse_commit
 from deltaworks.io.places import WHOLE
 from deltaworks.io.record import Kind
@@ -56,8 +57,11 @@ class LakePast:
         content = store.read(commit_path(name, version))
         if content is None:
             return None
-        table, is_foreign = self._tables[node.key], node.asset.kind is AssetKind.EXTERNAL
-        commit = parse_commit(name, version, content, table.places, is_foreign=is_foreign)
+        table = self._tables[node.key]
+        if node.asset.kind is AssetKind.EXTERNAL:
+            commit = parse_commit(name, version, content, table.places, is_foreign=True)
+        else:
+            commit, _ = placed(store, name, version, content, table.places)
         return Changed(
             at=_at(store, name, commit),
             writer=_writer(commit),

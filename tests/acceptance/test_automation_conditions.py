@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -119,6 +121,18 @@ def test_a_simulation_lists_what_a_daemon_really_made(shop: Shop) -> None:
     assert found == [each for each in did if each] == [{"daily": daily, "total": total} for daily, total in counts]
     assert done.json["totals"] == {"ticks": 4, "partitions": 15}
     assert "15 partitions would have been made at 4 ticks" in shop.project.run("automation", "simulate", *since).out
+
+
+def test_a_simulation_replays_commits_by_their_versions_where_a_writer_s_clock_went_back(shop: Shop) -> None:
+    shop.order(2)
+    commit = Path(shop.orders) / "_delta_log" / f"{1:020}.json"
+    told = re.sub(r'"timestamp":(\d+)', lambda found: f'"timestamp":{int(found[1]) - 60_000}', commit.read_text())
+    commit.write_text(told)
+
+    done = shop.project.run("automation", "simulate", "--since", "2024-01-01", "--json")
+
+    assert done.code == 0, done.err
+    assert [each["partitions"]["count"] for each in done.json["ticks"][-1]["requests"]] == [4, 1]
 
 
 def test_a_tick_makes_what_is_asked_for_and_the_next_one_nothing(shop: Shop) -> None:

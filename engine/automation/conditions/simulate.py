@@ -116,9 +116,10 @@ class _Replay:
     def load(self, since: dt.datetime, now: dt.datetime) -> None:
         """Read all logs, and apply what was committed before the beginning."""
         for key, node in self.graph.nodes.items():
-            self.tables[key] = no_table(self.store, node.asset)
+            self.tables[key], at_ms = no_table(self.store, node.asset), 0
             for commit in reversed(list(open_history(self.store, node.asset))):
-                at = dt.datetime.fromtimestamp(commit.timestamp_ms / 1000, dt.UTC)
+                at_ms = max(at_ms, commit.timestamp_ms)  # writers' clocks differ, and versions are the order
+                at = dt.datetime.fromtimestamp(at_ms / 1000, dt.UTC)
                 if at < since:
                     self._apply(key, commit)
                 elif at <= now:
