@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _OPENERS: Mapping[str, Callable[..., ObjectStore]] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
 _PAGE = 1000
 """How many files a store lists at once."""
-_MAX_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Bucket:
         A try whose reply was lost is tried again by obstore and finds the file there: what it holds decides, so no two
         writers may write the same content.
         """
-        for _ in range(_MAX_TRIES):
+        for pause_s in self.storage.patience.pauses_s():
             with self._sentence("write", path):
                 try:
                     obstore.put(self.client, self._key(path), content, mode="create")
@@ -103,7 +103,8 @@ class Bucket:
                     return True
             if found is not None:
                 return found == content
-            # Somebody has just deleted it, or S3 refuses two that write the same name at once.
+            # Somebody has just deleted it, or S3 refuses two that write the same name at once, until one is done.
+            time.sleep(pause_s)
         raise StorageError(f"cannot write {self.uri(path)}: the store says that it is there, and that it is not")
 
     def list(self, prefix: str) -> Iterator[str]:

@@ -7,7 +7,9 @@ What a profile does not say comes from the environment of the process, as each o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -78,6 +80,13 @@ class Patience:
     max_retries: int = 8
     retry_timeout_s: float = 60.0
     """After so long nothing is tried again."""
+
+    def pauses_s(self) -> Iterator[float]:
+        """Yield how long to wait before each further try, until it is time to give up."""
+        end_s, longest_s = time.monotonic() + self.retry_timeout_s, _FIRST_PAUSE_S
+        while time.monotonic() < end_s:
+            yield random.uniform(0, longest_s)  # noqa: S311 - nothing depends on it but who comes first
+            longest_s = min(2 * longest_s, _LONGEST_PAUSE_S)
 
 
 _PATIENCE = Patience()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.stores.home import CHAIN, Housed, day
 
 INDEX = "lake/_deltaworks/index"
+MANY = 1050
+"""More objects than a store lists in one answer."""
 
 
 @pytest.fixture
@@ -76,6 +80,25 @@ def test_a_checkpoint_is_read_where_the_log_is_long(made: Housed) -> None:
 
     assert made.status("--partitions") == before
     assert any(path.endswith(".checkpoint.parquet") for path in made.home.objects("lake/base/_delta_log"))
+
+
+def test_logs_and_ledgers_of_more_objects_than_a_store_lists_at_once_are_read_whole(made: Housed) -> None:
+    quiet = b'{"commitInfo":{"timestamp":1704067200000,"operation":"SET TBLPROPERTIES"}}\n'
+    newest = made.home.table("lake/base").version()
+    for version in range(newest + 1, newest + MANY + 1):
+        made.home.put(f"lake/base/_delta_log/{version:020d}.json", quiet)
+    made.home.append("lake/base", day(3, 30))
+    (ledger,) = [path for path in made.home.objects("lake/_deltaworks/ledger/runs") if path.endswith(".json")]
+    entry = json.loads(made.home.read(ledger))
+    for number in range(MANY):
+        again = {**entry, "run_id": f"again-{number:04d}"}
+        made.home.put(f"{ledger.rpartition('/')[0]}/again-{number:04d}.json", json.dumps(again).encode())
+    made.home.delete(*index(made))
+
+    assert made.ranges("base", "external") == ["2024-01-02..2024-01-03"]
+    assert [each["version"] for each in made.did("history", "base", "-n", "2")] == [newest + MANY + 1, newest]
+    assert len(made.did("runs", "list", "-n", str(2 * MANY))) == MANY + 1
+    assert made.run("doctor").code == 0
 
 
 def test_a_table_that_was_dropped_and_made_again_is_another_one(made: Housed) -> None:

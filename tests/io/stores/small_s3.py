@@ -32,6 +32,8 @@ class Fault(StrEnum):
     """It is answered by an error of the server, and nothing is done."""
     LOST = "lost"
     """All of it is done; then the connection breaks."""
+    CONFLICT = "conflict"
+    """Nothing is done, since another request for the same name goes on."""
     DENIED = "denied"
     """It is answered by a document that says more than is for everybody."""
 
@@ -105,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.bucket.fault(what)
         if fault is Fault.REFUSED:
             return self._reply(503, b"<Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>")
+        if fault is Fault.CONFLICT:
+            return self._reply(409, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
         is_known = name == self.bucket.name and f"Credential={KEY}/" in self.headers.get("Authorization", "")
         if fault is Fault.DENIED or not is_known:
             said = f"<AWSAccessKeyId>{KEY}</AWSAccessKeyId><StringToSign>{SECRET}</StringToSign>"

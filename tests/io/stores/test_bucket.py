@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 
 import pytest
 
@@ -54,6 +55,22 @@ def test_a_lost_reply_to_the_slower_of_two_does_not_make_it_the_winner(store: St
     assert not store.put_new_surely("log/1", b"mine")
 
     assert bucket.contents == {"lake/log/1": b"theirs"}
+
+
+def test_a_new_file_that_another_request_is_about_to_write_is_tried_until_that_is_over(bucket: SmallS3) -> None:
+    store = Store.at("s3://bucket/lake")
+    bucket.faults = [("PUT lake/log/1", Fault.CONFLICT)] * 1000
+
+    def over() -> None:
+        with bucket.lock:
+            bucket.faults.clear()
+
+    other = threading.Timer(2.5, over)
+    other.start()
+
+    assert store.put_new("log/1", b"mine")
+    assert bucket.contents == {"lake/log/1": b"mine"}
+    other.join()
 
 
 def test_what_is_refused_for_good_is_said_in_one_line_without_secrets(store: Store, bucket: SmallS3) -> None:
