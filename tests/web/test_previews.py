@@ -46,7 +46,7 @@ def test_of_many_files_only_some_are_opened(client, monkeypatch):
     assert [len(each["rows"]) for each in (latest, old)] == [2, 2]
     assert (latest["total_rows"], old["total_rows"]) == (5, None)
     assert "2 of 5 rows" in client.get("/assets/orders/data").text
-    assert "2 of the first rows, at version 1" in client.get("/assets/orders/data?version=1").text
+    assert "the first 2, at version 1" in client.get("/assets/orders/data?version=1").text
 
 
 def test_rows_that_are_too_large_are_left_out(tmp_path, monkeypatch):
