@@ -48,6 +48,22 @@ def log_line(document: Mapping[str, Any]) -> LogLine:
 
 
 def _facts(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what happened, as words: a reason that begins with the partition that it is about does not say it twice."""
+    said = ""
     for name, value in document.items():
-        if name not in ("at", "event") and value is not None:
-            yield str(value) if isinstance(value, str) else f"{name}={value}"
+        if name in ("at", "event") or value is None or value is False:
+            continue
+        match value:
+            case str():
+                fact = value.removeprefix(f"{said}: ")
+            case True:
+                fact = name
+            case {}:
+                counts: Mapping[str, Any] = value
+                fact = f"{name}: {', '.join(f'{each} {count}' for each, count in counts.items())}"
+            case float():
+                fact = f"{name}={value:.3g}"
+            case _:
+                fact = f"{name}={value}"
+        said = f"{said} {fact}".lstrip()
+        yield fact
