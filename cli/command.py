@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from deltaworks.cli.output import Output, output, write
 from deltaworks.errors import DeltaworksError
@@ -185,7 +186,25 @@ def add(app: typer.Typer, name: str, run: Callable[..., ExitCode]) -> None:
 
     invoke.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
     invoke.__doc__ = run.__doc__
-    app.command(name)(invoke)
+    summary, *_ = (run.__doc__ or "").splitlines()
+    app.command(name, cls=_Command, short_help=f"{summary.partition(';')[0].rstrip('.')}.")(invoke)
+
+
+class _Command(TyperCommand):
+    """A command whose help has the names of its arguments, without the types that Python has for them."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        records: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                name, told = record
+                is_argument = param.param_type_name == "argument"
+                records[param.param_type_name].append((name.partition(" <")[0] if is_argument else name, told))
+        for kind, title in (("argument", "Arguments"), ("option", "Options")):
+            if records[kind]:
+                with formatter.section(title):
+                    formatter.write_dl(records[kind])
 
 
 def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:

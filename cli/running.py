@@ -55,7 +55,9 @@ RunIdOption = Annotated[
     str | None,
     typer.Option("--run-id", metavar="ID", help="Be this run: what its commits hold already is left out."),
 ]
-PriorityOption = Annotated[int, typer.Option("--priority", help="A run with a higher one leaves the queue first.")]
+PriorityOption = Annotated[
+    int, typer.Option("--priority", metavar="N", help="A run with a higher one leaves the queue first.")
+]
 ConfigOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -66,7 +68,9 @@ MemoryOption = Annotated[
     float | None,
     typer.Option("--memory-mb", min=1, metavar="MB", help="How much memory the run may take, all of it together."),
 ]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, max=256, help="How many calls at once.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", metavar="N", min=1, max=256, help="How many calls at once.")
+]
 
 
 def read_executor(text: str | None) -> ExecutorKind | None:

@@ -44,7 +44,7 @@ def tick(
     workers: WorkersOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is asked for and why; nothing runs.")] = False,
 ) -> ExitCode:
-    """Evaluate all automation conditions once, and make what they ask for in one run."""
+    """Evaluate all conditions once; make what they ask for in one run."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.automation.conditions.asking import AskedConditions
     from deltaworks.engine.automation.conditions.tick_here import carry_out_here, decide_here, put_away
@@ -135,7 +135,7 @@ def simulate(
         float, typer.Option("--every", min=0.001, metavar="SECONDS", help="How far ticks are apart.")
     ] = 30,
 ) -> ExitCode:
-    """List what automation conditions would have had made since some time, by replaying the commits; nothing runs."""
+    """List what conditions would have had made; replays the commits since some time, and runs nothing."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.automation.conditions.simulate import simulate as replay
 
@@ -228,7 +228,7 @@ def _instant(text: str) -> dt.datetime:
 def add_to(app: typer.Typer) -> None:
     """Add the group of commands."""
     group = typer.Typer(
-        help="List, start and stop automation conditions; make what they ask for; try them on what has happened.",
+        help="List, switch, evaluate and try automation conditions.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )

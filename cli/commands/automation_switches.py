@@ -20,7 +20,7 @@ AssetsArgument = Annotated[
 
 
 def list_conditions(session: Session) -> ExitCode:
-    """List the assets that have conditions, whether these are on, and how many partitions wait."""
+    """List which assets have conditions, and how many partitions wait."""
     # Imported here: --help must not load the engine.
     from deltaworks.engine.documents.automations import conditions_json
     from deltaworks.io.condition_notes import read_decisions
@@ -43,7 +43,7 @@ def stop_conditions(session: Session, assets: AssetsArgument = None) -> ExitCode
 
 
 def condition_ticks(session: Session, most: MostTicksOption = 20) -> ExitCode:
-    """Show what ticks of conditions asked for, the latest first, and what they left."""
+    """Show what ticks of conditions asked for and left; the latest first."""
     # Imported here: --help must not load the engine.
     from deltaworks.io.condition_notes import NAME
     from deltaworks.io.ticks import read_ticks

@@ -41,7 +41,7 @@ def daemon(
     resume: ResumeOption = False,
     on_stop: OnStopOption = "wait",
 ) -> ExitCode:
-    """Run what schedules and sensors ask for, until SIGTERM or Ctrl-C."""
+    """Run what schedules and sensors ask for; SIGTERM or Ctrl-C ends it."""
     # Imported here: --help must not load Polars.
     from deltaworks.engine.automation.daemon import OnStop
 

@@ -21,10 +21,10 @@ _HOST = "127.0.0.1"
 def dev(
     session: Session,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Where the UI listens; 0: any free port.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Where the UI listens; 0: any free port.")
     ] = DEFAULT_PORT,
 ) -> ExitCode:
-    """Run what schedules and sensors ask for, serve the UI, and load the project anew whenever its files change."""
+    """Run the daemon and the UI; load the project anew whenever its files change."""
     # Imported here: --help must not load Polars.
     from deltaworks.engine.automation.code_watch import CodeWatch
     from deltaworks.engine.automation.daemon import OnStop

@@ -33,7 +33,7 @@ def init(
         commands.insert(0, f"cd {shlex.quote(str(target))}")
     document = {"folder": str(target.resolve()), "files": list(TEMPLATES), "next": commands}
     blocks = (
-        Cell(f"Wrote {', '.join(TEMPLATES)} to {target}. Next:", "good"),
+        Cell(f"Wrote {', '.join(TEMPLATES)} to {target.resolve()}\nNext:", "good"),
         *(Cell(f"  {command}", "strong") for command in commands),
     )
     session.output.show(View(document, blocks))

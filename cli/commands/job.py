@@ -44,7 +44,7 @@ def jobs_view(project: Project) -> View:
 
 
 def print_job(session: Session, name: JobArgument) -> ExitCode:
-    """Show what a job is made of: its ops and what they read, or its assets."""
+    """Show the ops of a job and what they read, or its assets."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.job import Job
     from deltaworks.engine.planning.step_graph import resolve_steps

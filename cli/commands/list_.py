@@ -45,7 +45,7 @@ def list_(
         typer.Argument(metavar="assets|jobs|schedules|sensors|resources|locations|SELECT", help=SELECT),
     ] = None,
 ) -> ExitCode:
-    """List what is defined: assets, jobs, schedules, sensors, resources or code locations."""
+    """List what is defined: assets, jobs and everything else."""
     what, select = Listed.ASSETS, list(words or ())
     if select and select[0] in list(Listed):
         what = Listed(select.pop(0))

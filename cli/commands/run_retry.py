@@ -41,11 +41,11 @@ def retry(
     workers: WorkersOption = None,
     memory_mb: MemoryOption = None,
     priority: Annotated[
-        int | None, typer.Option("--priority", help="A run with a higher one leaves the queue first.")
+        int | None, typer.Option("--priority", metavar="N", help="A run with a higher one leaves the queue first.")
     ] = None,
     tag: TagOption = None,
 ) -> ExitCode:
-    """Go on with a run: what it has committed is done, the rest is made from what it read then."""
+    """Go on with a run; what it has committed is done, the rest is made from what it read then."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.definitions.ops.asset_job import AssetJob
     from deltaworks.engine.definitions.ops.job import Job

@@ -132,7 +132,7 @@ def preview_schedule(
 def schedule_ticks(
     session: Session, name: ScheduleArgument, most: MostTicksOption = 20, retry: RetryOption = None
 ) -> ExitCode:
-    """Show the ticks of a schedule, the latest first, and what each asked for."""
+    """Show what each tick of a schedule asked for; the latest first."""
     refuse_unknown("schedule", [name], session.load(reads_lake=False).definitions.schedules)
     show_ticks(session, "schedule", name, most, retry)
     return ExitCode.DONE

@@ -131,7 +131,7 @@ def sensor_cursor(
 def sensor_ticks(
     session: Session, name: SensorArgument, most: MostTicksOption = 20, retry: RetryOption = None
 ) -> ExitCode:
-    """Show when a sensor was asked, the latest first, and what it asked for."""
+    """Show when a sensor was asked, and what it asked for; the latest first."""
     refuse_unknown("sensor", [name], session.load(reads_lake=False).definitions.sensors)
     show_ticks(session, "sensor", name, most, retry)
     return ExitCode.DONE

@@ -30,7 +30,7 @@ def status(
     partition: PartitionOption = None,
     partitions: Annotated[bool, typer.Option("--partitions", help="Show ranges of partitions with causes.")] = False,
 ) -> ExitCode:
-    """Show what is fresh, stale, missing and external, and what lags behind more than it may."""
+    """Show what is fresh, stale, missing, external or late."""
     # Imported here: --help must not load Polars and pandera.
     from deltaworks.engine.documents.freshness import freshness_json
     from deltaworks.engine.execution.decide import ask

@@ -26,7 +26,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def ui(
     session: Session,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Where it listens; 0: any free port.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="Where it listens; 0: any free port.")
     ] = DEFAULT_PORT,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Others than loopback need a token.")

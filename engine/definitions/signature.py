@@ -174,7 +174,7 @@ def _read(
             upstreams.append(_upstream(argument, frame, declared or Input(), name, judged))
         elif declared is not None:
             raise InvalidDefinition(
-                f"argument {argument!r} has an Input, but is a {_spelled(annotation)}; only frames are read from an "
+                f"argument {argument!r} has an Input, but is {_one(annotation)}; only frames are read from an "
                 "upstream asset"
             )
         elif annotation in _INJECTED:
@@ -188,7 +188,7 @@ def _read(
             config[argument] = annotation
         else:
             raise InvalidDefinition(
-                f"argument {argument!r} is a {_spelled(annotation)}; it must be LazyFrame[Model] or DataFrame[Model] "
+                f"argument {argument!r} is {_one(annotation)}; it must be LazyFrame[Model] or DataFrame[Model] "
                 "for an upstream asset, or Partition, Logger or a subclass of Resource or Config"
             )
     if len(config) > 1:
@@ -270,6 +270,11 @@ def _is_resource(annotation: object) -> TypeGuard[type[Resource]]:
 
 def _is_config(annotation: object) -> TypeGuard[type[Config]]:
     return isinstance(annotation, type) and issubclass(annotation, Config)
+
+
+def _one(annotation: object) -> str:
+    spelled = _spelled(annotation)
+    return f"{'an' if spelled[0] in 'aeiou' else 'a'} {spelled}"
 
 
 def _spelled(annotation: object) -> str:

@@ -227,8 +227,9 @@ def _schema_problems(node: Node, schema: pl.Schema, messages: list[str]) -> Iter
             wrong = "is missing" if dtype is None else dimension.column_problem(dtype)
             if wrong:
                 yield _problem(node, ProblemKind.SCHEMA, f"{subject}: partition column {column.name!r} {wrong}")
+    declared = () if node.asset.model is None else [column.name for column in declare(node.asset.model).columns]
     for name, dtype in () if node.asset.kind is AssetKind.VIEW else schema.items():
-        unkept = delta_problem(dtype)
+        unkept = None if name in declared else delta_problem(dtype)  # a model has none
         if unkept:
             yield _problem(node, ProblemKind.DTYPE, f"{subject}: column {name!r} {unkept}")
 

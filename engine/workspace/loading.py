@@ -129,6 +129,9 @@ def _imported(name: str, run: Callable[[], ModuleType]) -> ModuleType:
     except SyntaxError as error:
         where = Place(error.filename, error.lineno or 1) if error.filename else None
         raise ModuleNotLoaded(name, error, where) from error
+    except ModuleNotFoundError as error:
+        is_itself = error.name is not None and f"{name}.".startswith(f"{error.name}.")
+        raise ModuleNotLoaded(name, error, _last_place(error), is_absent=is_itself) from error
     except (Exception, SystemExit) as error:
         raise ModuleNotLoaded(name, error, _last_place(error)) from error
 

@@ -115,9 +115,14 @@ class InvalidContract(DefinitionError):
 class ModuleNotLoaded(DefinitionError):
     """A project module cannot be imported."""
 
-    def __init__(self, module: str, cause: BaseException, where: Place | None = None) -> None:
+    def __init__(
+        self, module: str, cause: BaseException, where: Place | None = None, *, is_absent: bool = False
+    ) -> None:
         self.module = module
-        super().__init__(f"cannot import {module!r}: {type(cause).__name__}: {cause}", where=where)
+        reason = f"{type(cause).__name__}: {cause}"
+        if is_absent:
+            reason += "; `modules` in the settings, or -m, names it, and it is looked for in the project's folder"
+        super().__init__(f"cannot import {module!r}: {reason}", where=where)
 
 
 class LocationFailed(DefinitionError):

@@ -103,7 +103,7 @@ def test_a_wrong_module_is_refused_with_file_and_line(small: Project, old: str, 
         ('modules = ["numbers_"]\n[executor]\nworkers = 0', "executor.workers.*greater than or equal to 1"),
         ("modules = [", "not valid TOML"),
         ('lake = "x"', "names no modules"),
-        ('modules = ["absent"]', "cannot import 'absent'"),
+        ('modules = ["absent"]', "cannot import 'absent': .*`modules` in the settings, or -m, names it"),
     ],
 )
 def test_wrong_settings_are_refused(small: Project, text: str, told: str) -> None:
@@ -185,3 +185,32 @@ def test_a_single_file_is_a_project(project: Project) -> None:
 
     assert result.json["totals"]["materialized"] == 6
     assert (project.lake / "doubled" / "_delta_log").is_dir()
+
+
+def test_a_column_of_another_dtype_than_its_model_has_is_one_problem(here: Here) -> None:
+    here.write("tables.py", UNSIGNED)
+
+    found = here.run("check")
+
+    assert found.code == 2
+    assert "column 'n' is UInt32, but its model declares Int64." in found.out
+    assert "1 problem found" in found.out
+
+
+UNSIGNED = """
+import pandera.polars as pa
+import polars as pl
+import deltaworks as dw
+from deltaworks import LazyFrame
+
+class Row(pa.DataFrameModel):
+    n: int
+
+@dw.asset
+def numbers() -> LazyFrame[Row]:
+    return pl.LazyFrame({"n": [1]})
+
+@dw.asset
+def counted(numbers: LazyFrame[Row]) -> LazyFrame[Row]:
+    return numbers.select(n=pl.len())
+"""

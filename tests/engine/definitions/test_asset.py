@@ -144,7 +144,11 @@ def signatures() -> Iterator[tuple[str, Callable[..., Any], str]]:  # noqa: C901
 
     def f(limit: int) -> pl.LazyFrame: ...
 
-    yield "meaningless", f, "argument 'limit' is a int; it must be LazyFrame[Model] or DataFrame[Model] for an upstream"
+    yield (
+        "meaningless",
+        f,
+        "argument 'limit' is an int; it must be LazyFrame[Model] or DataFrame[Model] for an upstream",
+    )
 
     def f(limit: "pl.LazyFrame | None") -> pl.LazyFrame: ...  # noqa: UP037
 

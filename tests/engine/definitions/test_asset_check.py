@@ -216,7 +216,7 @@ def no_columns() -> object:
         (reads_itself, "argument 'all_days' reads the asset itself; name the argument 'result'"),
         (answers_nothing, "the return annotation must be CheckResult or bool, not"),
         (says_no_answer, "the return annotation must be CheckResult or bool; there is none"),
-        (asks_for_a_number, "asset check 'numbers:check': argument 'most' is a int"),
+        (asks_for_a_number, "asset check 'numbers:check': argument 'most' is an int"),
         (is_a_generator, "the function must return a CheckResult, so it is neither async nor a generator"),
         (no_model, "max_change must be a number above 0, not 0"),
         (no_trailing, "trailing must be a whole number above 0, not 0"),
