@@ -49,11 +49,13 @@ def log_line(document: Mapping[str, Any]) -> LogLine:
     return LogLine(at, step, label, text, _TONES.get(label, ""), is_event=False)
 
 
-<<<<<<< HEAD
 def _told(document: Mapping[str, Any]) -> str:
     """Return what an event says: what it is about first, then its figures by name."""
     facts = {name: value for name, value in document.items() if name not in _UNSAID and value is not None}
-    about = " ".join(str(value) for value in facts.values() if isinstance(value, str))
+    about = ""
+    for value in facts.values():
+        if isinstance(value, str):  # a reason that begins with the partition that it is about does not say it twice
+            about = f"{about} {value.removeprefix(f'{about}: ')}".lstrip()
     figures = (_figure(name, value) for name, value in facts.items() if not isinstance(value, str))
     return ", ".join(filter(None, (about, *figures)))
 
@@ -70,25 +72,3 @@ def _figure(name: str, value: object) -> str:
     if isinstance(value, list):
         return "; ".join(map(str, cast("list[object]", value)))
     return f"{words} {value}"
-=======
-def _facts(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what happened, as words: a reason that begins with the partition that it is about does not say it twice."""
-    said = ""
-    for name, value in document.items():
-        if name in ("at", "event") or value is None or value is False:
-            continue
-        match value:
-            case str():
-                fact = value.removeprefix(f"{said}: ")
-            case True:
-                fact = name
-            case {}:
-                counts: Mapping[str, Any] = value
-                fact = f"{name}: {', '.join(f'{each} {count}' for each, count in counts.items())}"
-            case float():
-                fact = f"{name}={value:.3g}"
-            case _:
-                fact = f"{name}={value}"
-        said = f"{said} {fact}".lstrip()
-        yield fact
->>>>>>> wt-newuser
