@@ -12,13 +12,13 @@ from deltaworks.engine.documents.run_logs import log_line
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
-        ({"planned": {"sales": 14, "week": 2}}, "planned: sales 14, week 2"),
+        ({"planned": {"sales": 14, "week": 2}}, "sales 14, week 2"),
         ({"asset": "sales", "key": "2024-01-05", "reason": "sales 2024-01-05: too late"}, "sales 2024-01-05 too late"),
         ({"asset": "sales", "upstream": "raw", "is_gone": False}, "sales raw"),
-        ({"asset": "sales", "is_gone": True}, "sales is_gone"),
+        ({"asset": "sales", "is_gone": True}, "sales, gone"),
         (
             {"step": "names", "took_s": 0.00015825500304345042, "tries": 1, "error": None},
-            "names took_s=0.000158 tries=1",
+            "names, took 0.000158 s, tries 1",
         ),
     ],
 )
