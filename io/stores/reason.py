@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+_MACHINE = re.compile(r"/latest/(?:api/token|meta-data)|/computeMetadata/|/metadata/identity/")
+"""What a machine in a cloud is asked for credentials by, which is the last that is tried."""
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _QUERY = re.compile(r"(https?://[^\s?]+)\?\S*")
 _PAGE = re.compile(r"<html.*", re.DOTALL | re.IGNORECASE)
@@ -28,6 +30,11 @@ def without_credentials(text: str) -> str:
 def reason(error: BaseException) -> str:
     """Return in one line what an error of obstore, delta-rs or Polars says."""
     text = _COLOR.sub("", str(error)).partition("\n\nDebug source")[0]
+    if _MACHINE.search(text):
+        return (
+            "no credentials were found in a storage profile, the environment or the machine's role; "
+            "docs/object_stores.md says where they may stand"
+        )
     text = _PAGE.sub("", _REFUSAL.sub(_why, text))
     return " ".join(_QUERY.sub(r"\1", text).split()).rstrip(" :")
 

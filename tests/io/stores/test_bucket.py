@@ -174,3 +174,12 @@ def test_a_refusal_of_files_of_a_source_is_told_so_too(bucket: SmallS3) -> None:
     with pytest.raises(StorageError, match=r"^cannot write s3://bucket/data/x: .* AccessDenied, No\.$") as refused:
         write_file("s3://bucket/data", "x", b"1", {ALLOW_HTTP: "true"})
     assert SECRET not in str(refused.value)
+
+
+def test_credentials_that_are_nowhere_are_said_so() -> None:
+    said = "Error performing PUT http://169.254.169.254/latest/api/token in 1.4ms - Server returned non-2xx status code: 403"
+
+    assert reason(OSError(said)) == (
+        "no credentials were found in a storage profile, the environment or the machine's role; "
+        "docs/object_stores.md says where they may stand"
+    )
