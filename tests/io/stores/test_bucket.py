@@ -177,7 +177,7 @@ def test_a_refusal_of_files_of_a_source_is_told_so_too(bucket: SmallS3) -> None:
 
 
 def test_credentials_that_are_nowhere_are_said_so() -> None:
-    said = "Error performing PUT http://169.254.169.254/latest/api/token in 1.4ms - Server returned non-2xx status code: 403"
+    said = "Error performing PUT http://169.254.169.254/latest/api/token in 1.4ms - Server returned status code: 403"
 
     assert reason(OSError(said)) == (
         "no credentials were found in a storage profile, the environment or the machine's role; "
