@@ -82,13 +82,23 @@ def write_heartbeat(store: Store, beat: Heartbeat) -> None:
     store.put(f"{FOLDER}/{beat.daemon_id}.json", json.dumps(document, indent=1).encode())
 
 
-def read_heartbeats(store: Store) -> list[Heartbeat]:
+def read_heartbeats(store: Store, ended: dict[str, Heartbeat] | None = None) -> list[Heartbeat]:
     """Return the last heartbeat of every daemon that is known, the latest first; what cannot be read is left out.
+
+    Args:
+        store: the lake.
+        ended: those of daemons that said that they end, by path, if they were read before: nothing comes after them, so
+            they are not read again. It is added to.
+
+    Cost: a listing, and a read a daemon.
 
     Raises:
         StorageError: the lake cannot be read.
     """
-    found = ((file, _read(store.read(file.path))) for file in store.files(FOLDER) if file.path.endswith(".json"))
+    known = {} if ended is None else ended
+    paths = (file for file in store.files(FOLDER) if file.path.endswith(".json"))
+    found = [(file, known.get(file.path) or _read(store.read(file.path))) for file in paths]
+    known.update((file.path, beat) for file, beat in found if beat is not None and beat.stopped_at is not None)
     beats = (
         beat if beat.is_gone else replace(beat, silence=silence_since(store, file.modified_at, beat.process))
         for file, beat in found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deltaworks.io.heartbeats import LEASE_S, read_heartbeats
+from deltaworks.io.heartbeats import LEASE_S, Heartbeat, read_heartbeats
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
 
@@ -19,6 +19,7 @@ class Peers:
         self._seen: dict[str, tuple[int, float]] = {}
         """By daemon: the number of its last heartbeat, and when that was first seen; -1: there is none."""
         self._gone: set[str] = set()
+        self._ended: dict[str, Heartbeat] = {}
 
     def look(self, running_s: float) -> None:
         """Read the heartbeats.
@@ -26,7 +27,7 @@ class Peers:
         Raises:
             StorageError: the lake cannot be read.
         """
-        beats = read_heartbeats(self._store)
+        beats = read_heartbeats(self._store, self._ended)
         self._gone = {beat.daemon_id for beat in beats if beat.is_gone}
         for beat in beats:
             if self._seen.get(beat.daemon_id, (-1, 0.0))[0] != beat.count:
