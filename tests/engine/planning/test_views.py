@@ -245,7 +245,7 @@ def _number(late: LazyFrame[Flight], number: int) -> LazyFrame[Flight]:
 REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "a Partition": (_partition, "'partition' is a Partition, but a view is called for whatever its readers ask for"),
     "Previous": (_previous, "'before' is Previous, but a view is not stored"),
-    "a number": (_number, "view 'read': argument 'number' is a int"),
+    "a number": (_number, "view 'read': argument 'number' is an int"),
     "no asset": (_nothing, "it reads no asset, so nothing would tell when its rows change"),
     "itself": (_itself, "it reads itself, but a view is not stored"),
     "a circle": (_circle, "it is made from itself: read reads table reads read"),
