@@ -72,7 +72,7 @@ peer_rows ?= bench/results/mine-peers.jsonl
 bench: $(venv) $(others)/tpch/installed
 	@echo "== bench, rows into $(rows)"
 	@mkdir -p $(dir $(rows)) && rm -f $(rows) && $(bin)/python -m compileall -q engine io validation cli web src
-	@for each in backfill.py "commits.py 10000" state.py contracts.py ops.py steps.py large.py locations.py automation.py \
+	@for each in backfill.py "commits.py 10000" state.py contracts.py ops.py steps.py "large.py 1e9" locations.py automation.py \
 		daemon.py web.py star_schema.py stores.py cluster.py; do \
 		BENCH_ROWS=$(rows) $(bin)/python bench/$$each || exit 1; done
 	@$(bin)/python bench/report.py $(rows)

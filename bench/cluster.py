@@ -20,6 +20,7 @@ from pathlib import Path
 import distributed
 from nothing import Nothing
 from rows import Row, keep
+from ways import DASK_TASK, TINY_TASK
 
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.definitions.policies import Limits
@@ -34,7 +35,7 @@ def main() -> None:
     """Print milliseconds a task, each way, and how they compare."""
     tasks, turns = (20, 1) if sys.argv[1:] == ["tiny"] else (TASKS, TURNS)
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder)) as address:
-        ways = {"Dask's own no-op": by_dask, "a task of deltaworks": by_executor}
+        ways = {DASK_TASK: by_dask, TINY_TASK: by_executor}
         for way in ways.values():
             way(address, tasks // 10)  # what is loaded once is loaded by now
         best = dict.fromkeys(ways, float("inf"))
@@ -44,7 +45,7 @@ def main() -> None:
     print(f"\n{tasks:,} tasks that do nothing, on a scheduler and two workers over TCP")
     for name, ms in best.items():
         print(f"{name:30} {ms:8.2f} ms/task")
-    ours, bare = best["a task of deltaworks"], best["Dask's own no-op"]
+    ours, bare = best[TINY_TASK], best[DASK_TASK]
     for name, ms in best.items():
         keep(Row("a tiny task on Dask", name, {"wall_ms": round(ms, 3)}, sizes={"tasks": tasks}))
     print(f"{'ratio':30} {ours / bare:8.2f}, goal: at most 1.50")

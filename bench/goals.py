@@ -9,6 +9,7 @@ from results import Results
 from ways import (
     DAGSTER,
     DAGSTER_RANGE,
+    DASK_TASK,
     DELTA_RS,
     ENGINE,
     LOOP,
@@ -19,6 +20,7 @@ from ways import (
     SCRIPT,
     SQLMESH_PLAN,
     SWAP_LOOP,
+    TINY_TASK,
     WAITING,
 )
 
@@ -254,5 +256,11 @@ GOALS = (
         "",
         1,
         figure("a daemon over an object store", OURS, "requests"),
+    ),
+    Goal(
+        "a tiny task on a Dask cluster beside Dask's own, by wall",
+        "x",
+        1.5,
+        ratio("a tiny task on Dask", TINY_TASK, DASK_TASK, "wall_ms"),
     ),
 )
