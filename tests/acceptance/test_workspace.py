@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from contextlib import closing
 from typing import Any
@@ -193,6 +194,7 @@ def test_what_needs_the_code_of_a_location_is_done_by_its_interpreter(
     monkeypatch.setenv("XDG_CACHE_HOME", str(here.folder / "cache"))
     here.write("deltaworks.toml", '[[locations]]\nname = "only"\nmodules = ["only_ops"]\n')
     here.write("only_ops.py", OPS)
+    os.utime(here.folder / "only_ops.py", (1, 1))  # what was written a moment ago is loaded again the next time
 
     ran = here.run("job", "run", "announcing", "--json")
 

@@ -63,6 +63,7 @@ def test_a_file_that_changes_during_a_command_is_seen_by_the_next(
     file.write_text(TABLES.replace("def copied", "def renamed"))
     assert list(mapping.function("2024-01-02")) == ["2024-01-02"]  # what is learned is kept when the command ends
     before.close()
+    os.utime(file, (1, 1))  # what was written a moment ago is loaded again the next time
 
     after = load_workspace([spec], os.environ)
     after.close()
