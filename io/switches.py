@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from deltaworks.errors import StorageError
@@ -44,6 +45,11 @@ def read_switch(store: Store, name: str) -> Switch | None:
         raise StorageError(
             f"{store.uri(path)} is damaged ({type(error).__name__}: {error}); delete it, and start or stop {name} again"
         ) from error
+
+
+def are_paused(switches: Mapping[str, bool]) -> bool:
+    """Tell whether the daemons of a lake are paused, by what `read_switches` returned."""
+    return not switches.get(DAEMONS, True)
 
 
 def read_switches(store: Store) -> dict[str, bool]:

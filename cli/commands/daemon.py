@@ -42,15 +42,15 @@ def daemon(
     on_stop: OnStopOption = "wait",
 ) -> ExitCode:
     """Run what schedules and sensors ask for; SIGTERM or Ctrl-C ends it."""
-    # Imported here: --help must not load Polars.
-    from deltaworks.engine.automation.daemon import OnStop
-
     if status + pause + resume > 1:
         raise RequestError("--status, --pause and --resume are three commands; give one of them.")
     if pause or resume:
         return _pause(session, is_paused=pause)
     if status:
         return _show_status(session, is_here=here)
+    # Imported here: --help must not load Polars.
+    from deltaworks.engine.automation.daemon import OnStop
+
     if on_stop not in {each.value for each in OnStop}:
         raise RequestError(f"--on-stop {on_stop!r} means nothing; use wait or cancel.")
     made = made_daemon(session)

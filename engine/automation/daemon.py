@@ -35,7 +35,7 @@ from deltaworks.io.condition_notes import NAME as CONDITIONS
 from deltaworks.io.heartbeats import BEAT_S, Heartbeat, forget_heartbeats, write_heartbeat
 from deltaworks.io.process import Process
 from deltaworks.io.store import Store
-from deltaworks.io.switches import DAEMONS, read_switches
+from deltaworks.io.switches import are_paused, read_switches
 from deltaworks.io.ticks import TickKind
 
 TAKE_OVER_S = 2.0
@@ -182,7 +182,7 @@ class Daemon:
 
     @property
     def _is_paused(self) -> bool:
-        return not self._switches.get(DAEMONS, True)
+        return are_paused(self._switches)
 
     def _reload_if_asked(self, now: Moment) -> None:
         code = self._parts.code

@@ -13,7 +13,7 @@ from deltaworks.engine.planning.freshness import Verdict
 from deltaworks.engine.planning.freshness_text import freshness_text
 from deltaworks.errors import LocationFailed
 from deltaworks.io.condition_notes import NAME
-from deltaworks.io.switches import DAEMONS, read_switches
+from deltaworks.io.switches import are_paused, read_switches
 from deltaworks.io.ticks import TickOutcome, read_ticks
 from deltaworks.web import urls, words
 from deltaworks.web.views.catalog import AssetRow
@@ -68,7 +68,7 @@ def _of_code(sight: Sight) -> Iterator[Need]:
 def _of_daemon(sight: Sight, switches: dict[str, bool]) -> Iterator[Need]:
     """Yield that nothing begins by itself, if something is meant to."""
     definitions, life = sight.project.definitions, daemon_life(sight)
-    if not switches.get(DAEMONS, True):
+    if are_paused(switches):
         yield Need("stale", "/daemon", "Daemon", "is paused: nothing begins by itself until it is resumed")
     if life is DaemonLife.UP:
         return
