@@ -14,10 +14,13 @@ from typing import Generic, TypeVar
 from deltaworks.engine.execution.sharing import Sharing
 from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
-from deltaworks.io.tickets import Line, Ticket
+from deltaworks.io.tickets import FOLDER, Line, Ticket
 
 POLL_S = 0.2
 """How often a pool that had no room is asked again."""
+
+_LINES = "pools"
+"""Where the lines of pools are, below those of all that runs share."""
 
 C = TypeVar("C", bound=Hashable)
 """A call: some partitions of an asset, a step of a job."""
@@ -25,7 +28,12 @@ C = TypeVar("C", bound=Hashable)
 
 def pool_line(store: Store, name: str) -> Line:
     """Return the line of a pool: who has a place in it, and who waits."""
-    return Line(store, f"pools/{name}")
+    return Line(store, f"{_LINES}/{name}")
+
+
+def pools_seen(store: Store) -> set[str]:
+    """Return the pools that calls of assets or ops have been in."""
+    return set(store.names(f"{FOLDER}/{_LINES}"))
 
 
 @dataclass

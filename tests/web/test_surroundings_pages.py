@@ -116,8 +116,10 @@ def test_pools_are_shown_with_who_has_a_place(client: Client, folder: Path) -> N
         pool_line(store, "warehouse").ask(ticket, lambda others: len(others) < 2)
 
     workspace = Workspace(Origin(folder=folder), os.environ, lambda: dt.datetime.now(dt.UTC))
+    pool_line(store, "printer").ask(Ticket("t-9", "r-1", now, str(own), "2024-01-09"), lambda _: True)  # an op's
     text = Client(create_app(workspace, Auth())).get("/daemon").text
 
+    assert '<td class="mono">printer</td>' in text
     row = re.search(r'<td class="mono">warehouse</td>.*?</tr>', text)
     assert row is not None
     assert re.sub(r"<[^>]*>", " ", row[0]).split() == ["warehouse", "2", "of", "2", "1", "r-1"]

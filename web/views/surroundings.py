@@ -11,7 +11,7 @@ from deltaworks.engine.automation.switching import pause_of
 from deltaworks.engine.documents.daemons import daemon_json
 from deltaworks.engine.documents.locations import locations_json
 from deltaworks.engine.documents.settings import setting_text
-from deltaworks.engine.execution.pools import pool_line
+from deltaworks.engine.execution.pools import pool_line, pools_seen
 from deltaworks.engine.workspace.locations.description import own_versions
 from deltaworks.engine.workspace.settings import Settings
 from deltaworks.io.alerts import Delivery, Outcome, deliveries
@@ -142,10 +142,10 @@ def daemons_view(sight: Sight) -> DaemonsView:
 
 
 def _pools(sight: Sight) -> Iterator[PoolRow]:
-    """Yield the pools that the settings or an asset name, by name."""
+    """Yield the pools that the settings or an asset name, and those of ops that have run, by name."""
     limits = sight.project.sharing.pools
-    used = {node.asset.pool for node in sight.project.graph.every.values()} - {None}
-    for name in sorted({*limits, *filter(None, used)}):
+    assets = (node.asset.pool for node in sight.project.graph.every.values())
+    for name in sorted({*limits, *filter(None, assets), *pools_seen(sight.project.store)}):
         tickets = list(pool_line(sight.project.store, name).tickets())
         held = [ticket for ticket in tickets if ticket.is_held]
         runs = tuple(sorted({ticket.run_id for ticket in held}))
