@@ -64,7 +64,7 @@ def scheduler(**options: Any) -> Iterator[Any]:
 
     loopback = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, **{"protocol": "tcp", **loopback, **options}
+        threads_per_worker=1, processes=False, **{"n_workers": 1, "protocol": "tcp", **loopback, **options}
     ) as found:
         yield found
 
@@ -139,11 +139,55 @@ def test_workers_that_are_there_and_those_that_come_are_seen_to_fit(monkeypatch:
         wait_until(lambda: len(cluster.workers) == 2 and cluster.scheduler.total_nthreads == 2, "a worker joins")
         for number in range(2, 8):
             executor.submit(task(number))
-        reasons = {reason_of(outcome) for outcome in outcomes(executor, 6).values()} - {None}
+        reasons = {reason_of(outcome) for outcome in outcomes(executor, 6).values()}
         executor.close()
-    (reason,) = reasons
-    assert str(reason).startswith("a k0..k2: Dask worker tcp://")
-    assert "polars 0.1" in str(reason)
+    assert reasons == {None}  # those that came to it have gone to the other one
+    assert len(notes) == 2
+    assert notes[1].startswith("Dask worker tcp://")
+    assert "polars 0.1" in notes[1]
+    assert notes[1].endswith("install the same on both; it gets no calls of this run")
+
+
+def test_calls_fail_with_the_reason_once_no_worker_is_fit_any_more(
+    monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    notes = list[str]()
+    with scheduler() as cluster:
+        executor = on_scheduler(cluster.scheduler_address, Given(carried_out.do_nothing), notes=notes)
+        monkeypatch.setattr("deltaworks.engine.execution.workers.dask.crew.versions_here", lambda: {"polars": "0.1"})
+        cluster.scale(0)
+        wait_until(lambda: cluster.scheduler.total_nthreads == 0, "the only worker leaves")
+        cluster.scale(1)
+        executor.submit(task(1))
+        reason = str(reason_of(outcomes(executor, 1)[1]))
+        executor.close()
+
+    assert reason.startswith("a k0..k2: Dask worker tcp://")
+    assert "polars 0.1" in reason
+    assert sum("it gets no calls of this run" in note for note in notes) == 1
+
+
+def test_a_run_says_that_there_is_no_worker_left(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.roster.DROUGHT_S", 0.5)
+    notes = list[str]()
+    with scheduler() as cluster:
+        executor = on_scheduler(cluster.scheduler_address, Given(carried_out.do_nothing), notes=notes)
+        cluster.scale(0)
+        wait_until(lambda: cluster.scheduler.total_nthreads == 0, "the only worker leaves")
+        executor.submit(task(1))
+
+        def is_told() -> bool:
+            assert list(executor.wait(0.01)) == []
+            return len(notes) == 2
+
+        wait_until(is_told, "it says so")
+        cluster.scale(1)
+        assert reason_of(outcomes(executor, 1)[1]) is None
+        executor.close()
+
+    address = cluster.scheduler_address
+    assert notes[1].startswith(f"the Dask scheduler at {address} has had no worker for ")
+    assert notes[1].endswith(f"1 calls wait; start one with `dask worker {address} --nthreads 1`, or cancel the run")
 
 
 @pytest.mark.soak

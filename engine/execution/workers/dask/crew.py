@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from secrets import randbelow
 
-from distributed import Worker, WorkerPlugin
+from distributed import Worker, WorkerPlugin, get_worker
 
-from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import Line, capture
 from deltaworks.engine.execution.workers.children import Children
+from deltaworks.engine.execution.workers.dask.bundle import Answer, Load, Unbegun, Unfit
 from deltaworks.engine.execution.workers.dask.versions import difference, versions_here
 from deltaworks.engine.execution.workers.parcel import EXECUTIONS, Opening, Parcel, Reply
-from deltaworks.errors import RunError, WorkerDied
+from deltaworks.errors import DeltaworksError, WorkerDied
 
 SILENT_S = 60.0
 """How long a crew works on without a word of its coordinator, which says one every few seconds."""
+
+LONG_S = 0.25
+"""After so long no further task of a bundle is begun: it was thought to take a moment."""
 
 
 class Crew(WorkerPlugin):
@@ -61,7 +65,8 @@ class Crew(WorkerPlugin):
         self._heard_s = time.monotonic()
         self._watch = asyncio.get_running_loop().create_task(self._look_out())
         wrong = difference(self._versions, versions_here())
-        self._unfit = None if wrong is None else f"Dask worker {self._where} {wrong}"
+        self._unfit = None if wrong is None else Unfit(self._where, f"Dask worker {self._where} {wrong}")
+        self._is_loaded, self._loading = False, threading.Lock()
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's name
         """Leave a worker: end what still runs."""
@@ -80,38 +85,47 @@ class Crew(WorkerPlugin):
         return list(begun)
 
     async def get_ready(self) -> str | None:
-        """Load the project in a first process; return why it cannot be loaded here, or none."""
-        if self._unfit is not None:
-            return self._unfit
-        try:
-            await asyncio.get_running_loop().run_in_executor(None, self._gathered().prepare, "")
-        except WorkerDied as error:
-            return f"Dask worker {self._where}: {error.what}"
-        return None
+        """Load the project in a first process; return why this worker is not fit, or none."""
+        unfit = await asyncio.get_running_loop().run_in_executor(None, self._why_unfit)
+        return None if unfit is None else unfit.reason
 
-    def carry_out(
-        self, key: str, where: str, timeout_s: float | None, memory_mb: float | None, content: bytes
-    ) -> bytes:
-        """Carry out a task in a process; it and what comes of it are pickled, and Dask looks into neither.
+    def carry_out(self, loads: Sequence[Load]) -> Iterator[Answer]:
+        """Carry tasks out in a process, one after the other, and say of each what came of it.
 
-        Returns nothing for a task that was taken back.
-
-        Raises:
-            RunError: the worker is not fit, or the call was ended, or ended its process.
+        What is still to do once they have taken long is put off, so that others can take it.
         """
+        late_s = time.monotonic() + LONG_S
+        for number, load in enumerate(loads):
+            yield self._answer(load) if number == 0 or time.monotonic() < late_s else Unbegun.PUT_OFF
+
+    def _answer(self, load: Load) -> Answer:
+        unfit = self._why_unfit()
+        if unfit is not None:
+            return unfit
         with self._lock:
-            if key in self._revoked:
-                return b""
-            self._begun.add(key)
-        if self._unfit is not None:
-            raise RunError(f"{where}: {self._unfit}")
+            if load.key in self._revoked:
+                return Unbegun.TAKEN_BACK
+            self._begun.add(load.key)
         # Drawn at random, since Dask may have given the task to another worker as well.
-        parcel = Parcel(where, Limits(timeout_s, memory_mb), randbelow(EXECUTIONS), content)
+        parcel = Parcel(load.where, load.limits, randbelow(EXECUTIONS), load.content)
         try:
-            with capture(where, self._tell):
+            with capture(load.where, self._tell):
                 return self._gathered().carry_out(parcel).content
         except WorkerDied as error:
-            raise WorkerDied(where, f"on Dask worker {self._where} {error.what}") from error
+            return WorkerDied(load.where, f"on Dask worker {self._where} {error.what}")
+        except DeltaworksError as error:
+            return error
+
+    def _why_unfit(self) -> Unfit | None:
+        """See whether the project can be loaded here, the first time; return why not, or none."""
+        with self._loading:
+            if self._unfit is None and not self._is_loaded:
+                try:
+                    self._gathered().prepare("")
+                    self._is_loaded = True
+                except WorkerDied as error:
+                    self._unfit = Unfit(self._where, f"Dask worker {self._where}: {error.what}")
+            return self._unfit
 
     def _gathered(self) -> Children[Parcel, Reply]:
         with self._lock:
@@ -137,3 +151,24 @@ class Crew(WorkerPlugin):
             children, self._children = self._children, None
         if children is not None:
             await asyncio.get_running_loop().run_in_executor(None, children.close)
+
+
+class Call:
+    """What a bundle is for Dask: bytes that a worker unpickles, which carries its tasks out.
+
+    So neither the scheduler nor Dask looks into them, and the scheduler needs no deltaworks.
+    """
+
+    def __init__(self, crew: str, loads: Sequence[Load]) -> None:
+        """Describe it by the name of a crew, and what it is to carry out."""
+        self._crew, self._loads = crew, tuple(loads)
+
+    def __reduce__(self) -> tuple[Callable[[str, Sequence[Load]], bytes], tuple[str, Sequence[Load]]]:
+        return answers_here, (self._crew, self._loads)
+
+
+def answers_here(crew: str, loads: Sequence[Load]) -> bytes:
+    """Let the crew of that name on this worker carry tasks out; return its answers, pickled."""
+    found = get_worker().plugins[crew]
+    assert isinstance(found, Crew), "crews go by names that nothing else has"
+    return pickle.dumps(list(found.carry_out(loads)))

@@ -1,5 +1,6 @@
 """DaskExecutor: tasks are carried out by the workers of a cluster; only the coordinator commits.
 
+Those that take a moment go in bundles, so that what Dask does for each thing it is given is not most of what they cost.
 Dask runs a task again whose worker died only as often as its scheduler is configured to, and the results of a worker
 that dies before they were fetched are made again; so a task may be carried out twice, and names its files apart.
 """
@@ -16,17 +17,17 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
-from distributed import KilledWorker
-from distributed.client import FutureCancelledError
-
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import LineSink
 from deltaworks.engine.execution.workers.cluster import Cluster
+from deltaworks.engine.execution.workers.dask.bundle import Load, Sent
 from deltaworks.engine.execution.workers.dask.crew import Crew
-from deltaworks.engine.execution.workers.dask.session import LEAVE_S, PING_S, Session, Size, unpickled
+from deltaworks.engine.execution.workers.dask.dispatch import Dispatch
+from deltaworks.engine.execution.workers.dask.roster import Roster
+from deltaworks.engine.execution.workers.dask.session import LEAVE_S, PING_S, Session
 from deltaworks.engine.execution.workers.dask.versions import versions_here
 from deltaworks.engine.execution.workers.executor import P, R
-from deltaworks.errors import ClusterLost, DeltaworksError, RequestError, WorkerLost
+from deltaworks.errors import ClusterLost, RequestError
 
 AHEAD = 24
 """How many more tasks than twice the threads are on their way: they need a few milliseconds to a worker and back."""
@@ -67,23 +68,23 @@ class DaskExecutor(Generic[P, R]):
         Raises:
             RequestError: the cluster does not answer, has no worker, or one that is not fit.
         """
-        self._cluster, self._masked = cluster, masked
-        self._limits_of, self._resources_of = limits_of, resources_of
+        self._cluster, self._limits_of, self._resources_of = cluster, limits_of, resources_of
         self._note, self._prepared = note, prepared
         self._name = f"deltaworks-{uuid.uuid4().hex}"
         self._outcomes: queue.SimpleQueue[R] = queue.SimpleQueue()
-        self._waiting: dict[str, tuple[P, Any, asyncio.Task[None]]] = {}
-        """By key: the tasks without an outcome, with Dask's futures and what waits for these; of the loop's thread."""
+        self._notes: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """For the thread of the coordinator, which may show what it tells."""
         self._submitted = 0
-        self._size = Size(0, frozenset())
-        self._offered: frozenset[str] = frozenset()
-        """What workers have offered since the run began: one that died, and comes again, is waited for."""
         self._watch: asyncio.Task[None] | None = None
-        self._is_lost = self._is_closed = False
+        self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="dask-coordinator", daemon=True)
         self._thread.start()
         self._session = Session(cluster, self._name)
+        self._roster = Roster(lambda: self._session.address, self._notes.put)
+        self._dispatch: Dispatch[P, R] = Dispatch(
+            self._session, self._roster, self._name, lambda outcome: self._outcomes.put(outcome.masked(masked))
+        )
         try:
             self._do(self._open(count, pickle.dumps(make), environ, line))
         except BaseException:
@@ -98,12 +99,15 @@ class DaskExecutor(Generic[P, R]):
     @property
     def workers(self) -> int:
         """How many tasks run at once, as the cluster is now."""
-        return max(1, min(self._size.threads, self._cluster.most or self._size.threads))
+        threads = self._roster.threads
+        return max(1, min(threads, self._cluster.most or threads))
 
     @property
     def capacity(self) -> int:
         """More than run at once, unless the cluster could then run more at once than the run may."""
-        return self.workers if self._cluster.most is not None else self.workers * 2 + AHEAD
+        return (
+            self.workers if self._cluster.most is not None else self.workers * 2 * self._dispatch.sizes.largest + AHEAD
+        )
 
     def submit(self, task: P) -> None:
         """Send a task to the scheduler."""
@@ -112,7 +116,7 @@ class DaskExecutor(Generic[P, R]):
             self._outcomes.put(outcome)
             return
         asked = self._resources_of(task)
-        missing = sorted(set(asked) - self._offered)
+        missing = self._roster.lacking(asked)
         if missing:
             reason = (
                 f"{task.where}: no Dask worker offers {', '.join(missing)}, which executor.resources asks for; start "
@@ -126,8 +130,10 @@ class DaskExecutor(Generic[P, R]):
             self._outcomes.put(task.failed(f"{task.where} cannot be sent to a worker: {error}", error))
             return
         self._submitted += 1
-        key = f"{task.where.split(' ')[0]}-{self._name.rpartition('-')[2]}-{self._submitted}"
-        self._loop.call_soon_threadsafe(self._send, key, task, self._limits_of(task), pickled, asked)
+        kind = task.where.split(" ")[0]
+        key = f"{kind}-{self._name.rpartition('-')[2]}-{self._submitted}"
+        load = Load(key, task.where, self._limits_of(task), pickled)
+        self._loop.call_soon_threadsafe(self._dispatch.take, Sent(task, load, kind, tuple(sorted(asked.items()))))
 
     def wait(self, timeout_s: float) -> Iterator[R]:
         """Yield the outcomes that are there, waiting for the first one for a while.
@@ -135,18 +141,20 @@ class DaskExecutor(Generic[P, R]):
         Raises:
             ClusterLost: the scheduler is gone, and all that was there is told.
         """
+        while not self._notes.empty():
+            self._note(self._notes.get())
         try:
             yield self._outcomes.get(timeout=timeout_s)
             while True:
                 yield self._outcomes.get_nowait()
         except queue.Empty:
-            if self._is_lost and not self._is_closed:
+            if self._dispatch.is_lost and not self._is_closed:
                 hint = "start it again, and `deltaworks runs retry` makes what is left."
                 raise ClusterLost(self._session.address, hint) from None
 
     def cancel(self) -> list[P]:
         """Take back the tasks that no worker has begun, and return them."""
-        return self._do(self._take_back())
+        return self._do(self._dispatch.take_back())
 
     def close(self) -> None:
         """End what runs, and leave the cluster."""
@@ -196,49 +204,7 @@ class DaskExecutor(Generic[P, R]):
         await self._measure()
 
     async def _measure(self) -> None:
-        self._size = await self._session.size()
-        self._offered |= self._size.resources
-
-    def _send(self, key: str, task: P, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> None:
-        if self._is_lost:
-            return
-        future = self._session.submit(key, task.where, limits, pickled, resources)
-        self._waiting[key] = (task, future, self._loop.create_task(self._follow(key, task, future)))
-
-    async def _follow(self, key: str, task: P, future: Any) -> None:
-        """Wait for what comes of a task."""
-        try:
-            outcome: R | None = unpickled(await future)
-        except KilledWorker as error:
-            lost = WorkerLost(task.where, f"its Dask worker {error.last_worker.address} is gone")
-            outcome = task.failed(str(lost), lost)
-        except FutureCancelledError as error:  # not by this run, which lets go of what it cancels before that
-            if error.reason == "scheduler-connection-lost":
-                self._is_lost = True
-                return
-            lost = WorkerLost(task.where, f"somebody canceled it on the Dask cluster ({error.reason})")
-            outcome = task.failed(str(lost), lost)
-        except DeltaworksError as error:
-            outcome = task.failed(str(error), error)
-        except Exception as error:  # noqa: BLE001 - whatever a worker could not do fails its task alone
-            outcome = task.failed(f"{task.where}: its Dask worker said {type(error).__name__}: {error}", error)
-        finally:
-            self._waiting.pop(key, None)
-        if outcome is not None:
-            self._outcomes.put(outcome.masked(self._masked))
-
-    async def _take_back(self) -> list[P]:
-        waiting = dict(self._waiting)
-        try:
-            begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
-        except OSError:  # the scheduler is gone, as `wait` will say
-            return []
-        taken = [key for key in waiting if key not in begun and key in self._waiting]
-        for key in taken:
-            waiting[key][2].cancel()
-            self._waiting.pop(key)
-        await self._session.drop([waiting[key][1] for key in taken])
-        return [waiting[key][0] for key in taken]
+        self._roster.see(await self._session.present(), self._dispatch.waiting)
 
     async def _look_out(self) -> None:
         """See that the scheduler lives, and tell the workers that the run does."""
@@ -248,7 +214,7 @@ class DaskExecutor(Generic[P, R]):
             try:
                 await self._measure()
             except OSError:  # what is not connected, and what does not answer in time
-                self._is_lost = True
+                self._dispatch.is_lost = True
                 return
             # Beside those that still go on: whoever hangs answers none of them, and the others must hear the next one.
             words = {each for each in words if not each.done()} | {self._loop.create_task(self._encourage())}
@@ -260,12 +226,7 @@ class DaskExecutor(Generic[P, R]):
     async def _leave(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
-        waiting, self._waiting = list(self._waiting.values()), {}
-        for _, _, follower in waiting:
-            follower.cancel()
-        if waiting and not self._is_lost:
-            with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self._session.drop([future for _, future, _ in waiting]), LEAVE_S)
+        await self._dispatch.leave()
         await self._session.close()
 
 

@@ -8,17 +8,16 @@ import inspect
 import logging
 import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import distributed
 from dask import config
 
-from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import Line, LineSink
 from deltaworks.engine.execution.workers.cluster import Cluster, Tls
-from deltaworks.engine.execution.workers.dask.crew import Crew
+from deltaworks.engine.execution.workers.dask.crew import Call, Crew
+from deltaworks.engine.execution.workers.dask.roster import Present
 from deltaworks.engine.execution.workers.dask.versions import difference
 from deltaworks.errors import RequestError
 
@@ -47,15 +46,6 @@ _CONFIG: Any = config
 _Remote = Callable[..., Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """What a cluster has."""
-
-    threads: int
-    resources: frozenset[str]
-    """The names of those that workers offer."""
-
-
 class Session:
     """A client of a scheduler, and a crew on each of its workers."""
 
@@ -67,7 +57,6 @@ class Session:
         self.address = cluster.scheduler or "this process"
         self.dashboard: str | None = None
         """Where people can watch the cluster at work."""
-        self._carry_out = _carry_out_by(name)
 
     async def connect(self, count: int) -> None:
         """Connect to the scheduler, or start one here with so many workers.
@@ -154,15 +143,15 @@ class Session:
         if problem is not None:
             raise RequestError(f"{problem}.")
 
-    async def size(self) -> Size:
-        """Return what the cluster has.
+    async def present(self) -> Present:
+        """Return which workers there are.
 
         Raises:
             OSError: the scheduler does not answer.
         """
-        workers = (await asyncio.wait_for(self._client.scheduler.identity(), SILENCE_S))["workers"].values()
-        resources = frozenset(name for each in workers for name in each["resources"])
-        return Size(sum(each["nthreads"] for each in workers), resources)
+        workers = (await asyncio.wait_for(self._client.scheduler.identity(), SILENCE_S))["workers"]
+        resources = frozenset(name for each in workers.values() for name in each["resources"])
+        return Present({address: each["nthreads"] for address, each in workers.items()}, resources)
 
     async def encourage(self) -> None:
         """Tell the crews that their coordinator is there.
@@ -172,22 +161,30 @@ class Session:
         """
         await asyncio.wait_for(self._ask("hear"), SILENCE_S)
 
-    def submit(self, key: str, where: str, limits: Limits, pickled: bytes, resources: Mapping[str, float]) -> Any:
-        """Give a task to a worker; return what can be awaited for its outcome."""
+    def submit(
+        self, keys: Sequence[str], calls: Sequence[Call], resources: Mapping[str, float], fit: Sequence[str] | None
+    ) -> Sequence[Any]:
+        """Give bundles to workers; return what can be awaited for their answers, pickled.
+
+        Args:
+            keys: by which Dask knows them.
+            calls: the bundles; they cost the scheduler less if many are given at once.
+            resources: what their workers must offer.
+            fit: the addresses of these, while any of them is there; none: any worker.
+        """
         with _CONFIG.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
-            return self._client.submit(
-                self._carry_out,
-                key,
-                where,
-                limits.timeout_s,
-                limits.memory_mb,
-                pickled,
-                key=key,
+            futures: Sequence[Any] = self._client.map(
+                pickle.loads,
+                [pickle.dumps(call) for call in calls],
+                key=list(keys),
                 pure=False,
                 retries=0,
                 resources=dict(resources) or None,
+                workers=fit or None,
+                allow_other_workers=bool(fit),
                 fifo_timeout="0 s",
             )
+        return futures
 
     async def revoke(self, keys: Sequence[str]) -> set[str]:
         """Let tasks not begin any more; return those that have begun on workers that answer.
@@ -237,14 +234,6 @@ class Session:
         return answers
 
 
-def _carry_out_by(name: str) -> _Remote:
-    # Not at the top of the module: so it is sent whole, and the scheduler, which looks into tasks, needs no deltaworks.
-    def carry_out(*arguments: Any) -> Any:
-        return _DASK.get_worker().plugins[name].carry_out(*arguments)
-
-    return carry_out
-
-
 def _method_by(name: str, method: str) -> _Remote:
     async def call(*arguments: Any, dask_worker: Any) -> Any:
         answer = getattr(dask_worker.plugins[name], method)(*arguments)
@@ -278,8 +267,3 @@ def _security(tls: Tls | None) -> Any:
     return _DASK.Security(
         tls_ca_file=tls.ca_file, tls_client_cert=tls.cert_file, tls_client_key=tls.key_file, require_encryption=True
     )
-
-
-def unpickled(outcome: bytes) -> Any:
-    """Return what a crew made of a task; none: it was taken back."""
-    return pickle.loads(outcome) if outcome else None  # noqa: S301 - the run's own workers said it

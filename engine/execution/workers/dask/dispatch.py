@@ -1,0 +1,172 @@
+"""Dispatch: the tasks of a run that have no outcome yet: who has them, and what becomes of them.
+
+All of it happens in the thread of the event loop that the session is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, groupby
+from operator import attrgetter
+from typing import Any, Final, Generic, cast
+
+from distributed import KilledWorker
+from distributed.client import FutureCancelledError
+
+from deltaworks.engine.execution.workers.dask.bundle import Answer, Sent, Sizes, Unbegun, Unfit
+from deltaworks.engine.execution.workers.dask.crew import Call
+from deltaworks.engine.execution.workers.dask.roster import Roster
+from deltaworks.engine.execution.workers.dask.session import LEAVE_S, Session
+from deltaworks.engine.execution.workers.executor import P, R
+from deltaworks.errors import DeltaworksError, RunError, WorkerLost
+
+TOGETHER_S: Final = 0.003
+"""How long a task waits for others to go with, while the workers are busy."""
+
+
+class Dispatch(Generic[P, R]):
+    """What of a run is on its way."""
+
+    def __init__(self, session: Session, roster: Roster, crew: str, tell: Callable[[R], None]) -> None:
+        """Begin with nothing.
+
+        Args:
+            session: gives bundles to workers.
+            roster: knows these.
+            crew: the name of those that carry them out.
+            tell: takes the outcome of each task that is not taken back.
+        """
+        self._session, self._roster, self._crew, self._tell = session, roster, crew, tell
+        self._waiting: dict[str, Sent[P]] = {}
+        """By key: the tasks without an outcome."""
+        self._unsent: list[Sent[P]] = []
+        self._bundles: dict[asyncio.Task[None], tuple[Any, Sequence[Sent[P]]]] = {}
+        """By what waits for their answers: the bundles on their way, with Dask's futures."""
+        self.sizes = Sizes()
+        self.is_lost = False
+        """Whether the scheduler is gone."""
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks have no outcome yet."""
+        return len(self._waiting)
+
+    def take(self, sent: Sent[P]) -> None:
+        """Let a task go, with those that come right after it."""
+        self._waiting[sent.load.key] = sent
+        if not self._unsent:
+            is_busy = len(self._waiting) > self._roster.threads
+            asyncio.get_running_loop().call_later(TOGETHER_S if is_busy else 0, self._send)
+        self._unsent.append(sent)
+
+    async def take_back(self) -> list[P]:
+        """Take back the tasks that no worker has begun, and return them."""
+        waiting = dict(self._waiting)
+        try:
+            begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
+        except OSError:  # the scheduler is gone, as others will see
+            return []
+        taken = [sent for key, sent in waiting.items() if key not in begun and self._waiting.pop(key, None) is not None]
+        idle = [
+            follower
+            for follower, (_, bundle) in self._bundles.items()
+            if not any(sent.load.key in self._waiting for sent in bundle)
+        ]
+        await self._session.drop([self._let_go(follower) for follower in idle])
+        return [sent.task for sent in taken]
+
+    async def leave(self) -> None:
+        """Wait for nothing any more."""
+        self._waiting.clear()
+        futures = [self._let_go(follower) for follower in list(self._bundles)]
+        if futures and not self.is_lost:
+            with contextlib.suppress(OSError, TimeoutError):
+                await asyncio.wait_for(self._session.drop(futures), LEAVE_S)
+
+    def _let_go(self, follower: asyncio.Task[None]) -> Any:
+        """Wait for the answers of a bundle no longer; return Dask's future."""
+        follower.cancel()
+        return self._bundles.pop(follower)[0]
+
+    def _send(self) -> None:
+        unsent = [each for each in self._unsent if each.load.key in self._waiting]
+        self._unsent.clear()
+        if self.is_lost:
+            return
+        # Twice as many bundles as threads: so there is a next one while the answers of one travel.
+        share = len(self._waiting) // (2 * max(1, self._roster.threads))
+        for resources, alike in groupby(self.sizes.bundles(unsent, share), key=lambda bundle: bundle[0].resources):
+            self._send_to_those_with(dict(resources), list(alike))
+
+    def _send_to_those_with(self, resources: Mapping[str, float], bundles: Sequence[Sequence[Sent[P]]]) -> None:
+        keys = [bundle[0].load.key for bundle in bundles]
+        calls = [Call(self._crew, [sent.load for sent in bundle]) for bundle in bundles]
+        try:
+            futures = self._session.submit(keys, calls, resources, self._roster.fit)
+        except Exception as error:  # noqa: BLE001 - whatever Dask refuses, none may wait for ever
+            for sent in chain.from_iterable(bundles):
+                self._fail(sent, f"{sent.load.where}: Dask did not take it: {type(error).__name__}: {error}", error)
+            return
+        for bundle, future in zip(bundles, futures, strict=True):
+            follower = asyncio.get_running_loop().create_task(self._follow(bundle, future))
+            self._bundles[follower] = (future, bundle)
+
+    async def _follow(self, bundle: Sequence[Sent[P]], future: Any) -> None:
+        """Wait for what comes of a bundle."""
+        try:
+            answers: Sequence[Answer] = pickle.loads(await future)  # noqa: S301 - the run's own workers said it
+        except KilledWorker as error:
+            self._lose(bundle, f"its Dask worker {error.last_worker.address} is gone")
+        except FutureCancelledError as error:  # not by this run, which lets go of what it cancels before that
+            if error.reason == "scheduler-connection-lost":
+                self.is_lost = True
+            else:
+                self._lose(bundle, f"somebody canceled it on the Dask cluster ({error.reason})")
+        except Exception as error:  # noqa: BLE001 - whatever a worker could not do fails its tasks alone
+            for sent in bundle:
+                self._fail(sent, f"{sent.load.where}: its Dask worker said {type(error).__name__}: {error}", error)
+        else:
+            for sent, answer in zip(bundle, answers, strict=True):
+                self._hear(sent, answer)
+        finally:
+            self._bundles.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
+
+    def _hear(self, sent: Sent[P], answer: Answer) -> None:
+        """Take in what a worker says of a task."""
+        match answer:
+            case bytes():
+                outcome: R = pickle.loads(answer)  # noqa: S301 - likewise
+                self.sizes.note(sent.kind, outcome.took_s)
+                self._end(sent, outcome)
+            case DeltaworksError():
+                self._fail(sent, str(answer), answer)
+            case Unfit():
+                if self._roster.avoid(answer):
+                    self._take_again(sent)
+                else:
+                    reason = f"{sent.load.where}: {answer.reason}"
+                    self._fail(sent, reason, RunError(reason))
+            case Unbegun.PUT_OFF:
+                self._take_again(sent)
+            case Unbegun.TAKEN_BACK:
+                pass  # so it waits no longer
+
+    def _take_again(self, sent: Sent[P]) -> None:
+        if sent.load.key in self._waiting:
+            self.take(sent)
+
+    def _lose(self, bundle: Sequence[Sent[P]], why: str) -> None:
+        self.sizes.keep_apart(map(attrgetter("kind"), bundle))
+        for sent in bundle:
+            lost = WorkerLost(sent.load.where, why)
+            self._fail(sent, str(lost), lost)
+
+    def _fail(self, sent: Sent[P], reason: str, error: BaseException) -> None:
+        self._end(sent, sent.task.failed(reason, error))
+
+    def _end(self, sent: Sent[P], outcome: R) -> None:
+        if self._waiting.pop(sent.load.key, None) is not None:  # else it was taken back meanwhile
+            self._tell(outcome)

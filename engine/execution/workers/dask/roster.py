@@ -1,0 +1,81 @@
+"""Roster: the workers of a cluster, as one run knows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from deltaworks.engine.execution.workers.dask.bundle import Unfit
+
+DROUGHT_S: Final = 20.0
+"""For how long there may be no worker before somebody is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The workers that a scheduler has."""
+
+    threads: Mapping[str, int] = field(default_factory=dict[str, int])
+    """By the address of each."""
+    resources: frozenset[str] = frozenset()
+    """The names of those that they offer."""
+
+
+class Roster:
+    """Which workers are there, which of them are fit for the run, and what they have offered."""
+
+    def __init__(self, scheduler: Callable[[], str], note: Callable[[str], None]) -> None:
+        """Know of none yet.
+
+        Args:
+            scheduler: says where it is.
+            note: is told, once, of workers that are not fit, and that there are none.
+        """
+        self._scheduler, self._note = scheduler, note
+        self._present = Present()
+        self._unfit: set[str] = set()
+        self._offered: frozenset[str] = frozenset()
+        """Since the run began: a worker that died, and comes again, is waited for."""
+        self._dry_since_s: float | None = None
+        self._is_told = False
+
+    @property
+    def threads(self) -> int:
+        """How many tasks those that are fit carry out at once."""
+        return sum(threads for worker, threads in self._present.threads.items() if worker not in self._unfit)
+
+    @property
+    def fit(self) -> Sequence[str] | None:
+        """The addresses of those that tasks may go to; none: to any."""
+        return [worker for worker in self._present.threads if worker not in self._unfit] if self._unfit else None
+
+    def see(self, present: Present, waiting: int) -> None:
+        """Take in which workers there are, and how many tasks wait for them."""
+        self._present = present
+        self._offered |= present.resources
+        if self.threads or not waiting:
+            self._dry_since_s, self._is_told = None, False
+            return
+        if self._dry_since_s is None:
+            self._dry_since_s = time.monotonic()
+        dry_s = time.monotonic() - self._dry_since_s
+        if dry_s >= DROUGHT_S and not self._is_told:
+            self._is_told = True
+            scheduler = self._scheduler()
+            self._note(
+                f"the Dask scheduler at {scheduler} has had no worker for {dry_s:.0f} s, and {waiting:,} calls wait; "
+                f"start one with `dask worker {scheduler} --nthreads 1`, or cancel the run"
+            )
+
+    def lacking(self, asked: Mapping[str, float]) -> Sequence[str]:
+        """Return the names of those resources that no worker has offered."""
+        return sorted(set(asked) - self._offered)
+
+    def avoid(self, unfit: Unfit) -> bool:
+        """Let a worker have no more tasks; return whether others can have them."""
+        if unfit.worker not in self._unfit:
+            self._unfit.add(unfit.worker)
+            self._note(f"{unfit.reason}; it gets no calls of this run")
+        return bool(self.threads)
