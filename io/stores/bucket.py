@@ -232,14 +232,22 @@ def bucket_uri(uri: str, what: str) -> str:
     scheme, _, rest = uri.partition("://")
     if scheme.lower() not in OPTIONS:
         known = ", ".join(f"{each}://" for each in OPTIONS)
-        raise InvalidSettings(f"{what} {uri}: a place is a path, a file:// URI, or begins with {known}")
+        raise InvalidSettings(f"{what} {_shown(uri)}: a place is a path, a file:// URI, or begins with {known}")
     bucket, *parts = rest.rstrip("/").split("/")
     if not bucket or "@" in bucket or not all(parts) or _UNFIT.search(rest) or {".", ".."} & set(parts):
         first = "CONTAINER" if scheme.lower() == "az" else "BUCKET"
         raise InvalidSettings(
-            f"{what} {uri}: expected {scheme}://{first}/PREFIX, without empty parts, a query or escaped characters"
+            f"{what} {_shown(uri)}: expected {scheme}://{first}/PREFIX, without empty parts, credentials, a query or "
+            "escaped characters"
         )
     return "/".join([f"{scheme.lower()}://{bucket}", *parts])
 
 
+def _shown(uri: str) -> str:
+    """Return what stands for a place in a message: as it was written, without the secrets that some write into it."""
+    return _VALUES.sub(r"\1***", _PASSWORD.sub(r"\1***@", uri))
+
+
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
+_VALUES = re.compile(r"([?&;][^=&;]*=)[^&;#]*")
 _UNFIT = re.compile(r"[?#\\*\[\]]|%[0-9A-Fa-f]{2}|\s")

@@ -10,6 +10,7 @@ import pytest
 from deltaworks.errors import InvalidSettings, StorageError
 from deltaworks.io.files import ALLOW_HTTP, write_file
 from deltaworks.io.store import Store
+from deltaworks.io.stores.bucket import bucket_uri
 from deltaworks.io.stores.reason import reason, without_credentials
 from deltaworks.io.stores.storage import FromVariable, Patience, Storage, Storages
 from tests.io.stores.small_s3 import SECRET, Fault, SmallS3
@@ -183,3 +184,23 @@ def test_credentials_that_are_nowhere_are_said_so() -> None:
         "no credentials were found in a storage profile, the environment or the machine's role; "
         "docs/object_stores.md says where they may stand"
     )
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("s3://key:hush@bucket/lake", "s3://key:***@bucket/lake"),
+        (
+            "s3://bucket/lake?AWS_SECRET_ACCESS_KEY=hush&region=x",
+            "s3://bucket/lake?AWS_SECRET_ACCESS_KEY=***&region=***",
+        ),
+        ("ftp://me:hush@host/lake", "ftp://me:***@host/lake"),
+        ("az://lake@account/x", "az://lake@account/x"),
+    ],
+)
+def test_what_refuses_a_place_repeats_no_secret_that_somebody_wrote_into_it(uri: str, shown: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        bucket_uri(uri, "lake")
+
+    assert f"lake {shown}: " in str(refused.value)
+    assert "hush" not in str(refused.value)
