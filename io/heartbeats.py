@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from deltaworks.io.process import Process
 from deltaworks.io.silence import Silence, silence_since
 from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.together import together
 
 FOLDER = f"{ENGINE_FOLDER}/ledger/daemons"
 
@@ -96,8 +97,9 @@ def read_heartbeats(store: Store, ended: dict[str, Heartbeat] | None = None) -> 
         StorageError: the lake cannot be read.
     """
     known = {} if ended is None else ended
-    paths = (file for file in store.files(FOLDER) if file.path.endswith(".json"))
-    found = [(file, known.get(file.path) or _read(store.read(file.path))) for file in paths]
+    files = [file for file in store.files(FOLDER) if file.path.endswith(".json")]
+    beats_there = together(store, lambda file: known.get(file.path) or _read(store.read(file.path)), files)
+    found = list(zip(files, beats_there, strict=True))
     known.update((file.path, beat) for file, beat in found if beat is not None and beat.stopped_at is not None)
     beats = (
         beat if beat.is_gone else replace(beat, silence=silence_since(store, file.modified_at, beat.process))

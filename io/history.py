@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import PurePosixPath
 
 from deltaworks.errors import LogGap, StorageError
@@ -11,6 +12,7 @@ from deltaworks.io.log import Commit, commit_path, parse_commit
 from deltaworks.io.places import Places
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.io.together import together
 
 
 def history(store: Store, table: str, external: Table | None = None, *, before: int | None = None) -> Iterator[Commit]:
@@ -18,7 +20,8 @@ def history(store: Store, table: str, external: Table | None = None, *, before: 
 
     `external`: the table, if others write it. `before`: only commits of versions below this one.
 
-    Cost: the log is listed once and its oldest commit read; another commit file is read when it is asked for.
+    Cost: the log is listed once and its oldest commit read; others are read when they are asked for, in an object
+    store a little before.
 
     Raises:
         LogGap: a commit file is absent though an earlier one exists, or cannot be read as commits are.
@@ -29,15 +32,18 @@ def history(store: Store, table: str, external: Table | None = None, *, before: 
         return
     places = _places(store, table, min(versions)) if external is None else external.places
     newest = max(versions) if before is None else min(max(versions), before - 1)
-    for version in range(newest, min(versions) - 1, -1):
-        content = store.read(commit_path(table, version))
-        if content is None:
-            raise LogGap(table, version, "is absent though an earlier one exists")
-        if external is not None:
-            yield parse_commit(table, version, content, places, is_foreign=True)
-        else:
-            commit, places = placed(store, table, version, content, places)
-            yield commit
+    backwards = range(newest, min(versions) - 1, -1)
+    with closing(
+        together(store, store.read, (commit_path(table, version) for version in backwards), eager=False)
+    ) as contents:
+        for version, content in zip(backwards, contents, strict=True):
+            if content is None:
+                raise LogGap(table, version, "is absent though an earlier one exists")
+            if external is not None:
+                yield parse_commit(table, version, content, places, is_foreign=True)
+            else:
+                commit, places = placed(store, table, version, content, places)
+                yield commit
 
 
 def placed(store: Store, table: str, version: int, content: bytes, places: Places) -> tuple[Commit, Places]:

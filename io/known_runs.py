@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from deltaworks.io import folded
 from deltaworks.io.ledger import RUNS, read_entry, read_folded
 from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
+from deltaworks.io.together import together
 
 
 class KnownRuns:
@@ -49,15 +51,14 @@ class KnownRuns:
 
     def _objects(self) -> tuple[dict[str, tuple[str, RunEntry]], bool]:
         """Return what the objects say, and whether all of them are those that were read before."""
-        found: dict[str, tuple[str, RunEntry]] = {}
-        is_same = True
-        for file in self._store.files(RUNS):
-            path, stamp, known = file.path, file.stamp, self._entries.get(file.path)
-            if not path.endswith(".json"):
-                continue
-            if known is None or known[0] != stamp or known[1].has_vanished():
-                entry, is_same = read_entry(self._store, path), False
-                known = None if entry is None else (stamp, entry)
-            if known is not None:
-                found[path] = known
-        return found, is_same
+        files = {file.path: file.stamp for file in self._store.files(RUNS) if file.path.endswith(".json")}
+        found = {path: known for path, known in self._entries.items() if self._holds(known, files.get(path))}
+        news = [path for path in files if path not in found]
+        for path, entry in zip(news, together(self._store, partial(read_entry, self._store), news), strict=True):
+            if entry is not None:
+                found[path] = (files[path], entry)
+        return found, not news
+
+    @staticmethod
+    def _holds(known: tuple[str, RunEntry], stamp: str | None) -> bool:
+        return known[0] == stamp and not known[1].has_vanished()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 
 from deltaworks.errors import RequestError, StorageError, UnknownRun
 from deltaworks.io import folded
@@ -17,6 +18,7 @@ from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.run_entry import RunEntry, RunStatus, document_of, entry_of
 from deltaworks.io.silence import silence_of
 from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.together import together
 
 RUNS = f"{ENGINE_FOLDER}/ledger/runs"
 _SHOWN_RUNS = 3
@@ -40,10 +42,10 @@ def read_runs(store: Store) -> list[RunEntry]:
         StorageError: an entry cannot be read; it can be deleted without harm to any table.
     """
     # Objects first: one that is folded meanwhile is then found in the Parquet file.
-    found = (read_entry(store, path) for path in run_paths(store))
+    found = together(store, partial(read_entry, store), run_paths(store))
     entries = {entry.run_id: entry for entry in found if entry is not None}
-    for path in folded.paths(store):
-        for entry in read_folded(store, path):
+    for folded_entries in together(store, partial(read_folded, store), folded.paths(store)):
+        for entry in folded_entries:
             entries.setdefault(entry.run_id, entry)
     return sorted(entries.values(), key=lambda entry: (dt.datetime.fromisoformat(entry.started_at), entry.run_id))
 
@@ -74,9 +76,9 @@ def runs_written_since(store: Store, instant: dt.datetime) -> list[tuple[dt.date
     Raises:
         StorageError: an entry cannot be read.
     """
-    files = (each for each in store.files(RUNS) if each.path.endswith(".json") and each.modified_at >= instant)
-    found = ((each.modified_at, read_entry(store, each.path)) for each in files)
-    entries = ((at, entry) for at, entry in found if entry is not None)
+    files = [each for each in store.files(RUNS) if each.path.endswith(".json") and each.modified_at >= instant]
+    found = together(store, lambda file: read_entry(store, file.path), files)
+    entries = ((file.modified_at, entry) for file, entry in zip(files, found, strict=True) if entry is not None)
     return sorted(entries, key=lambda each: (dt.datetime.fromisoformat(each[1].started_at), each[1].run_id))
 
 

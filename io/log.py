@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -22,6 +23,7 @@ from deltaworks.io.places import WHOLE, Places
 from deltaworks.io.protocol import Protocol
 from deltaworks.io.record import RECORD_KEY, Group, Kind, Record, foreign_record, read_record
 from deltaworks.io.store import Store
+from deltaworks.io.together import until_none
 
 SCHEME = "deltaworks.partitions"
 """The property that says by which kind of partitions a table was made: a key of one kind means nothing to another."""
@@ -281,15 +283,17 @@ def _contents(store: Store, table: str, after: int, up_to: int | None = None) ->
     """Yield the commit files after a version, each with its version."""
     version = after + 1
     while up_to is None or version <= up_to:
-        content = store.read(commit_path(table, version))
-        if content is None:
-            if not _goes_on(store, table, version, thorough=after < 0):
-                return
-            # Others may have committed this version and the next between the two looks.
-            content = store.read(commit_path(table, version))
-        if content is None:
+        later = count(version) if up_to is None else range(version, up_to + 1)
+        for content in until_none(store, store.read, (commit_path(table, each) for each in later)):
+            yield version, content
+            version += 1
+        if (up_to is not None and version > up_to) or not _goes_on(store, table, version, thorough=after < 0):
+            return
+        # Others may have committed this version and the next between the two looks.
+        missed = store.read(commit_path(table, version))
+        if missed is None:
             raise LogGap(table, version, "is absent though a later one exists")
-        yield version, content
+        yield version, missed
         version += 1
 
 

@@ -11,12 +11,14 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 from urllib.parse import quote
 
 from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.partition_values import NULL_KEY
 from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.together import together
 
 FORMAT = 1
 """What this version writes. A file that says more is refused; what a file says beyond its known words is ignored."""
@@ -201,7 +203,7 @@ def _read(store: Store, name: str) -> _Log:
     for number, path in enumerate(paths):
         if path != _path(name, number):
             raise _damaged(store, _path(name, number), "is absent though a later one exists")
-        removed, added, why = _parse(store, path)
+    for removed, added, why in together(store, partial(_parse, store), paths):
         keys = (keys - removed) | added
         reasons |= set() if why is None else {why}
     return _Log(keys, len(paths), reasons)

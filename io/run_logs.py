@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from threading import Lock
 from typing import Final
@@ -18,6 +19,7 @@ from deltaworks.errors import RequestError, StorageError
 from deltaworks.io.dtypes import Json
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.stores.stored_file import StoredFile
+from deltaworks.io.together import together
 
 FOLDER: Final = f"{ENGINE_FOLDER}/logs"
 
@@ -101,14 +103,15 @@ class LogReader:
         Raises:
             StorageError: the lake cannot be read.
         """
-        for path in self._paths():
-            name = path.rpartition("/")[2].removesuffix(_SUFFIX)
-            if name != self._name:
-                self._name, self._offset = name, 0
-            content = self._store.read(path) or b""
-            for line in content[self._offset : content.rfind(b"\n") + 1].splitlines(keepends=True):
-                self._offset += len(line)
-                yield _parsed(line, path)
+        paths = self._paths()
+        with closing(together(self._store, self._store.read, paths, eager=False)) as contents:
+            for path, found in zip(paths, contents, strict=True):
+                content, name = found or b"", path.rpartition("/")[2].removesuffix(_SUFFIX)
+                if name != self._name:
+                    self._name, self._offset = name, 0
+                for line in content[self._offset : content.rfind(b"\n") + 1].splitlines(keepends=True):
+                    self._offset += len(line)
+                    yield _parsed(line, path)
 
     def _paths(self) -> Sequence[str]:
         """Return the objects to read: that of the position, and those after it."""

@@ -24,6 +24,7 @@ from deltaworks.io.dtypes import Json
 from deltaworks.io.parquet import sink_parquet
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.stores.stored_file import StoredFile
+from deltaworks.io.together import together
 
 FOLDER = f"{ENGINE_FOLDER}/steps"
 
@@ -80,8 +81,8 @@ class StepRecords:
         prefix = self._path("ends-")
         paths = sorted(path for path in self.store.list(self._path("")) if path.startswith(prefix))
         latest = paths[-1].rpartition("-")[0] if paths else ""
-        for path in (path for path in paths if path.rpartition("-")[0] == latest):
-            content = self.store.read(path)
+        paths = [path for path in paths if path.rpartition("-")[0] == latest]
+        for path, content in zip(paths, together(self.store, self.store.read, paths), strict=True):
             if content is not None:
                 yield from self._loaded(path.rpartition("/")[2], content)
 

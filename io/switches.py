@@ -9,9 +9,11 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from deltaworks.errors import StorageError
 from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.together import together
 
 FOLDER = f"{ENGINE_FOLDER}/state/switches"
 
@@ -58,9 +60,9 @@ def read_switches(store: Store) -> dict[str, bool]:
     Raises:
         StorageError: one of them is damaged.
     """
-    names = (path.rpartition("/")[2].removesuffix(".json") for path in store.list(FOLDER))
-    found = {name: read_switch(store, name) for name in names}
-    return {name: switch.is_on for name, switch in found.items() if switch is not None}
+    names = [path.rpartition("/")[2].removesuffix(".json") for path in store.list(FOLDER)]
+    found = zip(names, together(store, partial(read_switch, store), names), strict=True)
+    return {name: switch.is_on for name, switch in found if switch is not None}
 
 
 def switches_stamp(store: Store) -> str | None:

@@ -21,8 +21,10 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -32,6 +34,7 @@ from deltaworks.io.failpoints import Step, hit
 from deltaworks.io.process import Process
 from deltaworks.io.run_plan import PlannedTable
 from deltaworks.io.store import ENGINE_FOLDER, Store
+from deltaworks.io.together import together
 
 LEDGER = f"{ENGINE_FOLDER}/ledger/ticks"
 CLAIMS = f"{ENGINE_FOLDER}/claims/ticks"
@@ -344,8 +347,8 @@ def read_ticks(store: Store, name: str, most: int | None = None, before: str | N
             continue
         if not path.endswith(f"{_NOTE}.json") or id_of(path) not in latest:
             latest[id_of(path)] = path
-    found = (_read(store, path) for path in latest.values())
-    return list(islice((entry for entry in found if entry is not None), most))
+    with closing(together(store, partial(_read, store), latest.values(), eager=most is None)) as found:
+        return list(islice((entry for entry in found if entry is not None), most))
 
 
 def _path(name: str, tick_id: str, suffix: str = "") -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.opening import no_table, open_and_keep, open_latest
-from deltaworks.engine.planning.graph import AssetGraph
+from deltaworks.engine.planning.graph import AssetGraph, Node
 from deltaworks.engine.planning.state import lake_state
 from deltaworks.engine.planning.status import LakeStatus, lake_status
 from deltaworks.errors import StorageError
@@ -16,6 +16,7 @@ from deltaworks.io.ledger import read_runs
 from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.io.together import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +38,22 @@ def observe(graph: AssetGraph, store: Store) -> Observation:
     Raises:
         LogGap: a commit of one of the lake's own tables is missing or damaged.
     """
-    tables: dict[AssetKey, Table] = {}
-    faults: dict[AssetKey, str] = {}
-    for key, node in graph.nodes.items():
-        try:
-            tables[key] = open_and_keep(store, node.asset)
-        except StorageError as error:
-            if node.asset.kind is not AssetKind.EXTERNAL:
-                raise
-            tables[key], faults[key] = no_table(store, node.asset), str(error)
+    found = together(store, lambda node: _open(store, node), graph.nodes.values())
+    opened = dict(zip(graph.nodes, found, strict=True))
+    tables = {key: table for key, (table, _) in opened.items()}
+    faults = {key: fault for key, (_, fault) in opened.items() if fault is not None}
     runs = read_runs(store)
     return Observation(tables, lake_status(graph, lake_state(graph, tables, runs, faults)), faults, runs)
+
+
+def _open(store: Store, node: Node) -> tuple[Table, str | None]:
+    """Return the table of an asset; of one that others write and that cannot be read, nothing, and why."""
+    try:
+        return open_and_keep(store, node.asset), None
+    except StorageError as error:
+        if node.asset.kind is not AssetKind.EXTERNAL:
+            raise
+        return no_table(store, node.asset), str(error)
 
 
 def unreadable_tables(graph: AssetGraph, store: Store) -> Iterator[tuple[AssetKey, str]]:

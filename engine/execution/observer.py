@@ -20,6 +20,7 @@ from deltaworks.io.known_runs import KnownRuns
 from deltaworks.io.run_entry import RunEntry
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.io.together import together
 
 _STEP_NS = 2_000_000_000
 """Clocks of file systems go in steps: a folder that has just changed may change once more and look the same."""
@@ -69,24 +70,29 @@ class Observer:
         Raises:
             LogGap: a commit of one of the lake's own tables is missing or damaged.
         """
-        for key, node in self.graph.nodes.items():
-            self._look_at(key, node)
+        looks = together(self._store, lambda item: self._look_at(*item), self.graph.nodes.items())
+        for key, is_read in zip(self.graph.nodes, looks, strict=True):
+            if is_read:
+                self._tables[key].narrow()
+                self._share_keys(self._tables[key].partitions())
         self.runs = self._known_runs.read()
         before = None if self._status is None else {key: found.state for key, found in self._status.items()}
         state = lake_state(self.graph, self._tables, self.runs, self._faults, before)
         self._status = lake_status(self.graph, state, self._status)
         return Observation(dict(self._tables), self._status, dict(self._faults), self.runs)
 
-    def _look_at(self, key: AssetKey, node: Node) -> None:
+    def _look_at(self, key: AssetKey, node: Node) -> bool:
+        """Read a table unless nothing can have been committed; return whether it was read. Others go on meanwhile."""
         store, folder = log_folder(self._store, node.asset)
         stamp = store.folder_stamp(folder)
         known = self._looks.get(key)
         if known is not None and known.is_certain and known.stamp == stamp:
-            return
+            return False
         changed_at = store.modified_at(folder) if stamp else None
         is_certain = changed_at is None or time.time_ns() - int(changed_at.timestamp() * 1e9) > _STEP_NS
         self._read(key, node)
         self._looks[key] = _Look(stamp, stamp is not None and is_certain and key not in self._faults)
+        return True
 
     def _read(self, key: AssetKey, node: Node) -> None:
         table = self._tables.get(key)
@@ -100,8 +106,6 @@ class Observer:
             if node.asset.kind is not AssetKind.EXTERNAL:
                 raise
             self._tables[key], self._faults[key] = no_table(self._store, node.asset), str(error)
-        self._tables[key].narrow()
-        self._share_keys(self._tables[key].partitions())
 
     def _share_keys(self, partitions: pl.DataFrame) -> None:
         """Let a table hold its keys in common with one that has the same: they are half of what it takes in memory."""

@@ -1,0 +1,59 @@
+"""Together: requests to an object store that wait for their replies at the same time, since each waits for long."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
+from typing import Final, TypeVar
+
+from deltaworks.io.store import Store
+
+AT_ONCE: Final = 16
+"""How many are on their way at most."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def together(store: Store, work: Callable[[T], R], items: Iterable[T], *, eager: bool = True) -> Generator[R]:
+    """Yield what `work` makes of each item, in the items' order: on a local disk one after the other.
+
+    In an object store several threads work ahead of whoever takes the results; close this to let them stop.
+
+    Args:
+        store: what `work` asks.
+        work: may be called in any thread, and its error is raised where its result would be.
+        items: may go on for ever.
+        eager: whether all results are wanted. If not, the more are on their way the more were taken, so that little is
+            asked for in vain.
+    """
+    if store.is_local:
+        yield from map(work, items)
+        return
+    rest = iter(items)
+    taken = 0
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deltaworks-store") as pool:
+        begun: deque[Future[R]] = deque()
+        try:
+            while True:
+                width = AT_ONCE if eager else min(AT_ONCE, max(1, taken // 2))
+                begun.extend(pool.submit(work, item) for item in islice(rest, width - len(begun)))
+                if not begun:
+                    return
+                yield begun.popleft().result()
+                taken += 1
+        finally:
+            for each in begun:
+                each.cancel()
+
+
+def until_none(store: Store, work: Callable[[T], R | None], items: Iterable[T]) -> Generator[R]:
+    """Yield what `work` makes of each item as far as it makes something of each."""
+    with closing(together(store, work, items, eager=False)) as results:
+        for result in results:
+            if result is None:
+                return
+            yield result
