@@ -49,8 +49,17 @@ def checkpoint_is_due(table: Table) -> bool:
     versions = range(before + 1, table.version + 1)
     if not versions or not _keeps_commits(table):
         return False
-    since = sum(table.store.size_bytes(commit_path(table.name, version)) or 0 for version in versions)
-    return since >= DUE_BYTES or _has_other_columns(table, before)
+    return _commit_bytes(table, versions) >= DUE_BYTES or _has_other_columns(table, before)
+
+
+def _commit_bytes(table: Table, versions: range) -> int:
+    """Return how large commits are together; in an object store one listing tells it of all."""
+    store, paths = table.store, [commit_path(table.name, version) for version in versions]
+    if store.is_local:
+        return sum(store.size_bytes(path) or 0 for path in paths)
+    folder, _, first = paths[0].rpartition("/")
+    asked = set(paths)
+    return sum(file.size_bytes for file in store.files_from(folder, first) if file.path in asked)
 
 
 def _has_other_columns(table: Table, checkpoint: int) -> bool:

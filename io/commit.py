@@ -21,6 +21,7 @@ from deltaworks.io.protocol import upgrade
 from deltaworks.io.record import FORMAT, RECORD_KEY, Kind, Record
 from deltaworks.io.staged import StagedFile
 from deltaworks.io.table import Table
+from deltaworks.io.together import sizes_of
 
 MAX_TRIES = 100
 """How often a commit is tried against other writers, each of which gets through meanwhile."""
@@ -235,8 +236,9 @@ def secure_files(table: Table, files: Sequence[StagedFile | LiveFile]) -> None:
     Raises:
         StorageError: one is not: a commit that names it would make the table unreadable.
     """
-    for file in files:
-        if table.store.size_bytes(f"{table.name}/{file.path}") != file.size_bytes:
+    sizes = sizes_of(table.store, (f"{table.name}/{file.path}" for file in files))
+    for file, size_bytes in zip(files, sizes, strict=True):
+        if size_bytes != file.size_bytes:
             raise StorageError(
                 f"table {table.name}: data file {file.path} is not there as it was written; nothing was "
                 "committed. Run the command again."

@@ -21,6 +21,7 @@ from deltaworks.io.log import Commit, commit_path, last_checkpoint, parse_commit
 from deltaworks.io.scan import file_path
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.io.together import sizes_of
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(\..+)?\.parquet")
@@ -165,10 +166,9 @@ def _checkpoint_problem(table: Table, version: int, names: list[str]) -> str | N
 
 def data_damage(table: Table) -> Iterator[tuple[str, str, str]]:
     """Yield the live files that are not in the store as the log says: partition, path, what is wrong."""
-    for key, file in table.live_files():
-        if "://" in file.path:
-            continue
-        size_bytes = table.store.size_bytes(file_path(table.name, file))
+    files = [(key, file) for key, file in table.live_files() if "://" not in file.path]
+    sizes = sizes_of(table.store, (file_path(table.name, file) for _, file in files))
+    for (key, file), size_bytes in zip(files, sizes, strict=True):
         if size_bytes is None:
             yield key, file.path, "is not there"
         elif size_bytes != file.size_bytes:

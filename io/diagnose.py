@@ -23,6 +23,7 @@ from deltaworks.io.rejects import current_rejects
 from deltaworks.io.scattered import Layout, compaction_demand, find_scattered
 from deltaworks.io.store import ENGINE_FOLDER, Store
 from deltaworks.io.sweep import Runs, find_candidates, leftovers, own_temporaries, stray_rejects
+from deltaworks.io.together import sizes_of
 
 SWEPT_AFTER = dt.timedelta(days=7)
 """How old leftovers are when `maintain` takes them, unless it is told otherwise."""
@@ -241,7 +242,9 @@ def _missing_files(subject: Subject) -> Iterator[Problem]:
 
 def _missing_rejects(subject: Subject) -> Iterator[Problem]:
     table, asset = subject.inspection.table, subject.asset
-    gone = [each for each in current_rejects(table) if table.store.size_bytes(each.file.path) is None]
+    rejects = list(current_rejects(table))
+    sizes = sizes_of(table.store, (each.file.path for each in rejects))
+    gone = [each for each, size_bytes in zip(rejects, sizes, strict=True) if size_bytes is None]
     if gone:
         keys = sorted(each.key for each in gone)
         message = f"{gone[0].file.path}, which its log names, is not there: rows that were left out of {_some(keys)}"

@@ -26,6 +26,7 @@ from deltaworks.io.staged import StagedPartition
 from deltaworks.io.statistics import statistics
 from deltaworks.io.table import Table
 from deltaworks.io.table_state import Origin
+from deltaworks.io.together import sizes_of
 
 _AT = "observed_at"
 
@@ -58,7 +59,8 @@ class Changes:
 def known(table: Table, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Return the rows that a table has, whoever wrote them; none if a data file of it is lost."""
     files = table.files(table.live_keys())
-    is_whole = all(table.store.size_bytes(f"{table.name}/{file.path}") == file.size_bytes for file in files)
+    sizes = sizes_of(table.store, (f"{table.name}/{file.path}" for file in files))
+    is_whole = all(found == file.size_bytes for file, found in zip(files, sizes, strict=True))
     if not files or not is_whole:
         return pl.DataFrame(schema=schema)
     return scan_table(table).collect().with_columns(pl.col(KEY_COLUMN).fill_null(WHOLE))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -23,6 +23,7 @@ from deltaworks.io.staged import StagedFile
 from deltaworks.io.statistics import statistics, statistics_json
 from deltaworks.io.store import Store
 from deltaworks.io.stores.reason import reason
+from deltaworks.io.together import sizes_of
 
 _ROWS = "\0rows"
 
@@ -79,6 +80,8 @@ class Staging:
         default_factory=dict[tuple[tuple[str, str | None], ...], int]
     )
     """The partitions, as items of their values, that a sink has opened files for, with how many."""
+    sizes: dict[str, int | None] = field(default_factory=dict[str, int | None])
+    """By path, those that were asked for ahead."""
 
     def path(self, values: Mapping[str, str | None], index: int = 0) -> str:
         """Return the path, below the table's folder, of a file for a partition."""
@@ -92,7 +95,7 @@ class Staging:
     @property
     def sifted(self) -> Staging:
         """Where the rows go that are left of a partition whose other rows are left out."""
-        return replace(self, is_sifted=True, written={})
+        return replace(self, is_sifted=True, written={}, sizes={})
 
     def write(self, df: pl.DataFrame, values: Mapping[str, str | None]) -> None:
         """Write one partition's rows; partition columns, if there are any, stay out of the file.
@@ -184,6 +187,12 @@ class Staging:
             found.append(StagedFile(path, self._size_bytes(path), statistics_json(row, count)))
         return tuple(found)
 
+    def weigh(self, partitions: Iterable[Mapping[str, str | None]]) -> None:
+        """Ask an object store how large the files of partitions are that have been written, of all at the same time."""
+        if not self.store.is_local:
+            paths = [path for values in partitions for path in self.paths(values)]
+            self.sizes.update(zip(paths, sizes_of(self.store, (f"{self.table}/{path}" for path in paths)), strict=True))
+
     def size_bytes(self, values: Mapping[str, str | None]) -> int:
         """Return how large the files are together that have been written for a partition."""
         return sum(map(self._size_bytes, self.paths(values)))
@@ -194,7 +203,7 @@ class Staging:
             self.store.delete(f"{self.table}/{path}")
 
     def _size_bytes(self, path: str) -> int:
-        size_bytes = self.store.size_bytes(f"{self.table}/{path}")
+        size_bytes = self.sizes.get(path) or self.store.size_bytes(f"{self.table}/{path}")
         assert size_bytes is not None, "a file that was written has a size"
         return size_bytes
 

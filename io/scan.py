@@ -18,6 +18,7 @@ from deltaworks.io.log import LiveFile
 from deltaworks.io.partition_values import folder, typed
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
+from deltaworks.io.together import sizes_of
 
 KEY_COLUMN = "partition"
 """Where rows of a source's table name their partition."""
@@ -143,11 +144,10 @@ def refuse_removed_files(table: Table, keys: Iterable[str] | None, way_out: str)
     Raises:
         FilesGone: one is not; `way_out` ends the sentence.
     """
-    gone = [
-        key
-        for key in (table.live_keys() if keys is None else dict.fromkeys(keys))
-        if any(table.store.size_bytes(file_path(table.name, file)) is None for file in table.files([key]))
-    ]
+    asked = table.live_keys() if keys is None else dict.fromkeys(keys)
+    files = [(key, file_path(table.name, file)) for key in asked for file in table.files([key])]
+    sizes = sizes_of(table.store, (path for _, path in files))
+    gone = {key for (key, _), size_bytes in zip(files, sizes, strict=True) if size_bytes is None}
     if gone:
         raise FilesGone(table.title, table.version, sorted(gone), way_out)
 

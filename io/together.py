@@ -50,6 +50,11 @@ def together(store: Store, work: Callable[[T], R], items: Iterable[T], *, eager:
                 each.cancel()
 
 
+def sizes_of(store: Store, paths: Iterable[str]) -> Generator[int | None]:
+    """Yield how large files are, in the order of their paths; none for one that is not there."""
+    return together(store, store.size_bytes, paths)
+
+
 def until_none(store: Store, work: Callable[[T], R | None], items: Iterable[T]) -> Generator[R]:
     """Yield what `work` makes of each item as far as it makes something of each."""
     with closing(together(store, work, items, eager=False)) as results:

@@ -14,6 +14,7 @@ from deltaworks.io.lifetimes import Lifetime, Lifetimes
 from deltaworks.io.store import Store
 from deltaworks.io.stores.stored_file import StoredFile
 from deltaworks.io.table import Table
+from deltaworks.io.together import sizes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,12 @@ def _in_full(table: Table) -> Iterator[str]:
 
 def missing_pinned(table: Table, lifetimes: Lifetimes, pinned: Sequence[int]) -> list[tuple[str, Lifetime]]:
     """Return the files of pinned versions that are not there, without those that the latest version needs too."""
-    return [
+    needed = [
         (path, each)
         for path, lifetimes_of in lifetimes.of.items()
         if not path.startswith("/") and "://" not in path and lifetimes_of[-1].removed is not None
         for each in lifetimes_of
-        if each.holds_any(pinned) and table.store.size_bytes(f"{table.name}/{path}") is None
+        if each.holds_any(pinned)
     ]
+    sizes = sizes_of(table.store, (f"{table.name}/{path}" for path, _ in needed))
+    return [each for each, size_bytes in zip(needed, sizes, strict=True) if size_bytes is None]

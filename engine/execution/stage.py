@@ -279,6 +279,7 @@ def _judge(
     task = result.call.task
     staged: list[StagedOutcome] = []
     refused: dict[int, _Refused] = {}
+    staging.weigh(map(result.values, written.measured))
     for ordinal in task.ordinals:
         judged = _judge_one(result, staging, ordinal, written, lake, keep)
         if isinstance(judged, StagedOutcome):
