@@ -123,8 +123,10 @@ class Workspace:
         self._sight: Sight | None = None
         self._looked_s = self._grown_s = float("-inf")
 
-    def sight(self, *, anew: bool = False) -> Sight:
+    def sight(self, *, anew: bool = False, patient: bool = False) -> Sight:
         """Return the project and the lake as they are; unless they are looked at `anew`, they may be a second old.
+
+        `patient`: whether what others commit to an object store may be seen later; see `Observer.observe`.
 
         Cost: as `Observer.observe`, once in a second.
 
@@ -136,7 +138,7 @@ class Workspace:
             now_s = time.monotonic()
             if anew or self._sight is None or now_s - self._looked_s > LOOK_S:
                 self._load_if_changed()
-                self._sight = self._look(now_s)
+                self._sight = self._look(now_s, patient=patient)
                 self._looked_s = time.monotonic()
             return self._sight
 
@@ -199,7 +201,7 @@ class Workspace:
             self._project.close()
         self._project = self._fault = self._sight = None
 
-    def _look(self, now_s: float) -> Sight:
+    def _look(self, now_s: float, *, patient: bool) -> Sight:
         assert self._project is not None, "it was loaded"
         assert self._observer is not None, "it was loaded"
         assert self._progress is not None, "it was loaded"
@@ -211,7 +213,7 @@ class Workspace:
             self._observer.follow(grown.graph)
             self._findings = Findings(grown)
             self._grown_s = now_s
-        observation, now = self._observer.observe(), self.now()
+        observation, now = self._observer.observe(patient=patient), self.now()
         running = self._progress.of(self._project.graph, observation, now)
         return Sight(self._project, observation, running, now, self._findings, self._settings)
 

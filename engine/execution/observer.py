@@ -26,6 +26,12 @@ _STEP_NS = 2_000_000_000
 """Clocks of file systems go in steps: a folder that has just changed may change once more and look the same."""
 
 
+FAR_TABLE_S = 0.5
+"""How often, times the number of tables, a patient observer of an object store reads all logs."""
+
+FAR_LEAST_S = 30.0
+"""And how often at most."""
+
 _KEPT_KEYS = 8
 """With how many tables another one's keys are compared."""
 
@@ -53,6 +59,8 @@ class Observer:
         self._keys: list[pl.Series] = []
         """Those of the tables that were read last, which the next ones may have too."""
         self._status: LakeStatus | None = None
+        self._looked_s: float | None = None
+        """When all logs were looked at; none: not yet, or not all of the assets that there are now."""
 
     def follow(self, graph: AssetGraph) -> None:
         """Go on with the assets as they are now: there are other partitions, or other code."""
@@ -60,26 +68,44 @@ class Observer:
             kept = {key for key, node in graph.nodes.items() if _is_same_table(node, self.graph.nodes.get(key))}
             self._tables = {key: table for key, table in self._tables.items() if key in kept}
             self._looks = {key: look for key, look in self._looks.items() if key in kept}
-            self.graph, self._status = graph, None
+            self.graph, self._status, self._looked_s = graph, None, None
 
-    def observe(self) -> Observation:
+    def observe(self, *, patient: bool = False) -> Observation:
         """Read what was committed since, and compute what that moves; what it does not move is the same object.
+
+        Args:
+            patient: whether what others have committed to an object store may be seen later than what runs have. Then
+                the logs are looked at when the ledger says something new, and else every half minute, or half a second
+                for each table if that is more.
 
         Cost: a look at the folder of each log, and at each run of the ledger that is not folded.
 
         Raises:
             LogGap: a commit of one of the lake's own tables is missing or damaged.
         """
+        runs = self._known_runs.read() if patient and self._may_wait() else None
+        if runs is None or runs is not self.runs:
+            self._look_at_all()
+            self.runs = self._known_runs.read()
+        before = None if self._status is None else {key: found.state for key, found in self._status.items()}
+        state = lake_state(self.graph, self._tables, self.runs, self._faults, before)
+        self._status = lake_status(self.graph, state, self._status)
+        return Observation(dict(self._tables), self._status, dict(self._faults), self.runs)
+
+    def _may_wait(self) -> bool:
+        """Return whether the logs are in an object store, and were looked at not long ago."""
+        if self._looked_s is None or self._store.is_local:
+            return False
+        return time.monotonic() < self._looked_s + max(FAR_LEAST_S, FAR_TABLE_S * len(self.graph.nodes))
+
+    def _look_at_all(self) -> None:
+        looked_s = time.monotonic()
         looks = together(self._store, lambda item: self._look_at(*item), self.graph.nodes.items())
         for key, is_read in zip(self.graph.nodes, looks, strict=True):
             if is_read:
                 self._tables[key].narrow()
                 self._share_keys(self._tables[key].partitions())
-        self.runs = self._known_runs.read()
-        before = None if self._status is None else {key: found.state for key, found in self._status.items()}
-        state = lake_state(self.graph, self._tables, self.runs, self._faults, before)
-        self._status = lake_status(self.graph, state, self._status)
-        return Observation(dict(self._tables), self._status, dict(self._faults), self.runs)
+        self._looked_s = looked_s
 
     def _look_at(self, key: AssetKey, node: Node) -> bool:
         """Read a table unless nothing can have been committed; return whether it was read. Others go on meanwhile."""

@@ -12,6 +12,7 @@ import pytest
 from deltaworks.engine.automation.daemon import Daemon, OnStop
 from deltaworks.io.heartbeats import read_heartbeats
 from deltaworks.io.ledger import read_runs
+from deltaworks.io.store import Store
 from deltaworks.io.switches import set_switch
 from deltaworks.io.ticks import TickClaim, TickKind, claim_tick, instant_id, open_ticks, read_ticks
 from tests.acceptance.running import PATIENCE_S, runs, started, wait_until
@@ -28,7 +29,7 @@ def house(housed: Housed) -> Iterator[Callable[[str], House]]:
     made: list[House] = []
 
     def build(code: str) -> House:
-        made.append(House(housed.folder, code, housed.lake_uri, YESTERDAY))
+        made.append(House(housed.folder, code, Store.at(housed.lake_uri, durable=False), YESTERDAY))
         return made[-1]
 
     yield build

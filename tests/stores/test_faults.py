@@ -16,8 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from deltaworks.engine.workspace.project import Origin
 from deltaworks.io.ledger import read_runs
 from deltaworks.io.marks import Mark, advance_mark
+from deltaworks.io.store import Store
+from deltaworks.io.stores.storage import Patience, Storage, Storages
 from deltaworks.io.ticks import instant_id, open_ticks, read_tick, read_ticks
 from tests.acceptance.conftest import Result
 from tests.engine.automation.house import House
@@ -43,13 +46,15 @@ PATIENCE_S = 120.0
 ENOUGH = 40
 """Requests that a run makes at least."""
 KEYS = ["2024-01-01", "2024-01-02"]
-IMPATIENT = """lake_storage = "hurried"
-[storage.hurried]
-timeout_s = 1
-max_retries = 3
-retry_timeout_s = 10
-"""
+PATIENCE = Patience(timeout_s=1, max_retries=3, retry_timeout_s=10)
 """So that what is not answered is asked again soon."""
+HURRIED = Storage("hurried", (), PATIENCE)
+IMPATIENT = f"""lake_storage = "{HURRIED.name}"
+[storage.{HURRIED.name}]
+timeout_s = {PATIENCE.timeout_s}
+max_retries = {PATIENCE.max_retries}
+retry_timeout_s = {PATIENCE.retry_timeout_s}
+"""
 
 
 @dataclass(frozen=True)
@@ -180,8 +185,8 @@ class Ticking:
 
     def __init__(self, faulty: Faulty) -> None:
         self.faulty, self.housed, self.jumped = faulty, faulty.project(), dt.timedelta()
-        (self.housed.folder / "deltaworks.toml").unlink()
-        self.home = House(self.housed.folder, MINUTELY, self.housed.lake_uri, YESTERDAY)
+        store = Store.at(self.housed.lake_uri, durable=False, profile=HURRIED.name, profiles=Storages((HURRIED,)))
+        self.home = House(self.housed.folder, MINUTELY, store, YESTERDAY, Origin(folder=self.housed.folder))
         advance_mark(self.home.store, "clock", Mark(instant_id(YESTERDAY)))
         self.begun_s, self.daemon = time.monotonic(), self.home.daemon(warm=1)
 

@@ -66,9 +66,8 @@ def _actor(request: Request) -> Actor:
 
 def _sight(request: Request) -> Sight:
     workspace: Workspace = request.app.state.workspace
-    sight = workspace.sight(
-        anew=request.method not in ("GET", "HEAD")
-    )  # what is changed is decided on the lake as it is
+    # What is changed is decided on the lake as it is; a part of a page that asks for itself again can wait.
+    sight = workspace.sight(anew=request.method not in ("GET", "HEAD"), patient="part" in request.query_params)
     if wants_page(request):
         request.state.shell = shell_view(sight, request.url.path, request.app.state.pages)
     return sight

@@ -15,6 +15,7 @@ from deltaworks.engine.documents.automations import conditions_json, schedules_j
 from deltaworks.io.condition_notes import NAME, read_decisions
 from deltaworks.io.switches import read_switch, read_switches
 from deltaworks.io.ticks import read_ticks
+from deltaworks.io.together import together
 from deltaworks.web import urls
 from deltaworks.web.views.cron_words import cron_words
 from deltaworks.web.views.ticks import TickRow, tick_rows
@@ -221,12 +222,12 @@ def _asking(document: dict[str, Any]) -> Asking:
 def _schedules(sight: Sight) -> tuple[AutomationRow, ...]:
     schedules = sight.project.definitions.schedules.values()
     found = schedules_json(schedules, read_switches(sight.project.store), sight.at)
-    return tuple(_schedule_row(sight, each, None, IN_STRIP) for each in found)
+    return tuple(together(sight.project.store, lambda each: _schedule_row(sight, each, None, IN_STRIP), found))
 
 
 def _sensors(sight: Sight) -> tuple[AutomationRow, ...]:
     found = sensors_json(sight.project.definitions.sensors.values(), read_switches(sight.project.store))
-    return tuple(_sensor_row(sight, each, None, IN_STRIP) for each in found)
+    return tuple(together(sight.project.store, lambda each: _sensor_row(sight, each, None, IN_STRIP), found))
 
 
 def _schedule_row(sight: Sight, found: dict[str, Any], before: str | None, most: int) -> AutomationRow:

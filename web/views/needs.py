@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from deltaworks.engine.automation.lateness import late_since
 from deltaworks.engine.documents.automations import automated, schedules_json, sensors_json
@@ -15,6 +16,7 @@ from deltaworks.errors import LocationFailed
 from deltaworks.io.condition_notes import NAME
 from deltaworks.io.switches import are_paused, read_switches
 from deltaworks.io.ticks import TickOutcome, read_ticks
+from deltaworks.io.together import together
 from deltaworks.web import urls, words
 from deltaworks.web.views.catalog import AssetRow
 from deltaworks.web.views.shell import DaemonLife, daemon_life
@@ -127,30 +129,28 @@ def _of_lost_runs(sight: Sight) -> Iterator[Need]:
 def _of_automation(sight: Sight, switches: dict[str, bool]) -> Iterator[Need]:
     """Yield the schedules and sensors that are on, and whose last tick failed, or that owe one."""
     store, definitions = sight.project.store, sight.project.definitions
-    for found in schedules_json(definitions.schedules.values(), switches, sight.at):
-        name = found["schedule"]
-        late = late_since(definitions.schedules[name], store, sight.at) if found["is_on"] else None
-        if found["is_on"]:
-            yield from _of_tick(sight, name, urls.automated("schedule", name))
-        if late is not None:
-            yield Need(
-                "stale",
-                urls.automated("schedule", name),
-                name,
-                "is late: nobody has decided the tick that was due",
-                late,
-            )
-    for found in sensors_json(definitions.sensors.values(), switches):
-        if found["is_on"]:
-            yield from _of_tick(sight, found["sensor"], urls.automated("sensor", found["sensor"]))
+    schedules = schedules_json(definitions.schedules.values(), switches, sight.at)
+    sensors = sensors_json(definitions.sensors.values(), switches)
+    are_on = [
+        *(("schedule", each["schedule"]) for each in schedules if each["is_on"]),
+        *(("sensor", each["sensor"]) for each in sensors if each["is_on"]),
+    ]
+    yield from chain.from_iterable(together(store, lambda each: _of_one(sight, *each), are_on))
 
 
-def _of_tick(sight: Sight, name: str, href: str) -> Iterator[Need]:
-    for tick in read_ticks(sight.project.store, name, 1):
+def _of_one(sight: Sight, kind: str, name: str) -> Sequence[Need]:
+    """Return what somebody should look at of a schedule or sensor that is on."""
+    store, href, found = sight.project.store, urls.automated(kind, name), list[Need]()
+    for tick in read_ticks(store, name, 1):
         if tick.outcome is TickOutcome.FAILED:
             first = (tick.error or "").partition("\n")[0]
             told = f"its last tick failed: {sight.from_folder(first)}"
-            yield Need("failed", href, name, told, dt.datetime.fromisoformat(tick.scheduled_at))
+            found.append(Need("failed", href, name, told, dt.datetime.fromisoformat(tick.scheduled_at)))
+    if kind == "schedule":
+        late = late_since(sight.project.definitions.schedules[name], store, sight.at)
+        if late is not None:
+            found.append(Need("stale", href, name, "is late: nobody has decided the tick that was due", late))
+    return found
 
 
 def _late_assets(sight: Sight) -> Iterator[Need]:

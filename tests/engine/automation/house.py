@@ -47,12 +47,14 @@ morning = dw.define_schedule("morning", job=daily, cron="0 6 * * *", catchup="la
 class House:
     """A project, its lake, and daemons whose clock on the wall stands still just after a tick."""
 
-    def __init__(self, folder: Path, code: str, lake: str | None = None, due: dt.datetime = DUE) -> None:
+    def __init__(
+        self, folder: Path, code: str, store: Store | None = None, due: dt.datetime = DUE, origin: Origin | None = None
+    ) -> None:
         self.folder, self.told, self.due, self.now = folder, list[str](), due, due + dt.timedelta(seconds=5)
         self.passed_s = 0.0
         """How much time has passed beside that which really has."""
-        self.lake = lake or str(folder / "lake")
-        self.store = Store.at(self.lake, durable=False)
+        self.store = store or Store.at(folder / "lake", durable=False)
+        self.origin = origin or Origin(file=folder / "tables.py", lake=str(self.store.root))
         self.daemons: list[Daemon] = []
         self.pools: list[RunPool] = []
         self.write(code)
@@ -69,9 +71,8 @@ class House:
     def daemon(
         self, *, most: int = 2, warm: int = 0, maintenance: WatchedSchedule | None = None, is_dev: bool = False
     ) -> Daemon:
-        origin = Origin(file=self.folder / "tables.py", lake=self.lake)
-        self.location = Location(partial(load_surroundings, origin), os.environ)
-        program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", origin.to_text()]
+        self.location = Location(partial(load_surroundings, self.origin), os.environ)
+        program = [sys.executable, "-P", "-m", "deltaworks.cli.run_child", self.origin.to_text()]
         pool = RunPool(program, os.environ, most, warm)
         self.pools.append(pool)
         code = CodeWatch(self.folder) if is_dev else None
