@@ -12,6 +12,7 @@ from ways import (
     DASK_TASK,
     DELTA_RS,
     ENGINE,
+    IN_TURN,
     LOOP,
     OURS,
     POLARS_SINK,
@@ -256,6 +257,12 @@ GOALS = (
         "",
         1,
         figure("a daemon over an object store", OURS, "requests"),
+    ),
+    Goal(
+        "status of 100 tables at 25 ms a request, beside its requests one after the other",
+        "x",
+        0.5,
+        ratio("status in a far object store", OURS, IN_TURN, "wall_s"),
     ),
     Goal(
         "a tiny task on a Dask cluster beside Dask's own, by wall",

@@ -1,5 +1,7 @@
 """What an object store is asked, by a backfill for each partition and by a daemon that has nothing to do: `make bench`.
 
+And how long a status takes if the store is far: there the proxy holds each request up.
+
 moto stands for the store, and a proxy before it counts. Requests are what a real store bills and what its distance
 makes slow; how long moto takes says nothing. `stores.py tiny` shows only that every case runs.
 """
@@ -19,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rows import Row, keep
-from ways import OURS
+from ways import IN_TURN, OURS
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the servers are those of the tests
@@ -28,7 +30,7 @@ from tests.stores.proxy import Proxy, proxied  # noqa: E402
 from tests.stores.servers import moto  # noqa: E402
 
 TINY = sys.argv[1:] == ["tiny"]
-DAYS, TABLES, IDLE_S = (4, 3, 2.0) if TINY else (365, 100, 60.0)
+DAYS, TABLES, IDLE_S, DISTANCE_S = (4, 3, 2.0, 0.001) if TINY else (365, 100, 60.0, 0.025)
 COMMAND = [sys.executable, "-m", "deltaworks"]
 READS, WRITES = ("get", "head", "list"), ("put", "post", "delete")
 POLL_S = 1.0
@@ -83,6 +85,7 @@ def main() -> None:
         folder, environ = Path(name), {**os.environ, **proxy.server.environ}
         show_backfill(proxy, folder, environ)
         show_idle(proxy, folder, environ)
+        show_far(proxy, folder, environ)
 
 
 def lay_out(folder: Path, proxy: Proxy, name: str, code: str) -> None:
@@ -133,6 +136,21 @@ def show_idle(proxy: Proxy, folder: Path, environ: Mapping[str, str]) -> None:
     print(f"\nrequests of an idle daemon over {TABLES} tables with a sensor each, a look every {POLL_S:g} s")
     print(f"of tables, each poll and table: {each:.1f}  {dict(of_tables)}")
     print(f"of everything else, each second: {sum(beside.values()) / IDLE_S:.2f}  {beside}", flush=True)
+
+
+def show_far(proxy: Proxy, folder: Path, environ: Mapping[str, str]) -> None:
+    """Print how long a status takes in a store that is far, beside what its requests take one after the other."""
+    proxy.distance_s = DISTANCE_S
+    proxy.counted()
+    began_s = time.perf_counter()
+    subprocess.run([*COMMAND, "status"], cwd=folder, env=environ, check=True, capture_output=True)
+    took_s = time.perf_counter() - began_s
+    requests = sum(proxy.counted().values())
+    proxy.distance_s = 0.0
+    for way, wall_s in ((OURS, took_s), (IN_TURN, requests * DISTANCE_S)):
+        keep(Row("status in a far object store", way, {"wall_s": wall_s}, sizes={"tables": TABLES}))
+    print(f"\nstatus of {TABLES} tables, {DISTANCE_S * 1000:g} ms a request: {took_s:.2f} s for {requests} requests,")
+    print(f"which take {requests * DISTANCE_S:.2f} s one after the other", flush=True)
 
 
 def marked(proxy: Proxy) -> int:

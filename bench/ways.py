@@ -19,6 +19,7 @@ SWAP_LOOP = "plain loop, compare-and-swap"
 POLARS_STEP = "Polars alone"
 POLARS_SINK = "Polars' partitioned sink"
 STAR, PLAIN_STAR = "deltaworks, months in ranges", "plain script, all in memory"
+IN_TURN = "its requests, one after the other"
 DASK_TASK, TINY_TASK = "Dask's own no-op", "a task of deltaworks"
 
 

@@ -9,6 +9,7 @@ import http.client
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -92,6 +93,8 @@ class Proxy:
     plan: Plan = field(default_factory=Plan)
     requests: list[Request] = field(default_factory=list[Request])
     failed: list[tuple[Request, Fault]] = field(default_factory=list[tuple[Request, Fault]])
+    distance_s: float = 0.0
+    """How long each request is on its way, both ways together."""
     is_cut: threading.Event = field(default_factory=threading.Event)
     """While set, connections break at once, as if the network were down."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -158,6 +161,7 @@ class _Carrier(BaseHTTPRequestHandler):
 
     def carry(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        time.sleep(self.server.proxy.distance_s)
         if self.server.proxy.is_cut.is_set():
             self.break_off()
             return
