@@ -153,7 +153,8 @@ def tail(
 ) -> Iterator[Commit]:
     """Yield the commits after a version, ascending; `places` are those of the table at that version.
 
-    Cost: one read a commit; three look-ups find nothing. From the beginning (`after` -1), the log is listed once.
+    Cost: one read a commit; three look-ups find nothing, and of a long log in an object store a few more. From the
+    beginning (`after` -1), the log is listed once.
 
     Raises:
         LogGap: a commit file is absent though a later version is known, or cannot be read as commits are.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,22 @@ from deltaworks.io.store import Store
 
 AT_ONCE: Final = 16
 """How many are on their way at most."""
+
+WITHIN: Final = 4
+"""How many, where what is done at the same time asks for several things itself."""
+
+
+class _Here(threading.local):
+    """What a thread knows of itself."""
+
+    is_within = False
+    """Whether it is one of those that work ahead."""
+
+    def enter(self) -> None:
+        self.is_within = True
+
+
+_HERE = _Here()
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,12 +51,12 @@ def together(store: Store, work: Callable[[T], R], items: Iterable[T], *, eager:
         yield from map(work, items)
         return
     rest = iter(items)
-    taken = 0
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deltaworks-store") as pool:
+    taken, most = 0, WITHIN if _HERE.is_within else AT_ONCE
+    with ThreadPoolExecutor(most, "deltaworks-store", initializer=_HERE.enter) as pool:
         begun: deque[Future[R]] = deque()
         try:
             while True:
-                width = AT_ONCE if eager else min(AT_ONCE, max(1, taken // 2))
+                width = most if eager else min(most, max(1, taken // 2))
                 begun.extend(pool.submit(work, item) for item in islice(rest, width - len(begun)))
                 if not begun:
                     return

@@ -122,6 +122,8 @@ class Workspace:
         self._fault: DeltaworksError | None = None
         self._sight: Sight | None = None
         self._looked_s = self._grown_s = float("-inf")
+        self._was_patient = False
+        """Whether the last look may have left out what others have committed."""
 
     def sight(self, *, anew: bool = False, patient: bool = False) -> Sight:
         """Return the project and the lake as they are; unless they are looked at `anew`, they may be a second old.
@@ -136,10 +138,12 @@ class Workspace:
         """
         with self._lock:
             now_s = time.monotonic()
-            if anew or self._sight is None or now_s - self._looked_s > LOOK_S:
+            is_old = now_s - self._looked_s > LOOK_S or (self._was_patient and not patient)
+            if anew or self._sight is None or is_old:
                 self._load_if_changed()
                 self._sight = self._look(now_s, patient=patient)
                 self._looked_s = time.monotonic()
+                self._was_patient = patient and not self._sight.project.store.is_local
             return self._sight
 
     def store(self) -> Store:

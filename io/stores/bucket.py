@@ -234,7 +234,7 @@ def bucket_uri(uri: str, what: str) -> str:
         known = ", ".join(f"{each}://" for each in OPTIONS)
         raise InvalidSettings(f"{what} {_shown(uri)}: a place is a path, a file:// URI, or begins with {known}")
     bucket, *parts = rest.rstrip("/").split("/")
-    if not bucket or "@" in bucket or not all(parts) or _UNFIT.search(rest) or {".", ".."} & set(parts):
+    if not bucket or {"@", ":"} & set(bucket) or not all(parts) or _UNFIT.search(rest) or {".", ".."} & set(parts):
         first = "CONTAINER" if scheme.lower() == "az" else "BUCKET"
         raise InvalidSettings(
             f"{what} {_shown(uri)}: expected {scheme}://{first}/PREFIX, without empty parts, credentials, a query or "
@@ -244,10 +244,10 @@ def bucket_uri(uri: str, what: str) -> str:
 
 
 def _shown(uri: str) -> str:
-    """Return what stands for a place in a message: as it was written, without the secrets that some write into it."""
-    return _VALUES.sub(r"\1***", _PASSWORD.sub(r"\1***@", uri))
+    """Return what stands for a place in a message: as it was written, without credentials that stand in it."""
+    return _VALUES.sub(r"\1***", _BEFORE_HOST.sub(r"\1***", uri))
 
 
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
+_BEFORE_HOST = re.compile(r"(://)(?:[^?#]*(?=@)|[^/?#]*:[^?#]*)")
 _VALUES = re.compile(r"([?&;][^=&;]*=)[^&;#]*")
 _UNFIT = re.compile(r"[?#\\*\[\]]|%[0-9A-Fa-f]{2}|\s")

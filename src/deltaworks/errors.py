@@ -32,6 +32,7 @@
         ├── CallOutOfMemory     a call took more memory than it may
         ├── ClusterLost         the scheduler of a run's workers does not answer any more
         └── WorkerDied          the process of a call ended, or could not begin
+            ├── CannotLoad      the process of a call cannot load the project
             └── WorkerLost      a worker of a cluster is gone, with all that it had to do
 
 A constructor takes facts, builds the sentence and keeps the facts as attributes. Errors pickle, so that they can
@@ -347,6 +348,10 @@ class WorkerDied(RunError):
     def __init__(self, where: str, what: str) -> None:
         self.where, self.what = where, what
         super().__init__(f"{where}: {what}")
+
+
+class CannotLoad(WorkerDied):
+    """A process cannot load the project, and no other one of the same place could."""
 
 
 class WorkerLost(WorkerDied):

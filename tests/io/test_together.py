@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deltaworks.io.store import Store
-from deltaworks.io.together import AT_ONCE, together, until_none
+from deltaworks.io.together import AT_ONCE, WITHIN, together, until_none
 
 PATIENCE_S = 30.0
 
@@ -34,6 +34,26 @@ def test_as_many_are_on_their_way_as_may_be(far: Store) -> None:
         return number
 
     assert list(together(far, meet, range(AT_ONCE * 3))) == list(range(AT_ONCE * 3))
+
+
+def test_fewer_are_on_their_way_within_what_is_done_at_the_same_time(far: Store) -> None:
+    now, most, lock = 0, 0, threading.Lock()
+    together_now = threading.Barrier(AT_ONCE * WITHIN)
+
+    def leaf(number: int) -> int:
+        nonlocal now, most
+        with lock:
+            now, most = now + 1, max(most, now + 1)
+        if number < WITHIN:
+            together_now.wait(PATIENCE_S)
+        with lock:
+            now -= 1
+        return number
+
+    found = list(together(far, lambda _: list(together(far, leaf, range(3 * WITHIN))), range(AT_ONCE)))
+
+    assert found == [list(range(3 * WITHIN))] * AT_ONCE
+    assert most == AT_ONCE * WITHIN
 
 
 def test_on_a_local_disk_one_comes_after_the_other_when_it_is_asked_for(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from deltaworks.engine.definitions.keys import AssetKey
 from deltaworks.engine.execution.observer import Observer
 from deltaworks.engine.workspace.project import Origin, load_project
+from deltaworks.web.workspace import Workspace
 from tests.stores.conftest import reach
 from tests.stores.home import Home, Housed
 from tests.stores.proxy import Proxy, proxied
@@ -81,6 +82,22 @@ def test_a_patient_observer_looks_at_the_logs_when_a_run_has_written_and_else_no
     be_patient_for(0.0, monkeypatch)
     assert version(observer, "second", patient=True) == made + 2
     project.close()
+
+
+def test_a_page_is_of_the_lake_as_it_is_also_right_after_a_part_that_was_patient(
+    housed: Housed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_patient_for(3600.0, monkeypatch)
+    monkeypatch.setattr("deltaworks.web.workspace.LOOK_S", 3600.0)
+    workspace = Workspace(Origin(folder=housed.folder), os.environ, lambda: dt.datetime.now(dt.UTC))
+    made = workspace.sight(patient=True).observation.tables[AssetKey("first")].version
+
+    housed.home.append("lake/first", pl.DataFrame({"n": [3]}))
+
+    assert workspace.sight(patient=True).observation.tables[AssetKey("first")].version == made
+    assert workspace.sight().observation.tables[AssetKey("first")].version == made + 1
+    assert workspace.sight() is workspace.sight(patient=True)
+    workspace.close()
 
 
 def test_an_observer_of_other_assets_looks_at_once(housed: Housed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ async def live() -> dict[str, str]:
 @router.get("/health/ready")
 def ready(workspace: TheWorkspace) -> dict[str, str]:
     """Say that the project could be loaded and the lake be read; 503 with the reason if not."""
-    workspace.sight()
+    workspace.sight(patient=True)
     return {"status": "ready"}
 
 

@@ -24,7 +24,7 @@ from deltaworks.engine.execution.stop import GRACE_S
 from deltaworks.engine.execution.workers.capture import Line, LineSink
 from deltaworks.engine.execution.workers.child import Done, Instructions, Ready, Said, Unfit
 from deltaworks.engine.execution.workers.executor import Errand, R, T
-from deltaworks.errors import CallOutOfMemory, CallTimedOut, WorkerDied
+from deltaworks.errors import CallOutOfMemory, CallTimedOut, CannotLoad, WorkerDied
 from deltaworks.io.process import held_memory_mb
 
 START_S = 120.0
@@ -91,7 +91,8 @@ class Children(Generic[T, R]):
         """Let a child load the project, before there is a task for it; `where`: for whom, for messages.
 
         Raises:
-            WorkerDied: it cannot.
+            CannotLoad: it cannot.
+            WorkerDied: it ends meanwhile, or does not in time.
         """
         with self._taken(where, Limits()):
             return
@@ -184,7 +185,8 @@ class _Child:
         """Let the child load the project, the first time.
 
         Raises:
-            WorkerDied: it cannot, or does not in time.
+            CannotLoad: it cannot.
+            WorkerDied: it ends meanwhile, or does not in time.
         """
         if self._instructions is None:
             return
@@ -192,7 +194,7 @@ class _Child:
         late = f"its worker process did not load the project within {START_S:g} s, and was ended"
         said = self._hear(where, Limits(START_S), WorkerDied(where, late))
         if isinstance(said, Unfit):
-            raise WorkerDied(where, f"its worker process cannot load the project: {said.reason}")
+            raise CannotLoad(where, f"its worker process cannot load the project: {said.reason}")
         assert isinstance(said, Ready), "a child is ready, or says why not"
         self._instructions = None
 

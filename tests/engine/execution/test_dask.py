@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,21 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class Unloadable:
     def __call__(self) -> Work:
         raise InvalidDefinition("module 'tables' is another one here")
+
+
+@dataclass(frozen=True)
+class DiesOnce:
+    """Ends the first process that loads it."""
+
+    folder: str
+
+    def __call__(self) -> Work:
+        try:
+            (Path(self.folder) / "died").touch(exist_ok=False)
+        except FileExistsError:
+            return carried_out.do_nothing
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
 
 
 class SlowlyMade:
@@ -145,12 +161,13 @@ def test_workers_that_are_there_and_those_that_come_are_seen_to_fit(monkeypatch:
     assert len(notes) == 2
     assert notes[1].startswith("Dask worker tcp://")
     assert "polars 0.1" in notes[1]
-    assert notes[1].endswith("install the same on both; it gets no calls of this run")
+    assert notes[1].endswith("install the same on both; what it is given of this run goes to others")
 
 
 def test_calls_fail_with_the_reason_once_no_worker_is_fit_any_more(
     monkeypatch: pytest.MonkeyPatch, impatient: None
 ) -> None:
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.roster.DROUGHT_S", 0.5)
     notes = list[str]()
     with scheduler() as cluster:
         executor = on_scheduler(cluster.scheduler_address, Given(carried_out.do_nothing), notes=notes)
@@ -164,7 +181,49 @@ def test_calls_fail_with_the_reason_once_no_worker_is_fit_any_more(
 
     assert reason.startswith("a k0..k2: Dask worker tcp://")
     assert "polars 0.1" in reason
-    assert sum("it gets no calls of this run" in note for note in notes) == 1
+    assert sum("what it is given of this run goes to others" in note for note in notes) == 1
+    assert sum("has had no worker that is fit for" in note for note in notes) == 1
+
+
+def test_a_process_that_dies_while_it_loads_the_project_says_nothing_about_the_next_one(tmp_path: Path) -> None:
+    notes = list[str]()
+    executor: DaskExecutor[Any, Any] = DaskExecutor(
+        Cluster(),
+        1,
+        DiesOnce(str(tmp_path)),
+        limits_of=lambda _: Limits(),
+        resources_of=lambda _: {},
+        environ={},
+        line=lambda _: None,
+        note=notes.append,
+    )
+    for number in range(5):
+        executor.submit(task(number))
+    found = outcomes(executor, 5)
+    executor.close()
+
+    assert (tmp_path / "died").exists()
+    (reason,) = {reason_of(outcome) for outcome in found.values()} - {None}
+    assert "was killed by signal 9" in str(reason)
+    assert sum(reason_of(outcome) is not None for outcome in found.values()) == 1
+    assert notes == []
+
+
+def test_calls_that_need_what_is_away_wait_for_it_also_beside_a_worker_that_is_not_fit(
+    monkeypatch: pytest.MonkeyPatch, impatient: None
+) -> None:
+    notes = list[str]()
+    with scheduler(resources={"GPU": 1}) as cluster:
+        make, address = Given(carried_out.do_nothing), cluster.scheduler_address
+        needy = on_scheduler(address, make, resources={"GPU": 1}, notes=notes)
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("deltaworks.engine.execution.workers.dask.crew.versions_here", lambda: {"polars": "0.1"})
+            cluster.scale(2)
+            wait_until(lambda: cluster.scheduler.total_nthreads == 2, "one that is not fit joins")
+        for number in range(20):
+            needy.submit(task(number))
+        assert {reason_of(outcome) for outcome in outcomes(needy, 20).values()} == {None}
+        needy.close()
 
 
 def test_a_run_says_that_there_is_no_worker_left(monkeypatch: pytest.MonkeyPatch, impatient: None) -> None:

@@ -54,10 +54,10 @@ def sizes_of(bundles: Any) -> list[tuple[str, int]]:
 
 def test_as_many_go_together_as_take_a_moment() -> None:
     sizes = Sizes()
-    assert (sizes.of("a"), sizes.largest) == (1, 1)  # nobody knows how long it takes
+    assert sizes.of("a") == 1  # nobody knows how long it takes
 
     sizes.note("a", MOMENT_S / 4)
-    assert (sizes.of("a"), sizes.of("b"), sizes.largest) == (4, 1, 4)
+    assert (sizes.of("a"), sizes.of("b")) == (4, 1)
     sizes.note("a", 1.0)
     assert sizes.of("a") == 1  # what is slower counts at once
     for _ in range(40):
@@ -90,10 +90,14 @@ def test_those_that_take_a_moment_come_back_one_by_one_though_they_went_together
         found = outcomes(executor, 100)
         assert sorted(found) == list(range(first, first + 100))
         assert {reason_of(outcome) for outcome in found.values()} == {None}
-    assert executor.capacity > executor.workers
+    for number in range(300, 400):
+        executor.submit(task(number))
+    wait_until(lambda: executor.capacity > 2 * executor.workers + 24, "more are worth submitting while such ones wait")
+    outcomes(executor, 100)
+    assert executor.capacity == 2 * executor.workers + 24
     executor.close()
 
-    assert sum(trips) == 300
+    assert sum(trips) == 400
     assert max(trips) > 4
     assert len(trips) < 200
 
@@ -123,6 +127,35 @@ def test_those_behind_one_that_takes_long_are_put_off_and_go_again(
     assert sorted(found) == list(range(40))
     assert len(trips) == 40  # one of each bundle was carried out
     assert max(trips) > 1
+
+
+def test_those_behind_one_that_takes_long_go_to_others_while_it_does(
+    eight: None, trips: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.executor.PING_S", 0.2)
+    monkeypatch.setattr("deltaworks.engine.execution.workers.dask.dispatch.TOGETHER_S", 0.5)
+    (tmp_path / "quick").mkdir()
+    (tmp_path / "quick" / "go").touch()
+    executor = on_dask(carried_out.stay)
+    for number in range(40):  # of the first ones some go by themselves, since no worker is busy
+        executor.submit(task(number, tmp_path if number == 4 else tmp_path / "quick"))
+
+    found = set[int]()
+
+    def are_most_back() -> bool:
+        found.update(outcome.task.number for outcome in executor.wait(0.1))
+        return len(found) >= 36  # those that were done before it are told with it
+
+    wait_until(are_most_back, "those behind it are carried out elsewhere")
+    assert 4 not in found
+    assert found >= set(range(5, 40))
+    (tmp_path / "go").touch()
+    found |= {outcome.task.number for outcome in executor.wait(10.0)}
+    assert 4 in found
+    executor.close()
+
+    assert max(trips) == 8
+    assert sum(trips) > 40  # some have gone twice
 
 
 def test_those_of_a_bundle_that_have_not_begun_are_taken_back(eight: None, trips: list[int], tmp_path: Path) -> None:

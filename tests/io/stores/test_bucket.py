@@ -189,13 +189,17 @@ def test_credentials_that_are_nowhere_are_said_so() -> None:
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
-        ("s3://key:hush@bucket/lake", "s3://key:***@bucket/lake"),
+        ("s3://key:hush@bucket/lake", "s3://***@bucket/lake"),
+        ("s3://hush@bucket/lake", "s3://***@bucket/lake"),
+        ("s3://key:hu/sh+x@bucket/lake", "s3://***@bucket/lake"),
+        ("s3://key:hush/lake", "s3://***"),
+        ("http://me:hu/sh@host/lake", "http://***@host/lake"),
         (
             "s3://bucket/lake?AWS_SECRET_ACCESS_KEY=hush&region=x",
             "s3://bucket/lake?AWS_SECRET_ACCESS_KEY=***&region=***",
         ),
-        ("ftp://me:hush@host/lake", "ftp://me:***@host/lake"),
-        ("az://lake@account/x", "az://lake@account/x"),
+        ("ftp://me:hush@host/lake", "ftp://***@host/lake"),
+        ("az://lake@account/x", "az://***@account/x"),
     ],
 )
 def test_what_refuses_a_place_repeats_no_secret_that_somebody_wrote_into_it(uri: str, shown: str) -> None:
@@ -204,3 +208,4 @@ def test_what_refuses_a_place_repeats_no_secret_that_somebody_wrote_into_it(uri:
 
     assert f"lake {shown}: " in str(refused.value)
     assert "hush" not in str(refused.value)
+    assert "sh@" not in str(refused.value)

@@ -28,7 +28,7 @@ class Load:
     """A task as a worker gets it."""
 
     key: str
-    """No other task of any run has it."""
+    """No other task of any run has it, and none that was sent again."""
     where: str
     limits: Limits
     content: bytes
@@ -67,6 +67,11 @@ class Sent(Generic[P]):
     resources: tuple[tuple[str, float], ...]
     """What its worker must offer."""
 
+    @property
+    def key(self) -> str:
+        """What workers know it by."""
+        return self.load.key
+
 
 class Sizes:
     """How many tasks of a kind go together, by what those took that are back."""
@@ -75,11 +80,6 @@ class Sizes:
         """Know of none: each goes alone until one of its kind is back."""
         self._took_s: dict[str, float] = {}
         self._alone: set[str] = set()
-
-    @property
-    def largest(self) -> int:
-        """The size of the largest bundles."""
-        return max(map(self.of, self._took_s), default=1)
 
     def of(self, kind: str) -> int:
         """Return how many of a kind go together at most."""

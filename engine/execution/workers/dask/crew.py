@@ -22,7 +22,7 @@ from deltaworks.engine.execution.workers.children import Children
 from deltaworks.engine.execution.workers.dask.bundle import Answer, Load, Unbegun, Unfit
 from deltaworks.engine.execution.workers.dask.versions import difference, versions_here
 from deltaworks.engine.execution.workers.parcel import EXECUTIONS, Opening, Parcel, Reply
-from deltaworks.errors import DeltaworksError, WorkerDied
+from deltaworks.errors import CannotLoad, DeltaworksError, RunError, WorkerDied
 
 SILENT_S = 60.0
 """How long a crew works on without a word of its coordinator, which says one every few seconds."""
@@ -61,6 +61,8 @@ class Crew(WorkerPlugin):
         self._children: Children[Parcel, Reply] | None = None
         self._begun: set[str] = set()
         self._revoked: set[str] = set()
+        self._bundles: dict[str, tuple[float, Sequence[Load]]] = {}
+        """By the key of their first tasks, those that are being carried out, with since when."""
         self._lock = threading.Lock()
         self._heard_s = time.monotonic()
         self._watch = asyncio.get_running_loop().create_task(self._look_out())
@@ -73,9 +75,17 @@ class Crew(WorkerPlugin):
         self._watch.cancel()
         await self._end_children()
 
-    def hear(self) -> None:
-        """Note that the coordinator is there."""
+    def hear(self) -> list[str]:
+        """Note that the coordinator is there; return what it should give to others, by keys.
+
+        That are tasks that stand behind one that takes long; they do not begin here any more.
+        """
         self._heard_s = time.monotonic()
+        with self._lock:
+            late = [loads for since_s, loads in self._bundles.values() if self._heard_s - since_s > LONG_S]
+            behind = {load.key for loads in late for load in loads} - self._begun - self._revoked
+            self._revoked |= behind
+        return list(behind)
 
     def revoke(self, keys: Iterable[str]) -> list[str]:
         """Let tasks not begin any more; return those that have begun."""
@@ -85,8 +95,11 @@ class Crew(WorkerPlugin):
         return list(begun)
 
     async def get_ready(self) -> str | None:
-        """Load the project in a first process; return why this worker is not fit, or none."""
-        unfit = await asyncio.get_running_loop().run_in_executor(None, self._why_unfit)
+        """Load the project in a first process; return why this worker cannot, or none."""
+        try:
+            unfit = await asyncio.get_running_loop().run_in_executor(None, self._why_unfit)
+        except WorkerDied as error:
+            return f"Dask worker {self._where}: {error.what}"
         return None if unfit is None else unfit.reason
 
     def carry_out(self, loads: Sequence[Load]) -> Iterator[Answer]:
@@ -94,36 +107,49 @@ class Crew(WorkerPlugin):
 
         What is still to do once they have taken long is put off, so that others can take it.
         """
-        late_s = time.monotonic() + LONG_S
-        for number, load in enumerate(loads):
-            yield self._answer(load) if number == 0 or time.monotonic() < late_s else Unbegun.PUT_OFF
+        since_s, first = time.monotonic(), loads[0].key
+        with self._lock:
+            self._bundles[first] = since_s, loads
+        try:
+            for load in loads:
+                is_late = load.key != first and time.monotonic() - since_s > LONG_S
+                yield Unbegun.PUT_OFF if is_late else self._answer(load)
+        finally:
+            with self._lock:
+                del self._bundles[first]
 
     def _answer(self, load: Load) -> Answer:
-        unfit = self._why_unfit()
-        if unfit is not None:
-            return unfit
-        with self._lock:
-            if load.key in self._revoked:
-                return Unbegun.TAKEN_BACK
-            self._begun.add(load.key)
-        # Drawn at random, since Dask may have given the task to another worker as well.
-        parcel = Parcel(load.where, load.limits, randbelow(EXECUTIONS), load.content)
         try:
+            unfit = self._why_unfit()
+            if unfit is not None:
+                return unfit
+            with self._lock:
+                if load.key in self._revoked:
+                    return Unbegun.TAKEN_BACK
+                self._begun.add(load.key)
+            # Drawn at random, since Dask may have given the task to another worker as well.
+            parcel = Parcel(load.where, load.limits, randbelow(EXECUTIONS), load.content)
             with capture(load.where, self._tell):
                 return self._gathered().carry_out(parcel).content
         except WorkerDied as error:
             return WorkerDied(load.where, f"on Dask worker {self._where} {error.what}")
         except DeltaworksError as error:
             return error
+        except Exception as error:  # noqa: BLE001 - what one call cannot do must not fail the others of its bundle
+            return RunError(f"{load.where}: on Dask worker {self._where} {type(error).__name__}: {error}")
 
     def _why_unfit(self) -> Unfit | None:
-        """See whether the project can be loaded here, the first time; return why not, or none."""
+        """See whether the project can be loaded here, the first time; return why not, or none.
+
+        Raises:
+            WorkerDied: the process died meanwhile, which says nothing about the next one.
+        """
         with self._loading:
             if self._unfit is None and not self._is_loaded:
                 try:
                     self._gathered().prepare("")
                     self._is_loaded = True
-                except WorkerDied as error:
+                except CannotLoad as error:
                     self._unfit = Unfit(self._where, f"Dask worker {self._where}: {error.what}")
             return self._unfit
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, Final, Generic, cast
@@ -26,6 +28,9 @@ from deltaworks.errors import DeltaworksError, RunError, WorkerLost
 TOGETHER_S: Final = 0.003
 """How long a task waits for others to go with, while the workers are busy."""
 
+AGAIN_S: Final = 0.5
+"""After so long a task is sent again that came to a worker that is not fit; Dask may well give it the same one."""
+
 
 class Dispatch(Generic[P, R]):
     """What of a run is on its way."""
@@ -42,10 +47,13 @@ class Dispatch(Generic[P, R]):
         self._session, self._roster, self._crew, self._tell = session, roster, crew, tell
         self._waiting: dict[str, Sent[P]] = {}
         """By key: the tasks without an outcome."""
+        self._kinds: Counter[str] = Counter()
+        """How many of each kind these are."""
         self._unsent: list[Sent[P]] = []
         self._bundles: dict[asyncio.Task[None], tuple[Any, Sequence[Sent[P]]]] = {}
         """By what waits for their answers: the bundles on their way, with Dask's futures."""
-        self.sizes = Sizes()
+        self._sizes = Sizes()
+        self._taken = 0
         self.is_lost = False
         """Whether the scheduler is gone."""
 
@@ -54,13 +62,27 @@ class Dispatch(Generic[P, R]):
         """How many tasks have no outcome yet."""
         return len(self._waiting)
 
-    def take(self, sent: Sent[P]) -> None:
-        """Let a task go, with those that come right after it."""
-        self._waiting[sent.load.key] = sent
-        if not self._unsent:
-            is_busy = len(self._waiting) > self._roster.threads
-            asyncio.get_running_loop().call_later(TOGETHER_S if is_busy else 0, self._send)
-        self._unsent.append(sent)
+    @property
+    def largest(self) -> int:
+        """How many of those that wait go together at most; any thread may ask."""
+        return max(map(self._sizes.of, tuple(self._kinds)), default=1)
+
+    def take(self, sent: Sent[P], delay_s: float = 0.0) -> None:
+        """Let a task go, with those that come right after it, under a key that nothing else had."""
+        self._taken += 1
+        key = f"{sent.kind}-{self._crew.rpartition('-')[2]}-{self._taken}"
+        sent = replace(sent, load=replace(sent.load, key=key))
+        self._waiting[key] = sent
+        self._kinds[sent.kind] += 1
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._queue, sent)
+        else:
+            self._queue(sent)
+
+    def take_again(self, keys: Iterable[str]) -> None:
+        """Let tasks go once more that a worker has put off."""
+        for key in keys:
+            self._take_again(key)
 
     async def take_back(self) -> list[P]:
         """Take back the tasks that no worker has begun, and return them."""
@@ -69,11 +91,11 @@ class Dispatch(Generic[P, R]):
             begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
         except OSError:  # the scheduler is gone, as others will see
             return []
-        taken = [sent for key, sent in waiting.items() if key not in begun and self._waiting.pop(key, None) is not None]
+        taken = [sent for key, sent in waiting.items() if key not in begun and self._forget(key)]
         idle = [
             follower
             for follower, (_, bundle) in self._bundles.items()
-            if not any(sent.load.key in self._waiting for sent in bundle)
+            if not any(sent.key in self._waiting for sent in bundle)
         ]
         await self._session.drop([self._let_go(follower) for follower in idle])
         return [sent.task for sent in taken]
@@ -91,18 +113,37 @@ class Dispatch(Generic[P, R]):
         follower.cancel()
         return self._bundles.pop(follower)[0]
 
+    def _queue(self, sent: Sent[P]) -> None:
+        if not self._unsent:
+            is_busy = len(self._waiting) > self._roster.threads
+            asyncio.get_running_loop().call_later(TOGETHER_S if is_busy else 0, self._send)
+        self._unsent.append(sent)
+
     def _send(self) -> None:
-        unsent = [each for each in self._unsent if each.load.key in self._waiting]
+        unsent = [each for each in self._unsent if each.key in self._waiting]
         self._unsent.clear()
         if self.is_lost:
             return
+        if self._roster.fit == []:
+            self._hold(unsent)
+            return
         # Twice as many bundles as threads: so there is a next one while the answers of one travel.
         share = len(self._waiting) // (2 * max(1, self._roster.threads))
-        for resources, alike in groupby(self.sizes.bundles(unsent, share), key=lambda bundle: bundle[0].resources):
+        for resources, alike in groupby(self._sizes.bundles(unsent, share), key=lambda bundle: bundle[0].resources):
             self._send_to_those_with(dict(resources), list(alike))
 
+    def _hold(self, unsent: Sequence[Sent[P]]) -> None:
+        """Wait for a worker that is fit, but not for ever where there are only others."""
+        verdict = self._roster.verdict
+        for sent in unsent:
+            if verdict is None:
+                asyncio.get_running_loop().call_later(AGAIN_S, self._queue, sent)
+            else:
+                reason = f"{sent.load.where}: {verdict.reason}"
+                self._fail(sent, reason, RunError(reason))
+
     def _send_to_those_with(self, resources: Mapping[str, float], bundles: Sequence[Sequence[Sent[P]]]) -> None:
-        keys = [bundle[0].load.key for bundle in bundles]
+        keys = [bundle[0].key for bundle in bundles]
         calls = [Call(self._crew, [sent.load for sent in bundle]) for bundle in bundles]
         try:
             futures = self._session.submit(keys, calls, resources, self._roster.fit)
@@ -125,12 +166,15 @@ class Dispatch(Generic[P, R]):
                 self.is_lost = True
             else:
                 self._lose(bundle, f"somebody canceled it on the Dask cluster ({error.reason})")
-        except Exception as error:  # noqa: BLE001 - whatever a worker could not do fails its tasks alone
-            for sent in bundle:
-                self._fail(sent, f"{sent.load.where}: its Dask worker said {type(error).__name__}: {error}", error)
+        except Exception as error:  # noqa: BLE001 - no call said that, since what calls raise is an answer
+            self._lose(bundle, f"its Dask worker said {type(error).__name__}: {error}")
         else:
             for sent, answer in zip(bundle, answers, strict=True):
-                self._hear(sent, answer)
+                try:
+                    self._hear(sent, answer)
+                except Exception as error:  # noqa: BLE001 - whatever an answer holds, none may wait for ever
+                    reason = f"{sent.load.where}: its outcome cannot be read: {type(error).__name__}: {error}"
+                    self._fail(sent, reason, error)
         finally:
             self._bundles.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
 
@@ -139,27 +183,23 @@ class Dispatch(Generic[P, R]):
         match answer:
             case bytes():
                 outcome: R = pickle.loads(answer)  # noqa: S301 - likewise
-                self.sizes.note(sent.kind, outcome.took_s)
+                self._sizes.note(sent.kind, outcome.took_s)
                 self._end(sent, outcome)
             case DeltaworksError():
                 self._fail(sent, str(answer), answer)
             case Unfit():
-                if self._roster.avoid(answer):
-                    self._take_again(sent)
-                else:
-                    reason = f"{sent.load.where}: {answer.reason}"
-                    self._fail(sent, reason, RunError(reason))
-            case Unbegun.PUT_OFF:
-                self._take_again(sent)
-            case Unbegun.TAKEN_BACK:
-                pass  # so it waits no longer
+                self._roster.avoid(answer)
+                self._take_again(sent.key, AGAIN_S)
+            case Unbegun.PUT_OFF | Unbegun.TAKEN_BACK:  # of the latter, what was taken back waits no longer
+                self._take_again(sent.key)
 
-    def _take_again(self, sent: Sent[P]) -> None:
-        if sent.load.key in self._waiting:
-            self.take(sent)
+    def _take_again(self, key: str, delay_s: float = 0.0) -> None:
+        sent = self._waiting.get(key)
+        if sent is not None and self._forget(key):
+            self.take(sent, delay_s)
 
     def _lose(self, bundle: Sequence[Sent[P]], why: str) -> None:
-        self.sizes.keep_apart(map(attrgetter("kind"), bundle))
+        self._sizes.keep_apart(map(attrgetter("kind"), bundle))
         for sent in bundle:
             lost = WorkerLost(sent.load.where, why)
             self._fail(sent, str(lost), lost)
@@ -168,5 +208,15 @@ class Dispatch(Generic[P, R]):
         self._end(sent, sent.task.failed(reason, error))
 
     def _end(self, sent: Sent[P], outcome: R) -> None:
-        if self._waiting.pop(sent.load.key, None) is not None:  # else it was taken back meanwhile
+        if sent.key in self._waiting:  # else it was taken back meanwhile
             self._tell(outcome)
+            self._forget(sent.key)
+
+    def _forget(self, key: str) -> bool:
+        """Wait for a task no longer; return whether anybody did."""
+        sent = self._waiting.pop(key, None)
+        if sent is not None:
+            self._kinds[sent.kind] -= 1
+            if not self._kinds[sent.kind]:
+                del self._kinds[sent.kind]
+        return sent is not None

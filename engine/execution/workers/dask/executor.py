@@ -74,7 +74,6 @@ class DaskExecutor(Generic[P, R]):
         self._outcomes: queue.SimpleQueue[R] = queue.SimpleQueue()
         self._notes: queue.SimpleQueue[str] = queue.SimpleQueue()
         """For the thread of the coordinator, which may show what it tells."""
-        self._submitted = 0
         self._watch: asyncio.Task[None] | None = None
         self._is_closed = False
         self._loop = asyncio.new_event_loop()
@@ -105,9 +104,7 @@ class DaskExecutor(Generic[P, R]):
     @property
     def capacity(self) -> int:
         """More than run at once, unless the cluster could then run more at once than the run may."""
-        return (
-            self.workers if self._cluster.most is not None else self.workers * 2 * self._dispatch.sizes.largest + AHEAD
-        )
+        return self.workers if self._cluster.most is not None else self.workers * 2 * self._dispatch.largest + AHEAD
 
     def submit(self, task: P) -> None:
         """Send a task to the scheduler."""
@@ -129,11 +126,9 @@ class DaskExecutor(Generic[P, R]):
         except Exception as error:  # noqa: BLE001 - values of users pickle or do not, in any way
             self._outcomes.put(task.failed(f"{task.where} cannot be sent to a worker: {error}", error))
             return
-        self._submitted += 1
-        kind = task.where.split(" ")[0]
-        key = f"{kind}-{self._name.rpartition('-')[2]}-{self._submitted}"
-        load = Load(key, task.where, self._limits_of(task), pickled)
-        self._loop.call_soon_threadsafe(self._dispatch.take, Sent(task, load, kind, tuple(sorted(asked.items()))))
+        load = Load("", task.where, self._limits_of(task), pickled)
+        sent = Sent(task, load, task.where.split(" ")[0], tuple(sorted(asked.items())))
+        self._loop.call_soon_threadsafe(self._dispatch.take, sent)
 
     def wait(self, timeout_s: float) -> Iterator[R]:
         """Yield the outcomes that are there, waiting for the first one for a while.
@@ -221,7 +216,7 @@ class DaskExecutor(Generic[P, R]):
 
     async def _encourage(self) -> None:
         with contextlib.suppress(OSError):  # a worker that does not answer hears the next one
-            await self._session.encourage()
+            self._dispatch.take_again(await self._session.encourage())
 
     async def _leave(self) -> None:
         if self._watch is not None:

@@ -10,7 +10,7 @@ from typing import Final
 from deltaworks.engine.execution.workers.dask.bundle import Unfit
 
 DROUGHT_S: Final = 20.0
-"""For how long there may be no worker before somebody is told."""
+"""For how long there may be no worker that is fit before somebody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ class Roster:
 
         Args:
             scheduler: says where it is.
-            note: is told, once, of workers that are not fit, and that there are none.
+            note: is told, once, of each worker that is not fit, and that there is none that is.
         """
         self._scheduler, self._note = scheduler, note
         self._present = Present()
-        self._unfit: set[str] = set()
+        self._unfit: dict[str, Unfit] = {}
+        """By address, those that are there."""
         self._offered: frozenset[str] = frozenset()
         """Since the run began: a worker that died, and comes again, is waited for."""
         self._dry_since_s: float | None = None
@@ -48,34 +49,43 @@ class Roster:
 
     @property
     def fit(self) -> Sequence[str] | None:
-        """The addresses of those that tasks may go to; none: to any."""
+        """The addresses of those that tasks should go to; none: all are fit."""
         return [worker for worker in self._present.threads if worker not in self._unfit] if self._unfit else None
 
-    def see(self, present: Present, waiting: int) -> None:
-        """Take in which workers there are, and how many tasks wait for them."""
+    @property
+    def verdict(self) -> Unfit | None:
+        """Why no task can be carried out: for long there were only workers that are not fit. None: one may be."""
+        if self._dry_since_s is None or time.monotonic() - self._dry_since_s < DROUGHT_S:
+            return None
+        return next(iter(self._unfit.values()), None)
+
+    def see(self, present: Present, waiting: int) -> Sequence[str]:
+        """Take in which workers there are, and how many tasks wait for them; return those that are new."""
+        new = [worker for worker in present.threads if worker not in self._present.threads]
         self._present = present
         self._offered |= present.resources
+        self._unfit = {worker: unfit for worker, unfit in self._unfit.items() if worker in present.threads}
         if self.threads or not waiting:
             self._dry_since_s, self._is_told = None, False
-            return
+            return new
         if self._dry_since_s is None:
             self._dry_since_s = time.monotonic()
         dry_s = time.monotonic() - self._dry_since_s
         if dry_s >= DROUGHT_S and not self._is_told:
             self._is_told = True
-            scheduler = self._scheduler()
+            scheduler, that_is_fit = self._scheduler(), " that is fit" if self._unfit else ""
             self._note(
-                f"the Dask scheduler at {scheduler} has had no worker for {dry_s:.0f} s, and {waiting:,} calls wait; "
-                f"start one with `dask worker {scheduler} --nthreads 1`, or cancel the run"
+                f"the Dask scheduler at {scheduler} has had no worker{that_is_fit} for {dry_s:.0f} s, and {waiting:,} "
+                f"calls wait; start one with `dask worker {scheduler} --nthreads 1`, or cancel the run"
             )
+        return new
 
     def lacking(self, asked: Mapping[str, float]) -> Sequence[str]:
         """Return the names of those resources that no worker has offered."""
         return sorted(set(asked) - self._offered)
 
-    def avoid(self, unfit: Unfit) -> bool:
-        """Let a worker have no more tasks; return whether others can have them."""
+    def avoid(self, unfit: Unfit) -> None:
+        """Let tasks go to other workers than one."""
         if unfit.worker not in self._unfit:
-            self._unfit.add(unfit.worker)
-            self._note(f"{unfit.reason}; it gets no calls of this run")
-        return bool(self.threads)
+            self._unfit = {**self._unfit, unfit.worker: unfit}
+            self._note(f"{unfit.reason}; what it is given of this run goes to others")

@@ -153,13 +153,14 @@ class Session:
         resources = frozenset(name for each in workers.values() for name in each["resources"])
         return Present({address: each["nthreads"] for address, each in workers.items()}, resources)
 
-    async def encourage(self) -> None:
-        """Tell the crews that their coordinator is there.
+    async def encourage(self) -> Sequence[str]:
+        """Tell the crews that their coordinator is there; return the tasks that they put off, by their keys.
 
         Raises:
             OSError: one of them does not answer; the others have heard it.
         """
-        await asyncio.wait_for(self._ask("hear"), SILENCE_S)
+        answers = await asyncio.wait_for(self._ask("hear"), SILENCE_S)
+        return [key for each in answers.values() for key in each]
 
     def submit(
         self, keys: Sequence[str], calls: Sequence[Call], resources: Mapping[str, float], fit: Sequence[str] | None
@@ -170,7 +171,8 @@ class Session:
             keys: by which Dask knows them.
             calls: the bundles; they cost the scheduler less if many are given at once.
             resources: what their workers must offer.
-            fit: the addresses of these, while any of them is there; none: any worker.
+            fit: the addresses of these, as long as any of them is there; none: any worker. Dask cannot be told that
+                beside what is to be offered, which comes first.
         """
         with _CONFIG.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
             futures: Sequence[Any] = self._client.map(
@@ -180,8 +182,8 @@ class Session:
                 pure=False,
                 retries=0,
                 resources=dict(resources) or None,
-                workers=fit or None,
-                allow_other_workers=bool(fit),
+                workers=fit if fit and not resources else None,
+                allow_other_workers=bool(fit and not resources),
                 fifo_timeout="0 s",
             )
         return futures
