@@ -126,7 +126,7 @@ $(hygiene)/installed: pyproject.toml
 # Azurite comes from npm; nothing else needs Node.js.
 azurite := build/azurite
 test-stores: $(venv) $(azurite)/installed
-	@echo "== stores: a local folder, S3 by moto, Azure by Azurite"
+	@echo "== stores: a local folder, S3 by moto, Azure by Azurite, Google by a stand-in"
 	@$(bin)/python -m pytest -n auto -m "not soak" tests/stores
 
 $(azurite)/installed:

@@ -1,4 +1,5 @@
-"""Stories that are told once and happen in every kind of store: a local folder, S3 by moto, Azure by Azurite.
+"""Stories that are told once and happen in every kind of store: a local folder, S3 by moto, Azure by Azurite,
+Google by a stand-in.
 
 `make test-stores` tells all of them everywhere. The suite tells those marked `telling`, on S3.
 """
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores.home import Home, Housed
-from tests.stores.servers import Server, azurite, moto
+from tests.stores.servers import Server, azurite, google, moto
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -42,7 +43,14 @@ def azure() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["local", "s3", "azure"])
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Server]:
+    """A store that answers as Google's would."""
+    with google() as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "s3", "azure", "gcs"])
 def home(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """An empty place in each kind of store, reached by what stands in the environment."""
     if request.param == "local":

@@ -1,8 +1,9 @@
 """Servers of object stores on the loopback interface, each a process of its own that ends with this one.
 
 moto speaks S3 and comes from the package index; Azurite speaks Azure's Blob protocol and comes from npm, which
-`make test-stores` asks for it. Nothing is tried on `gs://`: of the servers for Google's protocol that PyPI, npm and
-Debian offer, `gcp-storage-emulator` writes whatever the condition says, and there is no other.
+`make test-stores` asks for it. Of the servers for Google's protocol that PyPI, npm and Debian offer,
+`gcp-storage-emulator` writes whatever the condition says, and there is no other; so moto stands for it, told what
+Google's clients say otherwise.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import subprocess
 import sys
 import urllib.request
@@ -53,6 +55,14 @@ class Server:
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "AWS_REGION": "us-east-1",
             }
+        if self.scheme == "gs":
+            account = {"gcs_base_url": endpoint, "disable_oauth": True}
+            nobody = dict.fromkeys(("client_email", "private_key", "private_key_id"), "")
+            return {
+                "GOOGLE_BASE_URL": endpoint,
+                "GOOGLE_ALLOW_HTTP": "true",
+                "GOOGLE_SERVICE_ACCOUNT_KEY": json.dumps({**account, **nobody}),
+            }
         return {
             "AZURE_STORAGE_ENDPOINT": f"{endpoint}/{AZURE_ACCOUNT}",
             "AZURE_ALLOW_HTTP": "true",
@@ -65,6 +75,14 @@ class Server:
 def moto() -> Iterator[Server]:
     """Serve S3."""
     with _served("s3", "tests.stores.serve_s3") as server:
+        _ask(urllib.request.Request(f"http://{server.host}:{server.port}/{BUCKET}", method="PUT"))
+        yield server
+
+
+@contextmanager
+def google() -> Iterator[Server]:
+    """Serve what Google's clients ask, by a stand-in."""
+    with _served("gs", "tests.stores.serve_s3", "google") as server:
         _ask(urllib.request.Request(f"http://{server.host}:{server.port}/{BUCKET}", method="PUT"))
         yield server
 
@@ -84,8 +102,8 @@ def azurite() -> Iterator[Server]:
 
 
 @contextmanager
-def _served(scheme: str, module: str) -> Iterator[Server]:
-    command = [sys.executable, "-m", module]
+def _served(scheme: str, module: str, *arguments: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
