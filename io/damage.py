@@ -21,7 +21,7 @@ from deltaworks.io.log import Commit, commit_path, last_checkpoint, parse_commit
 from deltaworks.io.scan import file_path
 from deltaworks.io.store import Store
 from deltaworks.io.table import Table
-from deltaworks.io.together import sizes_of
+from deltaworks.io.together import sizes_of, together
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(\..+)?\.parquet")
@@ -89,8 +89,9 @@ def inspect(store: Store, name: str) -> Inspection:
     table = Table(store, name)
     commits: list[DamagedCommit] = []
     wrong: list[DamagedCheckpoint] = []
+    contents = together(store, store.read, (commit_path(name, version) for version in sorted(versions)))
     for version in range(last + 1):
-        problem = _problem(table, version) if version in versions else "is absent though a later one exists"
+        problem = _problem(table, version, next(contents) if version in versions else None)
         if problem is not None:
             commits.append(DamagedCommit(version, problem))
         if version in checkpoints:
@@ -106,9 +107,8 @@ def inspect(store: Store, name: str) -> Inspection:
     return Inspection(table, last, tuple(commits), tuple(wrong), max(checkpoints, default=-1))
 
 
-def _problem(table: Table, version: int) -> str | None:
+def _problem(table: Table, version: int, content: bytes | None) -> str | None:
     """Say what is wrong with a commit; advance the table by it if nothing stopped a reader before."""
-    content = table.store.read(commit_path(table.name, version))
     if content is None:
         return "is absent though a later one exists"
     try:

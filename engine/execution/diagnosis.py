@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from deltaworks.engine.definitions.asset import AssetKind
 from deltaworks.engine.definitions.keys import AssetKey
@@ -31,6 +32,7 @@ from deltaworks.io.places import WHOLE
 from deltaworks.io.store import Store
 from deltaworks.io.sweep import Runs
 from deltaworks.io.table import Table
+from deltaworks.io.together import together
 
 
 def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Problem]:
@@ -43,30 +45,44 @@ def diagnose(graph: AssetGraph, store: Store, now: dt.datetime) -> Iterator[Prob
     yield from own_problems(store, now)
     runs = _runs(store, now)
     inspections: dict[AssetKey, Inspection] = {}
-    for key, node in graph.nodes.items():
-        if node.asset.kind is AssetKind.EXTERNAL:
-            yield from _external_problems(node, store)
-            continue
-        try:
-            inspections[key] = inspect(store, node.asset.table_name)
-        except StorageError as error:
-            yield _unreadable(node, error)
+    for key, found in zip(graph.nodes, together(store, partial(_look, store), graph.nodes.values()), strict=True):
+        if isinstance(found, Inspection):
+            inspections[key] = found
+        else:
+            yield from found
     read_at = _read_at(inspections)
-    for key, inspection in inspections.items():
-        node = graph.nodes[key]
-        is_defined = partial(_is_defined, node, inspection.table)
-        latest = read_at.get(inspection.table.table_id or "", -1)
-        subject = Subject(str(key), inspection, is_defined, latest, is_made=node.asset.kind.is_written)
-        yield from log_problems(subject)
-        if inspection.is_readable:
-            try:
-                yield from _migration_problems(node, inspection.table)
-                yield from table_problems(subject, runs, now)
-            except StorageError as error:
-                yield _unreadable(node, error)
+
+    def look_into(key: AssetKey) -> Sequence[Problem]:
+        latest = read_at.get(inspections[key].table.table_id or "", -1)
+        return list(_problems_of(graph.nodes[key], inspections[key], latest, runs, now))
+
+    yield from chain.from_iterable(together(store, look_into, inspections))
     readable = {key: inspection.table for key, inspection in inspections.items() if inspection.is_readable}
     for lost in find_lost_pins(graph, readable):
         yield lost_pin(str(lost.asset), str(lost.upstream), lost.keys, lost.versions, lost.paths)
+
+
+def _look(store: Store, node: Node) -> Inspection | Sequence[Problem]:
+    """Look through a table's log; return what is wrong with one that is not ours, or cannot be looked through."""
+    if node.asset.kind is AssetKind.EXTERNAL:
+        return list(_external_problems(node, store))
+    try:
+        return inspect(store, node.asset.table_name)
+    except StorageError as error:
+        return [_unreadable(node, error)]
+
+
+def _problems_of(node: Node, inspection: Inspection, read_at: int, runs: Runs, now: dt.datetime) -> Iterator[Problem]:
+    """Yield what is wrong with a table; `read_at`: the latest version of it that a record of another one names."""
+    is_defined = partial(_is_defined, node, inspection.table)
+    subject = Subject(str(node.key), inspection, is_defined, read_at, is_made=node.asset.kind.is_written)
+    yield from log_problems(subject)
+    if inspection.is_readable:
+        try:
+            yield from _migration_problems(node, inspection.table)
+            yield from table_problems(subject, runs, now)
+        except StorageError as error:
+            yield _unreadable(node, error)
 
 
 def rebuild_indexes(graph: AssetGraph, store: Store) -> None:
