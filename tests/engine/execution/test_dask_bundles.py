@@ -144,11 +144,10 @@ def test_those_behind_one_that_takes_long_go_to_others_while_it_does(
 
     def are_most_back() -> bool:
         found.update(outcome.task.number for outcome in executor.wait(0.1))
-        return len(found) >= 36  # those that were done before it are told with it
+        return found >= set(range(5, 40))  # those that were done before it are told with it
 
     wait_until(are_most_back, "those behind it are carried out elsewhere")
     assert 4 not in found
-    assert found >= set(range(5, 40))
     (tmp_path / "go").touch()
     found |= {outcome.task.number for outcome in executor.wait(10.0)}
     assert 4 in found
@@ -207,7 +206,8 @@ def test_a_worker_that_is_gone_loses_its_bundle_and_such_tasks_go_alone_from_the
         executor.close()
 
     lost = [number for number in found if "WorkerLost" in found[number].error_names]
-    assert len(lost) >= max(trips) > 1
+    assert lost
+    assert max(trips) > 1
     assert all("its Dask worker tcp://" in str(reason_of(found[number])) for number in lost)
     assert trips[together:] == [1] * 24
     assert {reason_of(outcome) for outcome in again.values()} == {None}

@@ -31,6 +31,23 @@ LONG_S = 0.25
 """After so long no further task of a bundle is begun: it was thought to take a moment."""
 
 
+class _Bundle:
+    """A bundle that is being carried out."""
+
+    def __init__(self, loads: Sequence[Load]) -> None:
+        self.loads = loads
+        self._since_s: float | None = None
+
+    def begin(self) -> None:
+        """Note that one of its tasks begins; what comes before the first, as loading the project, does not count."""
+        self._since_s = time.monotonic() if self._since_s is None else self._since_s
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its tasks have taken long, so that no more of them should begin here."""
+        return self._since_s is not None and time.monotonic() - self._since_s > LONG_S
+
+
 class Crew(WorkerPlugin):
     """The processes of one run on one worker. Threads of the worker share it."""
 
@@ -61,8 +78,8 @@ class Crew(WorkerPlugin):
         self._children: Children[Parcel, Reply] | None = None
         self._begun: set[str] = set()
         self._revoked: set[str] = set()
-        self._bundles: dict[str, tuple[float, Sequence[Load]]] = {}
-        """By the key of their first tasks, those that are being carried out, with since when."""
+        self._bundles: list[_Bundle] = []
+        """Those that are being carried out."""
         self._lock = threading.Lock()
         self._heard_s = time.monotonic()
         self._watch = asyncio.get_running_loop().create_task(self._look_out())
@@ -82,7 +99,7 @@ class Crew(WorkerPlugin):
         """
         self._heard_s = time.monotonic()
         with self._lock:
-            late = [loads for since_s, loads in self._bundles.values() if self._heard_s - since_s > LONG_S]
+            late = (bundle.loads for bundle in self._bundles if bundle.is_late)
             behind = {load.key for loads in late for load in loads} - self._begun - self._revoked
             self._revoked |= behind
         return list(behind)
@@ -107,18 +124,17 @@ class Crew(WorkerPlugin):
 
         What is still to do once they have taken long is put off, so that others can take it.
         """
-        since_s, first = time.monotonic(), loads[0].key
+        bundle = _Bundle(loads)
         with self._lock:
-            self._bundles[first] = since_s, loads
+            self._bundles.append(bundle)
         try:
             for load in loads:
-                is_late = load.key != first and time.monotonic() - since_s > LONG_S
-                yield Unbegun.PUT_OFF if is_late else self._answer(load)
+                yield Unbegun.PUT_OFF if bundle.is_late else self._answer(load, bundle)
         finally:
             with self._lock:
-                del self._bundles[first]
+                self._bundles.remove(bundle)
 
-    def _answer(self, load: Load) -> Answer:
+    def _answer(self, load: Load, bundle: _Bundle) -> Answer:
         try:
             unfit = self._why_unfit()
             if unfit is not None:
@@ -127,6 +143,7 @@ class Crew(WorkerPlugin):
                 if load.key in self._revoked:
                     return Unbegun.TAKEN_BACK
                 self._begun.add(load.key)
+                bundle.begin()
             # Drawn at random, since Dask may have given the task to another worker as well.
             parcel = Parcel(load.where, load.limits, randbelow(EXECUTIONS), load.content)
             with capture(load.where, self._tell):

@@ -10,7 +10,7 @@ import contextlib
 import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, Final, Generic, cast
@@ -32,6 +32,17 @@ AGAIN_S: Final = 0.5
 """After so long a task is sent again that came to a worker that is not fit; Dask may well give it the same one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _OnItsWay(Generic[P]):
+    """A bundle whose answers are waited for."""
+
+    future: Any
+    """Dask's."""
+    bundle: Sequence[Sent[P]]
+    bound: frozenset[str]
+    """The workers that alone may take it; none: any that offers what it asks for."""
+
+
 class Dispatch(Generic[P, R]):
     """What of a run is on its way."""
 
@@ -50,8 +61,8 @@ class Dispatch(Generic[P, R]):
         self._kinds: Counter[str] = Counter()
         """How many of each kind these are."""
         self._unsent: list[Sent[P]] = []
-        self._bundles: dict[asyncio.Task[None], tuple[Any, Sequence[Sent[P]]]] = {}
-        """By what waits for their answers: the bundles on their way, with Dask's futures."""
+        self._bundles: dict[asyncio.Task[None], _OnItsWay[P]] = {}
+        """By what waits for their answers."""
         self._sizes = Sizes()
         self._taken = 0
         self.is_lost = False
@@ -94,11 +105,21 @@ class Dispatch(Generic[P, R]):
         taken = [sent for key, sent in waiting.items() if key not in begun and self._forget(key)]
         idle = [
             follower
-            for follower, (_, bundle) in self._bundles.items()
-            if not any(sent.key in self._waiting for sent in bundle)
+            for follower, way in self._bundles.items()
+            if not any(sent.key in self._waiting for sent in way.bundle)
         ]
         await self._session.drop([self._let_go(follower) for follower in idle])
         return [sent.task for sent in taken]
+
+    async def rebind(self) -> None:
+        """Let bundles go once more that only workers could take of which none is there any more."""
+        astray = [each for each, way in self._bundles.items() if way.bound and not self._roster.has_any(way.bound)]
+        bundles = [self._bundles[follower].bundle for follower in astray]
+        futures = [self._let_go(follower) for follower in astray]
+        for sent in chain.from_iterable(bundles):
+            self._take_again(sent.key)
+        if futures:
+            await self._session.drop(futures)
 
     async def leave(self) -> None:
         """Wait for nothing any more."""
@@ -111,7 +132,7 @@ class Dispatch(Generic[P, R]):
     def _let_go(self, follower: asyncio.Task[None]) -> Any:
         """Wait for the answers of a bundle no longer; return Dask's future."""
         follower.cancel()
-        return self._bundles.pop(follower)[0]
+        return self._bundles.pop(follower).future
 
     def _queue(self, sent: Sent[P]) -> None:
         if not self._unsent:
@@ -124,15 +145,17 @@ class Dispatch(Generic[P, R]):
         self._unsent.clear()
         if self.is_lost:
             return
-        if self._roster.fit == []:
-            self._hold(unsent)
-            return
         # Twice as many bundles as threads: so there is a next one while the answers of one travel.
         share = len(self._waiting) // (2 * max(1, self._roster.threads))
         for resources, alike in groupby(self._sizes.bundles(unsent, share), key=lambda bundle: bundle[0].resources):
-            self._send_to_those_with(dict(resources), list(alike))
+            bundles, asked = list(alike), dict(resources)
+            fit = self._roster.fit_for(asked)
+            if fit == []:
+                self._hold(chain.from_iterable(bundles))
+            else:
+                self._send_to(fit, asked, bundles)
 
-    def _hold(self, unsent: Sequence[Sent[P]]) -> None:
+    def _hold(self, unsent: Iterable[Sent[P]]) -> None:
         """Wait for a worker that is fit, but not for ever where there are only others."""
         verdict = self._roster.verdict
         for sent in unsent:
@@ -142,18 +165,20 @@ class Dispatch(Generic[P, R]):
                 reason = f"{sent.load.where}: {verdict.reason}"
                 self._fail(sent, reason, RunError(reason))
 
-    def _send_to_those_with(self, resources: Mapping[str, float], bundles: Sequence[Sequence[Sent[P]]]) -> None:
+    def _send_to(
+        self, fit: Sequence[str] | None, resources: Mapping[str, float], bundles: Sequence[Sequence[Sent[P]]]
+    ) -> None:
         keys = [bundle[0].key for bundle in bundles]
         calls = [Call(self._crew, [sent.load for sent in bundle]) for bundle in bundles]
         try:
-            futures = self._session.submit(keys, calls, resources, self._roster.fit)
+            futures = self._session.submit(keys, calls, resources, fit)
         except Exception as error:  # noqa: BLE001 - whatever Dask refuses, none may wait for ever
             for sent in chain.from_iterable(bundles):
                 self._fail(sent, f"{sent.load.where}: Dask did not take it: {type(error).__name__}: {error}", error)
             return
         for bundle, future in zip(bundles, futures, strict=True):
             follower = asyncio.get_running_loop().create_task(self._follow(bundle, future))
-            self._bundles[follower] = (future, bundle)
+            self._bundles[follower] = _OnItsWay(future, bundle, frozenset(fit or ()) if resources else frozenset())
 
     async def _follow(self, bundle: Sequence[Sent[P]], future: Any) -> None:
         """Wait for what comes of a bundle."""

@@ -200,6 +200,7 @@ class DaskExecutor(Generic[P, R]):
 
     async def _measure(self) -> None:
         self._roster.see(await self._session.present(), self._dispatch.waiting)
+        await self._dispatch.rebind()
 
     async def _look_out(self) -> None:
         """See that the scheduler lives, and tell the workers that the run does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,8 +19,8 @@ class Present:
 
     threads: Mapping[str, int] = field(default_factory=dict[str, int])
     """By the address of each."""
-    resources: frozenset[str] = frozenset()
-    """The names of those that they offer."""
+    resources: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """By address, the names of those that each offers."""
 
 
 class Roster:
@@ -47,10 +47,18 @@ class Roster:
         """How many tasks those that are fit carry out at once."""
         return sum(threads for worker, threads in self._present.threads.items() if worker not in self._unfit)
 
-    @property
-    def fit(self) -> Sequence[str] | None:
-        """The addresses of those that tasks should go to; none: all are fit."""
-        return [worker for worker in self._present.threads if worker not in self._unfit] if self._unfit else None
+    def fit_for(self, asked: Mapping[str, float]) -> Sequence[str] | None:
+        """Return the addresses of those that a task should go to that asks for resources; none: all are fit."""
+        if not self._unfit:
+            return None
+        offered = self._present.resources
+        return [
+            worker for worker in self._present.threads if worker not in self._unfit and set(asked) <= offered[worker]
+        ]
+
+    def has_any(self, workers: Collection[str]) -> bool:
+        """Return whether any of some workers is there."""
+        return not self._present.threads.keys().isdisjoint(workers)
 
     @property
     def verdict(self) -> Unfit | None:
@@ -59,15 +67,14 @@ class Roster:
             return None
         return next(iter(self._unfit.values()), None)
 
-    def see(self, present: Present, waiting: int) -> Sequence[str]:
-        """Take in which workers there are, and how many tasks wait for them; return those that are new."""
-        new = [worker for worker in present.threads if worker not in self._present.threads]
+    def see(self, present: Present, waiting: int) -> None:
+        """Take in which workers there are, and how many tasks wait for them."""
         self._present = present
-        self._offered |= present.resources
+        self._offered = self._offered.union(*present.resources.values())
         self._unfit = {worker: unfit for worker, unfit in self._unfit.items() if worker in present.threads}
         if self.threads or not waiting:
             self._dry_since_s, self._is_told = None, False
-            return new
+            return
         if self._dry_since_s is None:
             self._dry_since_s = time.monotonic()
         dry_s = time.monotonic() - self._dry_since_s
@@ -78,7 +85,6 @@ class Roster:
                 f"the Dask scheduler at {scheduler} has had no worker{that_is_fit} for {dry_s:.0f} s, and {waiting:,} "
                 f"calls wait; start one with `dask worker {scheduler} --nthreads 1`, or cancel the run"
             )
-        return new
 
     def lacking(self, asked: Mapping[str, float]) -> Sequence[str]:
         """Return the names of those resources that no worker has offered."""

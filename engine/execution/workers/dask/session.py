@@ -150,7 +150,7 @@ class Session:
             OSError: the scheduler does not answer.
         """
         workers = (await asyncio.wait_for(self._client.scheduler.identity(), SILENCE_S))["workers"]
-        resources = frozenset(name for each in workers.values() for name in each["resources"])
+        resources = {address: frozenset(each["resources"]) for address, each in workers.items()}
         return Present({address: each["nthreads"] for address, each in workers.items()}, resources)
 
     async def encourage(self) -> Sequence[str]:
@@ -171,8 +171,8 @@ class Session:
             keys: by which Dask knows them.
             calls: the bundles; they cost the scheduler less if many are given at once.
             resources: what their workers must offer.
-            fit: the addresses of these, as long as any of them is there; none: any worker. Dask cannot be told that
-                beside what is to be offered, which comes first.
+            fit: the addresses of these; none: any worker. Where nothing is to be offered, others take them once none
+                of these is there: Dask does not know how to look away from the one and not from the other.
         """
         with _CONFIG.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
             futures: Sequence[Any] = self._client.map(
@@ -182,8 +182,8 @@ class Session:
                 pure=False,
                 retries=0,
                 resources=dict(resources) or None,
-                workers=fit if fit and not resources else None,
-                allow_other_workers=bool(fit and not resources),
+                workers=fit,
+                allow_other_workers=fit is not None and not resources,
                 fifo_timeout="0 s",
             )
         return futures
