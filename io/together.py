@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 from deltaworks.io.store import Store
 
 AT_ONCE: Final = 16
-"""How many are on their way at most."""
+"""How many things are done at the same time at most."""
 
 WITHIN: Final = 4
-"""How many, where what is done at the same time asks for several things itself."""
+"""How many by each of those that are done at the same time themselves."""
 
 
 class _Here(threading.local):

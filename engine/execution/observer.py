@@ -25,7 +25,6 @@ from deltaworks.io.together import together
 _STEP_NS = 2_000_000_000
 """Clocks of file systems go in steps: a folder that has just changed may change once more and look the same."""
 
-
 FAR_TABLE_S = 0.5
 """How often, times the number of tables, a patient observer of an object store reads all logs."""
 

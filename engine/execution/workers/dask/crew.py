@@ -95,7 +95,7 @@ class Crew(WorkerPlugin):
     def hear(self) -> list[str]:
         """Note that the coordinator is there; return what it should give to others, by keys.
 
-        That are tasks that stand behind one that takes long; they do not begin here any more.
+        Those are tasks that stand behind one that takes long; they do not begin here any more.
         """
         self._heard_s = time.monotonic()
         with self._lock:

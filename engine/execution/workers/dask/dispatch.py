@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pickle
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -18,7 +17,8 @@ from typing import Any, Final, Generic, cast
 from distributed import KilledWorker
 from distributed.client import FutureCancelledError
 
-from deltaworks.engine.execution.workers.dask.bundle import Answer, Sent, Sizes, Unbegun, Unfit
+from deltaworks.engine.definitions.policies import Limits
+from deltaworks.engine.execution.workers.dask.bundle import Answer, Load, Sent, Sizes, Unbegun, Unfit
 from deltaworks.engine.execution.workers.dask.crew import Call
 from deltaworks.engine.execution.workers.dask.roster import Roster
 from deltaworks.engine.execution.workers.dask.session import LEAVE_S, Session
@@ -58,8 +58,6 @@ class Dispatch(Generic[P, R]):
         self._session, self._roster, self._crew, self._tell = session, roster, crew, tell
         self._waiting: dict[str, Sent[P]] = {}
         """By key: the tasks without an outcome."""
-        self._kinds: Counter[str] = Counter()
-        """How many of each kind these are."""
         self._unsent: list[Sent[P]] = []
         self._bundles: dict[asyncio.Task[None], _OnItsWay[P]] = {}
         """By what waits for their answers."""
@@ -76,19 +74,23 @@ class Dispatch(Generic[P, R]):
     @property
     def largest(self) -> int:
         """How many of those that wait go together at most; any thread may ask."""
-        return max(map(self._sizes.of, tuple(self._kinds)), default=1)
+        kinds = {sent.kind for sent in tuple(self._waiting.values())}
+        return max(map(self._sizes.of, kinds), default=1)
 
-    def take(self, sent: Sent[P], delay_s: float = 0.0) -> None:
-        """Let a task go, with those that come right after it, under a key that nothing else had."""
-        self._taken += 1
-        key = f"{sent.kind}-{self._crew.rpartition('-')[2]}-{self._taken}"
-        sent = replace(sent, load=replace(sent.load, key=key))
-        self._waiting[key] = sent
-        self._kinds[sent.kind] += 1
-        if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, self._queue, sent)
-        else:
-            self._queue(sent)
+    def take(self, task: P, limits: Limits, content: bytes, asked: Mapping[str, float]) -> None:
+        """Let a task go, with those that come right after it.
+
+        Args:
+            task: what is to be carried out.
+            limits: how far its call may go.
+            content: the task, pickled.
+            asked: what its worker must offer.
+        """
+        kind = task.where.split(" ")[0]
+        load = Load(self._new_key(kind), task.where, limits, content)
+        sent = Sent(task, load, kind, tuple(sorted(asked.items())))
+        self._waiting[sent.key] = sent
+        self._queue(sent)
 
     def take_again(self, keys: Iterable[str]) -> None:
         """Let tasks go once more that a worker has put off."""
@@ -102,7 +104,9 @@ class Dispatch(Generic[P, R]):
             begun = await self._session.revoke(list(waiting)) if waiting else set[str]()
         except OSError:  # the scheduler is gone, as others will see
             return []
-        taken = [sent for key, sent in waiting.items() if key not in begun and self._forget(key)]
+        taken = [sent for key, sent in waiting.items() if key not in begun and key in self._waiting]
+        for sent in taken:
+            del self._waiting[sent.key]
         idle = [
             follower
             for follower, way in self._bundles.items()
@@ -128,6 +132,11 @@ class Dispatch(Generic[P, R]):
         if futures and not self.is_lost:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._session.drop(futures), LEAVE_S)
+
+    def _new_key(self, kind: str) -> str:
+        """Return a key that nothing else had."""
+        self._taken += 1
+        return f"{kind}-{self._crew.rpartition('-')[2]}-{self._taken}"
 
     def _let_go(self, follower: asyncio.Task[None]) -> Any:
         """Wait for the answers of a bundle no longer; return Dask's future."""
@@ -219,9 +228,15 @@ class Dispatch(Generic[P, R]):
                 self._take_again(sent.key)
 
     def _take_again(self, key: str, delay_s: float = 0.0) -> None:
-        sent = self._waiting.get(key)
-        if sent is not None and self._forget(key):
-            self.take(sent, delay_s)
+        sent = self._waiting.pop(key, None)
+        if sent is None:
+            return  # it was taken back meanwhile
+        sent = replace(sent, load=replace(sent.load, key=self._new_key(sent.kind)))
+        self._waiting[sent.key] = sent
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._queue, sent)
+        else:
+            self._queue(sent)
 
     def _lose(self, bundle: Sequence[Sent[P]], why: str) -> None:
         self._sizes.keep_apart(map(attrgetter("kind"), bundle))
@@ -235,13 +250,4 @@ class Dispatch(Generic[P, R]):
     def _end(self, sent: Sent[P], outcome: R) -> None:
         if sent.key in self._waiting:  # else it was taken back meanwhile
             self._tell(outcome)
-            self._forget(sent.key)
-
-    def _forget(self, key: str) -> bool:
-        """Wait for a task no longer; return whether anybody did."""
-        sent = self._waiting.pop(key, None)
-        if sent is not None:
-            self._kinds[sent.kind] -= 1
-            if not self._kinds[sent.kind]:
-                del self._kinds[sent.kind]
-        return sent is not None
+            del self._waiting[sent.key]

@@ -20,7 +20,6 @@ from typing import Any, Generic, TypeVar
 from deltaworks.engine.definitions.policies import Limits
 from deltaworks.engine.execution.workers.capture import LineSink
 from deltaworks.engine.execution.workers.cluster import Cluster
-from deltaworks.engine.execution.workers.dask.bundle import Load, Sent
 from deltaworks.engine.execution.workers.dask.crew import Crew
 from deltaworks.engine.execution.workers.dask.dispatch import Dispatch
 from deltaworks.engine.execution.workers.dask.roster import Roster
@@ -126,9 +125,7 @@ class DaskExecutor(Generic[P, R]):
         except Exception as error:  # noqa: BLE001 - values of users pickle or do not, in any way
             self._outcomes.put(task.failed(f"{task.where} cannot be sent to a worker: {error}", error))
             return
-        load = Load("", task.where, self._limits_of(task), pickled)
-        sent = Sent(task, load, task.where.split(" ")[0], tuple(sorted(asked.items())))
-        self._loop.call_soon_threadsafe(self._dispatch.take, sent)
+        self._loop.call_soon_threadsafe(self._dispatch.take, task, self._limits_of(task), pickled, asked)
 
     def wait(self, timeout_s: float) -> Iterator[R]:
         """Yield the outcomes that are there, waiting for the first one for a while.

@@ -171,8 +171,8 @@ class Session:
             keys: by which Dask knows them.
             calls: the bundles; they cost the scheduler less if many are given at once.
             resources: what their workers must offer.
-            fit: the addresses of these; none: any worker. Where nothing is to be offered, others take them once none
-                of these is there: Dask does not know how to look away from the one and not from the other.
+            fit: the addresses of these; none: any worker. Others take them once none of these is there, unless
+                something is to be offered: where Dask may look away from the list, it looks away from that, too.
         """
         with _CONFIG.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
             futures: Sequence[Any] = self._client.map(
